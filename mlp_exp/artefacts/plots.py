@@ -1,0 +1,159 @@
+"""Figures of a run. Each function takes plain arrays and returns a matplotlib figure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot, which scikit-learn's displays import
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+from sklearn.calibration import CalibrationDisplay
+
+from mlp_exp.data.dataset import Dataset
+
+Floats = NDArray[np.float64]
+# Okabe & Ito's palette, which the colour-blind can tell apart
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+POINTS_AT_MOST = 5000
+
+
+def _axes(title: str, width: float = 6.4) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, 4.8), layout="constrained")
+    axes = figure.add_subplot(title=title)
+    return figure, axes
+
+
+def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
+    """Training and validation loss by epoch, with the best epoch marked."""
+    figure, axes = _axes("Loss by epoch")
+    axes.plot(history["epoch"], history["train_loss"], label="training (with dropout)", color=COLOURS[0])
+    if "val_loss" in history:
+        axes.plot(history["epoch"], history["val_loss"], label="validation", color=COLOURS[1])
+    if best_epoch:
+        axes.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch {best_epoch}")
+    axes.set(xlabel="epoch", ylabel="loss")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def decision_boundary(
+    dataset: Dataset, test: NDArray[np.int64], predict: Callable[[Floats], Floats], resolution: int = 300
+) -> Figure:
+    """The network's answer over the plane, for two features, with the points on it.
+
+    Args:
+        predict: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
+    """
+    figure, axes = _axes("Decision boundary" if dataset.class_names else "Prediction over the plane", 7.2)
+    low, high = dataset.features.min(axis=0), dataset.features.max(axis=0)
+    margin = 0.05 * (high - low)
+    x, y = (np.linspace(a, b, resolution) for a, b in zip(low - margin, high + margin, strict=True))
+    grid = np.stack(np.meshgrid(x, y), axis=-1)
+    answer = predict(grid.reshape(-1, 2))
+    if not dataset.class_names:
+        filled = axes.contourf(x, y, answer.reshape(resolution, resolution), levels=20, cmap="viridis")
+        figure.colorbar(filled, label=dataset.target_name)
+    elif dataset.task == "binary":
+        chance = answer[:, 1].reshape(resolution, resolution)
+        filled = axes.contourf(x, y, chance, levels=np.linspace(0, 1, 21), cmap="coolwarm", alpha=0.7)
+        axes.contour(x, y, chance, levels=[0.5], colors="black", linewidths=1.5)
+        figure.colorbar(filled, label=f"probability of {dataset.class_names[1]}")
+    else:
+        chosen = answer.argmax(axis=1).reshape(resolution, resolution)
+        levels = np.arange(answer.shape[1] + 1) - 0.5
+        axes.contourf(x, y, chosen, levels=levels, colors=_class_colours(dataset), alpha=0.35)
+    _scatter(axes, dataset, test)
+    axes.set(xlabel=dataset.feature_names[0], ylabel=dataset.feature_names[1])
+    return figure
+
+
+def _class_colours(dataset: Dataset) -> list[str]:
+    if dataset.task == "binary":
+        return ["#3b4cc0", "#b40426"]  # the ends of the map behind them
+    return [COLOURS[code % len(COLOURS)] for code in range(len(dataset.class_names))]
+
+
+def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
+    held_out = np.zeros(len(dataset.target), dtype=bool)
+    held_out[test] = True
+    codes = dataset.target if dataset.class_names else np.zeros(len(dataset.target))
+    colours = _class_colours(dataset) if dataset.class_names else ["white"]
+    for code, colour in enumerate(colours):
+        for rows, marker, part in ((~held_out, "o", "training"), (held_out, "^", "test")):
+            x, y = dataset.features[(codes == code) & rows][:POINTS_AT_MOST].T
+            name = f"{dataset.class_names[code]}, {part}" if dataset.class_names else part
+            axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
+    axes.legend(fontsize="small", framealpha=0.9)
+
+
+def confusion_matrix(target: NDArray[np.int64], predicted: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+    """Rows of the test part by true and predicted class."""
+    width = max(5.6, 0.7 * len(class_names))
+    figure, axes = _axes("Confusion matrix, test", width)
+    sk.ConfusionMatrixDisplay.from_predictions(
+        target,
+        predicted,
+        labels=range(len(class_names)),
+        display_labels=class_names,
+        cmap="Blues",
+        xticks_rotation=45 if len(class_names) > 3 else "horizontal",
+        ax=axes,
+    )
+    return figure
+
+
+def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
+    """The ROC curve of the second class, or of each class against the rest."""
+    figure, axes = _axes("ROC, test")
+    for code, name in _curves(class_names):
+        if 0 < (target == code).sum() < len(target):
+            sk.RocCurveDisplay.from_predictions(target == code, probabilities[:, code], name=name, ax=axes)
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
+    """How often a class occurs by the probability that was given to it, in ten bins of equal width."""
+    figure, axes = _axes("Calibration, test")
+    for index, (code, name) in enumerate(_curves(class_names)):
+        chance = np.clip(probabilities[:, code], 0, 1)
+        CalibrationDisplay.from_predictions(target == code, chance, n_bins=10, name=name, ax=axes, ref_line=index == 0)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _curves(class_names: Sequence[str]) -> list[tuple[int, str]]:
+    codes = [1] if len(class_names) == 2 else range(len(class_names))
+    return [(code, class_names[code]) for code in codes]
+
+
+def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Figure:
+    """Predicted against actual values of the test part, in the target's own unit."""
+    figure, axes = _axes("Predicted against actual, test", 5.6)
+    sk.PredictionErrorDisplay.from_predictions(
+        target, predicted, kind="actual_vs_predicted", subsample=POINTS_AT_MOST, random_state=0, ax=axes
+    )
+    axes.set(xlabel=f"predicted {name}", ylabel=f"actual {name}")
+    return figure
+
+
+def test_figures(dataset: Dataset, test: NDArray[np.int64], predicted: Any) -> dict[str, Figure]:
+    """The figures that show the test part, by file name."""
+    if not len(test):
+        return {}
+    target = dataset.target[test]
+    if not dataset.class_names:
+        return {"predicted_actual": predicted_against_actual(target, predicted, dataset.target_name)}
+    names = dataset.class_names
+    return {
+        "confusion_matrix": confusion_matrix(target, predicted.argmax(axis=1), names),
+        "roc": roc_curves(target, predicted, names),
+        "calibration": calibration(target, predicted, names),
+    }

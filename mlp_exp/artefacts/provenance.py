@@ -1,0 +1,57 @@
+"""Where a run's numbers come from."""
+
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from mlp_exp import __version__
+from mlp_exp.data.dataset import Dataset
+
+PACKAGES = ("torch", "numpy", "scikit-learn", "hydra-core", "omegaconf")
+
+
+def provenance(dataset: Dataset, device: str, threads: int) -> dict[str, Any]:
+    """Versions, the commit of the working directory, the data's fingerprint, and the machine."""
+    return {
+        "versions": versions(),
+        "git": git_state(),
+        "data_fingerprint": fingerprint(dataset),
+        "device": device,
+        "threads": threads,
+        "machine": platform.platform(),
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    installed = {name: version(name) for name in PACKAGES}
+    return {"mlp_exp": __version__, "python": platform.python_version(), **installed}
+
+
+@cache
+def git_state() -> dict[str, Any] | None:
+    """Commit, and whether tracked files differ from it; None outside a repository or without git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 of names, features and target."""
+    digest = hashlib.sha256(repr((dataset.feature_names, dataset.class_names, dataset.target_name)).encode())
+    for array in (dataset.features, dataset.target):
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

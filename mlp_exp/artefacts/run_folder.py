@@ -1,0 +1,92 @@
+"""The run folder: the only place that knows the names of its files.
+
+Every file is written under a temporary name and renamed, so that none is ever half there.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlp_exp.config.errors import RunFolderError
+
+HISTORY = "history.csv"
+RESULT = "result.json"
+MODEL = "model.pt"
+PLOTS = "plots"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; renamed at the end, removed after an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """A folder that belongs to one run."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def require_unused(self) -> None:
+        """Raises RunFolderError where another run has left its files."""
+        for name in (RESULT, HISTORY):
+            if (self.path / name).exists():
+                raise RunFolderError(
+                    f"{self.path}: holds {name} of another run. Give this run a folder of its own: hydra.run.dir=…"
+                )
+
+    def claim(self, columns: Sequence[str]) -> None:
+        """Begins the history with its columns; of two runs that want one folder, only one can.
+
+        Raises:
+            RunFolderError: another run has begun here.
+        """
+        try:
+            with (self.path / HISTORY).open("x", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerow(columns)
+        except FileExistsError:
+            self.require_unused()
+
+    def write_history(self, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
+        """All epochs so far; numbers are written so that they read back exactly."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([repr(value) for value in row] for row in rows)
+        with atomic(self.path / HISTORY) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """`result` as JSON; raises ValueError for a number that is not finite."""
+        with atomic(self.path / RESULT) as temporary:
+            temporary.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+    def write_failure(self, error: BaseException) -> None:
+        """The result of a run that ended before it could write its own; an earlier one stays."""
+        if not (self.path / RESULT).exists():
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self.write_result({"status": status, "reason": str(error) or type(error).__name__, "metrics": {}})
+
+    def write_model(self, model: Mapping[str, Any]) -> None:
+        """Tensors, numbers and texts alone, so that the file loads with `weights_only=True`."""
+        import torch
+
+        with atomic(self.path / MODEL) as temporary:
+            torch.save(dict(model), temporary)
+
+    def write_figures(self, figures: Mapping[str, Any]) -> None:
+        """matplotlib figures by name, as `plots/<name>.png`."""
+        (self.path / PLOTS).mkdir(exist_ok=True)
+        for name, figure in figures.items():
+            with atomic(self.path / PLOTS / f"{name}.png") as temporary:
+                figure.savefig(temporary, format="png", dpi=120)

@@ -1,0 +1,1 @@
+"""Configuration: schema, validation, error messages and Hydra's command line."""

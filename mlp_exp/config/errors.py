@@ -1,0 +1,55 @@
+"""Every error that a user can cause, in one tree.
+
+    MlpExpError
+    ├── ConfigError      a key, value, type or `_target_` in the configuration
+    ├── DataError        the data cannot be used as asked
+    ├── TrainingError    the parts do not train together
+    │   └── DivergedError    the loss left the finite numbers
+    └── RunFolderError   the run folder cannot be used
+
+Each message says where, what was expected, what was found and what to do. The command line prints it
+without a traceback and exits with status 1.
+"""
+
+from collections.abc import Sequence
+
+
+class MlpExpError(Exception):
+    """Base of all errors that are reported as one message."""
+
+
+class ConfigError(MlpExpError):
+    """One or more mistakes in a configuration, reported together.
+
+    Attributes:
+        problems: one line each, as `key: expected …, got …`.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        count = len(self.problems)
+        head = "1 mistake" if count == 1 else f"{count} mistakes"
+        super().__init__("\n".join([f"The configuration has {head}:", *(f"  {p}" for p in self.problems)]))
+
+
+class DataError(MlpExpError):
+    """The data cannot be used as asked."""
+
+
+class TrainingError(MlpExpError):
+    """Network, loss, optimizer and scheduler do not fit together."""
+
+
+class DivergedError(TrainingError):
+    """A loss was not finite."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"The run diverged in epoch {epoch}: its loss was not a finite number. The usual causes are a learning "
+            "rate that is too high (try a tenth of optimizer.lr), gradients without a bound (try "
+            "trainer.clip_grad_norm=1) and features that are not scaled (preprocess=standard)."
+        )
+
+
+class RunFolderError(MlpExpError):
+    """The run folder cannot be used."""

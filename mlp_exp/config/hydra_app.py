@@ -1,0 +1,185 @@
+"""Hydra's command line around one task: the only file that touches Hydra's inner machinery."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from mlp_exp.config.errors import ConfigError, MlpExpError
+
+PACKAGE = Path(__file__).resolve().parent.parent
+CONF = next(path for path in (PACKAGE.parent / "conf", PACKAGE / "conf") if (path / "run.yaml").is_file())
+"""The folder of YAML groups: beside the package in a checkout, inside it in a wheel."""
+
+CONFIG_NAME = "run"
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+Task = Callable[[DictConfig], float]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; ends a run as Ctrl-C does."""
+
+
+def main(task: Task) -> None:
+    """Runs `task` on the configuration that the command line composes; never returns normally after an error.
+
+    Exit status: 0; 1 after an error that the user can mend, with one message and no traceback; 130 after Ctrl-C; 143
+    after SIGTERM. With HYDRA_FULL_ERROR=1 such errors keep their traceback.
+    """
+    wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
+    os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a console script would not find the user's own modules otherwise
+    signal.signal(signal.SIGTERM, _terminate)
+    failures = _Failures(task, wants_traceback)
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(failures.run)()
+    except KeyboardInterrupt as stop:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(143 if isinstance(stop, Terminated) else 130)
+    except (HydraException, OmegaConfBaseException, MlpExpError, OSError) as error:
+        if wants_traceback:
+            raise
+        print(_explain(error), file=sys.stderr)
+        sys.exit(1)
+    failures.report()
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+class _Failures:
+    """Runs jobs and collects those that failed, so that one never stops the others of a sweep."""
+
+    def __init__(self, task: Task, wants_traceback: bool) -> None:
+        self._task = task
+        self._wants_traceback = wants_traceback
+        self._failed: list[str] = []
+
+    def run(self, cfg: DictConfig) -> float | None:
+        """The task; an error that the user can mend is logged at once and counted."""
+        import logging
+
+        try:
+            return self._task(cfg)
+        except (MlpExpError, OSError) as error:
+            if self._wants_traceback:
+                raise
+            name = f"job {HydraConfig.get().job.num} ({HydraConfig.get().job.override_dirname}): " if in_sweep() else ""
+            self._failed.append(f"{name}{describe(error)}")
+            logging.getLogger("mlp_exp").error("%s", self._failed[-1])
+            return None
+
+    def report(self) -> None:
+        """Names a sweep's failed jobs once more and exits with status 1, if there are any."""
+        if len(self._failed) > 1:
+            print("\n".join([f"{len(self._failed)} jobs failed:", *self._failed]), file=sys.stderr)
+        if self._failed:
+            sys.exit(1)
+
+
+def in_sweep() -> bool:
+    """Whether the job at hand is one of a multirun."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def output_dir() -> Path:
+    """The folder of the job at hand."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def task_overrides() -> list[str]:
+    """The overrides of the job at hand, without those of Hydra itself."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def describe(error: BaseException) -> str:
+    """An error in words, without a traceback."""
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    return str(error)
+
+
+def _explain(error: Exception) -> str:
+    """All mistakes of the command line where Hydra would report its first alone."""
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return describe(error)
+    args = get_args_parser().parse_args()
+    try:
+        problems = _diagnose(args.overrides, args.config_dir, args.config_name or CONFIG_NAME)
+    except (HydraException, OmegaConfBaseException):
+        problems = []
+    if problems:
+        return str(ConfigError(problems))
+    cause = f"\n{error.__cause__}" if isinstance(error.__cause__, OmegaConfBaseException) else ""
+    return f"{error}{cause}"
+
+
+def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str) -> list[str]:
+    """Composes again with every key allowed and checks what comes out, so that all mistakes are found at once."""
+    from mlp_exp.config.validation import find_problems
+
+    extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+    problems: list[str] = []
+    allowed = list(extra)
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        loader.load_configuration(config_name, extra, RunMode.RUN)  # learns of the groups that --config-dir adds
+        groups = set(loader.list_groups("")) - {"hydra"}
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            group = override.key_or_group
+            if group in groups:
+                mistakes, choice = _check_choice(override, loader.get_group_options(group))
+                problems += mistakes
+                allowed += choice
+            else:
+                allowed.append(_forced(override))
+        cfg = hydra.compose(config_name, overrides=allowed)
+    return problems + find_problems(cfg, overrides)
+
+
+def _values(override: Override) -> list[str]:
+    """The values that an override stands for, as text; more than one in a sweep."""
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())
+    return [override.get_value_element_as_str()]
+
+
+def _check_choice(override: Override, options: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Mistakes in the choice of a group's option, and an override that chooses a valid one."""
+    from mlp_exp.config.targets import did_you_mean
+
+    group = override.key_or_group
+    values = _values(override)
+    valid = [value for value in values if value in options]
+    mistakes = [
+        f"{group}: there is no option '{value}'.{did_you_mean(value, options, 'Options')}"
+        for value in values
+        if value not in options
+    ]
+    return mistakes, [f"{group}={valid[0]}"] if valid else []
+
+
+def _forced(override: Override) -> str:
+    """The override so that it may add a key; of a sweep, its first value."""
+    if override.is_delete() or override.is_hydra_override():
+        return override.input_line or ""
+    return f"++{override.key_or_group}={_values(override)[0]}"

@@ -1,0 +1,217 @@
+"""The type and range of every key in `conf/`.
+
+One pydantic model a group. The text behind a type says what is expected; it is what a user reads when a value
+does not fit. Groups whose class may be the user's own allow keys that are not named here: those are checked against
+the signature of their `_target_` (see `targets`).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Natural = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
+Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
+Positive = Annotated[float, Field(gt=0, description="a number above 0")]
+NonNegative = Annotated[float, Field(ge=0, description="a number, 0 or more")]
+Number = Annotated[float, Field(description="a number")]
+Share = Annotated[float, Field(ge=0, le=1, description="a share from 0 to 1")]
+Factor = Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
+Rate = Annotated[float, Field(ge=0, lt=1, description="a number from 0 up to, not including, 1")]
+Rates = Annotated[
+    Rate | list[Rate],
+    Field(description="a rate from 0 up to, not including, 1, or a list with one for each hidden layer"),
+]
+Betas = Annotated[
+    list[Rate], Field(min_length=2, max_length=2, description="two numbers from 0 up to 1, as [0.9,0.999]")
+]
+Widths = Annotated[
+    list[Annotated[int, Field(ge=1)]],
+    Field(description="a list of whole numbers from 1, as [64,32], or [] for a linear model"),
+]
+Flag = Annotated[bool, Field(description="true or false")]
+Text = Annotated[str, Field(min_length=1, description="a text")]
+Target = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, as package.Class")
+]
+
+
+class Closed(BaseModel):
+    """A node whose keys are all named here."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Group(BaseModel):
+    """A node that is built through its `_target_`, which may be the user's own."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, populate_by_name=True)
+
+    target: Target = Field(alias="_target_")
+
+
+class Data(Group):
+    n_samples: Annotated[int, Field(ge=10, description="a whole number, 10 or more")] = 1000
+    seed: Natural = 0
+    noise: NonNegative = 0.0
+    turns: Positive = 1.0
+    n_classes: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 2
+    name: Text = ""
+
+
+class Split(Group):
+    train: Share = 1.0
+    val: Share = 0.0
+    test: Share = 0.0
+    seed: Annotated[int | None, Field(ge=0, description="a whole number, 0 or more, or null for the run's seed")] = None
+
+    @model_validator(mode="after")
+    def shares_add_up(self) -> Self:
+        given = self.model_fields_set & {"train", "val", "test"}
+        total = self.train + self.val + self.test
+        if len(given) == 3 and (abs(total - 1) > 1e-6 or self.train == 0):
+            raise ValueError(
+                "expected train + val + test to be 1, with train above 0, "
+                f"got {self.train:g} + {self.val:g} + {self.test:g} = {total:g}"
+            )
+        return self
+
+
+class Preprocess(Group):
+    pass
+
+
+class Model(Group):
+    hidden_sizes: Widths = []
+    dropout: Rates = 0.0
+    activation: Literal["relu", "gelu", "silu", "tanh", "leaky_relu", "selu", "elu", "mish", "sigmoid", "softplus"] = (
+        Field("relu", description="one of relu, gelu, silu, tanh, leaky_relu, selu, elu, mish, sigmoid, softplus")
+    )
+    norm: Literal["batch", "layer"] | None = Field(None, description="one of batch, layer, null")
+    residual: Flag = False
+
+    @model_validator(mode="after")
+    def fits_the_layers(self) -> Self:
+        layers = len(self.hidden_sizes)
+        if isinstance(self.dropout, list) and len(self.dropout) != layers:
+            raise ValueError(
+                f"dropout: expected one rate, or a list of {layers}, one for each of hidden_sizes, got {self.dropout}"
+            )
+        equal = any(a == b for a, b in zip(self.hidden_sizes, self.hidden_sizes[1:], strict=False))
+        if self.residual and not equal:
+            raise ValueError(
+                "residual: expected two neighbours of one width in hidden_sizes, as [64,64], for a connection to skip, "
+                f"got {self.hidden_sizes}"
+            )
+        return self
+
+
+class Loss(Group):
+    label_smoothing: Rate = 0.0
+    class_weight: Literal["balanced"] | None = Field(None, description="balanced or null")
+    delta: Positive = 1.0
+
+
+class Optimizer(Group):
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 0.0
+    betas: Betas = [0.9, 0.999]
+    eps: Positive = 1e-8
+    amsgrad: Flag = False
+    momentum: Rate = 0.0
+    dampening: Rate = 0.0
+    nesterov: Flag = False
+    alpha: Rate = 0.99
+    centered: Flag = False
+    momentum_decay: NonNegative = 0.0
+    decoupled_weight_decay: Flag = False
+    lr_decay: NonNegative = 0.0
+    initial_accumulator_value: NonNegative = 0.0
+
+
+class Scheduler(Group):
+    factor: Factor = 1.0
+    patience: Natural = 0
+    threshold: NonNegative = 0.0
+    threshold_mode: Literal["rel", "abs"] = Field("rel", description="rel or abs")
+    cooldown: Natural = 0
+    min_lr: NonNegative = 0.0
+    T_max: Count = 1
+    eta_min: NonNegative = 0.0
+    step_size: Count = 1
+    gamma: Positive = 1.0
+    max_lr: Positive = 1.0
+    total_steps: Count = 1
+    total_iters: Natural = 0
+    pct_start: Rate = 0.3
+    anneal_strategy: Literal["cos", "linear"] = Field("cos", description="cos or linear")
+    cycle_momentum: Literal[False] = Field(False, description="false: momentum is the optimizer's")
+    div_factor: Positive = 1.0
+    final_div_factor: Positive = 1.0
+    epochs: Count = 1
+    warmup_epochs: Natural = 0
+    start_factor: Factor = 1.0
+
+
+class InitWeight(Group):
+    partial: Flag = Field(False, alias="_partial_")
+    gain: Positive = 1.0
+    a: NonNegative = 0.0
+    mode: Literal["fan_in", "fan_out"] = Field("fan_in", description="fan_in or fan_out")
+    nonlinearity: Text = "relu"
+
+
+class Init(Group):
+    weight: InitWeight | None = None
+    bias: Number = 0.0
+
+
+class EarlyStopping(Group):
+    monitor: Literal["val_loss", "train_loss", "val_accuracy", "val_rmse"] = Field(
+        "val_loss", description="one of val_loss, train_loss, val_accuracy (classes), val_rmse (regression)"
+    )
+    mode: Literal["auto", "min", "max"] = Field("auto", description="one of auto, min, max")
+    patience: Count = 1
+    min_delta: NonNegative = 0.0
+
+
+class Trainer(Group):
+    epochs: Count = 1
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = Field(
+        32, description="a whole number, 1 or more, or full for all training rows at once"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="one of auto, cpu, cuda, mps")
+    threads: Count = 1
+    clip_grad_norm: Annotated[float | None, Field(gt=0, description="a number above 0, or null for none")] = None
+    plots: Literal["auto", "always", "never"] = Field("auto", description="one of auto, always, never")
+    log_every: Count = 10
+
+
+class Experiment(Closed):
+    """The whole configuration of a run."""
+
+    seed: Natural
+    data: Data
+    split: Split
+    preprocess: Preprocess
+    model: Model
+    loss: Loss
+    optimizer: Optimizer
+    scheduler: Scheduler
+    init: Init
+    early_stopping: EarlyStopping
+    trainer: Trainer
+
+
+GROUPS: dict[str, type[Group]] = {
+    name: field.annotation
+    for name, field in Experiment.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Group)
+}
+
+SUPPLIED: dict[str, frozenset[str]] = {
+    "model": frozenset({"in_features", "out_features"}),
+    "loss": frozenset({"task", "n_classes"}),
+    "optimizer": frozenset({"params"}),
+    "scheduler": frozenset({"optimizer"}),
+}
+"""Arguments that the framework gives to a group's `_target_`, where its signature takes them."""

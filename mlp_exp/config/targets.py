@@ -1,0 +1,99 @@
+"""What a `_target_` takes, read from its signature before anything is built."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from mlp_exp.config.schema import GROUPS, SUPPLIED
+
+
+def locate(path: str) -> Callable[..., Any]:
+    """The class or function at an import path.
+
+    Raises:
+        ValueError: nothing that can be called is there; the text says why.
+    """
+    from hydra.utils import get_object
+
+    try:
+        found = get_object(path)
+    except Exception as error:  # an import runs the user's code, which may raise anything
+        # Hydra wraps the module's own error, whose last line says what is wrong
+        raise ValueError(f"cannot import '{path}': {str(error.__cause__ or error).splitlines()[-1]}") from error
+    if not callable(found):
+        raise ValueError(f"'{path}' is a {type(found).__name__}; expected a class or a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(target).parameters
+    except ValueError:  # some built-in callables have no signature
+        return {"kwargs": inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)}
+
+
+def takes(target: Callable[..., Any], name: str) -> bool:
+    """Whether `target` can be called with the keyword argument `name`."""
+    parameters = _parameters(target)
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return True
+    return name in parameters and parameters[name].kind in (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+
+
+def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the framework's own arguments for `group` that `target` takes."""
+    return {name: value for name, value in values.items() if name in SUPPLIED[group] and takes(target, name)}
+
+
+def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> list[str]:
+    """Keys that came with the group's option but that another `_target_`, put in its place, does not take.
+
+    `model._target_=my_package.MyNet` keeps the other keys of `model/mlp.yaml`; they are left out, not refused.
+    """
+    known = GROUPS[group].model_fields
+    return [key for key in keys if key in known and not takes(target, key)]
+
+
+def signature_problems(group: str, path: str, keys: Collection[str], asked: Collection[str], where: str) -> list[str]:
+    """One line for each key that the `_target_` at `path` does not take, and each that it needs and does not get.
+
+    Args:
+        group: the config group, which knows its left-over keys and the arguments that the framework supplies.
+        keys: keys of the node, without Hydra's own.
+        asked: keys of the node that the user set by an override; these are never left over.
+        where: the node's place, as `model` or `init.weight`.
+    """
+    try:
+        target = locate(path)
+    except ValueError as error:
+        return [f"{where}._target_: {error}"]
+    name = path.rpartition(".")[2]
+    parameters = _parameters(target)
+    spare = set(left_over(group, target, keys)) - set(asked)
+    problems = []
+    for key in keys:
+        if key not in spare and not takes(target, key):
+            names = [p for p in parameters if p not in SUPPLIED.get(group, ()) and p not in ("args", "kwargs", "self")]
+            problems.append(f"{where}.{key}: {name} takes no '{key}'.{did_you_mean(key, names)}")
+    for parameter in parameters.values():
+        needed = parameter.default is parameter.empty and parameter.kind in (
+            parameter.POSITIONAL_OR_KEYWORD,
+            parameter.KEYWORD_ONLY,
+        )
+        tensor = where == "init.weight" and parameter.name == "tensor"
+        if needed and not tensor and parameter.name not in keys and parameter.name not in SUPPLIED.get(group, ()):
+            problems.append(
+                f"{where}.{parameter.name}: {name} needs '{parameter.name}'. Add it: +{where}.{parameter.name}=…"
+            )
+    return problems
+
+
+def did_you_mean(word: str, known: Iterable[str], title: str = "Known") -> str:
+    """` Did you mean 'x'?` with the nearest known word; else the list of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else f" {title}: {', '.join(known) or 'none'}."

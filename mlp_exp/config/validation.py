@@ -1,0 +1,99 @@
+"""Checks a composed configuration as a whole and reports all mistakes together."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from mlp_exp.config.errors import ConfigError
+from mlp_exp.config.schema import GROUPS, Experiment
+from mlp_exp.config.targets import did_you_mean, signature_problems
+
+
+def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
+    """Checks keys, types, ranges and signatures, before anything is built.
+
+    Args:
+        cfg: the configuration of one run, without Hydra's own node.
+        overrides: the command line's overrides; a key set there is never silently left out.
+
+    Raises:
+        ConfigError: with a line for every mistake.
+    """
+    problems = find_problems(cfg, overrides)
+    if problems:
+        raise ConfigError(problems)
+
+
+def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
+    """A line for every mistake, in the order of the schema; empty if there is none."""
+    try:
+        values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        return [f"{key}{str(error).splitlines()[0]}"]
+    assert isinstance(values, dict)
+    problems = _schema_problems(values)
+    asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
+    for group in GROUPS:
+        node = values.get(group)
+        if isinstance(node, dict):
+            problems += _node_problems(group, node, asked, group)
+    return problems
+
+
+def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str) -> list[str]:
+    path = node.get("_target_")
+    problems: list[str] = []
+    if isinstance(path, str) and path:
+        keys = [str(k) for k in node if str(k) not in ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")]
+        named = [key for key in keys if f"{where}.{key}" in asked]
+        problems = signature_problems(group, path, keys, named, where)
+    for key, value in node.items():
+        if isinstance(value, dict):
+            problems += _node_problems(group, value, asked, f"{where}.{key}")
+    return problems
+
+
+def _schema_problems(values: dict[Any, Any]) -> list[str]:
+    try:
+        Experiment.model_validate(values)
+    except ValidationError as error:
+        # a union gives a line for each of its branches; they are one mistake
+        return list(dict.fromkeys(_line(detail) for detail in error.errors()))
+    return []
+
+
+def _line(detail: ErrorDetails) -> str:
+    """One mistake as `key: expected …, got …`."""
+    model: type[BaseModel] | None = Experiment
+    keys: list[str] = []
+    expected = ""
+    for part in detail["loc"]:
+        if model is None:
+            break
+        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
+        keys.append(str(part))
+        if field is None:
+            break
+        expected = field.description or "a group of settings"
+        model = _nested(field)
+    key = ".".join(keys)
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: there is no such key.{did_you_mean(key, Experiment.model_fields)}"
+    if detail["type"] == "missing":
+        return f"{key}: missing; expected {expected}"
+    if detail["type"] == "value_error":
+        inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
+        return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
+    return f"{key}: expected {expected}, got {detail['input']!r}"
+
+
+def _nested(field: FieldInfo) -> type[BaseModel] | None:
+    """The model inside a field that is a node of its own."""
+    types = (field.annotation, *get_args(field.annotation))
+    return next((t for t in types if isinstance(t, type) and issubclass(t, BaseModel)), None)

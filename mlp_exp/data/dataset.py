@@ -1,0 +1,77 @@
+"""A table of numbers with a target."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlp_exp.config.errors import DataError
+
+Task = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N rows of F numeric features and a target.
+
+    Attributes:
+        features: `[N, F]` float64, finite.
+        target: `[N]`; class codes 0…C-1 as int64, or float64 values for regression.
+        feature_names: F names.
+        class_names: C names in the order of their codes; empty for regression.
+        target_name: what is predicted.
+    """
+
+    features: NDArray[np.float64]
+    target: NDArray[Any]
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    target_name: str = "target"
+
+    @classmethod
+    def from_arrays(
+        cls,
+        features: ArrayLike,
+        target: ArrayLike,
+        *,
+        regression: bool = False,
+        feature_names: tuple[str, ...] = (),
+        class_names: tuple[str, ...] = (),
+        target_name: str = "target",
+    ) -> "Dataset":
+        """A dataset from arrays `[N, F]` and `[N]`.
+
+        For classes, the target may hold any labels; they are coded 0…C-1 in sorted order.
+
+        Raises:
+            DataError: shapes do not fit, a value is not a finite number, or there is but one class.
+        """
+        try:
+            x = np.ascontiguousarray(features, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"data: expected numbers as features, got {error}") from error
+        y = np.asarray(target)
+        if x.ndim != 2 or y.shape != (len(x),) or x.size == 0:
+            raise DataError(f"data: expected features [N, F] and a target [N], got shapes {x.shape} and {y.shape}")
+        if not np.isfinite(x).all():
+            row, column = np.argwhere(~np.isfinite(x))[0]
+            raise DataError(
+                f"data: row {row}, column {column} of the features is {x[row, column]}, not a finite number"
+            )
+        names = tuple(feature_names) or tuple(f"x{i + 1}" for i in range(x.shape[1]))
+        if regression:
+            y = y.astype(np.float64)
+            if not np.isfinite(y).all():
+                raise DataError(f"data: row {np.argwhere(~np.isfinite(y))[0][0]} of the target is not a finite number")
+            return cls(x, y, names, (), target_name)
+        labels, codes = np.unique(y, return_inverse=True)
+        if len(labels) < 2:
+            raise DataError(f"data: the target has {len(labels)} class; expected two or more")
+        return cls(x, codes.astype(np.int64), names, tuple(class_names) or tuple(map(str, labels)), target_name)
+
+    @property
+    def task(self) -> Task:
+        if not self.class_names:
+            return "regression"
+        return "binary" if len(self.class_names) == 2 else "multiclass"

@@ -1,0 +1,246 @@
+"""The life of one run, from its components to a folder with results."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlp_exp.artefacts.console import epoch_bar, print_results
+from mlp_exp.artefacts.provenance import provenance
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import DivergedError
+from mlp_exp.data.preprocessing import Scaling
+from mlp_exp.data.splits import Parts
+from mlp_exp.experiment.components import Components
+from mlp_exp.training.batches import MemberData
+from mlp_exp.training.loop import EpochRecord, Member, predict, train
+from mlp_exp.training.metrics import evaluate_classes, evaluate_values, finite, history_metric
+from mlp_exp.training.streams import Streams
+
+log = logging.getLogger(__name__)
+
+HISTORY_SECONDS = 5.0
+"""How often the history is written while a run trains."""
+
+
+@dataclass
+class Run:
+    """A run that is ready to train, or has trained."""
+
+    components: Components
+    parts: Parts
+    scaling: Scaling
+    member: Member
+    device: torch.device
+    history: list[list[float]] = field(default_factory=list)
+    status: str = "failed"
+    reason: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def columns(self) -> list[str]:
+        """Of the history; those of the validation part are left out where there is none."""
+        metric = history_metric(regression=self.member.loss.regression)
+        validation = ["val_loss", f"val_{metric}"] if len(self.parts.val) else []
+        return ["epoch", "lr", "train_loss", *validation, "seconds"]
+
+    @property
+    def best_epoch(self) -> int:
+        return self.member.early_stopping.best_epoch
+
+
+def prepare(components: Components) -> Run:
+    """Splits and scales the data, builds and initialises the network: everything that the seed decides."""
+    trainer, dataset = components.trainer, components.dataset
+    torch.set_num_threads(trainer.threads)
+    streams = Streams(components.seed)
+    parts = components.split.parts(dataset, streams.split)
+    scaling = components.preprocess.fit(dataset, parts.train)
+    loss = components.loss(dataset.task, len(dataset.class_names))
+    target = (dataset.target - scaling.target_shift) / scaling.target_scale
+    inputs = torch.from_numpy(scaling.inputs(dataset.features))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(streams.weights)
+        module = components.model(inputs.shape[1], loss.out_features)
+        components.init.apply(module)
+    member = Member(
+        data=MemberData(
+            inputs,
+            torch.from_numpy(loss.encode(target)),
+            torch.from_numpy(loss.row_weights(target, parts.train)),
+            parts.train,
+            parts.val,
+        ),
+        module=module,
+        loss=loss,
+        optimizer=components.optimizer,
+        optimizer_options=components.optimizer_options,
+        scheduler=components.scheduler,
+        early_stopping=components.early_stopping,
+        streams=streams,
+        epochs=trainer.epochs,
+        clip_grad_norm=trainer.clip_grad_norm,
+        target_scale=scaling.target_scale,
+    )
+    return Run(components, parts, scaling, member, trainer.torch_device())
+
+
+def fit(run: Run, folder: RunFolder) -> None:
+    """Trains, with a progress bar, log lines and a growing history. After Ctrl-C the best weights so far stay."""
+    trainer = run.components.trainer
+    batch_size = None if trainer.batch_size == "full" else trainer.batch_size
+    start = written = time.perf_counter()
+    try:
+        with epoch_bar() as bar:
+            task = bar.add_task("", total=trainer.epochs)
+            for (record,) in train([run.member], batch_size, run.device):
+                run.history.append(_row(record))
+                run.status = record.status or run.status
+                if record.status == "diverged":
+                    run.reason = str(DivergedError(record.epoch))
+                bar.update(task, advance=1, description=_losses(record))
+                if record.epoch % trainer.log_every == 0 or record.status:
+                    log.info("epoch %d/%d: %s", record.epoch, trainer.epochs, _losses(record))
+                if time.perf_counter() - written > HISTORY_SECONDS:
+                    folder.write_history(run.columns, run.history)
+                    written = time.perf_counter()
+    finally:
+        run.seconds = time.perf_counter() - start
+        folder.write_history(run.columns, run.history)
+
+
+def _row(record: EpochRecord) -> list[float]:
+    validation = [v for v in (record.val_loss, record.val_metric) if v is not None]
+    return [record.epoch, record.lr, record.train_loss, *validation, record.seconds]
+
+
+def _losses(record: EpochRecord) -> str:
+    text = f"train loss {record.train_loss:.4f}"
+    return text if record.val_loss is None else f"{text}, val loss {record.val_loss:.4f}"
+
+
+def evaluate(run: Run) -> dict[str, dict[str, float | None]]:
+    """All metrics of the best weights on each part; nothing where no epoch was completed."""
+    if not run.best_epoch:
+        return {}
+    target = run.components.dataset.target
+    evaluate_part: Any = evaluate_values if run.member.loss.regression else evaluate_classes
+    return {name: finite(evaluate_part(target[rows], predictions(run, rows))) for name, rows in run.parts.items()}
+
+
+def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probabilities `[n, C]`, or values `[n]` in the target's own unit."""
+    answer = predict(run.member, rows).double().numpy()
+    return answer * run.scaling.target_scale + run.scaling.target_shift if run.member.loss.regression else answer
+
+
+def save(run: Run, folder: RunFolder, metrics: dict[str, dict[str, float | None]]) -> None:
+    """Writes the result and, where an epoch was completed, the model."""
+    dataset, trainer = run.components.dataset, run.components.trainer
+    result: dict[str, Any] = {
+        "status": run.status,
+        "task": dataset.task,
+        "seed": run.components.seed,
+        "best_epoch": run.best_epoch,
+        "epochs": len(run.history),
+        "metrics": metrics,
+        "seconds": run.seconds,
+        "provenance": provenance(dataset, str(run.device), trainer.threads),
+    }
+    if run.reason:
+        result["reason"] = run.reason
+    if run.best_epoch:
+        folder.write_model(
+            {
+                "format": 1,
+                "config": run.components.config,
+                "task": dataset.task,
+                "feature_names": list(dataset.feature_names),
+                "class_names": list(dataset.class_names),
+                "target_name": dataset.target_name,
+                "preprocess": run.scaling.state(),
+                "out_features": run.member.loss.out_features,
+                "state_dict": {name: tensor.clone() for name, tensor in run.member.module.state_dict().items()},
+            }
+        )
+    folder.write_result(result)
+
+
+def draw(run: Run, folder: RunFolder) -> None:
+    """Draws the figures that fit the task."""
+    from mlp_exp.artefacts import plots
+
+    if not run.best_epoch:
+        return
+    dataset = run.components.dataset
+    history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
+    figures = {"loss": plots.losses(history, run.best_epoch)}
+    if dataset.features.shape[1] == 2:
+        figures["decision_boundary"] = plots.decision_boundary(
+            dataset, run.parts.test, lambda points: _predict_points(run, points)
+        )
+    test = run.parts.test
+    figures |= plots.test_figures(dataset, test, predictions(run, test) if len(test) else None)
+    folder.write_figures(figures)
+
+
+def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    with torch.no_grad():
+        answer = run.member.loss.predict(run.member.module(torch.from_numpy(run.scaling.inputs(points))))
+    values = answer.double().numpy()
+    return values * run.scaling.target_scale + run.scaling.target_shift if run.member.loss.regression else values
+
+
+def describe(run: Run) -> str:
+    """The run in one line."""
+    dataset, parts = run.components.dataset, run.parts
+    weights = sum(p.numel() for p in run.member.module.parameters())
+    what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
+    return (
+        f"{len(dataset.target)} rows, {dataset.features.shape[1]} features, {what}; "
+        f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; "
+        f"{type(run.member.module).__name__} with {weights} parameters on {run.device}; seed {run.components.seed}"
+    )
+
+
+def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool) -> float:
+    """The whole life of a run.
+
+    Args:
+        in_sweep: whether it is one of many, which draw only when told to.
+
+    Returns:
+        The best value of what early stopping watches, for a sweeper that optimises.
+
+    Raises:
+        DivergedError: after everything has been saved.
+        KeyboardInterrupt: likewise.
+    """
+    run = prepare(components)
+    log.info("%s", describe(run))
+    folder.claim(run.columns)
+    try:
+        fit(run, folder)
+    except KeyboardInterrupt:
+        run.status = "interrupted"
+        raise
+    except Exception as error:
+        run.reason = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        metrics = evaluate(run)
+        save(run, folder, metrics)
+    wanted = components.trainer.plots
+    if wanted == "always" or (wanted == "auto" and not in_sweep):
+        draw(run, folder)
+    if metrics:
+        print_results(metrics)
+    status = run.status.replace("_", " ")
+    log.info("%s after %d epochs, best epoch %d: %s", status, len(run.history), run.best_epoch, folder.path)
+    if run.reason:
+        raise DivergedError(len(run.history))
+    return components.early_stopping.best_value

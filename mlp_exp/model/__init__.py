@@ -1,0 +1,1 @@
+"""Networks: the plain modules, the stack that trains many as one, initialisation."""

@@ -1,0 +1,70 @@
+"""The multilayer perceptron as an ordinary module."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mlp_exp.model.activations import ACTIVATIONS
+
+NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+class Block(nn.Module):
+    """A hidden layer: linear, normalisation, activation, dropout; with `skip`, its input is added at the end."""
+
+    def __init__(
+        self, in_features: int, width: int, dropout: float, activation: str, norm: str | None, skip: bool
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, width)
+        self.norm = NORMS[norm](width) if norm else nn.Identity()
+        self.activation = ACTIVATIONS[activation].module()
+        self.dropout = nn.Dropout(dropout)
+        self.skip = skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in_features]` → `[B, width]`."""
+        y: Tensor = self.dropout(self.activation(self.norm(self.linear(x))))
+        return x + y if self.skip else y
+
+
+class MLP(nn.Module):
+    """A multilayer perceptron that puts out logits.
+
+    Args:
+        in_features, out_features: width of inputs and of logits.
+        hidden_sizes: a width for each hidden layer; none gives a linear model.
+        dropout: one rate in [0, 1), or one for each hidden layer (Srivastava et al., 2014).
+        activation: a name of `ACTIVATIONS`.
+        norm: `batch` (Ioffe & Szegedy, 2015), `layer` (Ba et al., 2016) or None, before the activation.
+        residual: adds a hidden layer's input to its output where both have the same width (He et al., 2016).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        hidden_sizes: Sequence[int] = (64, 32),
+        dropout: float | Sequence[float] = 0.0,
+        activation: str = "relu",
+        norm: str | None = None,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        rates = [dropout] * len(hidden_sizes) if isinstance(dropout, int | float) else list(dropout)
+        widths = [in_features, *hidden_sizes]
+        self.activation = activation
+        self.norm = norm
+        self.blocks = nn.ModuleList(
+            # the inputs are not skipped: they are features, not a hidden representation
+            Block(before, width, rate, activation, norm, residual and index > 0 and before == width)
+            for index, (before, width, rate) in enumerate(zip(widths, widths[1:], rates, strict=False))
+        )
+        self.head = nn.Linear(widths[-1], out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in_features]` → logits `[B, out_features]`."""
+        for block in self.blocks:
+            x = block(x)
+        logits: Tensor = self.head(x)
+        return logits

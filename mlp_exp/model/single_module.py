@@ -1,0 +1,47 @@
+"""Any `nn.Module`, one at a time, through autograd."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mlp_exp.model.network import Network
+
+
+class SingleModule(Network):
+    """A stack of one for a module that says nothing on stacking.
+
+    The module gets real rows only, never padding, so that its own batch statistics are right.
+    """
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self._module = module.to(device)
+        super().__init__([module], device)
+
+    def _bind(self) -> None:
+        views = self._parameter_rows.views(self.parameters)
+        gradients = self._parameter_rows.views(self.gradients)
+        buffers = self._buffer_rows.views(self.buffers)
+        for name, parameter in self._module.named_parameters():
+            parameter.data = views[name][0]
+            parameter.grad = gradients[name][0]
+        for name, buffer in self._module.named_buffers():
+            if name in buffers:
+                buffer.data = buffers[name][0]
+
+    def forward(self, inputs: Tensor, masks: Sequence[Tensor], valid: Tensor) -> Tensor:
+        self._module.train()
+        rows = int(valid.sum())
+        with torch.enable_grad():
+            self._logits = self._module(inputs[0, :rows])
+        padding = inputs.shape[1] - rows
+        return nn.functional.pad(self._logits.detach(), (0, 0, 0, padding)).unsqueeze(0)
+
+    def backward(self, gradient: Tensor) -> None:
+        self.gradients.zero_()
+        self._logits.backward(gradient[0, : len(self._logits)])
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        self._module.eval()
+        logits: Tensor = self._module(inputs[0])
+        return logits.unsqueeze(0)

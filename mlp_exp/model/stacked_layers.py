@@ -1,0 +1,152 @@
+"""Layers of K members at once, with their gradients in closed form.
+
+Shapes: K members, B rows, `in`/`out` widths. Each layer keeps in `forward` what its `backward` needs, and writes the
+gradients of its parameters into views of the stack's gradient matrix. Nothing here is recorded by autograd.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mlp_exp.model.activations import Activation
+
+EPS = 1e-5
+MOMENTUM = 0.1
+
+
+def matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`[K, n, m] @ [K, m, p] (+ [K, 1, p])`, the same bits a member for any K.
+
+    A matrix times a vector takes another way through the BLAS when it is alone; two copies of it do not.
+    """
+    if len(a) == 1 and b.shape[2] == 1:
+        a, b = a.expand(2, -1, -1), b.expand(2, -1, -1)
+        bias = bias if bias is None else bias.expand(2, -1, -1)
+        return (torch.bmm(a, b) if bias is None else torch.baddbmm(bias, a, b))[:1]
+    return torch.bmm(a, b) if bias is None else torch.baddbmm(bias, a, b)
+
+
+class Linear:
+    """`x Wᵀ + b`, with `W` as `[K, out, in]`, the layout of `nn.Linear`."""
+
+    def __init__(self, name: str, values: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+        self.weight = values[f"{name}.weight"]
+        self.transposed = self.weight.transpose(1, 2)
+        self.bias = values[f"{name}.bias"].unsqueeze(1)
+        self.weight_gradient = gradients[f"{name}.weight"]
+        self.bias_gradient = gradients[f"{name}.bias"].unsqueeze(1)
+
+    def predict(self, x: Tensor) -> Tensor:
+        return matmul(x, self.transposed, self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return self.predict(x)
+
+    def backward(self, g: Tensor, *, first: bool) -> Tensor:
+        """Gradient at the input; `first` spares it where nothing lies below."""
+        torch.bmm(g.transpose(1, 2), self.x, out=self.weight_gradient)
+        torch.sum(g, 1, keepdim=True, out=self.bias_gradient)
+        return g if first else matmul(g, self.weight)
+
+
+class LayerNorm:
+    """As `nn.LayerNorm` over the last dimension."""
+
+    def __init__(self, name: str, values: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+        self.gain = values[f"{name}.weight"].unsqueeze(1)
+        self.shift = values[f"{name}.bias"].unsqueeze(1)
+        self.gain_gradient = gradients[f"{name}.weight"]
+        self.shift_gradient = gradients[f"{name}.bias"]
+        self.width = [self.gain.shape[2]]
+
+    def predict(self, z: Tensor) -> Tensor:
+        return torch.addcmul(self.shift, functional.layer_norm(z, self.width, eps=EPS), self.gain)
+
+    def forward(self, z: Tensor, valid: Tensor) -> Tensor:
+        self.z = z
+        self.normal, self.mean, self.rstd = torch.native_layer_norm(z, self.width, None, None, EPS)
+        return torch.addcmul(self.shift, self.normal, self.gain)
+
+    def backward(self, g: Tensor) -> Tensor:
+        torch.sum(g * self.normal, 1, out=self.gain_gradient)
+        torch.sum(g, 1, out=self.shift_gradient)
+        grad: Tensor = torch.ops.aten.native_layer_norm_backward(
+            g * self.gain, self.z, self.width, self.mean, self.rstd, None, None, [True, False, False]
+        )[0]
+        return grad
+
+
+class BatchNorm:
+    """As `nn.BatchNorm1d`, with each member's own statistics, of the rows that are valid."""
+
+    def __init__(
+        self, name: str, values: dict[str, Tensor], gradients: dict[str, Tensor], buffers: dict[str, Tensor]
+    ) -> None:
+        self.gain = values[f"{name}.weight"].unsqueeze(1)
+        self.shift = values[f"{name}.bias"].unsqueeze(1)
+        self.gain_gradient = gradients[f"{name}.weight"]
+        self.shift_gradient = gradients[f"{name}.bias"]
+        self.running_mean = buffers[f"{name}.running_mean"].unsqueeze(1)
+        self.running_var = buffers[f"{name}.running_var"].unsqueeze(1)
+
+    def predict(self, z: Tensor) -> Tensor:
+        normal = (z - self.running_mean) * torch.rsqrt(self.running_var + EPS)
+        return torch.addcmul(self.shift, normal, self.gain)
+
+    def forward(self, z: Tensor, valid: Tensor) -> Tensor:
+        self.valid = valid
+        self.count = valid.sum(1, keepdim=True)
+        mean = (z * valid).sum(1, keepdim=True) / self.count
+        centred = (z - mean) * valid
+        var = centred.square().sum(1, keepdim=True) / self.count
+        self.rstd = torch.rsqrt(var + EPS)
+        self.normal = centred * self.rstd
+        # the running variance is the unbiased one, as in torch
+        unbiased = var * (self.count / (self.count - 1).clamp(min=1))
+        self.running_mean.lerp_(mean, MOMENTUM)
+        self.running_var.lerp_(unbiased, MOMENTUM)
+        return torch.addcmul(self.shift, self.normal, self.gain)
+
+    def backward(self, g: Tensor) -> Tensor:
+        g = g * self.valid
+        torch.sum(g * self.normal, 1, out=self.gain_gradient)
+        torch.sum(g, 1, out=self.shift_gradient)
+        g = g * self.gain
+        mean = g.sum(1, keepdim=True) / self.count
+        slope = (g * self.normal).sum(1, keepdim=True) / self.count
+        return (g - mean - self.normal * slope) * self.rstd * self.valid
+
+
+class Block:
+    """A hidden layer: linear, normalisation, activation, dropout and, with `skip`, its input added at the end."""
+
+    def __init__(self, linear: Linear, norm: LayerNorm | BatchNorm | None, activation: Activation, skip: bool) -> None:
+        self.linear = linear
+        self.norm = norm
+        self.activation = activation
+        self.skip = skip
+
+    def predict(self, x: Tensor) -> Tensor:
+        z = self.linear.predict(x)
+        if self.norm:
+            z = self.norm.predict(z)
+        y = self.activation.forward(z)
+        return x + y if self.skip else y
+
+    def forward(self, x: Tensor, mask: Tensor | None, valid: Tensor) -> Tensor:
+        z = self.linear.forward(x)
+        if self.norm:
+            z = self.norm.forward(z, valid)
+        a = self.activation.forward(z)
+        self.z, self.a, self.mask = z, a, mask
+        y = a if mask is None else a * mask
+        return x + y if self.skip else y
+
+    def backward(self, g: Tensor, *, first: bool) -> Tensor:
+        dy = g if self.mask is None else g * self.mask
+        dz = self.activation.backward(dy, self.z, self.a)
+        if self.norm:
+            dz = self.norm.backward(dz)
+        dx = self.linear.backward(dz, first=first)
+        return dx + g if self.skip else dx

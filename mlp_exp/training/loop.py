@@ -1,0 +1,268 @@
+"""The training loop: K runs of one shape as one stack. A single run is a stack of one.
+
+The loop does no input or output. It yields the records of each epoch; its caller logs, draws and saves.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlp_exp.config.errors import TrainingError
+from mlp_exp.model.mlp import MLP
+from mlp_exp.model.network import Network
+from mlp_exp.model.single_module import SingleModule
+from mlp_exp.model.stacked_mlp import StackedMLP
+from mlp_exp.training.batches import BatchSource, MemberData, StackedData, pad_rows
+from mlp_exp.training.early_stopping import Never
+from mlp_exp.training.losses import Loss
+from mlp_exp.training.metrics import row_scores
+from mlp_exp.training.optimizers import OptimizerClass, build_stepper
+from mlp_exp.training.schedulers import LearningRate, SchedulerFactory
+from mlp_exp.training.streams import Streams
+
+Status = Literal["finished", "stopped_early", "diverged"]
+EVALUATION_ROWS = 4096
+"""Rows of a part that go through the network at once; a multiple of the alignment."""
+
+
+@dataclass
+class Member:
+    """What one run brings to a stack.
+
+    Attributes:
+        module: the network; after training it holds the best weights.
+        optimizer, optimizer_options: the class, and its options with `lr` and `weight_decay`.
+        clip_grad_norm: bound on the norm of the whole gradient; None for none.
+        target_scale: standard deviation of a regression's target, for errors in its own unit.
+    """
+
+    data: MemberData
+    module: nn.Module
+    loss: Loss
+    optimizer: OptimizerClass
+    optimizer_options: dict[str, Any]
+    scheduler: SchedulerFactory
+    early_stopping: Never
+    streams: Streams
+    epochs: int
+    clip_grad_norm: float | None = None
+    target_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """An epoch of one member: a row of its history.
+
+    Attributes:
+        member: index in the sequence given to `train`.
+        epoch: from 1.
+        lr: the learning rate during the epoch.
+        train_loss: mean over the epoch's rows, as the weights changed, with dropout.
+        val_loss, val_metric: after the epoch, without dropout; the metric is accuracy or RMSE in the target's unit.
+            None without a validation part.
+        seconds: since training began.
+        status: how the member ended, in its last record.
+    """
+
+    member: int
+    epoch: int
+    lr: float
+    train_loss: float
+    val_loss: float | None
+    val_metric: float | None
+    seconds: float
+    status: Status | None
+
+
+def train(members: Sequence[Member], batch_size: int | None, device: torch.device) -> Iterator[list[EpochRecord]]:
+    """Trains all members together until each is finished; yields a record of each active member an epoch.
+
+    The members must agree in network shape, data shape, loss, optimizer class and its options but for learning rate
+    and weight decay, and in the number of batches an epoch. However the loop ends, by exhaustion, an exception or
+    `close`, the modules then hold the best weights so far.
+
+    Args:
+        batch_size: rows a step; None for all training rows.
+
+    Raises:
+        TrainingError: the optimizer refuses its options.
+    """
+    stack = _Stack(members, batch_size or len(members[0].data.train), device)
+    try:
+        with torch.no_grad():
+            while stack.active:
+                yield stack.run_epoch()
+    finally:
+        stack.write_best(range(len(stack.active)))
+
+
+def predict(member: Member, rows: NDArray[np.int64]) -> Tensor:
+    """What a trained member says of rows: probabilities `[n, C]`, or scaled values `[n]`."""
+    member.module.eval()
+    with torch.no_grad():
+        chunks = torch.split(torch.from_numpy(rows), EVALUATION_ROWS)
+        return torch.cat([member.loss.predict(member.module(member.data.inputs[chunk])) for chunk in chunks])
+
+
+class _Stack:
+    """The active members and what they train with; the rows of all tensors are in the order of `active`."""
+
+    def __init__(self, members: Sequence[Member], batch_size: int, device: torch.device) -> None:
+        modules = [m.module for m in members]
+        self.members = members
+        self.active = list(range(len(members)))
+        self.epoch = 0
+        self._start = time.perf_counter()
+        self._device = device
+        self._loss = members[0].loss
+        self._network = _network(members, device)
+        self._rates = [LearningRate(float(m.optimizer_options["lr"]), m.scheduler) for m in members]
+        self._stepper = build_stepper(
+            self._network,
+            members[0].optimizer,
+            [m.optimizer_options for m in members],
+            [m.clip_grad_norm or math.inf for m in members],
+        )
+        self._data = StackedData([m.data for m in members], device)
+        self._batches = BatchSource(
+            self._data,
+            [m.data.train for m in members],
+            batch_size,
+            [m.streams.shuffle for m in members],
+            [m.streams.dropout for m in members],
+            self._network.dropout_widths,
+            self._network.dropout_rates(modules),
+        )
+        self._val_rows, self._val_valid = _evaluation_rows([m.data.val for m in members], device)
+
+    def run_epoch(self) -> list[EpochRecord]:
+        """Trains an epoch, evaluates, and lets go of whoever is finished."""
+        self.epoch += 1
+        lr = [self._rates[index].value for index in self.active]
+        self._stepper.set_lr(lr)
+        train_loss = self._train_epoch()
+        validation = self._validate()
+        seconds = time.perf_counter() - self._start
+        records = []
+        improved = []
+        for row, index in enumerate(self.active):
+            record = EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
+            better, status = self._judge(record)
+            records.append(replace(record, status=status))
+            improved += [row] * better
+        self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
+        self._leave([row for row, record in enumerate(records) if record.status])
+        return records
+
+    def _train_epoch(self) -> list[float]:
+        """Steps through an epoch; each member's mean training loss over its rows."""
+        sums: list[Tensor] = []
+        for block in self._batches.epoch():
+            logits = [self._step(*step) for step in block.steps()]
+            # the value of the loss is for the history alone, so it is computed for a whole block at once
+            values = self._loss.value(torch.stack(logits), block.targets) * block.weights.squeeze(-1)
+            rows = block.valid.sum((2, 3))
+            sums.append(torch.stack([values.sum(-1) * rows, rows]).cpu().double())
+        # exact sums do not depend on how the epoch was cut into blocks
+        losses, rows = torch.cat(sums, dim=1).permute(0, 2, 1).tolist()
+        return [math.fsum(loss) / math.fsum(row) for loss, row in zip(losses, rows, strict=True)]
+
+    def _step(self, inputs: Tensor, targets: Tensor, weights: Tensor, valid: Tensor, masks: Sequence[Tensor]) -> Tensor:
+        """One step of every member; returns the logits that it started from, `[K, B, O]`."""
+
+        def compute_gradients() -> Tensor:
+            logits = self._network.forward(inputs, masks, valid)
+            self._network.backward(self._loss.gradient(logits, targets).mul_(weights))
+            return logits
+
+        def objective(logits: Tensor) -> Tensor:
+            return (self._loss.value(logits, targets) * weights.squeeze(-1)).sum()
+
+        return self._stepper.step(compute_gradients, objective)
+
+    def _validate(self) -> list[tuple[float | None, float | None]]:
+        """Each member's loss and metric on its validation part."""
+        if self._val_rows is None:
+            return [(None, None)] * len(self.active)
+        sums: list[Tensor] = []
+        for rows, valid in zip(self._val_rows.unbind(1), self._val_valid.unbind(1), strict=True):
+            inputs, targets, weights = self._data.gather(rows)
+            logits = self._network.predict(inputs)
+            weights = weights * valid
+            loss = (self._loss.value(logits, targets) * weights).sum(-1)
+            score = (row_scores(logits, targets, regression=self._loss.regression) * valid).sum(-1)
+            sums.append(torch.stack([loss, weights.sum(-1), score, valid.sum(-1)]).cpu().double())
+        columns = torch.stack(sums, dim=-1).tolist()
+        losses, weights_, scores, counts = ([math.fsum(row) for row in column] for column in columns)
+        return [
+            (losses[row] / weights_[row], self._metric(scores[row] / counts[row], self.members[index].target_scale))
+            for row, index in enumerate(self.active)
+        ]
+
+    def _metric(self, mean_score: float, target_scale: float) -> float:
+        return math.sqrt(mean_score) * target_scale if self._loss.regression else mean_score
+
+    def _judge(self, record: EpochRecord) -> tuple[bool, Status | None]:
+        """Whether the epoch is the member's best so far, and how the member ends with it, if it does."""
+        member = self.members[record.member]
+        val_loss = record.train_loss if record.val_loss is None else record.val_loss
+        if not (math.isfinite(record.train_loss) and math.isfinite(val_loss)):
+            return False, "diverged"
+        metric = val_loss if record.val_metric is None else record.val_metric
+        watched = {"train_loss": record.train_loss, "val_loss": val_loss}.get(member.early_stopping.monitor, metric)
+        improved = member.early_stopping.update(watched)
+        self._rates[record.member].advance(val_loss)
+        if record.epoch == member.epochs:
+            return improved, "finished"
+        return improved, "stopped_early" if member.early_stopping.stops else None
+
+    def write_best(self, rows: Sequence[int]) -> None:
+        """Puts the best weights of these rows into their members' modules."""
+        for row in rows:
+            self._network.write_best(row, self.members[self.active[row]].module)
+
+    def _leave(self, rows: Sequence[int]) -> None:
+        """Takes the members of these rows out of the stack."""
+        if not rows:
+            return
+        self.write_best(rows)
+        stay = [row for row in range(len(self.active)) if row not in set(rows)]
+        self.active = [self.active[row] for row in stay]
+        if not stay:
+            return
+        index = torch.tensor(stay, device=self._device)
+        self._network.keep(index)
+        self._stepper.keep(index)
+        self._data.keep(index)
+        self._batches.keep(stay)
+        if self._val_rows is not None:
+            self._val_rows, self._val_valid = self._val_rows[index], self._val_valid[index]
+
+
+def _network(members: Sequence[Member], device: torch.device) -> Network:
+    modules = [m.module for m in members]
+    plain = [module for module in modules if type(module) is MLP]
+    if len(plain) == len(modules):
+        return StackedMLP(plain, device)
+    if len(modules) > 1:
+        raise TrainingError(f"model: {type(modules[0]).__name__} trains alone, and {len(modules)} were given together")
+    torch.manual_seed(members[0].streams.module)
+    return SingleModule(modules[0], device)
+
+
+def _evaluation_rows(parts: Sequence[NDArray[np.int64]], device: torch.device) -> tuple[Tensor | None, Tensor]:
+    """Row numbers `[K, chunks, n]` of the members' parts, and which are valid; None where there are no rows."""
+    length = len(parts[0])
+    if not length:
+        return None, torch.zeros(0)
+    chunks = -(-length // EVALUATION_ROWS)
+    batches = [pad_rows(part, -(-length // chunks)) for part in parts]
+    rows = torch.from_numpy(np.stack([rows for rows, _ in batches])).to(device)
+    return rows, torch.from_numpy(np.stack([valid for _, valid in batches])).to(device)

@@ -1,0 +1,191 @@
+"""One step for K members, by any optimizer class of torch.
+
+Most classes are linear in the learning rate and see a parameter only through weight decay. For these, the optimizer
+steps tensors of zeros ("deltas") with learning rate 1 and no decay; what it leaves there is the direction, and each
+member goes along it at its own rate, after its own decay. So one fused kernel serves members that differ in both.
+Any other class (LBFGS, Rprop, Muon, a user's own …) gets the real parameters and serves one member.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mlp_exp.config.errors import TrainingError
+from mlp_exp.model.network import Network
+
+LINEAR_IN_LR = (
+    torch.optim.SGD,
+    torch.optim.Adam,
+    torch.optim.AdamW,
+    torch.optim.NAdam,
+    torch.optim.RAdam,
+    torch.optim.RMSprop,
+    torch.optim.Adagrad,
+    torch.optim.Adadelta,
+    torch.optim.Adamax,
+)
+FUSED_ON_CPU = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad)
+
+OptimizerClass = Callable[..., Optimizer]
+
+
+class Stepper(ABC):
+    """Moves a network's parameters."""
+
+    @abstractmethod
+    def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
+        """Takes one step.
+
+        Args:
+            compute_gradients: fills the network's gradients for the batch and returns its logits.
+            objective: the batch's loss from its logits, for optimizers that evaluate it more than once a step.
+
+        Returns:
+            The logits that the step started from.
+        """
+
+    @abstractmethod
+    def set_lr(self, lr: Sequence[float]) -> None:
+        """Sets the K learning rates."""
+
+    @abstractmethod
+    def keep(self, rows: Tensor) -> None:
+        """Follows the network after its stack has shrunk to these members."""
+
+
+class StackedStepper(Stepper):
+    """K members through one optimizer that is linear in its learning rate.
+
+    Args:
+        options: of the class, the same for all members; without learning rate and weight decay.
+        weight_decay: K values, as L2 (added to the gradient) or, for classes that decouple it, as a shrinkage.
+        max_norm: K bounds on the gradient's norm; infinity for none.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        cls: type[Optimizer],
+        options: Mapping[str, Any],
+        lr: Sequence[float],
+        weight_decay: Sequence[float],
+        max_norm: Sequence[float],
+    ) -> None:
+        self._network = network
+        self._decoupled = cls is torch.optim.AdamW or bool(options.get("decoupled_weight_decay", False))
+        self._decay = self._column(weight_decay)
+        self._max_norm = self._column(max_norm)
+        self._delta = torch.zeros_like(network.parameters)
+        self._delta.grad = network.gradients
+        kernel = {"fused": True} if cls in FUSED_ON_CPU else {"foreach": False}
+        options = {k: v for k, v in options.items() if k not in ("decoupled_weight_decay", "maximize")}
+        self._optimizer = cls([self._delta], **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options})
+        self.set_lr(lr)
+        self._watch_columns()
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        """K numbers as `[K, 1]`, to scale rows by."""
+        return torch.tensor(values, dtype=torch.float32, device=self._network.parameters.device).unsqueeze(1)
+
+    def _watch_columns(self) -> None:
+        self._decays = bool((self._decay > 0).any())
+        self._clips = bool(torch.isfinite(self._max_norm).any())
+
+    def set_lr(self, lr: Sequence[float]) -> None:
+        self._lr = self._column(lr)
+
+    def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
+        logits = compute_gradients()
+        parameters, gradients = self._network.parameters, self._network.gradients
+        if self._clips:
+            norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
+            gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
+        if self._decays and self._decoupled:
+            parameters.mul_(1 - self._lr * self._decay)
+        elif self._decays:
+            gradients.addcmul_(parameters, self._decay)
+        self._delta.zero_()
+        self._optimizer.step()
+        parameters.addcmul_(self._delta, self._lr)
+        return logits
+
+    def keep(self, rows: Tensor) -> None:
+        members = len(self._delta)
+        self._decay, self._max_norm, self._lr = self._decay[rows], self._max_norm[rows], self._lr[rows]
+        state = self._optimizer.state[self._delta]
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.ndim == 2 and len(value) == members:
+                state[name] = value[rows]
+        self._delta.data = self._delta.data[rows]
+        self._delta.grad = self._network.gradients
+        self._watch_columns()
+
+
+class SingleStepper(Stepper):
+    """One member through any optimizer class, with its real parameters in their own shapes."""
+
+    def __init__(
+        self, network: Network, cls: OptimizerClass, options: Mapping[str, Any], lr: float, max_norm: float
+    ) -> None:
+        self._network = network
+        self._max_norm = max_norm
+        self._optimizer = cls(network.tensors(), lr=lr, **options)
+
+    def set_lr(self, lr: Sequence[float]) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr[0]
+
+    def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
+        evaluations: list[Tensor] = []
+
+        def closure() -> float:
+            logits = compute_gradients()
+            evaluations.append(logits)
+            if math.isfinite(self._max_norm):
+                norm = torch.linalg.vector_norm(self._network.gradients)
+                self._network.gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
+            return float(objective(logits))
+
+        self._optimizer.step(closure)
+        return evaluations[0]
+
+    def keep(self, rows: Tensor) -> None:
+        """A stack of one never shrinks to less than one."""
+
+
+def stacks(cls: OptimizerClass) -> bool:
+    """Whether members can share an optimizer of this class."""
+    return cls in LINEAR_IN_LR
+
+
+def build_stepper(
+    network: Network,
+    cls: OptimizerClass,
+    options: Sequence[Mapping[str, Any]],
+    max_norm: Sequence[float],
+) -> Stepper:
+    """The stepper for K members.
+
+    Args:
+        options: for each member all of the class's options, `lr` and `weight_decay` among them. Those of the first
+            serve all members but for these two.
+        max_norm: bounds on the gradient's norm.
+
+    Raises:
+        TrainingError: the class refuses the options.
+    """
+    lr = [float(o["lr"]) for o in options]
+    try:
+        if not stacks(cls):
+            rest = {k: v for k, v in options[0].items() if k != "lr"}
+            return SingleStepper(network, cls, rest, lr[0], max_norm[0])
+        decay = [float(o.get("weight_decay", 0.0)) for o in options]
+        shared = {k: v for k, v in options[0].items() if k not in ("lr", "weight_decay")}
+        return StackedStepper(network, cast(type[Optimizer], cls), shared, lr, decay, max_norm)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"optimizer: {getattr(cls, '__name__', cls)} refuses its options: {error}") from error
