@@ -122,6 +122,8 @@ def _explain(error: Exception) -> str:
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return describe(error)
     args = get_args_parser().parse_args()
+    if args.config_dir and not Path(args.config_dir).is_dir():
+        return f"--config-dir {args.config_dir}: there is no such folder"
     try:
         problems = _diagnose(args.overrides, args.config_dir, args.config_name or CONFIG_NAME)
     except (HydraException, OmegaConfBaseException):

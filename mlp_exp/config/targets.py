@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -14,13 +15,14 @@ def locate(path: str) -> Callable[..., Any]:
     Raises:
         ValueError: nothing that can be called is there; the text says why.
     """
-    from hydra.utils import get_object
-
     try:
-        found = get_object(path)
+        found = pkgutil.resolve_name(path)
+    except AttributeError as error:
+        near = difflib.get_close_matches(str(error.name), dir(error.obj), n=1)
+        hint = f". Did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"cannot import '{path}': {error}{hint}") from error
     except Exception as error:  # an import runs the user's code, which may raise anything
-        # Hydra wraps the module's own error, whose last line says what is wrong
-        raise ValueError(f"cannot import '{path}': {str(error.__cause__ or error).splitlines()[-1]}") from error
+        raise ValueError(f"cannot import '{path}': {type(error).__name__}: {error}") from error
     if not callable(found):
         raise ValueError(f"'{path}' is a {type(found).__name__}; expected a class or a function")
     return found  # type: ignore[no-any-return]
@@ -95,5 +97,5 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
 def did_you_mean(word: str, known: Iterable[str], title: str = "Known") -> str:
     """` Did you mean 'x'?` with the nearest known word; else the list of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
     return f" Did you mean '{near[0]}'?" if near else f" {title}: {', '.join(known) or 'none'}."

@@ -64,11 +64,11 @@ def _schema_problems(values: dict[Any, Any]) -> list[str]:
         Experiment.model_validate(values)
     except ValidationError as error:
         # a union gives a line for each of its branches; they are one mistake
-        return list(dict.fromkeys(_line(detail) for detail in error.errors()))
+        return list(dict.fromkeys(_line(detail, values) for detail in error.errors()))
     return []
 
 
-def _line(detail: ErrorDetails) -> str:
+def _line(detail: ErrorDetails, values: Any) -> str:
     """One mistake as `key: expected …, got …`."""
     model: type[BaseModel] | None = Experiment
     keys: list[str] = []
@@ -78,6 +78,7 @@ def _line(detail: ErrorDetails) -> str:
             break
         field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
         keys.append(str(part))
+        values = values.get(part)
         if field is None:
             break
         expected = field.description or "a group of settings"
@@ -90,7 +91,7 @@ def _line(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
-    return f"{key}: expected {expected}, got {detail['input']!r}"
+    return f"{key}: expected {expected}, got {values!r}"
 
 
 def _nested(field: FieldInfo) -> type[BaseModel] | None:
