@@ -18,7 +18,7 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         console = self._errors if record.levelno >= logging.ERROR else get_console()
-        console.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+        console.print(self.format(record), markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def epoch_bar() -> Progress:

@@ -9,10 +9,11 @@ matplotlib.use("Agg")  # before pyplot, which scikit-learn's displays import
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn import metrics as sk
-from sklearn.calibration import CalibrationDisplay
+from sklearn.calibration import calibration_curve
 
 from mlp_exp.data.dataset import Dataset
 
@@ -20,6 +21,12 @@ Floats = NDArray[np.float64]
 # Okabe & Ito's palette, which the colour-blind can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 POINTS_AT_MOST = 5000
+
+
+def plain(name: str) -> str:
+    """A name as matplotlib shows it to the letter: no formula between dollars, no hidden label after an underscore."""
+    text = name.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def _axes(title: str, width: float = 6.4) -> tuple[Figure, Axes]:
@@ -58,18 +65,19 @@ def decision_boundary(
     answer = predict(grid.reshape(-1, 2))
     if not dataset.class_names:
         filled = axes.contourf(x, y, answer.reshape(resolution, resolution), levels=20, cmap="viridis")
-        figure.colorbar(filled, label=dataset.target_name)
+        figure.colorbar(filled, label=plain(dataset.target_name))
     elif dataset.task == "binary":
         chance = answer[:, 1].reshape(resolution, resolution)
         filled = axes.contourf(x, y, chance, levels=np.linspace(0, 1, 21), cmap="coolwarm", alpha=0.7)
         axes.contour(x, y, chance, levels=[0.5], colors="black", linewidths=1.5)
-        figure.colorbar(filled, label=f"probability of {dataset.class_names[1]}")
+        figure.colorbar(filled, ticks=np.linspace(0, 1, 6), label=f"probability of {plain(dataset.class_names[1])}")
     else:
         chosen = answer.argmax(axis=1).reshape(resolution, resolution)
-        levels = np.arange(answer.shape[1] + 1) - 0.5
-        axes.contourf(x, y, chosen, levels=levels, colors=_class_colours(dataset), alpha=0.35)
+        # not contourf: between the regions of two classes it would draw a strip for each code in between
+        colours = ListedColormap(_class_colours(dataset))
+        axes.pcolormesh(x, y, chosen, cmap=colours, vmin=-0.5, vmax=answer.shape[1] - 0.5, alpha=0.35, rasterized=True)
     _scatter(axes, dataset, test)
-    axes.set(xlabel=dataset.feature_names[0], ylabel=dataset.feature_names[1])
+    axes.set(xlabel=plain(dataset.feature_names[0]), ylabel=plain(dataset.feature_names[1]))
     return figure
 
 
@@ -86,8 +94,11 @@ def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
     colours = _class_colours(dataset) if dataset.class_names else ["white"]
     for code, colour in enumerate(colours):
         for rows, marker, part in ((~held_out, "o", "training"), (held_out, "^", "test")):
-            x, y = dataset.features[(codes == code) & rows][:POINTS_AT_MOST].T
-            name = f"{dataset.class_names[code]}, {part}" if dataset.class_names else part
+            chosen = (codes == code) & rows
+            if not chosen.any():
+                continue
+            x, y = dataset.features[chosen][:POINTS_AT_MOST].T
+            name = plain(f"{dataset.class_names[code]}, {part}") if dataset.class_names else part
             axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
     axes.legend(fontsize="small", framealpha=0.9)
 
@@ -100,38 +111,49 @@ def confusion_matrix(target: NDArray[np.int64], predicted: NDArray[np.int64], cl
         target,
         predicted,
         labels=range(len(class_names)),
-        display_labels=class_names,
+        display_labels=[plain(name) for name in class_names],
         cmap="Blues",
-        xticks_rotation=45 if len(class_names) > 3 else "horizontal",
+        xticks_rotation=45 if sum(map(len, class_names)) > 40 else "horizontal",
         ax=axes,
     )
     return figure
 
 
 def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
-    """The ROC curve of the second class, or of each class against the rest."""
+    """The ROC curve of the second class, or of each class against the rest, with the area below it."""
     figure, axes = _axes("ROC, test")
-    for code, name in _curves(class_names):
+    for code in [1] if len(class_names) == 2 else range(len(class_names)):
         if 0 < (target == code).sum() < len(target):
-            sk.RocCurveDisplay.from_predictions(target == code, probabilities[:, code], name=name, ax=axes)
-    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":")
-    axes.legend(fontsize="small")
+            false_rate, true_rate, _ = sk.roc_curve(target == code, probabilities[:, code])
+            label = f"{plain(class_names[code])} (AUC {sk.auc(false_rate, true_rate):.4f})"
+            axes.plot(false_rate, true_rate, label=label, color=COLOURS[code % len(COLOURS)])
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.legend(fontsize="small", loc="lower right")
     return figure
 
 
 def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
-    """How often a class occurs by the probability that was given to it, in ten bins of equal width."""
+    """How often the answer is right by the probability that was given to it, in up to ten bins of equal counts.
+
+    The answer is the second class of two; of more, the class with the highest probability (Guo et al., 2017).
+    """
     figure, axes = _axes("Calibration, test")
-    for index, (code, name) in enumerate(_curves(class_names)):
-        chance = np.clip(probabilities[:, code], 0, 1)
-        CalibrationDisplay.from_predictions(target == code, chance, n_bins=10, name=name, ax=axes, ref_line=index == 0)
-    axes.legend(fontsize="small")
+    if len(class_names) == 2:
+        happened, chance, name = target == 1, probabilities[:, 1], plain(class_names[1])
+    else:
+        happened, chance, name = (
+            target == probabilities.argmax(axis=1),
+            probabilities.max(axis=1),
+            "the answer is right",
+        )
+    bins = int(np.clip(len(target) // 20, 2, 10))
+    frequency, mean = calibration_curve(happened, np.clip(chance, 0, 1), n_bins=bins, strategy="quantile")
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+    axes.plot(mean, frequency, marker="s", label=name, color=COLOURS[0])
+    axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
+    axes.legend(fontsize="small", loc="upper left")
     return figure
-
-
-def _curves(class_names: Sequence[str]) -> list[tuple[int, str]]:
-    codes = [1] if len(class_names) == 2 else range(len(class_names))
-    return [(code, class_names[code]) for code in codes]
 
 
 def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Figure:
@@ -140,7 +162,7 @@ def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Fi
     sk.PredictionErrorDisplay.from_predictions(
         target, predicted, kind="actual_vs_predicted", subsample=POINTS_AT_MOST, random_state=0, ax=axes
     )
-    axes.set(xlabel=f"predicted {name}", ylabel=f"actual {name}")
+    axes.set(xlabel=f"predicted {plain(name)}", ylabel=f"actual {plain(name)}")
     return figure
 
 

@@ -27,6 +27,10 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None:  # a write on a full disk does not say where
+            raise OSError(error.errno, f"{error.strerror} (nothing was written there)", str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -35,7 +39,7 @@ class RunFolder:
     """A folder that belongs to one run."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
 
     def require_unused(self) -> None:
         """Raises RunFolderError where another run has left its files."""
@@ -62,7 +66,7 @@ class RunFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([repr(value) for value in row] for row in rows)
+        writer.writerows([float.__repr__(v) if isinstance(v, float) else repr(v) for v in row] for row in rows)
         with atomic(self.path / HISTORY) as temporary:
             temporary.write_text(text.getvalue(), encoding="utf-8")
 
@@ -81,8 +85,11 @@ class RunFolder:
         """Tensors, numbers and texts alone, so that the file loads with `weights_only=True`."""
         import torch
 
+        # through memory: torch would hide a full disk and write the temporary file's name into the archive
+        buffer = io.BytesIO()
+        torch.save(dict(model), buffer)
         with atomic(self.path / MODEL) as temporary:
-            torch.save(dict(model), temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     def write_figures(self, figures: Mapping[str, Any]) -> None:
         """matplotlib figures by name, as `plots/<name>.png`."""

@@ -1,12 +1,13 @@
 """Hydra's command line around one task: the only file that touches Hydra's inner machinery."""
 
+import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -16,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.config.errors import ConfigError, MlpExpError
@@ -46,18 +47,40 @@ def main(task: Task) -> None:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # a console script would not find the user's own modules otherwise
     signal.signal(signal.SIGTERM, _terminate)
+    logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
+    sys.argv += _own_hydra_settings(sys.argv[1:])
     failures = _Failures(task, wants_traceback)
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(failures.run)()
     except KeyboardInterrupt as stop:
         print("Interrupted.", file=sys.stderr)
         sys.exit(143 if isinstance(stop, Terminated) else 130)
-    except (HydraException, OmegaConfBaseException, MlpExpError, OSError) as error:
-        if wants_traceback:
+    except (HydraException, OmegaConfBaseException, MlpExpError, OSError, ValueError) as error:
+        # Hydra raises plain ValueErrors while it composes; one of a job is a bug and keeps its traceback
+        if wants_traceback or (isinstance(error, ValueError) and failures.job_began):
             raise
         print(_explain(error), file=sys.stderr)
         sys.exit(1)
     failures.report()
+
+
+def _own_hydra_settings(arguments: Sequence[str]) -> list[str]:
+    """Hydra's settings of `conf/run.yaml` as overrides, for another primary config, as a saved one, that has none."""
+    if get_args_parser().parse_known_args(arguments)[0].config_name in (None, CONFIG_NAME):
+        return []
+    primary = OmegaConf.load(CONF / f"{CONFIG_NAME}.yaml")
+    given = {argument.partition("=")[0] for argument in arguments}
+    settings = {
+        f"hydra.{node}.{key}": value for node in ("job", "run", "sweep") for key, value in _raw(primary.hydra[node])
+    }
+    settings |= {"hydra/job_logging": "mlp_exp", "hydra/callbacks": "mlp_exp"}
+    return [f"{key}={value}" for key, value in settings.items() if key not in given]
+
+
+def _raw(node: DictConfig) -> list[tuple[str, Any]]:
+    values = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(values, dict)
+    return [(str(key), value) for key, value in values.items()]
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -71,11 +94,11 @@ class _Failures:
         self._task = task
         self._wants_traceback = wants_traceback
         self._failed: list[str] = []
+        self.job_began = False
 
     def run(self, cfg: DictConfig) -> float | None:
         """The task; an error that the user can mend is logged at once and counted."""
-        import logging
-
+        self.job_began = True
         try:
             return self._task(cfg)
         except (MlpExpError, OSError) as error:
@@ -119,14 +142,16 @@ def describe(error: BaseException) -> str:
 
 def _explain(error: Exception) -> str:
     """All mistakes of the command line where Hydra would report its first alone."""
-    if not isinstance(error, HydraException | OmegaConfBaseException):
+    if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return describe(error)
     args = get_args_parser().parse_args()
+    if args.shell_completion:
+        return str(error)
     if args.config_dir and not Path(args.config_dir).is_dir():
         return f"--config-dir {args.config_dir}: there is no such folder"
     try:
         problems = _diagnose(args.overrides, args.config_dir, args.config_name or CONFIG_NAME)
-    except (HydraException, OmegaConfBaseException):
+    except (HydraException, OmegaConfBaseException, ValueError):
         problems = []
     if problems:
         return str(ConfigError(problems))
@@ -149,7 +174,8 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
         for override in OverridesParser.create().parse_overrides(list(overrides)):
             group = override.key_or_group
             if group in groups:
-                mistakes, choice = _check_choice(override, loader.get_group_options(group))
+                options = loader.get_group_options(group, config_name=config_name, overrides=extra)
+                mistakes, choice = _check_choice(override, options)
                 problems += mistakes
                 allowed += choice
             else:

@@ -112,7 +112,7 @@ class Loss(Group):
 
 
 class Optimizer(Group):
-    lr: Positive = 1e-3
+    lr: Positive
     weight_decay: NonNegative = 0.0
     betas: Betas = [0.9, 0.999]
     eps: Positive = 1e-8
@@ -157,7 +157,9 @@ class InitWeight(Group):
     gain: Positive = 1.0
     a: NonNegative = 0.0
     mode: Literal["fan_in", "fan_out"] = Field("fan_in", description="fan_in or fan_out")
-    nonlinearity: Text = "relu"
+    nonlinearity: Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"] = Field(
+        "relu", description="one of linear, sigmoid, tanh, relu, leaky_relu, selu"
+    )
 
 
 class Init(Group):
@@ -213,5 +215,6 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "loss": frozenset({"task", "n_classes"}),
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer"}),
+    "init.weight": frozenset({"tensor"}),
 }
-"""Arguments that the framework gives to a group's `_target_`, where its signature takes them."""
+"""Arguments that the framework gives to the `_target_` of a node, where its signature takes them."""

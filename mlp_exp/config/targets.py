@@ -29,6 +29,8 @@ def locate(path: str) -> Callable[..., Any]:
 
 
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    if getattr(getattr(target, "__init__", None), "__module__", "") == "torch.nn.modules.module":
+        return {}  # a network without a constructor has that of nn.Module, which accepts anything and then refuses it
     try:
         return inspect.signature(target).parameters
     except ValueError:  # some built-in callables have no signature
@@ -75,19 +77,19 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
         return [f"{where}._target_: {error}"]
     name = path.rpartition(".")[2]
     parameters = _parameters(target)
+    supplied = SUPPLIED.get(where, frozenset())
     spare = set(left_over(group, target, keys)) - set(asked)
     problems = []
     for key in keys:
         if key not in spare and not takes(target, key):
-            names = [p for p in parameters if p not in SUPPLIED.get(group, ()) and p not in ("args", "kwargs", "self")]
+            names = [p for p in parameters if p not in supplied and p not in ("args", "kwargs", "self")]
             problems.append(f"{where}.{key}: {name} takes no '{key}'.{did_you_mean(key, names)}")
     for parameter in parameters.values():
         needed = parameter.default is parameter.empty and parameter.kind in (
             parameter.POSITIONAL_OR_KEYWORD,
             parameter.KEYWORD_ONLY,
         )
-        tensor = where == "init.weight" and parameter.name == "tensor"
-        if needed and not tensor and parameter.name not in keys and parameter.name not in SUPPLIED.get(group, ()):
+        if needed and parameter.name not in keys and parameter.name not in supplied:
             problems.append(
                 f"{where}.{parameter.name}: {name} needs '{parameter.name}'. Add it: +{where}.{parameter.name}=…"
             )

@@ -49,7 +49,7 @@ def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
 def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str) -> list[str]:
     path = node.get("_target_")
     problems: list[str] = []
-    if isinstance(path, str) and path:
+    if isinstance(path, str) and "." in path:  # the schema names any other
         keys = [str(k) for k in node if str(k) not in ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")]
         named = [key for key in keys if f"{where}.{key}" in asked]
         problems = signature_problems(group, path, keys, named, where)
@@ -91,7 +91,16 @@ def _line(detail: ErrorDetails, values: Any) -> str:
     if detail["type"] == "value_error":
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
-    return f"{key}: expected {expected}, got {values!r}"
+    return f"{key}: expected {expected}, got {_as_yaml(values)}"
+
+
+def _as_yaml(value: Any) -> str:
+    """A value as a user writes it."""
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or value is True or value is False
+        else repr(value)
+    )
 
 
 def _nested(field: FieldInfo) -> type[BaseModel] | None:

@@ -60,14 +60,26 @@ class Dataset:
                 f"data: row {row}, column {column} of the features is {x[row, column]}, not a finite number"
             )
         names = tuple(feature_names) or tuple(f"x{i + 1}" for i in range(x.shape[1]))
+        if len(names) != x.shape[1]:
+            raise DataError(f"data: expected {x.shape[1]} feature names, got {len(names)}")
         if regression:
-            y = y.astype(np.float64)
+            try:
+                y = y.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise DataError(f"data: expected numbers as the target of a regression, {error}") from error
             if not np.isfinite(y).all():
                 raise DataError(f"data: row {np.argwhere(~np.isfinite(y))[0][0]} of the target is not a finite number")
             return cls(x, y, names, (), target_name)
-        labels, codes = np.unique(y, return_inverse=True)
+        if y.dtype.kind == "f" and np.isnan(y).any():
+            raise DataError(f"data: row {np.argwhere(np.isnan(y))[0][0]} of the target has no label (NaN)")
+        try:
+            labels, codes = np.unique(y, return_inverse=True)
+        except TypeError as error:
+            raise DataError(f"data: expected labels of one kind in the target, {error}") from error
         if len(labels) < 2:
             raise DataError(f"data: the target has {len(labels)} class; expected two or more")
+        if class_names and len(class_names) != len(labels):
+            raise DataError(f"data: the target has {len(labels)} classes, and {len(class_names)} class names are given")
         return cls(x, codes.astype(np.int64), names, tuple(class_names) or tuple(map(str, labels)), target_name)
 
     @property

@@ -43,7 +43,7 @@ class Shares:
         """Splits by scikit-learn's `train_test_split`, the test part first.
 
         Raises:
-            DataError: a part would be empty, or a class has too few rows to be in each part.
+            DataError: a part would be empty, or a class has too few rows to be split.
         """
         if self.seed is not None:
             generator = np.random.default_rng(self.seed)
@@ -61,11 +61,13 @@ class Shares:
         if share == 0:
             return rows, rows[:0]
         count = round(share * len(dataset.target))
+        if not 0 < count < len(rows):
+            raise DataError(f"split.{part}: {share:g} of {len(dataset.target)} rows is {count}; expected one or more")
         labels = None if dataset.task == "regression" else dataset.target[rows]
         try:
             kept, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
         except ValueError as error:
             raise DataError(
-                f"split.{part}: {count} of {len(rows)} rows cannot be taken with every class in each part: {error}"
+                f"split.{part}: {count} of {len(rows)} rows cannot be taken with classes in proportion: {error}"
             ) from error
         return kept, taken

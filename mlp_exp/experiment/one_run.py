@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlp_exp.artefacts.console import epoch_bar, print_results
 from mlp_exp.artefacts.provenance import provenance
 from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import DivergedError
+from mlp_exp.config.errors import ConfigError, DivergedError, TrainingError
 from mlp_exp.data.preprocessing import Scaling
 from mlp_exp.data.splits import Parts
 from mlp_exp.experiment.components import Components
@@ -67,6 +67,8 @@ def prepare(components: Components) -> Run:
         torch.manual_seed(streams.weights)
         module = components.model(inputs.shape[1], loss.out_features)
         components.init.apply(module)
+        check_network(module, inputs[:2], loss.out_features)
+    check_monitor(components.early_stopping.monitor, regression=loss.regression, validates=len(parts.val) > 0)
     member = Member(
         data=MemberData(
             inputs,
@@ -87,6 +89,30 @@ def prepare(components: Components) -> Run:
         target_scale=scaling.target_scale,
     )
     return Run(components, parts, scaling, member, trainer.torch_device())
+
+
+def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int) -> None:
+    """Raises TrainingError unless the network turns rows `[n, F]` into logits `[n, out_features]`."""
+    name, features = type(module).__name__, rows.shape[1]
+    try:
+        with torch.no_grad():
+            logits = module.eval()(rows)
+    except Exception as error:  # the user's own code may raise anything
+        raise TrainingError(f"model: {name} cannot take rows of {features} features: {error}") from error
+    if logits.shape != (len(rows), out_features):
+        raise TrainingError(
+            f"model: expected logits [B, {out_features}] from {name}, got {['B', *logits.shape[1:]]}; "
+            "take in_features and out_features in its constructor"
+        )
+
+
+def check_monitor(monitor: str, *, regression: bool, validates: bool) -> None:
+    """Raises ConfigError for a watched column that the history will not have."""
+    metric = f"val_{history_metric(regression=regression)}"
+    if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
+        return
+    columns = ["train_loss", "val_loss", *([metric] if validates else [])]
+    raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
 
 
 def fit(run: Run, folder: RunFolder) -> None:

@@ -1,0 +1,308 @@
+"""Every option of every group, and every preset, is built and trains."""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Compose, files_in, options, presets
+
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
+from mlp_exp.config.validation import validate
+from mlp_exp.experiment.components import build
+from mlp_exp.experiment.one_run import run_experiment
+
+CLASSES = {"accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"}
+VALUES = {"rmse", "mae", "r2"}
+SETS = {
+    "circle": ("binary", 1000, 2),
+    "moons": ("binary", 1000, 2),
+    "spirals": ("multiclass", 1500, 2),
+    "breast_cancer": ("binary", 569, 30),
+    "diabetes": ("regression", 442, 10),
+    "digits": ("multiclass", 1797, 64),
+    "iris": ("multiclass", 150, 4),
+    "wine": ("multiclass", 178, 13),
+}
+"""Task, rows and features of each option of `data`."""
+
+DATA_OF_LOSS = {
+    "auto": "circle",
+    "binary_cross_entropy": "moons",
+    "cross_entropy": "iris",
+    "huber": "diabetes",
+    "squared_error": "diabetes",
+}
+RESULT_KEYS = {"status", "task", "seed", "best_epoch", "epochs", "metrics", "seconds", "provenance"}
+
+Train = Callable[..., "Trained"]
+
+
+class Trained:
+    """A run's folder, read back."""
+
+    def __init__(self, folder: Path, returned: float) -> None:
+        self.folder = folder
+        self.returned = returned
+        self.result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+            self.columns, *rows = list(csv.reader(file))
+        self.history = {name: [float(row[index]) for row in rows] for index, name in enumerate(self.columns)}
+
+    def model(self) -> dict[str, Any]:
+        return dict(torch.load(self.folder / "model.pt", weights_only=True))
+
+
+@pytest.fixture
+def train(compose: Compose, tmp_path: Path) -> Train:
+    """Checks, builds and trains a configuration in this process; without figures."""
+
+    def train_run(*overrides: str, epochs: int = 2) -> Trained:
+        words = [*overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
+        cfg = compose(words)
+        validate(cfg, words)
+        folder = tmp_path / "run"
+        folder.mkdir()
+        returned = run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
+        return Trained(folder, returned)
+
+    return train_run
+
+
+def check(run: Trained, task: str, *, monitor: str = "val_loss") -> None:
+    """What holds for every run of two epochs with the default split."""
+    metric = "val_rmse" if task == "regression" else "val_accuracy"
+    assert run.columns == ["epoch", "lr", "train_loss", "val_loss", metric, "seconds"]
+    assert run.history["epoch"] == [1, 2]
+    assert all(math.isfinite(value) for column in run.history.values() for value in column)
+    assert all(loss > 0 for name in ("train_loss", "val_loss") for loss in run.history[name])
+    assert 0 < run.history["seconds"][0] < run.history["seconds"][1]
+
+    result = run.result
+    assert set(result) == RESULT_KEYS
+    assert (result["status"], result["task"], result["seed"], result["epochs"]) == ("finished", task, 0, 2)
+    watched = run.history[monitor]
+    assert result["best_epoch"] == 1 + watched.index(min(watched))
+    assert run.returned == min(watched)
+    assert result["seconds"] >= run.history["seconds"][1]
+    assert list(result["metrics"]) == ["train", "val", "test"]
+    for scores in result["metrics"].values():
+        assert set(scores) == (VALUES if task == "regression" else CLASSES)
+        assert all(math.isfinite(score) for score in scores.values())
+    # the metric of the best epoch is that of the saved weights
+    best = run.history[metric][result["best_epoch"] - 1]
+    assert result["metrics"]["val"][metric.removeprefix("val_")] == pytest.approx(best, rel=1e-4)
+    assert files_in(run.folder) == {"history.csv", "result.json", "model.pt"}
+
+
+def fitting(group: str, option: str) -> str:
+    """The data that an option needs."""
+    if group == "data":
+        return option
+    return DATA_OF_LOSS[option] if group == "loss" else "circle"
+
+
+def test_the_tables_name_every_option() -> None:
+    assert {option for group, option in options() if group == "data"} == set(SETS)
+    assert {option for group, option in options() if group == "loss"} == set(DATA_OF_LOSS)
+
+
+@pytest.mark.parametrize(("group", "option"), options(), ids=[f"{g}={o}" for g, o in options()])
+def test_every_option_trains(train: Train, group: str, option: str) -> None:
+    data = fitting(group, option)
+    run = train(*dict.fromkeys([f"data={data}", f"{group}={option}"]))
+    check(run, SETS[data][0])
+    model = run.model()
+    assert model["config"][group]["_target_"]
+    assert model["format"] == 1
+    assert model["task"] == SETS[data][0]
+    assert len(model["feature_names"]) == SETS[data][2]
+    assert all(torch.isfinite(tensor).all() for tensor in model["state_dict"].values())
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_trains(train: Train, name: str) -> None:
+    data = "circle" if name == "default" else name
+    run = train(f"experiment={name}")
+    check(run, SETS[data][0])
+
+
+@pytest.mark.parametrize("data", sorted(SETS))
+def test_data_has_the_rows_that_its_option_names(compose: Compose, data: str) -> None:
+    dataset = build(compose([f"data={data}"])).dataset
+    assert (dataset.task, *dataset.features.shape) == SETS[data]
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "factors"),
+    [
+        ("none", [1, 1, 1, 1]),
+        ("cosine", [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2]),
+        ("exponential", [1, 0.97, 0.97**2, 0.97**3]),
+        ("step scheduler.step_size=2", [1, 1, 0.1, 0.1]),
+        ("reduce_on_plateau", [1, 1, 1, 1]),
+        ("warmup_cosine scheduler.warmup_epochs=2", [0.1, 0.55, 1, 0.5]),
+    ],
+)
+def test_learning_rates_of_a_scheduler(train: Train, scheduler: str, factors: list[float]) -> None:
+    run = train(f"scheduler={scheduler.split(maxsplit=1)[0]}", *scheduler.split()[1:], "optimizer.lr=0.01", epochs=4)
+    assert run.history["lr"] == pytest.approx([0.01 * factor for factor in factors], rel=1e-12)
+
+
+def test_one_cycle_goes_up_and_down(train: Train) -> None:
+    run = train("scheduler=one_cycle", "optimizer.lr=0.01", epochs=10)
+    rates = run.history["lr"]
+    assert rates[0] == pytest.approx(0.01 / 25)
+    assert rates[2] == max(rates) == pytest.approx(0.01)
+    assert rates[-1] == pytest.approx(0.01 / 25 / 1e4)
+
+
+@pytest.mark.parametrize(
+    ("split", "columns", "parts"),
+    [
+        (
+            "split.train=0.8 split.val=0 split.test=0.2",
+            ["epoch", "lr", "train_loss", "seconds"],
+            ["train", "test"],
+        ),
+        (
+            "split.train=0.8 split.val=0.2 split.test=0",
+            ["epoch", "lr", "train_loss", "val_loss", "val_accuracy", "seconds"],
+            ["train", "val"],
+        ),
+        ("split.train=1 split.val=0 split.test=0", ["epoch", "lr", "train_loss", "seconds"], ["train"]),
+    ],
+)
+def test_parts_that_are_not_there_are_left_out(train: Train, split: str, columns: list[str], parts: list[str]) -> None:
+    run = train(*split.split())
+    assert run.columns == columns
+    assert list(run.result["metrics"]) == parts
+
+
+@pytest.mark.parametrize(
+    ("monitor", "data", "best"),
+    [
+        ("train_loss", "circle", min),
+        ("val_accuracy", "circle", max),
+        ("val_rmse", "diabetes", min),
+    ],
+)
+def test_the_watched_column_decides(
+    train: Train, monitor: str, data: str, best: Callable[[list[float]], float]
+) -> None:
+    run = train(f"data={data}", f"early_stopping.monitor={monitor}", epochs=5)
+    watched = run.history[monitor]
+    assert run.returned == best(watched)
+    assert run.result["best_epoch"] == 1 + watched.index(best(watched))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "data=diabetes early_stopping.monitor=val_accuracy",
+        "data=circle early_stopping.monitor=val_rmse",
+        "split.train=0.8 split.val=0 early_stopping.monitor=val_accuracy",
+    ],
+)
+def test_a_column_that_is_not_there_cannot_be_watched(train: Train, overrides: str) -> None:
+    """Else the loss would be watched in its place, and by `mode: auto` as if more were better."""
+    with pytest.raises(MlpExpError, match=r"early_stopping\.monitor"):
+        train(*overrides.split())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ("loss=huber", "loss: huber is for regression targets, and the task is binary; use loss=auto"),
+        (
+            "data=iris loss=binary_cross_entropy",
+            "loss: binary_cross_entropy is for binary targets, and the task is multiclass; use loss=auto",
+        ),
+        (
+            "data=diabetes loss=cross_entropy",
+            "loss: cross_entropy is for binary or multiclass targets, and the task is regression; use loss=auto",
+        ),
+        (
+            "data=diabetes loss.label_smoothing=0.1",
+            "loss: label_smoothing and class_weight are for classes, and the task is regression",
+        ),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_task(train: Train, overrides: str, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(*overrides.split())
+    assert caught.value.problems == [line]
+
+
+def test_an_unknown_nonlinearity_is_an_error_that_can_be_mended(train: Train) -> None:
+    with pytest.raises(MlpExpError, match="nope"):
+        train("init=kaiming_normal", "init.weight.nonlinearity=nope")
+
+
+def test_a_function_that_returns_no_dataset_is_refused(compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(compose(["data._target_=builtins.dict"]))
+    assert caught.value.problems == ["data._target_: expected a Dataset to be returned, got dict"]
+
+
+def test_a_diverged_run_is_saved_and_named(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match=r"^The run diverged in epoch 1: "):
+        train("optimizer=sgd", "optimizer.lr=1e10")
+    result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result["status"] == "diverged"
+    assert result["reason"] == str(DivergedError(1))
+    assert (result["best_epoch"], result["epochs"], result["metrics"]) == (0, 1, {})
+    assert files_in(tmp_path / "run") == {"history.csv", "result.json"}
+
+
+def test_patience_stops_early(train: Train) -> None:
+    run = train("early_stopping=patience", "early_stopping.patience=2", "early_stopping.min_delta=1000", epochs=50)
+    assert run.result["status"] == "stopped_early"
+    assert (run.result["best_epoch"], run.result["epochs"]) == (1, 3)
+
+
+def test_the_same_seed_gives_the_same_run(compose: Compose, tmp_path: Path) -> None:
+    runs = []
+    for number, seed in enumerate((3, 3, 4)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        cfg = compose([f"seed={seed}", "trainer.epochs=2", "trainer.device=cpu"])
+        runs.append(Trained(folder, run_experiment(build(cfg), RunFolder(folder), in_sweep=True)))
+    first, again, other = ([run.history["train_loss"], run.history["val_loss"]] for run in runs)
+    assert first == again
+    assert first != other
+    weights = [run.model()["state_dict"] for run in runs]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["head.weight"], weights[2]["head.weight"])
+
+
+def test_a_folder_belongs_to_one_run(train: Train, compose: Compose, tmp_path: Path) -> None:
+    run = train()
+    before = {name: (run.folder / name).read_bytes() for name in files_in(run.folder)}
+    cfg = compose(["trainer.epochs=1", "seed=9", "trainer.device=cpu"])
+    with pytest.raises(RunFolderError) as caught:
+        run_experiment(build(cfg), RunFolder(run.folder), in_sweep=True)
+    assert str(caught.value) == (
+        f"{run.folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
+    )
+    assert {name: (run.folder / name).read_bytes() for name in files_in(run.folder)} == before
+
+
+@pytest.mark.parametrize(
+    ("data", "figures"),
+    [
+        ("circle", {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}),
+        ("spirals", {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}),
+        ("wine", {"loss", "confusion_matrix", "roc", "calibration"}),
+        ("diabetes", {"loss", "predicted_actual"}),
+    ],
+)
+def test_figures_by_task(train: Train, data: str, figures: set[str]) -> None:
+    run = train(f"data={data}", "trainer.plots=always")
+    assert {path.name for path in (run.folder / "plots").iterdir()} == {f"{name}.png" for name in figures}
+    assert all(path.read_bytes().startswith(b"\x89PNG\r\n") for path in (run.folder / "plots").iterdir())
