@@ -24,9 +24,13 @@ POINTS_AT_MOST = 5000
 
 
 def plain(name: str) -> str:
-    """A name as matplotlib shows it to the letter: no formula between dollars, no hidden label after an underscore."""
-    text = name.replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
+    """A name as matplotlib shows it to the letter, without a formula between dollars."""
+    return name.replace("$", r"\$")
+
+
+def legend_label(name: str) -> str:
+    """The same for a legend, which leaves out what begins with an underscore."""
+    return f" {plain(name)}" if name.startswith("_") else plain(name)
 
 
 def _axes(title: str, width: float = 6.4) -> tuple[Figure, Axes]:
@@ -98,7 +102,7 @@ def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
             if not chosen.any():
                 continue
             x, y = dataset.features[chosen][:POINTS_AT_MOST].T
-            name = plain(f"{dataset.class_names[code]}, {part}") if dataset.class_names else part
+            name = legend_label(f"{dataset.class_names[code]}, {part}") if dataset.class_names else part
             axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
     axes.legend(fontsize="small", framealpha=0.9)
 
@@ -125,7 +129,7 @@ def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Se
     for code in [1] if len(class_names) == 2 else range(len(class_names)):
         if 0 < (target == code).sum() < len(target):
             false_rate, true_rate, _ = sk.roc_curve(target == code, probabilities[:, code])
-            label = f"{plain(class_names[code])} (AUC {sk.auc(false_rate, true_rate):.4f})"
+            label = f"{legend_label(class_names[code])} (AUC {sk.auc(false_rate, true_rate):.4f})"
             axes.plot(false_rate, true_rate, label=label, color=COLOURS[code % len(COLOURS)])
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -140,7 +144,7 @@ def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: S
     """
     figure, axes = _axes("Calibration, test")
     if len(class_names) == 2:
-        happened, chance, name = target == 1, probabilities[:, 1], plain(class_names[1])
+        happened, chance, name = target == 1, probabilities[:, 1], legend_label(class_names[1])
     else:
         happened, chance, name = (
             target == probabilities.argmax(axis=1),

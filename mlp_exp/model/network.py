@@ -22,7 +22,9 @@ class Network(ABC):
     dropout_widths: tuple[int, ...] = ()
 
     def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
-        self._parameter_rows = Rows([dict(m.named_parameters()) for m in modules], device)
+        self._parameter_rows = Rows(
+            [{n: p for n, p in m.named_parameters() if p.requires_grad} for m in modules], device
+        )
         self._buffer_rows = Rows(
             [{n: b for n, b in m.named_buffers() if b.is_floating_point()} for m in modules], device
         )

@@ -23,8 +23,9 @@ class SingleModule(Network):
         gradients = self._parameter_rows.views(self.gradients)
         buffers = self._buffer_rows.views(self.buffers)
         for name, parameter in self._module.named_parameters():
-            parameter.data = views[name][0]
-            parameter.grad = gradients[name][0]
+            if name in views:  # a frozen parameter stays the module's own
+                parameter.data = views[name][0]
+                parameter.grad = gradients[name][0]
         for name, buffer in self._module.named_buffers():
             if name in buffers:
                 buffer.data = buffers[name][0]

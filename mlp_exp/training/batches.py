@@ -143,7 +143,7 @@ class BatchSource:
 
     def _set_rates(self, rates: Tensor) -> None:
         """A unit is dropped where its noise, a signed 16-bit number, lies below a threshold."""
-        dropped = (rates * NOISE_LEVELS).round()
+        dropped = (rates * NOISE_LEVELS).round().clamp(max=NOISE_LEVELS - 1)
         self._rates = rates
         self._thresholds = (dropped - NOISE_LEVELS // 2).to(torch.int16)[..., None, None]
         # by the rate that is really used, so that the expectation is exact

@@ -96,9 +96,8 @@ def train(members: Sequence[Member], batch_size: int | None, device: torch.devic
     """
     stack = _Stack(members, batch_size or len(members[0].data.train), device)
     try:
-        with torch.no_grad():
-            while stack.active:
-                yield stack.run_epoch()
+        while stack.active:
+            yield stack.run_epoch()
     finally:
         stack.write_best(range(len(stack.active)))
 
@@ -142,6 +141,7 @@ class _Stack:
         )
         self._val_rows, self._val_valid = _evaluation_rows([m.data.val for m in members], device)
 
+    @torch.no_grad()
     def run_epoch(self) -> list[EpochRecord]:
         """Trains an epoch, evaluates, and lets go of whoever is finished."""
         self.epoch += 1
@@ -215,9 +215,10 @@ class _Stack:
         val_loss = record.train_loss if record.val_loss is None else record.val_loss
         if not (math.isfinite(record.train_loss) and math.isfinite(val_loss)):
             return False, "diverged"
-        metric = val_loss if record.val_metric is None else record.val_metric
-        watched = {"train_loss": record.train_loss, "val_loss": val_loss}.get(member.early_stopping.monitor, metric)
-        improved = member.early_stopping.update(watched)
+        watched = {"train_loss": record.train_loss, "val_loss": val_loss}
+        if record.val_metric is not None:
+            watched |= {"val_accuracy": record.val_metric, "val_rmse": record.val_metric}
+        improved = member.early_stopping.update(watched[member.early_stopping.monitor])
         self._rates[record.member].advance(val_loss)
         if record.epoch == member.epochs:
             return improved, "finished"

@@ -6,6 +6,7 @@ member goes along it at its own rate, after its own decay. So one fused kernel s
 Any other class (LBFGS, Rprop, Muon, a user's own …) gets the real parameters and serves one member.
 """
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -78,12 +79,14 @@ class StackedStepper(Stepper):
     ) -> None:
         self._network = network
         self._decoupled = cls is torch.optim.AdamW or bool(options.get("decoupled_weight_decay", False))
-        self._decay = self._column(weight_decay)
+        # classes that maximise turn the gradient round, and coupled decay with it
+        sign = -1 if options.get("maximize") and not self._decoupled else 1
+        self._decay = sign * self._column(weight_decay)
         self._max_norm = self._column(max_norm)
         self._delta = torch.zeros_like(network.parameters)
         self._delta.grad = network.gradients
         kernel = {"fused": True} if cls in FUSED_ON_CPU else {"foreach": False}
-        options = {k: v for k, v in options.items() if k not in ("decoupled_weight_decay", "maximize")}
+        options = {k: v for k, v in options.items() if k != "decoupled_weight_decay"}
         self._optimizer = cls([self._delta], **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options})
         self.set_lr(lr)
         self._watch_columns()
@@ -93,7 +96,7 @@ class StackedStepper(Stepper):
         return torch.tensor(values, dtype=torch.float32, device=self._network.parameters.device).unsqueeze(1)
 
     def _watch_columns(self) -> None:
-        self._decays = bool((self._decay > 0).any())
+        self._decays = bool((self._decay != 0).any())
         self._clips = bool(torch.isfinite(self._max_norm).any())
 
     def set_lr(self, lr: Sequence[float]) -> None:
@@ -180,12 +183,18 @@ def build_stepper(
         TrainingError: the class refuses the options.
     """
     lr = [float(o["lr"]) for o in options]
+    name = getattr(cls, "__name__", str(cls))
+    if cls is torch.optim.SparseAdam:
+        raise TrainingError("optimizer: SparseAdam does not support dense gradients, and a network has no others")
+    if len(options) > 1 and not stacks(cls):
+        raise TrainingError(f"optimizer: {name} trains one run at a time, and {len(options)} were given together")
     try:
         if not stacks(cls):
             rest = {k: v for k, v in options[0].items() if k != "lr"}
             return SingleStepper(network, cls, rest, lr[0], max_norm[0])
-        decay = [float(o.get("weight_decay", 0.0)) for o in options]
+        default = inspect.signature(cls).parameters["weight_decay"].default
+        decay = [float(o.get("weight_decay", default)) for o in options]
         shared = {k: v for k, v in options[0].items() if k not in ("lr", "weight_decay")}
         return StackedStepper(network, cast(type[Optimizer], cls), shared, lr, decay, max_norm)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TrainingError(f"optimizer: {getattr(cls, '__name__', cls)} refuses its options: {error}") from error
+        raise TrainingError(f"optimizer: {name} refuses its options: {error}") from error
