@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator, ScalarFormatter
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
@@ -42,7 +43,7 @@ def _axes(title: str, width: float = 6.4) -> tuple[Figure, Axes]:
 def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
     """Training and validation loss by epoch, with the best epoch marked."""
     figure, axes = _axes("Loss by epoch")
-    axes.plot(history["epoch"], history["train_loss"], label="training (with dropout)", color=COLOURS[0])
+    axes.plot(history["epoch"], history["train_loss"], label="training", color=COLOURS[0])
     if "val_loss" in history:
         axes.plot(history["epoch"], history["val_loss"], label="validation", color=COLOURS[1])
     if best_epoch:
@@ -166,6 +167,9 @@ def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Fi
     sk.PredictionErrorDisplay.from_predictions(
         target, predicted, kind="actual_vs_predicted", subsample=POINTS_AT_MOST, random_state=0, ax=axes
     )
+    for axis in (axes.xaxis, axes.yaxis):  # the display ticks at fifths of the range
+        axis.set_major_locator(AutoLocator())
+        axis.set_major_formatter(ScalarFormatter())
     axes.set(xlabel=f"predicted {plain(name)}", ylabel=f"actual {plain(name)}")
     return figure
 

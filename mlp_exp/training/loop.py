@@ -118,7 +118,6 @@ class _Stack:
         self.members = members
         self.active = list(range(len(members)))
         self.epoch = 0
-        self._start = time.perf_counter()
         self._device = device
         self._loss = members[0].loss
         self._network = _network(members, device)
@@ -140,6 +139,7 @@ class _Stack:
             self._network.dropout_rates(modules),
         )
         self._val_rows, self._val_valid = _evaluation_rows([m.data.val for m in members], device)
+        self._start = time.perf_counter()
 
     @torch.no_grad()
     def run_epoch(self) -> list[EpochRecord]:
