@@ -569,3 +569,23 @@ def test_first_weights(compose, name):
 def test_the_constant_of_the_biases_is_an_option(compose, name):
     module = initialised(compose, name, 0, ["init.bias=0.25"])
     assert torch.equal(module.head.bias, torch.full((3,), 0.25))
+
+
+def test_a_frozen_layer_of_an_mlp_stays():
+    member = make_member()
+    frozen = member.module.blocks[0].linear
+    frozen.requires_grad_(False)
+    before = copy.deepcopy(frozen)
+    histories([member])
+    assert same_weights(frozen, before)
+
+
+def test_a_batch_size_above_the_rows_is_all_rows():
+    (many,), (full,) = histories([make_member()], 100_000), histories([make_member()], None)
+    assert timeless(many) == timeless(full)
+
+
+def test_a_schedule_that_is_too_short_is_reported():
+    schedule = functools.partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=3, cycle_momentum=False)
+    with pytest.raises(TrainingError, match=r"^scheduler: OneCycleLR: Tried to step 4 times"):
+        histories([make_member(epochs=8, scheduler=schedule)])

@@ -99,6 +99,8 @@ def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int
             logits = module.eval()(rows)
     except Exception as error:  # the user's own code may raise anything
         raise TrainingError(f"model: {name} cannot take rows of {features} features: {error}") from error
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise TrainingError(f"model: {name} has no parameter to train")
     if logits.shape != (len(rows), out_features):
         raise TrainingError(
             f"model: expected logits [B, {out_features}] from {name}, got {['B', *logits.shape[1:]]}; "

@@ -87,9 +87,9 @@ class Network(ABC):
         """Loads a member's best weights into its plain module, on the CPU."""
         parameters, buffers = (matrix[row : row + 1].cpu() for matrix in self._best)
         tensors = self._parameter_rows.views(parameters) | self._buffer_rows.views(buffers)
-        state = module.state_dict()
+        state = module.to("cpu").state_dict()
         state.update({name: tensor[0].clone() for name, tensor in tensors.items() if name in state})
-        module.to("cpu").load_state_dict(state)
+        module.load_state_dict(state)
 
     def keep(self, rows: Tensor) -> None:
         """Shrinks the stack to these members (indices)."""

@@ -94,7 +94,8 @@ def train(members: Sequence[Member], batch_size: int | None, device: torch.devic
     Raises:
         TrainingError: the optimizer refuses its options.
     """
-    stack = _Stack(members, batch_size or len(members[0].data.train), device)
+    rows = max(len(member.data.train) for member in members)
+    stack = _Stack(members, min(batch_size or rows, rows), device)
     try:
         while stack.active:
             yield stack.run_epoch()
@@ -249,7 +250,8 @@ class _Stack:
 
 def _network(members: Sequence[Member], device: torch.device) -> Network:
     modules = [m.module for m in members]
-    plain = [module for module in modules if type(module) is MLP]
+    # a frozen parameter has no row in the stack's matrices
+    plain = [m for m in modules if type(m) is MLP and all(p.requires_grad for p in m.parameters())]
     if len(plain) == len(modules):
         return StackedMLP(plain, device)
     if len(modules) > 1:

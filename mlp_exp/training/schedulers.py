@@ -6,6 +6,8 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR
 
+from mlp_exp.config.errors import TrainingError
+
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
@@ -27,11 +29,21 @@ class LearningRate:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def advance(self, watched: float) -> None:
-        """Ends an epoch; `watched` is its validation loss (training loss where there is no validation part)."""
-        if isinstance(self._scheduler, ReduceLROnPlateau):
-            self._scheduler.step(watched)
-        else:
-            self._scheduler.step()
+        """Ends an epoch.
+
+        Args:
+            watched: its validation loss; the training loss where there is no validation part.
+
+        Raises:
+            TrainingError: the schedule is shorter than the training.
+        """
+        try:
+            if isinstance(self._scheduler, ReduceLROnPlateau):
+                self._scheduler.step(watched)
+            else:
+                self._scheduler.step()
+        except ValueError as error:  # a schedule shorter than the training
+            raise TrainingError(f"scheduler: {type(self._scheduler).__name__}: {error}") from error
 
 
 def warmup_cosine(
