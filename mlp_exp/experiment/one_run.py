@@ -255,6 +255,7 @@ def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool)
         fit(run, folder)
     except KeyboardInterrupt:
         run.status = "interrupted"
+        log.info("interrupted after %d epochs; the best weights so far are in %s", len(run.history), folder.path)
         raise
     except Exception as error:
         run.reason = f"{type(error).__name__}: {error}"
