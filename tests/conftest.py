@@ -1,6 +1,7 @@
 """Shared fixtures: a run's configuration, a training in this process, and the command line."""
 
 import contextlib
+import csv
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import hydra
+import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
@@ -26,6 +28,47 @@ def options() -> list[tuple[str, str]]:
     """Every option of every component group, as `(group, option)`, in the order of their names."""
     files = sorted(CONF.glob("*/*.yaml"))
     return [(file.parent.name, file.stem) for file in files if file.parent.name != "experiment"]
+
+
+TABLE_ROWS = 240
+
+
+def write_table(folder: Path) -> Path:
+    """A CSV file of `TABLE_ROWS` rows: three numbers, few- and many-valued categories, gaps, columns to split by."""
+    rng = np.random.default_rng(0)
+    rows = np.arange(TABLE_ROWS)
+    x, age = rng.normal(size=TABLE_ROWS), rng.integers(20, 70, TABLE_ROWS)
+    columns = {
+        "x": x,
+        "age": [value if keep else "" for value, keep in zip(age, rng.random(TABLE_ROWS) > 0.1, strict=True)],
+        "colour": rng.choice(["red", "green", ""], TABLE_ROWS),
+        "city": [f"city {number}" for number in rng.integers(0, 20, TABLE_ROWS)],
+        "patient": [f"p{number:02}" for number in rows // 6],
+        "time": 0.5 * rows,
+        "split": np.array(["train", "train", "test", "train", "val"])[rows % 5],
+        "answer": np.where(x + rng.normal(size=TABLE_ROWS) > 0, "yes", "no"),
+    }
+    path = folder / "table.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return path
+
+
+def option_with_values(group: str, option: str, folder: Path) -> list[str]:
+    """The override that takes an option, with those that the option cannot do without; files go into `folder`."""
+    words = [f"{group}={option}"]
+    column = {"group": "patient", "time": "time", "column": "split"}.get(option) if group == "split" else None
+    if column or (group, option) == ("data", "table"):
+        words += [f"data.path={write_table(folder)}", "data.target=answer"]
+    if column:
+        words += ["data=table", f"split.column={column}"]
+    if (group, option) == ("split", "files"):
+        for part, rows in (("train", range(700)), ("val", range(700, 800)), ("test", range(800, 1000))):
+            (folder / f"{part}.txt").write_text("\n".join(map(str, rows)), encoding="utf-8")
+            words.append(f"split.{part}={folder / part}.txt")
+    return words
 
 
 def presets() -> list[str]:

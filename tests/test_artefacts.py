@@ -32,7 +32,7 @@ from mlp_exp.artefacts import plots, provenance
 from mlp_exp.artefacts.console import ConsoleHandler, epoch_bar, print_results
 from mlp_exp.artefacts.run_folder import RunFolder, atomic
 from mlp_exp.config.errors import RunFolderError
-from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.dataset import Category, Dataset
 
 # the run folder
 
@@ -232,6 +232,10 @@ def changed_features(row: int, column: int) -> np.ndarray:
     return features
 
 
+def with_category(name: str = "city", codes: tuple[int, ...] = (0, 1, -1), texts: tuple[str, ...] = ("a", "b")) -> Any:
+    return replace(DATA, categories=(Category(name, np.array(codes, dtype=np.int32), texts),))
+
+
 VARIANTS: dict[str, Any] = {
     **{f"feature {r},{c}": replace(DATA, features=changed_features(r, c)) for r in range(3) for c in range(2)},
     "target": replace(DATA, target=np.array([0, 1, 1])),
@@ -243,6 +247,11 @@ VARIANTS: dict[str, Any] = {
     "class name": replace(DATA, class_names=("n", "Y")),
     "order of class names": replace(DATA, class_names=("y", "n")),
     "target name": replace(DATA, target_name="class"),
+    "category": with_category(),
+    "name of a category": with_category("town"),
+    "code of a category": with_category(codes=(0, 0, -1)),
+    "missing category": with_category(codes=(0, 1, 0)),
+    "text of a category": with_category(texts=("a", "c")),
 }
 
 
@@ -338,7 +347,7 @@ def test_git_state_without_git(git: Callable[..., str], tmp_path: Path, monkeypa
 
 @pytest.mark.usefixtures("git")
 def test_provenance() -> None:
-    packages = ("torch", "numpy", "scikit-learn", "hydra-core", "omegaconf")
+    packages = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
     assert provenance.provenance(DATA, "cuda", 3) == {
         "versions": {
             "mlp_exp": __version__,

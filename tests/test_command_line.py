@@ -141,7 +141,7 @@ MESSAGES = [
         ["data=xyz"],
         mistakes(
             "data: there is no option 'xyz'. "
-            "Options: breast_cancer, circle, diabetes, digits, iris, moons, spirals, wine."
+            "Options: breast_cancer, circle, diabetes, digits, iris, moons, spirals, table, wine."
         ),
     ),
     (["experiment=irs"], mistakes("experiment: there is no option 'irs'. Did you mean 'iris'?")),
@@ -452,7 +452,7 @@ def test_cfg_shows_the_configuration_without_torch(run_cli: RunCli, compose: Com
     [
         ("optimizer=", "adagrad adam adamw nadam radam rmsprop sgd"),
         ("optimizer=ada", "adagrad adam adamw"),
-        ("experiment=", "breast_cancer default diabetes digits iris wine"),
+        ("experiment=", "breast_cancer default diabetes digits iris table wine"),
         ("data=circle model=", "linear mlp"),
     ],
 )

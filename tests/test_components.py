@@ -7,15 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from conftest import Compose, files_in, options, presets
+from conftest import TABLE_ROWS, Compose, files_in, option_with_values, options, presets
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.config.validation import validate
+from mlp_exp.data.sources import bundled
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.training.trainer import Trainer
 
 CLASSES = {"accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"}
 VALUES = {"rmse", "mae", "r2"}
@@ -23,13 +26,14 @@ SETS = {
     "circle": ("binary", 1000, 2),
     "moons": ("binary", 1000, 2),
     "spirals": ("multiclass", 1500, 2),
+    "table": ("binary", TABLE_ROWS, 3),
     "breast_cancer": ("binary", 569, 30),
     "diabetes": ("regression", 442, 10),
     "digits": ("multiclass", 1797, 64),
     "iris": ("multiclass", 150, 4),
     "wine": ("multiclass", 178, 13),
 }
-"""Task, rows and features of each option of `data`."""
+"""Task, rows and numeric features of each option of `data`."""
 
 DATA_OF_LOSS = {
     "auto": "circle",
@@ -63,7 +67,7 @@ def train(compose: Compose, tmp_path: Path) -> Train:
     """Checks, builds and trains a configuration in this process; without figures."""
 
     def train_run(*overrides: str, epochs: int = 2) -> Trained:
-        words = [*overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
+        words = ["trainer.steps=null", *overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
         cfg = compose(words)
         validate(cfg, words)
         folder = tmp_path / "run"
@@ -74,7 +78,7 @@ def train(compose: Compose, tmp_path: Path) -> Train:
     return train_run
 
 
-def check(run: Trained, task: str, *, monitor: str = "val_loss") -> None:
+def check(run: Trained, task: str) -> None:
     """What holds for every run of two epochs with the default split."""
     metric = "val_rmse" if task == "regression" else "val_accuracy"
     assert run.columns == ["epoch", "lr", "train_loss", "val_loss", metric, "seconds"]
@@ -86,17 +90,20 @@ def check(run: Trained, task: str, *, monitor: str = "val_loss") -> None:
     result = run.result
     assert set(result) == RESULT_KEYS
     assert (result["status"], result["task"], result["seed"], result["epochs"]) == ("finished", task, 0, 2)
-    watched = run.history[monitor]
-    assert result["best_epoch"] == 1 + watched.index(min(watched))
-    assert run.returned == min(watched)
+    stopping = run.model()["config"]["early_stopping"]
+    watched = run.history[metric if stopping["monitor"] == "val_metric" else stopping["monitor"]]
+    best = max(watched) if stopping["monitor"] == "val_metric" and task != "regression" else min(watched)
+    equals = [epoch for epoch, value in enumerate(watched, 1) if value == best]
+    assert result["best_epoch"] == equals[-1 if stopping["latest"] else 0]
+    assert run.returned == best
     assert result["seconds"] >= run.history["seconds"][1]
     assert list(result["metrics"]) == ["train", "val", "test"]
     for scores in result["metrics"].values():
         assert set(scores) == (VALUES if task == "regression" else CLASSES)
         assert all(math.isfinite(score) for score in scores.values())
     # the metric of the best epoch is that of the saved weights
-    best = run.history[metric][result["best_epoch"] - 1]
-    assert result["metrics"]["val"][metric.removeprefix("val_")] == pytest.approx(best, rel=1e-4)
+    of_best = run.history[metric][result["best_epoch"] - 1]
+    assert result["metrics"]["val"][metric.removeprefix("val_")] == pytest.approx(of_best, rel=1e-4)
     assert files_in(run.folder) == {"history.csv", "result.json", "model.pt"}
 
 
@@ -104,6 +111,8 @@ def fitting(group: str, option: str) -> str:
     """The data that an option needs."""
     if group == "data":
         return option
+    if group == "split" and option in ("group", "time", "column"):
+        return "table"
     return DATA_OF_LOSS[option] if group == "loss" else "circle"
 
 
@@ -113,9 +122,9 @@ def test_the_tables_name_every_option() -> None:
 
 
 @pytest.mark.parametrize(("group", "option"), options(), ids=[f"{g}={o}" for g, o in options()])
-def test_every_option_trains(train: Train, group: str, option: str) -> None:
+def test_every_option_trains(train: Train, tmp_path: Path, group: str, option: str) -> None:
     data = fitting(group, option)
-    run = train(*dict.fromkeys([f"data={data}", f"{group}={option}"]))
+    run = train(*dict.fromkeys([f"data={data}", *option_with_values(group, option, tmp_path)]))
     check(run, SETS[data][0])
     model = run.model()
     assert model["config"][group]["_target_"]
@@ -127,14 +136,14 @@ def test_every_option_trains(train: Train, group: str, option: str) -> None:
 
 @pytest.mark.parametrize("name", presets())
 def test_every_preset_trains(train: Train, name: str) -> None:
-    data = "circle" if name == "default" else name
+    data = "circle" if name in ("default", "table") else name
     run = train(f"experiment={name}")
     check(run, SETS[data][0])
 
 
 @pytest.mark.parametrize("data", sorted(SETS))
-def test_data_has_the_rows_that_its_option_names(compose: Compose, data: str) -> None:
-    dataset = build(compose([f"data={data}"])).dataset
+def test_data_has_the_rows_that_its_option_names(compose: Compose, tmp_path: Path, data: str) -> None:
+    dataset = build(compose(option_with_values("data", data, tmp_path))).dataset
     assert (dataset.task, *dataset.features.shape) == SETS[data]
 
 
@@ -160,6 +169,74 @@ def test_one_cycle_goes_up_and_down(train: Train) -> None:
     assert rates[0] == pytest.approx(0.01 / 25)
     assert rates[2] == max(rates) == pytest.approx(0.01)
     assert rates[-1] == pytest.approx(0.01 / 25 / 1e4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "batch_size", "size", "epochs"),
+    [
+        (700, None, 32, 32, 5),
+        (700, 110, 32, 32, 5),
+        (700, 111, 32, 32, 6),
+        (20, 33, 32, 20, 33),
+        (20, 1, "full", 20, 5),
+        (20, 33, "full", 20, 33),
+        (2047, 111, "auto", 32, 5),
+        (2048, 111, "auto", 64, 5),
+        (4095, 111, "auto", 64, 5),
+        (4096, 320, "auto", 128, 10),
+        (100_000, 4000, "auto", 128, 6),
+        (1, 7, "auto", 1, 7),
+    ],
+)
+def test_steps_bound_the_epochs_from_below(
+    rows: int, steps: int | None, batch_size: Any, size: int, epochs: int
+) -> None:
+    trainer = Trainer(epochs=5, batch_size=batch_size, steps=steps)
+    assert min(trainer.batch_size_for(rows), rows) == size
+    assert trainer.epochs_for(rows) == epochs
+
+
+def test_the_schedule_spans_the_epochs_that_steps_ask_for(train: Train) -> None:
+    """700 rows in batches of 32 are 22 steps an epoch."""
+    run = train("trainer.steps=67", "scheduler=cosine", "optimizer.lr=0.01")
+    assert run.result["epochs"] == 4
+    factors = [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2]
+    assert run.history["lr"] == pytest.approx([0.01 * factor for factor in factors], rel=1e-12)
+    assert run.model()["config"]["trainer"]["steps"] == 67
+
+
+def test_figures_in_a_logs_own_unit(train: Train) -> None:
+    run = train("data=diabetes", "preprocess.log_target=true")
+    check(run, "regression")
+    state = run.model()["preprocess"]["target"]
+    target = np.log1p(bundled("diabetes").target)
+    assert state["log"] is True
+    assert state["shift"] == pytest.approx(target.mean(), rel=0.02)
+    # of one who says the same of all rows
+    assert 30 < run.history["val_rmse"][0] < 120
+
+
+def test_a_table_with_embeddings_leaves_what_rebuilds_it(train: Train, tmp_path: Path) -> None:
+    run = train(*option_with_values("data", "table", tmp_path), "split=column", "split.column=split")
+    check(run, "binary")
+    model = run.model()
+    assert model["state_dict"]["embedding.weight"].shape == (2 * 2 + 20 + 40, 8)
+    assert [category["name"] for category in model["preprocess"]["categories"]] == ["colour", "city", "patient"]
+    assert [(c["name"], c["kind"]) for c in model["columns"]] == [
+        ("x", "number"),
+        ("age", "number"),
+        ("colour", "category"),
+        ("city", "category"),
+        ("patient", "category"),
+        ("time", "number"),
+        ("split", "for the split"),
+    ]
+
+
+def test_two_numbers_with_gaps_have_a_decision_boundary(train: Train, tmp_path: Path) -> None:
+    words = option_with_values("data", "table", tmp_path)
+    run = train(*words, "data.drop=[colour,city,patient,time,split]", "trainer.plots=always")
+    assert (run.folder / "plots" / "decision_boundary.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 
 @pytest.mark.parametrize(
@@ -190,13 +267,16 @@ def test_parts_that_are_not_there_are_left_out(train: Train, split: str, columns
         ("train_loss", "circle", min),
         ("val_accuracy", "circle", max),
         ("val_rmse", "diabetes", min),
+        ("val_metric", "circle", max),
+        ("val_metric", "diabetes", min),
     ],
 )
 def test_the_watched_column_decides(
     train: Train, monitor: str, data: str, best: Callable[[list[float]], float]
 ) -> None:
     run = train(f"data={data}", f"early_stopping.monitor={monitor}", epochs=5)
-    watched = run.history[monitor]
+    metric = "val_rmse" if data == "diabetes" else "val_accuracy"
+    watched = run.history[metric if monitor == "val_metric" else monitor]
     assert run.returned == best(watched)
     assert run.result["best_epoch"] == 1 + watched.index(best(watched))
 

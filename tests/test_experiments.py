@@ -22,8 +22,7 @@ def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[one_run.Run], l
         for seed in seeds:
             cfg = compose("run", overrides=[f"seed={seed}", "trainer.device=cpu", *overrides])
             runs.append(one_run.prepare(build(cfg)))
-    batch_size = runs[0].components.trainer.batch_size
-    assert isinstance(batch_size, int)
+    batch_size = runs[0].components.trainer.batch_size_for(len(runs[0].parts.train))
     for records in train([run.member for run in runs], batch_size, runs[0].device):
         for record in records:
             assert record.status != "diverged"
@@ -46,19 +45,23 @@ def test_the_default_experiment_reaches_98_percent_for_every_seed() -> None:
 
 
 # Over seeds 0…9 (0…2 for digits) the least value measured was
-# 0.965 for breast_cancer, 1.0 for iris, 0.972 for wine, 0.975 for digits and 0.475 for diabetes.
+# 0.965 for breast_cancer, 1.0 for iris, 0.972 for wine, 0.975 for digits and 0.475 for diabetes;
+# of the preset for any table, over seeds 0…2, 0.947 for breast_cancer, 0.972 for wine and 0.439 for diabetes.
 BOUNDS = [
     ("breast_cancer", "accuracy", 0.94, 10),
     ("iris", "accuracy", 0.93, 10),
     ("wine", "accuracy", 0.94, 10),
     ("digits", "accuracy", 0.96, 3),
     ("diabetes", "r2", 0.42, 10),
+    ("table data=breast_cancer", "accuracy", 0.92, 3),
+    ("table data=wine", "accuracy", 0.94, 3),
+    ("table data=diabetes", "r2", 0.36, 3),
 ]
 
 
 @pytest.mark.parametrize(("name", "metric", "bound", "seeds"), BOUNDS)
 def test_a_preset_reaches_its_bound_for_every_seed(name: str, metric: str, bound: float, seeds: int) -> None:
-    runs, metrics = trained(f"experiment={name}", seeds=range(seeds))
+    runs, metrics = trained(*f"experiment={name}".split(), seeds=range(seeds))
     reached = {run.components.seed: scores["test"][metric] for run, scores in zip(runs, metrics, strict=True)}
     assert len(reached) == seeds
     assert {seed: value for seed, value in reached.items() if value < bound} == {}
@@ -66,4 +69,4 @@ def test_a_preset_reaches_its_bound_for_every_seed(name: str, metric: str, bound
 
 def test_every_preset_has_a_bound() -> None:
     presets = {path.stem for path in (CONF / "experiment").glob("*.yaml")}
-    assert presets - {"default"} == {name for name, *_ in BOUNDS}
+    assert presets - {"default"} == {name.partition(" ")[0] for name, *_ in BOUNDS}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import option_with_values, options
 from hydra import compose, initialize_config_dir
 from torch.optim.lr_scheduler import ConstantLR
 
@@ -115,16 +116,16 @@ def test_a_mistake_is_named(override, line):
 
 
 def _options():
-    return [f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml"))]
+    return [*options(), *(("experiment", path.stem) for path in sorted(CONF.glob("experiment/*.yaml")))]
 
 
 def test_there_are_options():
-    assert len(_options()) > 40
+    assert len(_options()) > 50
 
 
-@pytest.mark.parametrize("option", _options())
-def test_every_option_is_right(option):
-    overrides = [option]
+@pytest.mark.parametrize(("group", "option"), _options(), ids="=".join)
+def test_every_option_is_right(group, option, tmp_path):
+    overrides = option_with_values(group, option, tmp_path)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert find_problems(compose("run", overrides=overrides), overrides) == []
 

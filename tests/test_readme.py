@@ -1,6 +1,8 @@
 """The README is true: each of its commands is run."""
 
+import random
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -21,13 +23,24 @@ class MyNet(nn.Sequential):
 """
 
 
+def people() -> str:
+    """A table with numbers, a category, dates, a group, and two classes to predict."""
+    draw = random.Random(0)
+    lines = ["age,rooms,town,household,joined,income"]
+    for row in range(120):
+        age, rooms = draw.randint(18, 90), draw.randint(1, 5)
+        income = "high" if age + 9 * rooms + draw.gauss(0, 10) > 80 else "low"
+        lines.append(f"{age},{rooms},{draw.choice('abc')},h{row // 3},20{row // 12 + 10}-0{row % 9 + 1}-05,{income}")
+    return "\n".join(lines) + "\n"
+
+
 def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mlp_exp.run", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def test_the_commands_are_found():
-    assert len(COMMANDS) == 11
+    assert len(COMMANDS) == 17
     assert "make run" in README
     assert "make test" in README
 
@@ -43,12 +56,15 @@ def test_the_command_runs(command, tmp_path):
         path = tmp_path / "my_conf" / f"{option}.yaml"
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    arguments = command.split()
+    (tmp_path / "people.csv").write_text(people())
+    arguments = shlex.split(command)
     if "RUN/.hydra" in arguments:
         assert run(tmp_path, "hydra.run.dir=RUN", "trainer.epochs=2").returncode == 0
     elif "--help" not in arguments:
         arguments.append("trainer.epochs=2")  # the suite has to be fast; the presets are trained in full elsewhere
+        arguments += ["trainer.steps=2"] * ("data=table" in arguments)
     done = run(tmp_path, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     results = list(tmp_path.glob("outputs/**/result.json"))
-    assert len(results) == (0 if "--help" in arguments else 4 if "-m" in arguments else 1)
+    jobs = 3 if "split=folds" in arguments else 4
+    assert len(results) == (0 if "--help" in arguments else jobs if "-m" in arguments else 1)

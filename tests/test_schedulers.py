@@ -54,10 +54,20 @@ def test_an_option_gives_the_rates_of_its_class(compose, name):
     cfg = composed(compose, name)
     options = OmegaConf.to_container(cfg.scheduler, resolve=True)
     cls = resolve_name(options.pop("_target_"))
-    found = rates(LearningRate(LR, build(cfg).scheduler))
+    found = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
     assert found == pytest.approx(rates_of_torch(cls, options), rel=1e-12)
     assert all(rate > 0 for rate in found)
     assert len(set(found)) == 1 if name == "none" else len(set(found)) > 1
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(compose, name):
+    """The data may ask for more epochs: trainer.steps."""
+    cfg = composed(compose, name)
+    expected = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    cfg.trainer.epochs = 3
+    assert rates(LearningRate(LR, build(cfg).scheduler(EPOCHS))) == expected
+    assert cfg.trainer.epochs == 3
 
 
 @pytest.mark.parametrize(
@@ -72,7 +82,7 @@ def test_an_option_gives_the_rates_of_its_class(compose, name):
     ],
 )
 def test_the_rates_in_numbers(compose, name, expected):
-    found = rates(LearningRate(LR, build(composed(compose, name)).scheduler))
+    found = rates(LearningRate(LR, build(composed(compose, name)).scheduler(EPOCHS)))
     assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -132,7 +142,7 @@ def test_a_training_goes_by_the_rates_of_its_scheduler():
 
 def test_the_cycle_is_used_up_by_the_last_epoch(compose):
     """The last step of a training is not one too many for OneCycleLR."""
-    learning_rate = LearningRate(LR, build(composed(compose, "one_cycle")).scheduler)
+    learning_rate = LearningRate(LR, build(composed(compose, "one_cycle")).scheduler(EPOCHS))
     found = rates(learning_rate)
     assert found[0] == pytest.approx(LR / 25)
     assert max(found) == pytest.approx(LR, rel=0.05)

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from mlp_exp.model.activations import ACTIVATIONS
+from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
-from mlp_exp.model.stacked_mlp import StackedMLP
+from mlp_exp.model.stacked_mlp import StackedMLP, stacks
 
 CPU = torch.device("cpu")
 FEATURES = 4
@@ -75,9 +76,10 @@ def random_masks(k, hidden):
 def reference(module, inputs, gradient, masks):
     """A copy of the module after one forward and backward pass, and its logits."""
     module = copy.deepcopy(module).train()
+    blocks = module.network.blocks if isinstance(module, EmbeddedNetwork) else module.blocks
     hooks = [
         block.dropout.register_forward_hook(lambda _, args, __, mask=mask: args[0] * mask)
-        for block, mask in zip(module.blocks, masks, strict=False)
+        for block, mask in zip(blocks, masks, strict=False)
     ]
     logits = module(inputs)
     logits.backward(gradient)
@@ -123,6 +125,101 @@ def test_a_pass_is_that_of_autograd(activation, norm, hidden, residual, k, dropp
             if buffer.is_floating_point():
                 close(buffers[name][member], buffer)
         close(evaluated[member], module.eval()(inputs[member]).detach())
+
+
+def embedded(k, numbers, hidden, norm, residual=False):
+    """K networks behind embeddings of two columns, their stack, and inputs of `numbers` numbers and the codes."""
+    modules = []
+    for seed in range(k):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = MLP(numbers + 2 * 3, OUTPUTS, hidden, 0.3, "tanh", norm, residual)
+            modules.append(EmbeddedNetwork(network, columns=2, rows=7, width=3, never_trained=[2]))
+    inputs, gradient, valid = batch(k)
+    codes = torch.randint(7, (k, BATCH, 2), generator=torch.Generator().manual_seed(2))
+    codes[valid[..., 0] == 0] = 6  # of padding
+    return modules, StackedMLP(modules, CPU), (torch.cat([inputs[..., :numbers], codes], dim=-1), gradient, valid)
+
+
+@pytest.mark.parametrize("numbers", [0, FEATURES])
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(("hidden", "residual"), SHAPES)
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_a_pass_through_embeddings_is_that_of_autograd(norm, hidden, residual, k, numbers):
+    modules, stack, (inputs, gradient, valid) = embedded(k, numbers, hidden, norm, residual)
+    masks = random_masks(k, hidden)
+    assert stack.dropout_widths == hidden
+    for _ in range(2):  # gradients do not add up
+        logits = stack.forward(inputs, masks, valid)
+        stack.backward(gradient)
+    evaluated = None if norm == "batch" else stack.predict(inputs)
+    for member, plain in enumerate(modules):
+        n = ROWS[member]
+        module, expected = reference(
+            plain, inputs[member, :n], gradient[member, :n], [mask[member, :n] for mask in masks]
+        )
+        close(logits[member, :n], expected)
+        gradients = rows_of(stack, stack.gradients, member)
+        assert set(gradients) == {name for name, _ in module.named_parameters()}
+        for name, parameter in module.named_parameters():
+            close(gradients[name], parameter.grad)
+        if evaluated is not None:
+            close(evaluated[member], module.eval()(inputs[member]).detach())
+
+
+def test_a_stack_with_embeddings_that_shrank_is_the_stack_of_those_who_stayed():
+    modules, stack, batches = embedded(3, FEATURES, (6,), None)
+    best = [copy.deepcopy(module.state_dict()) for module in modules]
+    fresh = StackedMLP([modules[2], modules[0]], CPU)
+    stack.keep(torch.tensor([2, 0]))
+    inputs, gradient, valid = (tensor[[2, 0]] for tensor in batches)
+    for network in (stack, fresh):
+        network.logits = network.forward(inputs, random_masks(2, (6,)), valid)
+        network.backward(gradient)
+    assert torch.equal(stack.logits, fresh.logits)
+    assert torch.equal(stack.gradients, fresh.gradients)
+    stack.parameters.zero_()
+    stack.write_best(0, modules[0])
+    assert all(torch.equal(tensor, best[2][name]) for name, tensor in modules[0].state_dict().items())
+
+
+def test_an_embedded_network_looks_its_rows_up():
+    module = EmbeddedNetwork(nn.Identity(), columns=2, rows=4, width=3, never_trained=[0, 3])
+    table = module.embedding.weight.detach()
+    inputs = torch.tensor([[0.5, -2.0, 1, 3], [1.5, 8.0, 2, 1]])
+    expected = torch.stack(
+        [torch.cat([inputs[0, :2], table[1], table[3]]), torch.cat([inputs[1, :2], table[2], table[1]])]
+    )
+    assert torch.equal(module(inputs).detach(), expected)
+    assert not table[[0, 3]].any()
+    assert table[[1, 2]].all()
+
+
+class Narrow(MLP):
+    """A user's own, which may compute anything."""
+
+
+def frozen(module):
+    next(module.parameters()).requires_grad_(False)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("module", "stackable"),
+    [
+        (MLP(3, 1), True),
+        (EmbeddedNetwork(MLP(3, 1), 1, 4, 2), True),
+        (EmbeddedNetwork(nn.Linear(3, 1), 1, 4, 2), False),
+        (EmbeddedNetwork(Narrow(3, 1), 1, 4, 2), False),
+        (EmbeddedNetwork(EmbeddedNetwork(MLP(3, 1), 1, 4, 2), 1, 4, 2), False),
+        (frozen(EmbeddedNetwork(MLP(3, 1), 1, 4, 2)), False),
+        (frozen(MLP(3, 1)), False),
+        (Narrow(3, 1), False),
+        (nn.Linear(3, 1), False),
+    ],
+)
+def test_what_stacks(module, stackable):
+    assert stacks(module) is stackable
 
 
 @pytest.mark.parametrize("norm", [None, "batch", "layer"])

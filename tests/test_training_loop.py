@@ -10,9 +10,19 @@ from conftest import CONF
 from hydra.utils import instantiate
 from torch import nn
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
-from training_helpers import CPU, histories, make_member, one_thread, same_weights, timeless  # noqa: F401
+from training_helpers import (  # noqa: F401
+    CPU,
+    Embeddings,
+    histories,
+    make_member,
+    one_thread,
+    same_weights,
+    timeless,
+)
 
 from mlp_exp.config.errors import TrainingError
+from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.training import batches
 from mlp_exp.training.batches import BatchSource, StackedData, pad_rows
@@ -70,9 +80,21 @@ CASES = {
         "options": {"amsgrad": True},
         "batch_size": 64,
     },
-    "full-batch": {"task": "regression", "model": {"activation": "softplus"}, **SGD, "batch_size": None},
+    "full-batch": {"task": "regression", "model": {"activation": "softplus"}, **SGD, "batch_size": None, "log": True},
     "batches-of-one": {"task": "binary", "model": {"norm": "batch", "activation": "sigmoid"}, "batch_size": 1},
     "no-validation": {"task": "binary", "val_rows": 0, "model": {"activation": "leaky_relu"}, **RMSPROP},
+    "embeddings": {
+        "task": "multiclass",
+        "model": {"activation": "gelu", "norm": "batch"},
+        "embeddings": Embeddings(),
+        "optimizer": torch.optim.AdamW,
+    },
+    "embeddings-alone": {
+        "task": "regression",
+        "features": 3,
+        "model": {"hidden_sizes": ()},
+        "embeddings": Embeddings(columns=3, rows=50, width=1, never_trained=()),
+    },
 }
 
 
@@ -80,6 +102,7 @@ def variant(case, index):
     """A fresh member of a case."""
     how = {**CASES[case], **VARIANTS[index]}
     how.pop("batch_size", None)
+    how["target"] = TargetScaling(0.1 * index, 1 + index / 4, how.pop("log", False))
     how["options"] = {**how.get("options", {}), "weight_decay": how.pop("decay", 0.0)}
     return make_member(**how)
 
@@ -136,11 +159,25 @@ def test_records_come_epoch_by_epoch_and_name_their_member():
 # ---- what a record says ----
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_the_last_record_is_what_the_weights_give(task):
+def as_it_is(values):
+    return 3.0 * values + 0.7
+
+
+@pytest.mark.parametrize(
+    ("task", "unit"),
+    [
+        ("binary", None),
+        ("multiclass", None),
+        ("regression", as_it_is),
+        ("regression", lambda values: np.exp(as_it_is(values)) - 1),
+    ],
+    ids=["binary", "multiclass", "regression", "log-target"],
+)
+def test_the_last_record_is_what_the_weights_give(task, unit):
     """With one epoch of one step, both losses can be computed from the first and the last weights."""
     weights = torch.linspace(0.5, 1.5, 48)
-    member = make_member(task, epochs=1, weights=weights, target_scale=3.0)
+    target = TargetScaling(0.7, 3.0, log=unit not in (None, as_it_is))
+    member = make_member(task, epochs=1, weights=weights, target=target)
     first = copy.deepcopy(member.module)
     ((record,),) = histories([member], None)
     inputs, targets, rows = member.data.inputs, member.data.targets, member.data.train
@@ -153,7 +190,8 @@ def test_the_last_record_is_what_the_weights_give(task):
         weighted = float((losses * weights[rows]).sum() / weights[rows].sum())
         assert record.val_loss == pytest.approx(weighted, rel=1e-5)
         if task == "regression":
-            metric = 3.0 * float((logits - targets[rows]).square().mean().sqrt())
+            error = unit(logits.double().numpy()) - unit(targets[rows].double().numpy())
+            metric = math.sqrt((error**2).mean())
         elif task == "binary":
             metric = float(((logits > 0).float() == targets[rows]).float().mean())
         else:
@@ -217,6 +255,10 @@ def test_predictions_of_a_trained_member(task, monkeypatch):
         (Patience(2, min_delta=0.1, monitor="val_accuracy"), [0.5, 0.55, 0.75, 0.8, 0.8], 3, 5),
         (Patience(3, mode="max"), [1, 0, 0, 0], 1, 4),
         (Patience(5, monitor="train_loss"), [5, 4, 3, 2, 1], 5, None),
+        (Never(latest=True), [3, 2, 2, 4, 2, 3], 5, None),
+        (Never(monitor="val_accuracy", latest=True), [0.5, 0.9, 0.4, 0.9], 4, None),
+        (Patience(3, latest=True), [3, 2, 2, 2, 2], 5, 5),
+        (Patience(2, min_delta=0.5, latest=True), [3, 2.8, 3], 3, 3),
     ],
 )
 def test_early_stopping_follows_a_sequence(stopping, values, best_epoch, stops_after):
@@ -232,6 +274,19 @@ def test_early_stopping_follows_a_sequence(stopping, values, best_epoch, stops_a
     assert best[-1] == stopping.best_epoch == best_epoch
     assert stopping.best_value == values[best_epoch - 1]
     assert stopped == stops_after
+
+
+@pytest.mark.parametrize(
+    ("regression", "validates", "monitor", "best"),
+    [(False, True, "val_accuracy", 1), (True, True, "val_rmse", 2), (False, False, "train_loss", 2)],
+)
+def test_the_metric_of_the_task_is_watched(regression, validates, monitor, best):
+    stopping = Never(monitor="val_metric")
+    stopping.begin(regression=regression, validates=validates)
+    assert stopping.monitor == monitor
+    for value in (0.7, 0.6):
+        stopping.update(value)
+    assert stopping.best_epoch == best
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "train_loss", "val_accuracy", "val_rmse"])
@@ -357,6 +412,46 @@ def test_frozen_parameters_of_a_users_module_stay(optimizer):
     histories([member])
     assert same_weights(member.module[0], before)
     assert not torch.equal(member.module[-1].weight, last)
+
+
+# ---- embeddings ----
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD, torch.optim.Adadelta])
+def test_rows_that_are_never_trained_stay_zero(optimizer, decay):
+    embeddings = Embeddings(rows=12, never_trained=(0, 1, 7))
+    member = make_member(embeddings=embeddings, optimizer=optimizer, lr=0.1, options={"weight_decay": decay})
+    before = copy.deepcopy(member.module.embedding.weight.detach())
+    histories([member])
+    after = member.module.embedding.weight.detach()
+    never = list(embeddings.never_trained)
+    assert not before[never].any()
+    assert torch.equal(after[never], torch.zeros(3, 3))
+    changed = (after != before).all(dim=1)
+    assert changed.nonzero().flatten().tolist() == sorted(set(range(12)) - set(never))
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_a_users_module_behind_embeddings_trains_as_the_stack_does(task):
+    how = {"embeddings": Embeddings(), "options": {"weight_decay": 1e-2}, "optimizer": torch.optim.AdamW}
+    stacked = make_member(task, **how)
+    module = EmbeddedNetwork(sequential_of(stacked.module.network), *how["embeddings"])
+    module.embedding.load_state_dict(stacked.module.embedding.state_dict())
+    single = make_member(task, module=module, **how)
+    before = copy.deepcopy(module.state_dict())
+    (expected,), (found,) = histories([stacked]), histories([single])
+    for one, other in zip(found, expected, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-5)
+    torch.testing.assert_close(module.embedding.weight, stacked.module.embedding.weight, rtol=1e-4, atol=1e-6)
+    assert not any(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+
+
+def test_modules_of_the_user_behind_embeddings_do_not_stack():
+    members = [make_member(module=EmbeddedNetwork(nn.Linear(9, 1), 2, 9, 3), embeddings=Embeddings()) for _ in "ab"]
+    with pytest.raises(TrainingError, match=r"^model: EmbeddedNetwork trains alone, and 2 were given together$"):
+        next(train(members, 10, CPU))
 
 
 # ---- batches and dropout ----
@@ -563,6 +658,17 @@ def test_first_weights(compose, name):
         assert torch.equal(block.norm.bias, torch.zeros_like(block.norm.bias))
     assert same_weights(module, initialised(compose, name, 0))
     assert not same_weights(module, initialised(compose, name, 1))
+
+
+@pytest.mark.parametrize("name", [name for name in INITS if name != "default"])
+def test_first_weights_are_of_linear_layers_and_embeddings_keep_their_own(compose, name):
+    module = EmbeddedNetwork(MLP(40 + 2 * 8, 3, (60,)), 2, 30, 8, never_trained=(4,))
+    before = copy.deepcopy(module)
+    instantiate(compose([f"init={name}"]).init, _convert_="all").apply(module)
+    assert same_weights(module.embedding, before.embedding)
+    linear = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
+    assert len(linear) == 2
+    assert not any(torch.equal(module.get_submodule(n).weight, before.get_submodule(n).weight) for n in linear)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, bias) in INITS.items() if bias is not None])

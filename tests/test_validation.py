@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from conftest import CONF, Compose, options, presets
+from conftest import CONF, Compose, option_with_values, options, presets
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 from torch.optim import SGD, Adam
@@ -20,9 +20,11 @@ RATE = "a number from 0 up to, not including, 1"
 RATES = "a rate from 0 up to, not including, 1, or a list with one for each hidden layer"
 WIDTHS = "a list of whole numbers from 1, as [64,32], or [] for a linear model"
 BETAS = "two numbers from 0 up to 1, as [0.9,0.999]"
-BATCH = "a whole number, 1 or more, or full for all training rows at once"
+BATCH = "a whole number, 1 or more, or full for all training rows at once, or auto by their number"
 COUNT = "a whole number, 1 or more"
 NATURAL = "a whole number, 0 or more"
+SHARE = "a share from 0 to 1 (split=files: the path of a file of row numbers)"
+TABLE = "data=table data.path=a.csv data.target=y"
 SHARES = "split: expected train + val + test to be 1, with train above 0, got"
 GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, trainer"
 
@@ -85,13 +87,52 @@ MISTAKES = [
     ("early_stopping=patience early_stopping.patience=0", f"early_stopping.patience: expected {COUNT}, got 0"),
     (
         "early_stopping.monitor=val_acc",
-        "early_stopping.monitor: expected one of val_loss, train_loss, val_accuracy (classes), val_rmse (regression), "
-        "got 'val_acc'",
+        "early_stopping.monitor: expected one of val_loss, train_loss, val_metric, val_accuracy (classes), val_rmse "
+        "(regression), got 'val_acc'",
     ),
     ("early_stopping.mode=best", "early_stopping.mode: expected one of auto, min, max, got 'best'"),
     ("split.train=0.5", f"{SHARES} 0.5 + 0.1 + 0.2 = 0.8"),
     ("split.train=0 split.val=0.5 split.test=0.5", f"{SHARES} 0 + 0.5 + 0.5 = 1"),
-    ("split.val=-0.1", "split.val: expected a share from 0 to 1, got -0.1"),
+    ("split.val=-0.1", f"split.val: expected {SHARE}, got -0.1"),
+    ("split.val=1.1", f"split.val: expected {SHARE}, got 1.1"),
+    ("split.val=true", f"split.val: expected {SHARE}, got true"),
+    ("split.val=null", "split.val: expected a share from 0 to 1, got null"),
+    ("split.train=rows.txt", "split.train: expected a share from 0 to 1, got 'rows.txt'"),
+    ("split=folds split.val=null", "split.val: expected a share from 0 to 1, got null"),
+    ("split=folds split.folds=1", "split.folds: expected a whole number, 2 or more, got 1"),
+    ("split=folds split.fold=5", "split.fold: expected a whole number from 0 to 4, got 5"),
+    ("split=folds split.folds=3 split.fold=3", "split.fold: expected a whole number from 0 to 2, got 3"),
+    ("split=folds split.fold=-1", f"split.fold: expected {NATURAL}, got -1"),
+    ("split=group", "split.column: missing; expected the name of a column. Give it: split.column=…"),
+    ("split=time", "split.column: missing; expected the name of a column. Give it: split.column=…"),
+    ("split=time split.column=[a]", "split.column: expected the name of a column, got ['a']"),
+    ("split=group split.column=a split.train=0.5", f"{SHARES} 0.5 + 0.1 + 0.2 = 0.8"),
+    ("split=files split.train=a.txt", f"split.test: missing; expected {SHARE}. Give it: split.test=…"),
+    (
+        "split=files split.train=0.7 split.test=a.txt",
+        "split.train: expected the path of a file of row numbers, got 0.7",
+    ),
+    ("split=files split.train= split.test=a.txt", f"split.train: expected {SHARE}, got ''"),
+    ("data=table data.path=a.csv", "data.target: missing; expected the name of a column. Give it: data.target=…"),
+    ("data=table data.target=y", "data.path: missing; expected the path of a file. Give it: data.path=…"),
+    (f"{TABLE} data.path=3", "data.path: expected the path of a file, got 3"),
+    (f"{TABLE} data.target=[y]", "data.target: expected the name of a column, got ['y']"),
+    (
+        f"{TABLE} data.task=classes",
+        "data.task: expected one of auto, classification, binary, multiclass, regression, got 'classes'",
+    ),
+    (f"{TABLE} data.drop=id", "data.drop: expected a list of column names, as [age,income], got 'id'"),
+    (f"{TABLE} data.missing=x", "data.missing: expected a list of texts, as [unknown,-9], got 'x'"),
+    (f"{TABLE} data.separator=';;'", "data.separator: expected one character, as ';', or null to find it, got ';;'"),
+    (f"{TABLE} data.decimal=';'", "data.decimal: expected '.' or ',', got ';'"),
+    ("preprocess.scaling=minmax", "preprocess.scaling: expected one of none, standard, robust, quantile, got 'minmax'"),
+    ("preprocess.one_hot_max=-1", f"preprocess.one_hot_max: expected {NATURAL}, got -1"),
+    ("preprocess.embedding_width=0", f"preprocess.embedding_width: expected {COUNT}, got 0"),
+    ("preprocess.log_target=1", "preprocess.log_target: expected true or false, got 1"),
+    ("early_stopping.latest=1", "early_stopping.latest: expected true or false, got 1"),
+    ("preprocess.ranks=1", "preprocess.ranks: expected true or false, got 1"),
+    ("trainer.steps=0", f"trainer.steps: expected {COUNT}, or null, got 0"),
+    ("trainer.steps=1.5", f"trainer.steps: expected {COUNT}, or null, got 1.5"),
     ("split.seed=x", "split.seed: expected a whole number, 0 or more, or null for the run's seed, got 'x'"),
     ("trainer.epochs=1.5", f"trainer.epochs: expected {COUNT}, got 1.5"),
     ("trainer.epochs=0", f"trainer.epochs: expected {COUNT}, got 0"),
@@ -121,7 +162,9 @@ MISTAKES = [
     ("init=kaiming_normal init.weight=3", "init.weight: expected a group of settings, got 3"),
     # interpolations and missing values
     ("optimizer.lr=${nope}", "optimizer.lr: Interpolation key 'nope' not found"),
-    ("seed=???", "seed: Missing mandatory value: seed"),
+    ("seed=???", f"seed: missing; expected {NATURAL}. Give it: seed=…"),
+    ("model=linear +model.mine=???", "model.mine: missing; expected a value. Give it: model.mine=…"),
+    ("optimizer.lr=${nope} data=table", "optimizer.lr: Interpolation key 'nope' not found"),
     # keys
     ("+model.widht=3", "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual."),
     (
@@ -198,6 +241,15 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
     assert str(caught.value) == "\n  ".join(["The configuration has 6 mistakes:", *lines])
 
 
+def test_all_missing_values_are_reported_together(compose: Compose) -> None:
+    words = ["data=table", "split=time", "seed=-1"]
+    assert find_problems(compose(words), words) == [
+        "data.path: missing; expected the path of a file. Give it: data.path=…",
+        "data.target: missing; expected the name of a column. Give it: data.target=…",
+        "split.column: missing; expected the name of a column. Give it: split.column=…",
+    ]
+
+
 def test_one_mistake_is_counted_in_the_singular(compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
         validate(compose(["seed=-1"]))
@@ -214,9 +266,14 @@ def test_one_mistake_is_counted_in_the_singular(compose: Compose) -> None:
         "model.hidden_sizes=[64,64] model.residual=true",
         "model.norm=null",
         "trainer.batch_size=full",
+        "trainer.batch_size=auto",
         "trainer.batch_size=1",
         "split.train=1 split.val=0 split.test=0",
         "split.seed=null",
+        "split=folds split.folds=2 split.fold=1 split.val=0",
+        "split=files split.train=a.txt split.val=null split.test=b.npy",
+        f"{TABLE} data.target=3 data.drop=[1,x] data.missing=[-9,nan,none] data.separator=';'",
+        "preprocess.one_hot_max=0 preprocess.log_target=true trainer.steps=1",
         "optimizer.lr=${trainer.epochs}",
         "optimizer._target_=torch.optim.LBFGS",
         "+optimizer.maximize=false",
@@ -249,9 +306,10 @@ def _keys(node: Mapping[str, Any], model: type[BaseModel] | None, where: str) ->
 
 
 def _load(path: Path) -> dict[str, Any]:
+    """What a file of `conf/` sets, without what it chooses in other groups."""
     content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+    return {str(key): value for key, value in content.items() if key not in ("defaults", "hydra")}
 
 
 def test_the_walk_of_conf_finds_every_group() -> None:
@@ -271,8 +329,7 @@ def test_every_key_of_every_option_is_in_the_schema() -> None:
 def test_every_key_of_run_yaml_and_of_every_preset_is_in_the_schema() -> None:
     found = []
     for path in (CONF / "run.yaml", *(CONF / "experiment" / f"{name}.yaml" for name in presets())):
-        content = {key: value for key, value in _load(path).items() if key not in ("defaults", "hydra")}
-        found += list(_keys(content, Experiment, f"{path.stem}: "))
+        found += list(_keys(_load(path), Experiment, f"{path.stem}: "))
     assert len(found) >= 10
     assert [path for path, known in found if not known] == []
 
@@ -308,9 +365,10 @@ def test_every_preset_says_why(name: str) -> None:
 
 
 @pytest.mark.parametrize(("group", "option"), options(), ids=[f"{g}={o}" for g, o in options()])
-def test_every_option_composes_without_a_problem(compose: Compose, group: str, option: str) -> None:
-    cfg = compose([f"{group}={option}"])
-    assert find_problems(cfg, []) == []
+def test_every_option_composes_without_a_problem(compose: Compose, tmp_path: Path, group: str, option: str) -> None:
+    words = option_with_values(group, option, tmp_path)
+    cfg = compose(words)
+    assert find_problems(cfg, words) == []
     written = _load(CONF / group / f"{option}.yaml")
     assert set(cfg[group]) == set(written)
     assert cfg[group]._target_ == written["_target_"]
@@ -320,13 +378,24 @@ def test_every_option_composes_without_a_problem(compose: Compose, group: str, o
 def test_every_preset_composes_without_a_problem(compose: Compose, name: str) -> None:
     cfg = compose([f"experiment={name}"])
     assert find_problems(cfg, []) == []
-    written = {key: value for key, value in _load(CONF / "experiment" / f"{name}.yaml").items() if key != "defaults"}
-    for group, values in written.items():
+    for group, values in _load(CONF / "experiment" / f"{name}.yaml").items():
         assert {key: cfg[group][key] for key in values} == values
 
 
 def test_the_default_preset_changes_nothing(compose: Compose) -> None:
     assert compose(["experiment=default"]) == compose(["~experiment"]) == compose()
+
+
+def test_a_table_brings_its_preset_and_what_is_said_is_said(compose: Compose) -> None:
+    words = TABLE.split()
+    cfg, preset = compose(words), compose(["experiment=table"])
+    assert {key: value for key, value in cfg.items() if key != "data"} == {
+        key: value for key, value in preset.items() if key != "data"
+    }
+    assert compose([*words, "experiment=table"]) == cfg
+    other = compose([*words, "preprocess=robust", "optimizer=sgd", "trainer.steps=7"])
+    assert (other.preprocess.scaling, other.trainer.steps) == ("robust", 7)
+    assert other.optimizer._target_ == "torch.optim.SGD"
 
 
 # ---- another `_target_` in the place of an option's own

@@ -4,13 +4,15 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.training.batches import MemberData
 from mlp_exp.training.early_stopping import Never
@@ -21,6 +23,15 @@ from mlp_exp.training.streams import Streams
 CPU = torch.device("cpu")
 CONSTANT = functools.partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
 N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
+
+
+class Embeddings(NamedTuple):
+    """Of the last `columns` features, which then are numbers of trained rows."""
+
+    columns: int = 2
+    rows: int = 9
+    width: int = 3
+    never_trained: tuple[int, ...] = (0, 4)
 
 
 @functools.cache
@@ -37,8 +48,14 @@ def table(task: str, rows: int, features: int, seed: int) -> tuple[Tensor, np.nd
 
 
 @functools.cache
-def _encoded(task: str, rows: int, features: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def _encoded(
+    task: str, rows: int, features: int, seed: int, embeddings: Embeddings | None
+) -> tuple[Tensor, Tensor, Tensor]:
     inputs, target = table(task, rows, features, seed)
+    if embeddings:
+        trained = sorted(set(range(embeddings.rows)) - set(embeddings.never_trained))
+        codes = np.random.default_rng(seed).choice(trained, (rows, embeddings.columns)).astype(np.float32)
+        inputs = torch.cat([inputs[:, : -embeddings.columns], torch.from_numpy(codes)], dim=1)
     loss = auto(task, N_CLASSES[task])
     return inputs, torch.from_numpy(loss.encode(target)), torch.ones(rows)
 
@@ -52,6 +69,7 @@ def make_member(
     features: int = 5,
     data_seed: int = 0,
     model: Mapping[str, Any] | None = None,
+    embeddings: Embeddings | None = None,
     dropout: float | Sequence[float] = 0.0,
     module: nn.Module | None = None,
     loss: Loss | None = None,
@@ -63,18 +81,21 @@ def make_member(
     early_stopping: Callable[[], Never] = Never,
     epochs: int = 4,
     clip_grad_norm: float | None = None,
-    target_scale: float = 1.0,
+    target: TargetScaling | None = None,
 ) -> Member:
     """A member whose split, first weights, order of batches and dropout all come from `seed`."""
     streams = Streams(seed)
-    inputs, targets, ones = _encoded(task, train_rows + val_rows, features, data_seed)
+    inputs, targets, ones = _encoded(task, train_rows + val_rows, features, data_seed, embeddings)
     loss = loss or auto(task, N_CLASSES[task])
     order = streams.split.permutation(train_rows + val_rows)
     if module is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(streams.weights)
             shape = {"hidden_sizes": (7, 3), **(model or {})}
-            module = MLP(features, loss.out_features, dropout=dropout, **shape)
+            wider = embeddings.columns * (embeddings.width - 1) if embeddings else 0
+            module = MLP(features + wider, loss.out_features, dropout=dropout, **shape)
+            if embeddings:
+                module = EmbeddedNetwork(module, **embeddings._asdict())
     return Member(
         data=MemberData(inputs, targets, ones if weights is None else weights, order[:train_rows], order[train_rows:]),
         module=module,
@@ -86,7 +107,7 @@ def make_member(
         streams=streams,
         epochs=epochs,
         clip_grad_norm=clip_grad_norm,
-        target_scale=target_scale,
+        target=target or TargetScaling(),
     )
 
 

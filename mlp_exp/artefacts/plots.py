@@ -63,7 +63,7 @@ def decision_boundary(
         predict: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
     """
     figure, axes = _axes("Decision boundary" if dataset.class_names else "Prediction over the plane", 7.2)
-    low, high = dataset.features.min(axis=0), dataset.features.max(axis=0)
+    low, high = np.nanmin(dataset.features, axis=0), np.nanmax(dataset.features, axis=0)
     margin = 0.05 * (high - low)
     x, y = (np.linspace(a, b, resolution) for a, b in zip(low - margin, high + margin, strict=True))
     grid = np.stack(np.meshgrid(x, y), axis=-1)
@@ -105,7 +105,7 @@ def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
             x, y = dataset.features[chosen][:POINTS_AT_MOST].T
             name = legend_label(f"{dataset.class_names[code]}, {part}") if dataset.class_names else part
             axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
-    axes.legend(fontsize="small", framealpha=0.9)
+    axes.legend(fontsize="small", framealpha=0.9, loc="upper right")  # "best" is slow, and says so
 
 
 def confusion_matrix(target: NDArray[np.int64], predicted: NDArray[np.int64], class_names: Sequence[str]) -> Figure:

@@ -12,7 +12,7 @@ import numpy as np
 from mlp_exp import __version__
 from mlp_exp.data.dataset import Dataset
 
-PACKAGES = ("torch", "numpy", "scikit-learn", "hydra-core", "omegaconf")
+PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
 
 
 def provenance(dataset: Dataset, device: str, threads: int) -> dict[str, Any]:
@@ -49,9 +49,14 @@ def git_state() -> dict[str, Any] | None:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """SHA-256 of names, features and target."""
+    """SHA-256 of names, features, categories and target."""
     digest = hashlib.sha256(repr((dataset.feature_names, dataset.class_names, dataset.target_name)).encode())
-    for array in (dataset.features, dataset.target):
+    arrays = [dataset.features, dataset.target]
+    for category in dataset.categories:
+        digest.update(repr((category.name, category.texts)).encode())
+        arrays.append(category.codes)
+    for array in arrays:
         digest.update(repr((array.shape, array.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for column in np.atleast_2d(array.T):  # by columns, so that a large table is not copied as a whole
+            digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()

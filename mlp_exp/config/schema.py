@@ -30,9 +30,21 @@ Widths = Annotated[
 ]
 Flag = Annotated[bool, Field(description="true or false")]
 Text = Annotated[str, Field(min_length=1, description="a text")]
+File = Annotated[str, Field(min_length=1, description="the path of a file")]
+Name = Annotated[str | int, Field(description="the name of a column")]
+Names = Annotated[list[Name], Field(description="a list of column names, as [age,income]")]
+Words = Annotated[
+    list[str | int | Annotated[float, Field(allow_inf_nan=True)]], Field(description="a list of texts, as [unknown,-9]")
+]
+Separator = Annotated[
+    str | None, Field(min_length=1, max_length=1, description="one character, as ';', or null to find it")
+]
 Target = Annotated[
     str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, as package.Class")
 ]
+
+
+SHARE_OR_FILE = "a share from 0 to 1 (split=files: the path of a file of row numbers)"
 
 
 class Closed(BaseModel):
@@ -46,7 +58,7 @@ class Group(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, populate_by_name=True)
 
-    target: Target = Field(alias="_target_")
+    import_path: Target = Field(alias="_target_")
 
 
 class Data(Group):
@@ -56,28 +68,57 @@ class Data(Group):
     turns: Positive = 1.0
     n_classes: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 2
     name: Text = ""
+    path: File = ""
+    target: Name = ""
+    task: Literal["auto", "classification", "binary", "multiclass", "regression"] = Field(
+        "auto", description="one of auto, classification, binary, multiclass, regression"
+    )
+    numeric: Names = []
+    categorical: Names = []
+    drop: Names = []
+    missing: Words = []
+    separator: Separator = None
+    decimal: Literal[".", ","] = Field(".", description="'.' or ','")
+    encoding: Text = "utf-8"
 
 
 class Split(Group):
-    train: Share = 1.0
-    val: Share = 0.0
-    test: Share = 0.0
+    train: Annotated[Share | File, Field(description=SHARE_OR_FILE)] = 1.0
+    val: Annotated[Share | File | None, Field(description=SHARE_OR_FILE)] = 0.0
+    test: Annotated[Share | File, Field(description=SHARE_OR_FILE)] = 0.0
+    column: Name = ""
+    folds: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 2
+    fold: Natural = 0
     seed: Annotated[int | None, Field(ge=0, description="a whole number, 0 or more, or null for the run's seed")] = None
 
     @model_validator(mode="after")
-    def shares_add_up(self) -> Self:
-        given = self.model_fields_set & {"train", "val", "test"}
-        total = self.train + self.val + self.test
-        if len(given) == 3 and (abs(total - 1) > 1e-6 or self.train == 0):
-            raise ValueError(
-                "expected train + val + test to be 1, with train above 0, "
-                f"got {self.train:g} + {self.val:g} + {self.test:g} = {total:g}"
-            )
+    def parts_fit(self) -> Self:
+        given = {name: getattr(self, name) for name in ("train", "val", "test") if name in self.model_fields_set}
+        in_files = self.import_path.endswith(".Files")
+        for name, value in given.items():
+            if isinstance(value, float | int) == in_files:
+                expected = "the path of a file of row numbers" if in_files else "a share from 0 to 1"
+                raise ValueError(f"{name}: expected {expected}, got {'null' if value is None else repr(value)}")
+        if len(given) == 3 and not in_files:
+            total = sum(given.values())
+            if abs(total - 1) > 1e-6 or given["train"] == 0:
+                raise ValueError(
+                    "expected train + val + test to be 1, with train above 0, "
+                    f"got {' + '.join(f'{share:g}' for share in given.values())} = {total:g}"
+                )
+        if "folds" in self.model_fields_set and self.fold >= self.folds:
+            raise ValueError(f"fold: expected a whole number from 0 to {self.folds - 1}, got {self.fold}")
         return self
 
 
 class Preprocess(Group):
-    pass
+    scaling: Literal["none", "standard", "robust", "quantile"] = Field(
+        "standard", description="one of none, standard, robust, quantile"
+    )
+    ranks: Flag = False
+    one_hot_max: Natural = 12
+    embedding_width: Count = 8
+    log_target: Flag = False
 
 
 class Model(Group):
@@ -168,18 +209,20 @@ class Init(Group):
 
 
 class EarlyStopping(Group):
-    monitor: Literal["val_loss", "train_loss", "val_accuracy", "val_rmse"] = Field(
-        "val_loss", description="one of val_loss, train_loss, val_accuracy (classes), val_rmse (regression)"
+    monitor: Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"] = Field(
+        "val_loss", description="one of val_loss, train_loss, val_metric, val_accuracy (classes), val_rmse (regression)"
     )
     mode: Literal["auto", "min", "max"] = Field("auto", description="one of auto, min, max")
+    latest: Flag = False
     patience: Count = 1
     min_delta: NonNegative = 0.0
 
 
 class Trainer(Group):
     epochs: Count = 1
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = Field(
-        32, description="a whole number, 1 or more, or full for all training rows at once"
+    steps: Annotated[int | None, Field(ge=1, description="a whole number, 1 or more, or null")] = None
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full", "auto"] = Field(
+        32, description="a whole number, 1 or more, or full for all training rows at once, or auto by their number"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="one of auto, cpu, cuda, mps")
     threads: Count = 1
@@ -211,6 +254,7 @@ GROUPS: dict[str, type[Group]] = {
 }
 
 SUPPLIED: dict[str, frozenset[str]] = {
+    "data": frozenset({"split", "open_file"}),
     "model": frozenset({"in_features", "out_features"}),
     "loss": frozenset({"task", "n_classes"}),
     "optimizer": frozenset({"params"}),

@@ -32,11 +32,14 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
 def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
     """A line for every mistake, in the order of the schema; empty if there is none."""
     try:
-        values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        values = OmegaConf.to_container(cfg, resolve=True)
+        missing = sorted(OmegaConf.missing_keys(cfg))
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         return [f"{key}{str(error).splitlines()[0]}"]
     assert isinstance(values, dict)
+    if missing:  # it would be taken for a wrong value
+        return [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
     problems = _schema_problems(values)
     asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
     for group in GROUPS:
@@ -92,6 +95,16 @@ def _line(detail: ErrorDetails, values: Any) -> str:
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
     return f"{key}: expected {expected}, got {_as_yaml(values)}"
+
+
+def _expected(key: str) -> str:
+    """What the schema says of a key, as `data.path`."""
+    model: type[BaseModel] | None = Experiment
+    field: FieldInfo | None = None
+    for part in key.split("."):
+        field = model.model_fields.get(part) if model else None
+        model = _nested(field) if field else None
+    return (field.description if field else None) or "a value"
 
 
 def _as_yaml(value: Any) -> str:

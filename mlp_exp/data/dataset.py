@@ -1,26 +1,45 @@
-"""A table of numbers with a target."""
+"""A table of numbers and categories with a target."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlp_exp.config.errors import DataError
+from mlp_exp.data.columns import Column
 
 Task = Literal["binary", "multiclass", "regression"]
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """N rows of F numeric features and a target.
+class Category:
+    """A feature that is one of several texts.
 
     Attributes:
-        features: `[N, F]` float64, finite.
+        codes: `[N]` int32 into `texts`; -1 where missing.
+    """
+
+    name: str
+    codes: NDArray[np.int32]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N rows of F numeric features, any number of categories, and a target.
+
+    Attributes:
+        features: `[N, F]` float64; NaN where missing, else finite.
         target: `[N]`; class codes 0…C-1 as int64, or float64 values for regression.
         feature_names: F names.
         class_names: C names in the order of their codes; empty for regression.
         target_name: what is predicted.
+        categories: the features that are no numbers.
+        columns: what was decided about each column of the table that this is from; empty for other sources.
+        kept: which rows of the source these N are, as booleans; None for all.
+        aside: columns that a split asks for, as `[N]`, by name.
     """
 
     features: NDArray[np.float64]
@@ -28,6 +47,10 @@ class Dataset:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...] = ()
     target_name: str = "target"
+    categories: tuple[Category, ...] = ()
+    columns: tuple[Column, ...] = ()
+    kept: NDArray[np.bool_] | None = None
+    aside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
     def from_arrays(
@@ -81,6 +104,11 @@ class Dataset:
         if class_names and len(class_names) != len(labels):
             raise DataError(f"data: the target has {len(labels)} classes, and {len(class_names)} class names are given")
         return cls(x, codes.astype(np.int64), names, tuple(class_names) or tuple(map(str, labels)), target_name)
+
+    @property
+    def source_rows(self) -> NDArray[np.int64]:
+        """`[N]`: where each row lies in its source, from 0."""
+        return np.arange(len(self.target)) if self.kept is None else np.flatnonzero(self.kept)
 
     @property
     def task(self) -> Task:

@@ -1,59 +1,307 @@
-"""Features and targets as the network gets them; every figure is of the training part alone."""
+"""Features and targets as the network gets them; every figure is of the training part alone.
 
+A network's input row holds the numbers, scaled; their ranks, if wanted; an indicator for each number that was missing
+in the training part; the few-valued categories one-hot; and last, for each many-valued category, a whole number: a row
+of the table of learned embeddings.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from mlp_exp.data.dataset import Dataset
+from mlp_exp.config.errors import DataError
+from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.splits import Rows
 
 Floats = NDArray[np.float64]
+Scaling = Literal["none", "standard", "robust", "quantile"]
+QUANTILES = 1000
+QUANTILE_ROWS = 100_000
+"""Of more training rows, so many random ones give the quantiles."""
+FIT_VALUES = 2**23
+"""How many numbers are looked at at once, so that a wide table is not copied as a whole."""
+SMOOTH_CLIP = 3.0
+"""Where `robust` bends outliers: z / √(1 + (z / 3)²) stays within ±3 (Holzmüller et al., 2024)."""
+UNSEEN, MISSING, FIRST = 0, 1, 2
+"""Codes of a category that the training part did not hold, of a missing one, and of the first that it held."""
 
 
 @dataclass(frozen=True)
-class Scaling:
-    """`(value - shift) / scale`, for features `[F]` and the target (0 and 1 for classes)."""
+class Scaler:
+    """Fills and scales the numbers `[N, F]`.
 
+    Attributes:
+        fill: `[F]`, the training part's median, where a number is missing.
+        shift, scale: `[F]`: `(value - shift) / scale`; an infinite scale makes a constant column 0.
+        clips: whether outliers are bent to ±3.
+        normal: whether a number becomes the normal quantile of its rank instead.
+        quantiles: `[Q, F]` of the training part, where ranks are wanted.
+    """
+
+    fill: Floats
     shift: Floats
     scale: Floats
-    target_shift: float
-    target_scale: float
+    clips: bool = False
+    normal: bool = False
+    quantiles: Floats | None = None
 
-    def inputs(self, features: Floats) -> NDArray[np.float32]:
-        """Features `[N, F]` as network inputs `[N, F]`."""
-        return ((features - self.shift) / self.scale).astype(np.float32)
+    def scaled(self, index: int, values: Floats) -> Floats:
+        """Column `index` `[N]`, filled and scaled."""
+        if self.normal:
+            return self._rank(index, values, "normal")
+        scaled: Floats = (self._filled(index, values) - self.shift[index]) / self.scale[index]
+        return scaled / np.sqrt(1 + (scaled / SMOOTH_CLIP) ** 2) if self.clips else scaled
 
-    def state(self) -> dict[str, list[float] | float]:
-        """Plain numbers, to be saved with the model."""
+    def rank(self, index: int, values: Floats) -> Floats:
+        """The ranks of column `index` `[N]` among the training part, evenly over ±√3, which has variance 1."""
+        ranks: Floats = (2 * self._rank(index, values, "uniform") - 1) * np.sqrt(3)
+        return ranks
+
+    def _filled(self, index: int, values: Floats) -> Floats:
+        return np.where(np.isnan(values), self.fill[index], values)
+
+    def _rank(self, index: int, values: Floats, distribution: Literal["normal", "uniform"]) -> Floats:
+        """By scikit-learn's transformer as if it had been fitted with these quantiles."""
+        assert self.quantiles is not None
+        if self.quantiles[0, index] == self.quantiles[-1, index]:  # constant
+            return np.full(len(values), 0.5 if distribution == "uniform" else 0.0)
+        transformer = QuantileTransformer(n_quantiles=len(self.quantiles), output_distribution=distribution)
+        transformer.quantiles_ = self.quantiles[:, [index]]
+        transformer.n_quantiles_ = len(self.quantiles)
+        transformer.references_ = np.linspace(0, 1, len(self.quantiles))
+        transformer.n_features_in_ = 1
+        ranks: Floats = transformer.transform(self._filled(index, values)[:, None])[:, 0]
+        return ranks
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the training part knows of a category.
+
+    Attributes:
+        texts: those that occur in the training part, sorted.
+        has_missing: whether it lacks values there.
+        embedded: whether it has learned embeddings, rather than one-hot columns.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    has_missing: bool
+    embedded: bool
+
+    @property
+    def size(self) -> int:
+        """How many codes there are, those of unseen and missing among them."""
+        return FIRST + len(self.texts)
+
+    def codes(self, category: Category) -> NDArray[np.int64]:
+        """Codes `[N]`: `UNSEEN`, `MISSING`, or from `FIRST` on in the order of `texts`."""
+        known = {text: FIRST + index for index, text in enumerate(self.texts)}
+        table = np.array([*(known.get(text, UNSEEN) for text in category.texts), MISSING])
+        return table[category.codes]  # a missing one is -1: the last
+
+    def one_hot(self, category: Category) -> NDArray[np.bool_]:
+        """`[N, C]`: a column for each code that the training part holds; an unseen category is 0 in all of them."""
+        columns = np.arange(MISSING if self.has_missing else FIRST, self.size)
+        hits: NDArray[np.bool_] = self.codes(category)[:, None] == columns
+        return hits
+
+    @property
+    def never_trained(self) -> list[int]:
+        """Codes that the training part does not hold."""
+        return [UNSEEN] if self.has_missing else [UNSEEN, MISSING]
+
+
+@dataclass(frozen=True)
+class TargetScaling:
+    """A regression's target as the network sees it: `(t - shift) / scale`, of `t = log(1 + target)` if `log`."""
+
+    shift: float = 0.0
+    scale: float = 1.0
+    log: bool = False
+
+    def scaled(self, target: NDArray[Any]) -> Floats:
+        values: Floats = ((np.log1p(target) if self.log else target) - self.shift) / self.scale
+        return values
+
+    def unit(self, scaled: Floats) -> Floats:
+        """Back in the target's own unit."""
+        values = scaled * self.scale + self.shift
+        return np.expm1(values) if self.log else values
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Turns features into a network's inputs; fitted by `Preprocess`.
+
+    Attributes:
+        ranks: whether each number's rank stands beside it.
+        indicators: indices of the numbers that have an indicator of being missing.
+        vocabularies: one a category.
+        embedding_width: of each embedded category.
+    """
+
+    numbers: Scaler
+    ranks: bool
+    indicators: tuple[int, ...]
+    vocabularies: tuple[Vocabulary, ...]
+    embedding_width: int
+    target: TargetScaling
+
+    @property
+    def embedded(self) -> list[Vocabulary]:
+        return [vocabulary for vocabulary in self.vocabularies if vocabulary.embedded]
+
+    @property
+    def never_trained(self) -> list[int]:
+        """Rows of the table of embeddings that the training part cannot train."""
+        starts = np.cumsum([0, *(vocabulary.size for vocabulary in self.embedded)])
+        pairs = zip(starts, self.embedded, strict=False)
+        return [int(start) + code for start, vocabulary in pairs for code in vocabulary.never_trained]
+
+    def inputs(self, features: Floats, categories: Sequence[Category] = ()) -> NDArray[np.float32]:
+        """Features `[N, F]` and their categories as network inputs `[N, W]`."""
+        one_hot = [v.one_hot(c) for v, c in zip(self.vocabularies, categories, strict=True) if not v.embedded]
+        count = features.shape[1]
+        width = count * (1 + self.ranks) + len(self.indicators) + sum(p.shape[1] for p in one_hot) + len(self.embedded)
+        inputs = np.empty((len(features), width), dtype=np.float32)
+        for column in range(count):
+            inputs[:, column] = self.numbers.scaled(column, features[:, column])
+            if self.ranks:
+                inputs[:, count + column] = self.numbers.rank(column, features[:, column])
+        place = count * (1 + self.ranks)
+        for column in self.indicators:
+            inputs[:, place] = np.isnan(features[:, column])
+            place += 1
+        for part in one_hot:
+            inputs[:, place : place + part.shape[1]] = part
+            place += part.shape[1]
+        start = 0
+        for vocabulary, category in zip(self.vocabularies, categories, strict=True):
+            if vocabulary.embedded:
+                inputs[:, place] = start + vocabulary.codes(category)
+                start += vocabulary.size
+                place += 1
+        return inputs
+
+    def state(self) -> dict[str, Any]:
+        """Plain numbers and texts, to be saved with the model."""
+        arrays = {name: value for name, value in vars(self.numbers).items() if value is not None}
         return {
-            "shift": self.shift.tolist(),
-            "scale": self.scale.tolist(),
-            "target_shift": self.target_shift,
-            "target_scale": self.target_scale,
+            "numbers": {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in arrays.items()},
+            "ranks": self.ranks,
+            "indicators": list(self.indicators),
+            "categories": [{**vars(v), "texts": list(v.texts)} for v in self.vocabularies],
+            "embedding_width": self.embedding_width,
+            "target": dict(vars(self.target)),
         }
 
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Preprocessing":
+        """The same again."""
+        numbers: dict[str, Any] = {
+            key: np.array(value) if isinstance(value, list) else value for key, value in state["numbers"].items()
+        }
+        return cls(
+            Scaler(**numbers),
+            state["ranks"],
+            tuple(state["indicators"]),
+            tuple(Vocabulary(**{**v, "texts": tuple(v["texts"])}) for v in state["categories"]),
+            state["embedding_width"],
+            TargetScaling(**state["target"]),
+        )
 
-def _target_scaling(dataset: Dataset, train: Rows) -> tuple[float, float]:
-    """Mean and standard deviation of a regression's target; a constant target keeps its unit."""
-    if dataset.task != "regression":
-        return 0.0, 1.0
-    scaler = StandardScaler().fit(dataset.target[train].reshape(-1, 1))
-    return float(scaler.mean_[0]), float(scaler.scale_[0])
 
+@dataclass(frozen=True)
+class Preprocess:
+    """How features and target are made ready.
 
-class Standard:
-    """Features with mean 0 and standard deviation 1 in the training part; a constant feature becomes 0."""
+    Attributes:
+        scaling: of numbers. `none`; `standard`: mean 0, standard deviation 1; `robust`: median 0, interquartile range
+            1, outliers bent to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
+        ranks: whether each number's rank stands beside it: what a network makes of a number then depends neither on its
+            unit nor on heavy tails.
+        one_hot_max: a category with more different texts in the training part gets learned embeddings.
+        embedding_width: of such a category.
+        log_target: whether a regression learns log(1 + target).
+    """
 
-    def fit(self, dataset: Dataset, train: Rows) -> Scaling:
-        scaler = StandardScaler().fit(dataset.features[train])
-        return Scaling(scaler.mean_, scaler.scale_, *_target_scaling(dataset, train))
+    scaling: Scaling = "standard"
+    ranks: bool = False
+    one_hot_max: int = 12
+    embedding_width: int = 8
+    log_target: bool = False
 
+    def fit(self, dataset: Dataset, train: Rows) -> Preprocessing:
+        """Takes all figures from the training part.
 
-class Unscaled:
-    """Features as they are; the target of a regression is standardised all the same."""
+        Raises:
+            DataError: a target below -1 has no logarithm.
+        """
+        features = dataset.features
+        step = max(1, FIT_VALUES // len(train))
+        blocks = [features[train, start : start + step] for start in range(0, features.shape[1], step)]
+        fitted = [self._fit_numbers(block) for block in blocks] or [self._fit_numbers(np.zeros((1, 0)))]
+        fill, shift, scale, quantiles = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
+        normal = self.scaling == "quantile"
+        kept = quantiles if normal or self.ranks else None
+        scaler = Scaler(fill, shift, scale, self.scaling == "robust", normal, kept)
+        indicators = np.flatnonzero([np.isnan(column[train]).any() for column in features.T])
+        return Preprocessing(
+            scaler,
+            self.ranks,
+            tuple(indicators.tolist()),
+            tuple(self._fit_category(category, train) for category in dataset.categories),
+            self.embedding_width,
+            self._fit_target(dataset, train),
+        )
 
-    def fit(self, dataset: Dataset, train: Rows) -> Scaling:
-        count = dataset.features.shape[1]
-        return Scaling(np.zeros(count), np.ones(count), *_target_scaling(dataset, train))
+    def _fit_numbers(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Fill, shift and scale `[F]` and quantiles `[Q, F]` of training values `[n, F]`."""
+        count = values.shape[1]
+        if not count:
+            return np.zeros(0), np.zeros(0), np.zeros(0), np.zeros((1, 0))
+        missing = np.isnan(values)
+        fill = np.nanmedian(np.where(missing.all(axis=0), 0.0, values), axis=0)
+        filled = np.where(missing, fill, values)
+        low, high = filled.min(axis=0), filled.max(axis=0)
+        shift, scale, quantiles = np.zeros(count), np.ones(count), np.zeros((1, count))
+        if self.scaling == "standard":
+            standard = StandardScaler().fit(filled)
+            shift, scale = standard.mean_, standard.scale_
+        elif self.scaling == "robust":
+            low_quartile, shift, high_quartile = np.quantile(filled, [0.25, 0.5, 0.75], axis=0)
+            spread = high_quartile - low_quartile
+            scale = np.where(spread > 0, spread, (high - low) / 2)  # most values are one
+        if self.scaling == "quantile" or self.ranks:
+            n_quantiles = min(int(np.clip(len(values) // 30, 10, QUANTILES)), len(values))
+            ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=QUANTILE_ROWS, random_state=0)
+            quantiles = ranks.fit(filled).quantiles_
+        if self.scaling != "none":
+            shift, scale = np.where(low == high, low, shift), np.where(low == high, np.inf, scale)
+        return fill, shift, scale, quantiles
+
+    def _fit_category(self, category: Category, train: Rows) -> Vocabulary:
+        codes = np.unique(category.codes[train])
+        texts = tuple(category.texts[code] for code in codes if code >= 0)
+        return Vocabulary(category.name, texts, bool((codes < 0).any()), len(texts) > self.one_hot_max)
+
+    def _fit_target(self, dataset: Dataset, train: Rows) -> TargetScaling:
+        """Mean and standard deviation of a regression's target; a constant one keeps its unit."""
+        if dataset.task != "regression":
+            if self.log_target:
+                raise DataError(f"preprocess.log_target: '{dataset.target_name}' has classes; it is for a regression")
+            return TargetScaling()
+        if self.log_target and (lowest := dataset.target.min()) <= -1:
+            row = dataset.source_rows[dataset.target.argmin()]
+            raise DataError(
+                f"preprocess.log_target: '{dataset.target_name}', row {row}: found {lowest:g}; log(1 + target) needs "
+                "targets above -1"
+            )
+        values = TargetScaling(log=self.log_target).scaled(dataset.target[train])
+        scaler = StandardScaler().fit(values.reshape(-1, 1))
+        return TargetScaling(float(scaler.mean_[0]), float(scaler.scale_[0]), self.log_target)

@@ -12,11 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
+from mlp_exp.artefacts.console import open_with_progress
 from mlp_exp.config.errors import ConfigError, MlpExpError
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
-from mlp_exp.data.preprocessing import Standard, Unscaled
-from mlp_exp.data.splits import Shares
+from mlp_exp.data.preprocessing import Preprocess
+from mlp_exp.data.splits import Split
 from mlp_exp.model.initialisation import Default, Initialisation
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.losses import Loss
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Components:
-    """What a configuration stands for. The loss and the network wait for the data they depend on.
+    """What a configuration stands for. Loss, network and scheduler wait for the data they depend on.
 
     Attributes:
         config: the configuration itself as plain values.
@@ -37,14 +38,14 @@ class Components:
     config: dict[str, Any]
     seed: int
     dataset: Dataset
-    split: Shares
-    preprocess: Standard | Unscaled
+    split: Split
+    preprocess: Preprocess
     loss: Callable[[Task, int], Loss]
     model: Callable[[int, int], nn.Module]
     init: Default | Initialisation
     optimizer: Callable[..., Optimizer]
     optimizer_options: dict[str, Any]
-    scheduler: SchedulerFactory
+    scheduler: Callable[[int], SchedulerFactory]
     early_stopping: Never
     trainer: Trainer
 
@@ -56,7 +57,8 @@ def build(cfg: DictConfig) -> Components:
         ConfigError: a component refuses its settings, or the data is not a `Dataset`.
     """
     optimizer = _build(cfg, "optimizer", _partial_=True)
-    dataset = _build(cfg, "data")
+    split = _build(cfg, "split")
+    dataset = _build(cfg, "data", split=split, open_file=open_with_progress)
     if not isinstance(dataset, Dataset):
         raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
     config = OmegaConf.to_container(cfg, resolve=True)
@@ -65,17 +67,22 @@ def build(cfg: DictConfig) -> Components:
         config={str(key): value for key, value in config.items()},
         seed=cfg.seed,
         dataset=dataset,
-        split=_build(cfg, "split"),
+        split=split,
         preprocess=_build(cfg, "preprocess"),
         loss=lambda task, n_classes: _build(cfg, "loss", task=task, n_classes=n_classes),
         model=lambda inputs, outputs: _build(cfg, "model", in_features=inputs, out_features=outputs),
         init=_build(cfg, "init"),
         optimizer=optimizer.func,
         optimizer_options=optimizer.keywords,
-        scheduler=partial(_build_scheduler, cfg),
+        scheduler=lambda epochs: partial(_build_scheduler, _with_epochs(cfg, epochs)),
         early_stopping=_build(cfg, "early_stopping"),
         trainer=_build(cfg, "trainer"),
     )
+
+
+def _with_epochs(cfg: DictConfig, epochs: int) -> DictConfig:
+    """The configuration with the number of epochs that the data asks for, so that a schedule spans it."""
+    return OmegaConf.merge(cfg, {"trainer": {"epochs": epochs}})  # type: ignore[return-value]
 
 
 def _build_scheduler(cfg: DictConfig, optimizer: Optimizer) -> Any:
@@ -93,10 +100,12 @@ def _build(cfg: DictConfig, group: str, *, _partial_: bool = False, **supplied: 
     node = {key: value for key, value in node.items() if key not in spare}
     extra = supplied_arguments(group, target, supplied)
     try:
-        return instantiate(node, _convert_="all", _partial_=_partial_, **extra)
-    except HydraException as error:
-        cause = error.__cause__
-        if isinstance(cause, MlpExpError):
-            raise cause from error
+        # Hydra would copy what is supplied into a configuration of its own, so it builds without it
+        factory = instantiate(node, _convert_="all", _partial_=True)
+        return factory if _partial_ else factory(**extra)
+    except MlpExpError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        cause = error.__cause__ if isinstance(error, HydraException) else error
         log.debug("%s could not be built", group, exc_info=error)
         raise ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"]) from error

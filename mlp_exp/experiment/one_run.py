@@ -2,20 +2,21 @@
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlp_exp.artefacts.console import epoch_bar, print_results
+from mlp_exp.artefacts.console import epoch_bar, print_columns, print_results
 from mlp_exp.artefacts.provenance import provenance
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import ConfigError, DivergedError, TrainingError
-from mlp_exp.data.preprocessing import Scaling
+from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.splits import Parts
 from mlp_exp.experiment.components import Components
+from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.training.batches import MemberData
 from mlp_exp.training.loop import EpochRecord, Member, predict, train
 from mlp_exp.training.metrics import evaluate_classes, evaluate_values, finite, history_metric
@@ -33,13 +34,12 @@ class Run:
 
     components: Components
     parts: Parts
-    scaling: Scaling
+    preprocessing: Preprocessing
     member: Member
     device: torch.device
     history: list[list[float]] = field(default_factory=list)
     status: str = "failed"
     reason: str | None = None
-    seconds: float = 0.0
 
     @property
     def columns(self) -> list[str]:
@@ -59,15 +59,17 @@ def prepare(components: Components) -> Run:
     torch.set_num_threads(trainer.threads)
     streams = Streams(components.seed)
     parts = components.split.parts(dataset, streams.split)
-    scaling = components.preprocess.fit(dataset, parts.train)
+    preprocessing = components.preprocess.fit(dataset, parts.train)
     loss = components.loss(dataset.task, len(dataset.class_names))
-    target = (dataset.target - scaling.target_shift) / scaling.target_scale
-    inputs = torch.from_numpy(scaling.inputs(dataset.features))
+    target = preprocessing.target.scaled(dataset.target)
+    inputs = torch.from_numpy(preprocessing.inputs(dataset.features, dataset.categories))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.weights)
-        module = components.model(inputs.shape[1], loss.out_features)
+        module = build_network(components, preprocessing, inputs.shape[1], loss.out_features)
         components.init.apply(module)
         check_network(module, inputs[:2], loss.out_features)
+    epochs = trainer.epochs_for(len(parts.train))
+    components.early_stopping.begin(regression=loss.regression, validates=len(parts.val) > 0)
     check_monitor(components.early_stopping.monitor, regression=loss.regression, validates=len(parts.val) > 0)
     member = Member(
         data=MemberData(
@@ -81,14 +83,24 @@ def prepare(components: Components) -> Run:
         loss=loss,
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
-        scheduler=components.scheduler,
+        scheduler=components.scheduler(epochs),
         early_stopping=components.early_stopping,
         streams=streams,
-        epochs=trainer.epochs,
+        epochs=epochs,
         clip_grad_norm=trainer.clip_grad_norm,
-        target_scale=scaling.target_scale,
+        target=preprocessing.target,
     )
-    return Run(components, parts, scaling, member, trainer.torch_device())
+    return Run(components, parts, preprocessing, member, trainer.torch_device())
+
+
+def build_network(components: Components, preprocessing: Preprocessing, inputs: int, outputs: int) -> torch.nn.Module:
+    """The configured network for rows of `inputs` numbers, with embeddings in front where there are any to learn."""
+    embedded = preprocessing.embedded
+    if not embedded:
+        return components.model(inputs, outputs)
+    rows, width = sum(vocabulary.size for vocabulary in embedded), preprocessing.embedding_width
+    network = components.model(inputs + len(embedded) * (width - 1), outputs)
+    return EmbeddedNetwork(network, len(embedded), rows, width, preprocessing.never_trained)
 
 
 def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int) -> None:
@@ -120,11 +132,11 @@ def check_monitor(monitor: str, *, regression: bool, validates: bool) -> None:
 def fit(run: Run, folder: RunFolder) -> None:
     """Trains, with a progress bar, log lines and a growing history. After Ctrl-C the best weights so far stay."""
     trainer = run.components.trainer
-    batch_size = None if trainer.batch_size == "full" else trainer.batch_size
-    start = written = time.perf_counter()
+    batch_size = trainer.batch_size_for(len(run.parts.train))
+    written = time.perf_counter()
     try:
         with epoch_bar() as bar:
-            task = bar.add_task("", total=trainer.epochs)
+            task = bar.add_task("", total=run.member.epochs)
             for (record,) in train([run.member], batch_size, run.device):
                 run.history.append(_row(record))
                 run.status = record.status or run.status
@@ -132,12 +144,11 @@ def fit(run: Run, folder: RunFolder) -> None:
                     run.reason = str(DivergedError(record.epoch))
                 bar.update(task, advance=1, description=_losses(record))
                 if record.epoch % trainer.log_every == 0 or record.status:
-                    log.info("epoch %d/%d: %s", record.epoch, trainer.epochs, _losses(record))
+                    log.info("epoch %d/%d: %s", record.epoch, run.member.epochs, _losses(record))
                 if time.perf_counter() - written > HISTORY_SECONDS:
                     folder.write_history(run.columns, run.history)
                     written = time.perf_counter()
     finally:
-        run.seconds = time.perf_counter() - start
         folder.write_history(run.columns, run.history)
 
 
@@ -162,8 +173,12 @@ def evaluate(run: Run) -> dict[str, dict[str, float | None]]:
 
 def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Probabilities `[n, C]`, or values `[n]` in the target's own unit."""
-    answer = predict(run.member, rows).double().numpy()
-    return answer * run.scaling.target_scale + run.scaling.target_shift if run.member.loss.regression else answer
+    return _in_unit(run, predict(run.member, rows))
+
+
+def _in_unit(run: Run, answer: torch.Tensor) -> NDArray[np.float64]:
+    values = answer.double().numpy()
+    return run.preprocessing.target.unit(values) if run.member.loss.regression else values
 
 
 def save(run: Run, folder: RunFolder, metrics: dict[str, dict[str, float | None]]) -> None:
@@ -176,7 +191,7 @@ def save(run: Run, folder: RunFolder, metrics: dict[str, dict[str, float | None]
         "best_epoch": run.best_epoch,
         "epochs": len(run.history),
         "metrics": metrics,
-        "seconds": run.seconds,
+        "seconds": run.history[-1][-1] if run.history else 0.0,
         "provenance": provenance(dataset, str(run.device), trainer.threads),
     }
     if run.reason:
@@ -190,7 +205,8 @@ def save(run: Run, folder: RunFolder, metrics: dict[str, dict[str, float | None]
                 "feature_names": list(dataset.feature_names),
                 "class_names": list(dataset.class_names),
                 "target_name": dataset.target_name,
-                "preprocess": run.scaling.state(),
+                "columns": [asdict(column) for column in dataset.columns],
+                "preprocess": run.preprocessing.state(),
                 "out_features": run.member.loss.out_features,
                 "state_dict": {name: tensor.clone() for name, tensor in run.member.module.state_dict().items()},
             }
@@ -207,7 +223,7 @@ def draw(run: Run, folder: RunFolder) -> None:
     dataset = run.components.dataset
     history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
     figures = {"loss": plots.losses(history, run.best_epoch)}
-    if dataset.features.shape[1] == 2:
+    if dataset.features.shape[1] == 2 and not dataset.categories:
         figures["decision_boundary"] = plots.decision_boundary(
             dataset, run.parts.test, lambda points: _predict_points(run, points)
         )
@@ -218,20 +234,21 @@ def draw(run: Run, folder: RunFolder) -> None:
 
 def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:
     with torch.no_grad():
-        answer = run.member.loss.predict(run.member.module(torch.from_numpy(run.scaling.inputs(points))))
-    values = answer.double().numpy()
-    return values * run.scaling.target_scale + run.scaling.target_shift if run.member.loss.regression else values
+        answer = run.member.loss.predict(run.member.module(torch.from_numpy(run.preprocessing.inputs(points))))
+    return _in_unit(run, answer)
 
 
 def describe(run: Run) -> str:
     """The run in one line."""
     dataset, parts = run.components.dataset, run.parts
-    weights = sum(p.numel() for p in run.member.module.parameters())
+    module = run.member.module
+    network = module.network if isinstance(module, EmbeddedNetwork) else module
+    weights = sum(p.numel() for p in module.parameters())
     what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
     return (
-        f"{len(dataset.target)} rows, {dataset.features.shape[1]} features, {what}; "
+        f"{len(dataset.target)} rows, {dataset.features.shape[1] + len(dataset.categories)} features, {what}; "
         f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; "
-        f"{type(run.member.module).__name__} with {weights} parameters on {run.device}; seed {run.components.seed}"
+        f"{type(network).__name__} with {weights} parameters on {run.device}; seed {run.components.seed}"
     )
 
 
@@ -248,6 +265,8 @@ def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool)
         DivergedError: after everything has been saved.
         KeyboardInterrupt: likewise.
     """
+    if components.dataset.columns:
+        print_columns(components.dataset)
     run = prepare(components)
     log.info("%s", describe(run))
     folder.claim(run.columns)

@@ -50,6 +50,33 @@ class Linear:
         return g if first else matmul(g, self.weight)
 
 
+class Embedding:
+    """The last inputs, row numbers of a member's table `[K, rows, width]`, become its rows."""
+
+    def __init__(self, columns: int, values: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+        self.columns = columns
+        self.weight = values["embedding.weight"]
+        self.weight_gradient = gradients["embedding.weight"]
+
+    def predict(self, x: Tensor) -> Tensor:
+        """`[K, B, F]` → `[K, B, F - columns + columns · width]`."""
+        embedded = self.weight.gather(1, self._rows(x)).view(*x.shape[:2], -1)
+        return torch.cat([x[..., : -self.columns], embedded], dim=-1)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        codes = x[..., -self.columns :].long().flatten(1)
+        return codes.unsqueeze(-1).expand(-1, -1, self.weight.shape[2])
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return self.predict(x)
+
+    def backward(self, g: Tensor) -> None:
+        width = self.weight.shape[2]
+        embedded = g[..., -self.columns * width :].reshape(len(g), -1, width)
+        self.weight_gradient.zero_().scatter_add_(1, self._rows(self.x), embedded)
+
+
 class LayerNorm:
     """As `nn.LayerNorm` over the last dimension."""
 

@@ -3,33 +3,50 @@
 import math
 from typing import Literal
 
-Monitor = Literal["val_loss", "train_loss", "val_accuracy", "val_rmse"]
+Monitor = Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"]
 
 
 class Never:
     """Watches one column of the history and knows its best epoch; never stops.
 
+    Args:
+        monitor: `val_metric` is `val_accuracy` for classes and `val_rmse` for regression.
+        latest: whether of equally good epochs the latest is the best, rather than the first.
+
     Attributes:
-        monitor: the column that is watched. Without a validation part `val_loss` means `train_loss`.
+        monitor: the column that is watched. Without a validation part, `val_loss` and `val_metric` mean `train_loss`.
         best_value, best_epoch: the best so far; NaN and 0 before the first epoch.
     """
 
-    def __init__(self, monitor: Monitor = "val_loss", mode: Literal["auto", "min", "max"] = "auto") -> None:
-        self.monitor = monitor
-        larger = mode == "max" or (mode == "auto" and monitor == "val_accuracy")
-        self._sign = -1.0 if larger else 1.0
+    def __init__(
+        self, monitor: Monitor = "val_loss", mode: Literal["auto", "min", "max"] = "auto", latest: bool = False
+    ) -> None:
+        self.monitor: Monitor = monitor
+        self._mode = mode
+        self._latest = latest
         self._min_delta = 0.0
         self.best_value = math.nan
         self.best_epoch = 0
+        self._improved_epoch = 0
         self._epoch = 0
+
+    def begin(self, *, regression: bool, validates: bool) -> None:
+        """Learns which columns there are."""
+        if self.monitor == "val_metric":
+            self.monitor = ("val_rmse" if regression else "val_accuracy") if validates else "train_loss"
 
     def update(self, value: float) -> bool:
         """Takes the value of the next epoch; whether it is the best so far."""
         self._epoch += 1
-        improved = not self.best_epoch or self._sign * value < self._sign * self.best_value - self._min_delta
+        larger = self._mode == "max" or (self._mode == "auto" and self.monitor == "val_accuracy")
+        sign = -1.0 if larger else 1.0
+        improved = not self.best_epoch or sign * value < sign * self.best_value - self._min_delta
         if improved:
+            self._improved_epoch = self._epoch
+        best = improved or (self._latest and value == self.best_value)
+        if best:
             self.best_value, self.best_epoch = value, self._epoch
-        return improved
+        return best
 
     @property
     def stops(self) -> bool:
@@ -45,11 +62,12 @@ class Patience(Never):
         min_delta: float = 0.0,
         monitor: Monitor = "val_loss",
         mode: Literal["auto", "min", "max"] = "auto",
+        latest: bool = False,
     ) -> None:
-        super().__init__(monitor, mode)
+        super().__init__(monitor, mode, latest)
         self._patience = patience
         self._min_delta = min_delta
 
     @property
     def stops(self) -> bool:
-        return self._epoch - self.best_epoch >= self._patience
+        return self._epoch - self._improved_epoch >= self._patience

@@ -6,7 +6,7 @@ The loop does no input or output. It yields the records of each epoch; its calle
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mlp_exp.config.errors import TrainingError
-from mlp_exp.model.mlp import MLP
+from mlp_exp.data.preprocessing import TargetScaling
 from mlp_exp.model.network import Network
 from mlp_exp.model.single_module import SingleModule
-from mlp_exp.model.stacked_mlp import StackedMLP
+from mlp_exp.model.stacked_mlp import StackedMLP, stacks
 from mlp_exp.training.batches import BatchSource, MemberData, StackedData, pad_rows
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.losses import Loss
@@ -40,7 +40,7 @@ class Member:
         module: the network; after training it holds the best weights.
         optimizer, optimizer_options: the class, and its options with `lr` and `weight_decay`.
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
-        target_scale: standard deviation of a regression's target, for errors in its own unit.
+        target: how a regression's target was scaled, for errors in its own unit.
     """
 
     data: MemberData
@@ -53,7 +53,7 @@ class Member:
     streams: Streams
     epochs: int
     clip_grad_norm: float | None = None
-    target_scale: float = 1.0
+    target: TargetScaling = field(default_factory=TargetScaling)
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def train(members: Sequence[Member], batch_size: int | None, device: torch.devic
     """Trains all members together until each is finished; yields a record of each active member an epoch.
 
     The members must agree in network shape, data shape, loss, optimizer class and its options but for learning rate
-    and weight decay, and in the number of batches an epoch. However the loop ends, by exhaustion, an exception or
-    `close`, the modules then hold the best weights so far.
+    and weight decay, in the number of batches an epoch, and in whether the target is a logarithm. However the loop
+    ends, by exhaustion, an exception or `close`, the modules then hold the best weights so far.
 
     Args:
         batch_size: rows a step; None for all training rows.
@@ -140,7 +140,14 @@ class _Stack:
             self._network.dropout_rates(modules),
         )
         self._val_rows, self._val_valid = _evaluation_rows([m.data.val for m in members], device)
+        self._log_target = members[0].target.log
+        self._target_shift = self._column([m.target.shift for m in members])
+        self._target_scale = self._column([m.target.scale for m in members])
         self._start = time.perf_counter()
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        """A number for each member, `[K, 1, 1]`."""
+        return torch.tensor(values, dtype=torch.float32, device=self._device)[:, None, None]
 
     @torch.no_grad()
     def run_epoch(self) -> list[EpochRecord]:
@@ -198,17 +205,24 @@ class _Stack:
             logits = self._network.predict(inputs)
             weights = weights * valid
             loss = (self._loss.value(logits, targets) * weights).sum(-1)
-            score = (row_scores(logits, targets, regression=self._loss.regression) * valid).sum(-1)
+            score = (self._scores(logits, targets) * valid).sum(-1)
             sums.append(torch.stack([loss, weights.sum(-1), score, valid.sum(-1)]).cpu().double())
         columns = torch.stack(sums, dim=-1).tolist()
         losses, weights_, scores, counts = ([math.fsum(row) for row in column] for column in columns)
         return [
-            (losses[row] / weights_[row], self._metric(scores[row] / counts[row], self.members[index].target_scale))
-            for row, index in enumerate(self.active)
+            (losses[row] / weights_[row], self._metric(scores[row] / counts[row])) for row in range(len(self.active))
         ]
 
-    def _metric(self, mean_score: float, target_scale: float) -> float:
-        return math.sqrt(mean_score) * target_scale if self._loss.regression else mean_score
+    def _scores(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Hits, or squared errors in the target's own unit."""
+        if self._loss.regression:
+            logits, targets = logits * self._target_scale, targets * self._target_scale
+            if self._log_target:
+                logits, targets = torch.expm1(logits + self._target_shift), torch.expm1(targets + self._target_shift)
+        return row_scores(logits, targets, regression=self._loss.regression)
+
+    def _metric(self, mean_score: float) -> float:
+        return math.sqrt(mean_score) if self._loss.regression else mean_score
 
     def _judge(self, record: EpochRecord) -> tuple[bool, Status | None]:
         """Whether the epoch is the member's best so far, and how the member ends with it, if it does."""
@@ -244,16 +258,15 @@ class _Stack:
         self._stepper.keep(index)
         self._data.keep(index)
         self._batches.keep(stay)
+        self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
         if self._val_rows is not None:
             self._val_rows, self._val_valid = self._val_rows[index], self._val_valid[index]
 
 
 def _network(members: Sequence[Member], device: torch.device) -> Network:
     modules = [m.module for m in members]
-    # a frozen parameter has no row in the stack's matrices
-    plain = [m for m in modules if type(m) is MLP and all(p.requires_grad for p in m.parameters())]
-    if len(plain) == len(modules):
-        return StackedMLP(plain, device)
+    if all(stacks(module) for module in modules):
+        return StackedMLP(modules, device)
     if len(modules) > 1:
         raise TrainingError(f"model: {type(modules[0]).__name__} trains alone, and {len(modules)} were given together")
     torch.manual_seed(members[0].streams.module)

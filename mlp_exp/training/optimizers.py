@@ -88,6 +88,8 @@ class StackedStepper(Stepper):
         kernel = {"fused": True} if cls in FUSED_ON_CPU else {"foreach": False}
         options = {k: v for k, v in options.items() if k != "decoupled_weight_decay"}
         self._optimizer = cls([self._delta], **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options})
+        # torch wraps `step` in a profiler's record and in hooks, which cost as much as a small step itself
+        self._optimizer_step = inspect.unwrap(cls.step)
         self.set_lr(lr)
         self._watch_columns()
 
@@ -101,6 +103,7 @@ class StackedStepper(Stepper):
 
     def set_lr(self, lr: Sequence[float]) -> None:
         self._lr = self._column(lr)
+        self._shrinkage = 1 - self._lr * self._decay
 
     def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
         logits = compute_gradients()
@@ -109,17 +112,18 @@ class StackedStepper(Stepper):
             norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
             gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
         if self._decays and self._decoupled:
-            parameters.mul_(1 - self._lr * self._decay)
+            parameters.mul_(self._shrinkage)
         elif self._decays:
             gradients.addcmul_(parameters, self._decay)
         self._delta.zero_()
-        self._optimizer.step()
+        self._optimizer_step(self._optimizer)
         parameters.addcmul_(self._delta, self._lr)
         return logits
 
     def keep(self, rows: Tensor) -> None:
         members = len(self._delta)
-        self._decay, self._max_norm, self._lr = self._decay[rows], self._max_norm[rows], self._lr[rows]
+        self._decay, self._max_norm = self._decay[rows], self._max_norm[rows]
+        self._lr, self._shrinkage = self._lr[rows], self._shrinkage[rows]
         state = self._optimizer.state[self._delta]
         for name, value in state.items():
             if isinstance(value, Tensor) and value.ndim == 2 and len(value) == members:

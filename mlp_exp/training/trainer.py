@@ -1,5 +1,6 @@
 """Settings of the training itself."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,8 @@ class Trainer:
 
     Attributes:
         epochs: upper bound.
-        batch_size: rows a step, or `full` for all training rows.
+        steps: a bound below: so few rows that `epochs` are fewer steps get more epochs. None for none.
+        batch_size: rows a step; `full` for all training rows; `auto` for a 32nd of them, a power of two in 32…128.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads; the numbers of a run depend on it in their last bits.
         clip_grad_norm: bound on the norm of the whole gradient (Pascanu et al., 2013); None for none.
@@ -23,12 +25,24 @@ class Trainer:
     """
 
     epochs: int
-    batch_size: int | Literal["full"]
+    batch_size: int | Literal["full", "auto"]
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: int = 1
     clip_grad_norm: float | None = None
     plots: Literal["auto", "always", "never"] = "auto"
     log_every: int = 10
+    steps: int | None = None
+
+    def epochs_for(self, train_rows: int) -> int:
+        """Epochs for so many training rows."""
+        steps_an_epoch = math.ceil(train_rows / self.batch_size_for(train_rows))
+        return max(self.epochs, math.ceil((self.steps or 0) / steps_an_epoch))
+
+    def batch_size_for(self, train_rows: int) -> int:
+        """Rows a step, for so many training rows."""
+        if self.batch_size == "auto":
+            return int(min(max(2 ** int(math.log2(train_rows / 32 + 1e-9)), 32), 128))
+        return train_rows if self.batch_size == "full" else min(self.batch_size, train_rows)
 
     def torch_device(self) -> torch.device:
         """The device to train on.

@@ -1,0 +1,301 @@
+"""What each column of a table is, and its numbers.
+
+A column is a number, a boolean, a date, a category, or left out, with a reason. Dates become several numbers.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlp_exp.config.errors import DataError
+from mlp_exp.data.reading import shown
+
+Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
+Floats = NDArray[np.float64]
+
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?$"
+IDENTIFIER_SHARE = 0.95
+"""From this share of different texts on, a column names its rows."""
+STRAY_SHARE = 0.8
+"""From this share of numbers on, a text column is taken for numbers with stray words, which is an error …"""
+FEW_TEXTS = 10
+"""… unless it has so few different texts that categories say as much."""
+MICROSECONDS_A_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """What was decided about a column.
+
+    Attributes:
+        note: why it is left out, or what its values are.
+        missing: rows without a value.
+        parts: of a date, what is made of it beside the day itself: `year`, `weekday`, `hour`.
+    """
+
+    name: str
+    kind: Kind
+    note: str = ""
+    missing: int = 0
+    parts: tuple[str, ...] = ()
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """Names of the numbers that come of it."""
+        if self.kind not in ("number", "boolean", "date"):
+            return ()
+        return (self.name, *(f"{self.name} ({part} {wave})" for part in self.parts for wave in ("sin", "cos")))
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says of columns, by their names."""
+
+    numeric: Sequence[str] = ()
+    categorical: Sequence[str] = ()
+    drop: Sequence[str] = ()
+
+    def check(self, names: Sequence[str], target: str) -> None:
+        """Raises DataError for a name that is not there, is the target, or is listed twice."""
+        owner: dict[str, str] = {}
+        for key, wished in (("numeric", self.numeric), ("categorical", self.categorical), ("drop", self.drop)):
+            for name in wished:
+                find(name, names, f"data.{key}")
+                if name == target:
+                    raise DataError(f"data.{key}: '{name}' is the target (data.target); list features alone")
+                if owner.setdefault(name, key) != key:
+                    raise DataError(f"data.{key}: '{name}' stands in data.{owner[name]} too; name it in one of them")
+
+
+def find(name: str, names: Sequence[str], key: str) -> str:
+    """`name`, if the table has such a column; raises DataError with the nearest ones."""
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near += [n for n in names if n.lower() == name.lower() and n not in near]
+    some = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
+    if len(names) == 1:
+        some = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
+    raise DataError(f"{key}: the table has no column '{name}'. {some}")
+
+
+def decide(name: str, values: pa.ChunkedArray, wishes: Wishes) -> Column:
+    """What one column is.
+
+    Raises:
+        DataError: it holds numbers and a few stray words, or is not the number that it was said to be.
+    """
+    missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
+    if name in wishes.categorical:
+        return _category(name, values, missing)
+    if name in wishes.numeric:
+        return Column(name, "number", _span(as_numbers(name, values)), missing)
+    reason = "data.drop" if name in wishes.drop else _reason_to_leave_out(name, values, missing)
+    if reason:
+        return Column(name, "left out", reason, missing)
+    family = family_of(values.type)
+    if family == "text":
+        return _category(name, values, missing)
+    if family == "date":
+        return Column(name, "date", _period(_times(values)), missing, _date_parts(values))
+    numbers = as_numbers(name, values, "data.path")
+    return Column(name, "boolean" if family == "boolean" else "number", _span(numbers), missing)
+
+
+def family_of(kind: pa.DataType) -> Literal["text", "date", "boolean", "number"] | None:
+    """What values of an Arrow type can serve as; None for lists, bytes and their like."""
+    if is_declared_category(kind) or pa.types.is_string(kind):
+        return "text"
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return "date"
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_time, pa.types.is_duration)
+    return "number" if any(is_one(kind) for is_one in numbers) else None
+
+
+def is_declared_category(kind: pa.DataType) -> bool:
+    """Whether a Parquet file says that its column is a category."""
+    return bool(pa.types.is_dictionary(kind))
+
+
+def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts of a declared category; any other column as it is."""
+    return pc.cast(values, pa.string()) if is_declared_category(values.type) else values
+
+
+def _reason_to_leave_out(name: str, values: pa.ChunkedArray, missing: int) -> str | None:
+    kind, given = values.type, len(values) - missing
+    if not given:
+        return "all missing"
+    if family_of(kind) is None:
+        return f"holds {kind}"
+    distinct = pc.count_distinct(plain(values), mode="only_valid").as_py()
+    if distinct == 1 and not missing:
+        return "constant"
+    if family_of(kind) == "text":
+        refuse_stray_words(name, values, "a feature")
+        if distinct >= IDENTIFIER_SHARE * given:
+            return "an identifier: a different text in (nearly) every row"
+    if pa.types.is_integer(kind) and distinct == len(values) > 2 and _counts_rows(as_numbers(name, values)):
+        return "an identifier: it counts the rows"
+    return None
+
+
+def _category(name: str, values: pa.ChunkedArray, missing: int) -> Column:
+    _, texts = codes_of(name, values, "data.categorical")
+    return Column(name, "category", f"{len(texts)} categories", missing)
+
+
+def _span(numbers: Floats) -> str:
+    return f"{np.nanmin(numbers):g} … {np.nanmax(numbers):g}" if not np.isnan(numbers).all() else ""
+
+
+def _period(times: NDArray[np.datetime64]) -> str:
+    """The first and the last time, as days where all are at midnight."""
+    days = times.astype("datetime64[D]")
+    given = ~np.isnat(times)
+    fine = days if (days == times)[given].all() else times.astype("datetime64[s]")
+    return f"{fine[given].min()} … {fine[given].max()}"
+
+
+def _counts_rows(numbers: Floats) -> bool:
+    return numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
+
+
+def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feature", "the target"]) -> None:
+    """Raises DataError for a text column of numbers with a few words among them, or with the other decimal sign."""
+    texts = pc.drop_null(values)
+    if is_declared_category(values.type) or not len(texts):
+        return
+    key = "data.path" if role == "a feature" else "data.target"
+    way = f" data.categorical=['{name}'] takes the whole column as categories" if role == "a feature" else ""
+    is_number = pc.match_substring_regex(texts, NUMBER)
+    share = pc.mean(is_number).as_py()
+    if share == 1:
+        raise DataError(
+            f"{key}: column '{name}', row {pc.index(values, texts[0]).as_py()}: found '{shown(texts[0].as_py())}', a "
+            f"number with a decimal point, where a comma was asked for. Say so: data.decimal=.{way and ';'}{way}"
+        )
+    if share >= STRAY_SHARE and pc.count_distinct(texts).as_py() > FEW_TEXTS:
+        word = pc.filter(texts, pc.invert(is_number))[0].as_py()
+        row, word = pc.index(values, word).as_py(), shown(word)
+        count = len(texts) - pc.sum(is_number).as_py()
+        raise DataError(
+            f"{key}: column '{name}', row {row}: expected a number as in {_percent(share)} of the rows, found "
+            f"'{word}' ({count} such). Mend it; data.missing=['{word}'] takes it for a missing value{way and ';'}{way}"
+        )
+    comma = pc.index(pc.match_substring(values, ","), True).as_py()
+    if comma >= 0 and pc.all(pc.match_substring_regex(texts, DECIMAL_COMMA)).as_py():
+        raise DataError(
+            f"{key}: column '{name}', row {comma}: found '{shown(values[comma].as_py())}', a number with a comma. If "
+            f"decimals follow it: data.decimal=','; else write the numbers without{way and ';'}{way}"
+        )
+
+
+def _percent(share: float) -> str:
+    """Rounded, but not to 100 %."""
+    return f"{min(share, 0.99):.0%}" if share > 0.99 else f"{share:.0%}"
+
+
+def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric") -> Floats:
+    """The column as floats `[N]`, NaN where missing; times and durations in seconds.
+
+    Raises:
+        DataError: a value is no number, or is infinite.
+    """
+    values = plain(values)
+    kind = values.type
+    if family_of(kind) == "text":
+        wrong = pc.invert(pc.match_substring_regex(values, NUMBER))
+        row = pc.index(wrong, True).as_py()
+        if row >= 0:
+            word = shown(values[row].as_py())
+            way = f"Mend it; data.missing=['{word}'] takes it for a missing value"
+            if key == "data.target":
+                way = "For classes: data.task=classification"
+            raise DataError(f"{key}: column '{name}', row {row}: expected a number, found '{word}'. {way}")
+    elif pa.types.is_time(kind) or pa.types.is_duration(kind):
+        fine = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+        values = pc.divide(pc.cast(pc.cast(values, fine, safe=False), pa.int64()), 1e6)
+    elif family_of(kind) != "number":
+        if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+            raise DataError(f"{key}: column '{name}' holds {kind}, which is no number")
+        values = pc.cast(values, pa.int8())
+    numbers: Floats = pc.cast(values, pa.float64(), safe=False).to_numpy()
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = int(infinite.argmax())
+        way = "" if key == "data.target" else f", leave the column out (data.drop=['{name}'])"
+        raise DataError(
+            f"{key}: column '{name}', row {row}: expected a finite number, found {numbers[row]}. Mend it{way}, or take "
+            "it for a missing value: data.missing=[inf,-inf]"
+        )
+    return numbers
+
+
+def _times(values: pa.ChunkedArray) -> NDArray[np.datetime64]:
+    times: NDArray[np.datetime64] = pc.cast(values, pa.timestamp("us"), safe=False).to_numpy()
+    return times.astype("datetime64[us]")
+
+
+def _phases(times: NDArray[np.datetime64]) -> dict[str, Floats]:
+    """Position within the year, the week and the day, each in [0, 1)."""
+    day = times.astype("datetime64[D]")
+    missing = np.isnat(times)
+    number = day.astype(np.int64)
+    phases = {
+        "year": (day - times.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) / 366,
+        "weekday": (number + 3) % 7 / 7,  # 1970 began on a Thursday
+        "hour": (times - day).astype(np.int64) / MICROSECONDS_A_DAY,
+    }
+    return {part: np.where(missing, np.nan, phase) for part, phase in phases.items()}
+
+
+def _date_parts(values: pa.ChunkedArray) -> tuple[str, ...]:
+    phases = _phases(_times(values))
+    return tuple(part for part, phase in phases.items() if np.nanmin(phase) < np.nanmax(phase))
+
+
+def numbers_of(column: Column, values: pa.ChunkedArray) -> list[Floats]:
+    """One array `[N]` for each of the column's `number_names`, NaN where missing.
+
+    A date is days since 1970 and, for each of its parts, a point on the unit circle, so that December is near January.
+    """
+    if column.kind != "date":
+        return [as_numbers(column.name, values, "data.path")]
+    times = _times(values)
+    days = np.where(np.isnat(times), np.nan, times.astype(np.int64) / MICROSECONDS_A_DAY)
+    phases = _phases(times)
+    waves = (wave(2 * np.pi * phases[part]) for part in column.parts for wave in (np.sin, np.cos))
+    return [days, *waves]
+
+
+def codes_of(name: str, values: pa.ChunkedArray, key: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """A category as codes `[N]` into its texts, which are sorted; -1 where missing.
+
+    Raises:
+        DataError: the values have no texts.
+    """
+    if family_of(values.type) is None and not pa.types.is_null(values.type):
+        raise DataError(f"{key}: column '{name}' holds {values.type}, which is no category")
+    codes, texts = sorted_codes(pc.cast(values, pa.string()))
+    return codes, tuple(texts)
+
+
+def sorted_codes(values: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[Any]]:
+    """Codes `[N]` into the different values, which are sorted; -1 where missing."""
+    encoded = values.combine_chunks().dictionary_encode()
+    found = encoded.dictionary.to_pylist()
+    order = sorted(range(len(found)), key=found.__getitem__)
+    rank = np.empty(len(found) + 1, dtype=np.int32)
+    rank[order] = np.arange(len(found), dtype=np.int32)
+    rank[-1] = -1
+    return rank[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)], [found[index] for index in order]

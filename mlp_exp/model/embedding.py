@@ -1,0 +1,34 @@
+"""Learned embeddings of categories in front of a network."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class EmbeddedNetwork(nn.Module):
+    """A network whose last inputs are categories: each is a row of one table of embeddings (Guo & Berkhahn, 2016).
+
+    Args:
+        network: takes rows of `in_features - columns + columns · width` numbers.
+        columns: how many of the inputs, the last ones, are row numbers of the table.
+        rows, width: of the table.
+        never_trained: rows that no training row names; they are 0, so that they say nothing.
+    """
+
+    def __init__(
+        self, network: nn.Module, columns: int, rows: int, width: int, never_trained: Sequence[int] = ()
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(rows, width)
+        with torch.no_grad():
+            self.embedding.weight[list(never_trained)] = 0.0
+        self.network = network
+        self.columns = columns
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in_features]` → logits `[B, out_features]`."""
+        numbers, codes = x[:, : -self.columns], x[:, -self.columns :]
+        embedded = self.embedding(codes.long()).flatten(1)
+        logits: Tensor = self.network(torch.cat([numbers, embedded], dim=1))
+        return logits
