@@ -56,10 +56,12 @@ class Case:
 
 
 def bundled_cases() -> list[Case]:
-    """Sets that scikit-learn carries: five folds, three seeds, a tenth of the other rows to validate with."""
+    """Sets that scikit-learn carries: five folds, three seeds; a tenth of the other rows validates, or none does."""
     runs = [[f"split.fold={fold}", f"seed={seed}", f"split.seed={seed}"] for seed in range(3) for fold in range(5)]
     names = ("breast_cancer", "digits", "wine", "diabetes")
-    return [Case(name, [f"data={name}", "experiment=table", "split=folds"], runs) for name in names]
+    shared = {name: [f"data={name}", "experiment=table", "split=folds"] for name in names}
+    cases = [Case(name, shared[name], runs) for name in names]
+    return cases + [Case(f"{name}, split.val=0", [*shared[name], "split.val=0"], runs) for name in names]
 
 
 def made_cases(folder: Path) -> list[Case]:
@@ -72,6 +74,9 @@ def made_cases(folder: Path) -> list[Case]:
             shared = ["data=table", f"data.path={path}", "data.target=y"]
             runs = [[f"seed={seed}", f"split.seed={seed}"] for seed in range(3 if rows > 10_000 else 8)]
             cases.append(Case(f"mixed, {rows} rows, {task}", shared, runs))
+            if rows == 300:
+                shared = [*shared, "split.train=0.8", "split.val=0"]
+                cases.append(Case(f"mixed, {rows} rows, {task}, split.val=0", shared, runs))
     return cases
 
 

@@ -753,7 +753,7 @@ def test_what_is_left_out_is_said(form: str, call_main: CallMain, tmp_path: Path
         "3 classes: bad, fair, good",
         "4",
     )
-    assert done.stdout.splitlines()[0] == "4 of 60 rows have no mood and are left out"
+    assert done.stdout.splitlines()[1] == "4 of 60 rows have no mood and are left out"
     assert "56 rows, 9 features, 3 classes; " in done.stdout
 
 

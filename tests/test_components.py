@@ -217,7 +217,12 @@ def test_figures_in_a_logs_own_unit(train: Train) -> None:
 
 
 def test_a_table_with_embeddings_leaves_what_rebuilds_it(train: Train, tmp_path: Path) -> None:
-    run = train(*option_with_values("data", "table", tmp_path), "split=column", "split.column=split")
+    run = train(
+        *option_with_values("data", "table", tmp_path),
+        "split=column",
+        "split.column=split",
+        "preprocess.one_hot_max=12",
+    )
     check(run, "binary")
     model = run.model()
     assert model["state_dict"]["embedding.weight"].shape == (2 * 2 + 20 + 40, 8)

@@ -140,10 +140,10 @@ def test_a_column_without_a_training_value_is_zero_with_an_indicator(scaling: st
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_wide_table_is_fitted_in_blocks_with_the_same_figures(scaling: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = mixed()
-    whole = Preprocess(scaling).fit(dataset, TRAIN).state()
+    whole = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN).state()
     for values in (1, 45 * 3):
         monkeypatch.setattr(preprocessing, "FIT_VALUES", values)
-        cut = Preprocess(scaling).fit(dataset, TRAIN).state()
+        cut = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN).state()
         for name, numbers in whole["numbers"].items():  # a sum in another order differs in its last bit
             np.testing.assert_allclose(cut["numbers"][name], numbers, rtol=1e-14)
         assert {**cut, "numbers": None} == {**whole, "numbers": None}
@@ -275,7 +275,7 @@ def test_no_training_row_has_a_code_that_is_never_trained_and_each_other_code_ha
     scaling: str, regression: bool
 ) -> None:
     dataset = mixed(regression=regression)
-    fitted = Preprocess(scaling).fit(dataset, TRAIN)
+    fitted = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN)
     assert [v.name for v in fitted.embedded] == ["many", "some"]
     inputs = fitted.inputs(dataset.features, dataset.categories)
     assert np.isfinite(inputs).all()
@@ -287,7 +287,7 @@ def test_no_training_row_has_a_code_that_is_never_trained_and_each_other_code_ha
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_table_of_categories_alone(scaling: str) -> None:
     dataset = table([], [category("c", list("abcab"))])
-    fitted = Preprocess(scaling).fit(dataset, np.arange(4))
+    fitted = Preprocess(scaling, one_hot_max=12).fit(dataset, np.arange(4))
     again = Preprocessing.from_state(fitted.state())
     for one in (fitted, again):
         inputs = one.inputs(dataset.features, dataset.categories)
@@ -314,7 +314,9 @@ def with_other_rows_changed(dataset: Dataset, seed: int) -> Dataset:
 
 
 @pytest.mark.parametrize("regression", [False, True])
-@pytest.mark.parametrize("settings", [{}, {"one_hot_max": 1, "ranks": True}, {"one_hot_max": 99}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"one_hot_max": 12}, {"one_hot_max": 1, "ranks": True}, {"one_hot_max": 99}], ids=str
+)
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_everything_is_fitted_on_the_training_part_alone(
     scaling: str, settings: dict[str, Any], regression: bool
@@ -337,8 +339,8 @@ def test_a_training_row_does_count(scaling: str) -> None:
     dataset = mixed()
     features = dataset.features.copy()
     features[TRAIN[:20], 0] += 10.0
-    state = Preprocess(scaling).fit(replace(dataset, features=features), TRAIN).state()
-    assert state != Preprocess(scaling).fit(dataset, TRAIN).state()
+    state = Preprocess(scaling, one_hot_max=12).fit(replace(dataset, features=features), TRAIN).state()
+    assert state != Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN).state()
 
 
 # ---- the state
@@ -355,7 +357,9 @@ def types_in(value: Any) -> set[type]:
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_the_state_is_plain_and_gives_the_same_inputs(scaling: str, regression: bool) -> None:
     dataset = mixed(regression=regression)
-    fitted = Preprocess(scaling, ranks=regression, log_target=regression, embedding_width=3).fit(dataset, TRAIN)
+    fitted = Preprocess(scaling, one_hot_max=12, ranks=regression, log_target=regression, embedding_width=3).fit(
+        dataset, TRAIN
+    )
     state = fitted.state()
     assert types_in(state) <= {dict, list, str, float, int, bool}
     file = io.BytesIO()
@@ -384,7 +388,7 @@ def test_fitting_and_applying_leave_the_dataset_alone(scaling: str) -> None:
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_the_inputs_of_a_row_do_not_depend_on_the_others(scaling: str) -> None:
     dataset = mixed()
-    fitted = Preprocess(scaling).fit(dataset, TRAIN)
+    fitted = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN)
     inputs = fitted.inputs(dataset.features, dataset.categories)
     for rows in ([3], [80, 3, 3, 41]):
         categories = [replace(c, codes=c.codes[rows]) for c in dataset.categories]
@@ -417,9 +421,9 @@ def test_a_log_target_by_hand() -> None:
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_targets_that_keep_their_unit(scaling: str) -> None:
-    assert Preprocess(scaling).fit(mixed(), TRAIN).target == TargetScaling(0.0, 1.0, log=False)
+    assert Preprocess(scaling, one_hot_max=12).fit(mixed(), TRAIN).target == TargetScaling(0.0, 1.0, log=False)
     constant = table([[1, 2, 3, 4]], target=[3.0, 3.0, 3.0, 9.0])
-    assert Preprocess(scaling).fit(constant, np.arange(3)).target == TargetScaling(3.0, 1.0, log=False)
+    assert Preprocess(scaling, one_hot_max=12).fit(constant, np.arange(3)).target == TargetScaling(3.0, 1.0, log=False)
 
 
 @pytest.mark.parametrize(("lowest", "shown"), [(-1.0, "-1"), (-2.5, "-2.5"), (-1e9, "-1e+09")])

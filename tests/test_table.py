@@ -458,7 +458,8 @@ def test_rows_without_a_target_are_dropped_and_counted(
     columns = {"x": [row * 7 % ROWS + 0.5 for row in range(ROWS)], "c": some("pq", seed=1), "y": target}
     with caplog.at_level(logging.INFO):
         found = table(write(columns, tmp_path / name), "y")
-    assert caplog.messages == ["5 of 40 rows have no y and are left out"]
+    read = f"{tmp_path / name}: 40 rows of 3 columns"
+    assert caplog.messages == [read, "5 of 40 rows have no y and are left out"]
     kept = [row for row in range(ROWS) if row not in gaps]
     assert found.kept is not None
     assert np.flatnonzero(~found.kept).tolist() == gaps
@@ -546,9 +547,10 @@ def test_a_run_says_what_it_found_and_keeps_it(
     done = call_main(*TINY, f"data.path={write(columns, tmp_path / 't.csv')}", "data.target=mood", "data.drop=[sold]")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "1 of 40 rows have no mood and are left out"
-    assert lines[1].rstrip() == "Columns"
-    table_lines = [cells(line) for line in lines[2 : next(i for i, line in enumerate(lines) if line.startswith("└"))]]
+    assert lines[0] == f"{tmp_path / 't.csv'}: 40 rows of {len(columns)} columns"
+    assert lines[1] == "1 of 40 rows have no mood and are left out"
+    assert lines[2].rstrip() == "Columns"
+    table_lines = [cells(line) for line in lines[3 : next(i for i, line in enumerate(lines) if line.startswith("└"))]]
     assert [row for row in table_lines if row] == [
         ("column", "is", "values", "missing"),
         ("key", "left out", "an identifier: a different text in (nearly) every row", ""),

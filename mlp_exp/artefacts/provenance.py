@@ -12,6 +12,7 @@ import numpy as np
 from mlp_exp import __version__
 from mlp_exp.data.dataset import Dataset
 
+BLOCK_ROWS = 65_536
 PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
 
 
@@ -57,6 +58,6 @@ def fingerprint(dataset: Dataset) -> str:
         arrays.append(category.codes)
     for array in arrays:
         digest.update(repr((array.shape, array.dtype.str)).encode())
-        for column in np.atleast_2d(array.T):  # by columns, so that a large table is not copied as a whole
-            digest.update(np.ascontiguousarray(column).data)
+        for start in range(0, len(array), BLOCK_ROWS):  # a large table, kept by columns, is not copied as a whole
+            digest.update(np.ascontiguousarray(array[start : start + BLOCK_ROWS]).data)
     return digest.hexdigest()

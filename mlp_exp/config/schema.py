@@ -116,7 +116,7 @@ class Preprocess(Group):
         "standard", description="one of none, standard, robust, quantile"
     )
     ranks: Flag = False
-    one_hot_max: Natural = 12
+    one_hot_max: Natural = 64
     embedding_width: Count = 8
     log_target: Flag = False
 
@@ -227,6 +227,7 @@ class Trainer(Group):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="one of auto, cpu, cuda, mps")
     threads: Count = 1
     clip_grad_norm: Annotated[float | None, Field(gt=0, description="a number above 0, or null for none")] = None
+    average: Rate = 0.0
     plots: Literal["auto", "always", "never"] = Field("auto", description="one of auto, always, never")
     log_every: Count = 10
 

@@ -1,4 +1,4 @@
-"""What each column of a table is, and its numbers.
+"""What each column of a table is, and the numbers that come of it.
 
 A column is a number, a boolean, a date, a category, or left out, with a reason. Dates become several numbers.
 """
@@ -6,7 +6,7 @@ A column is a number, a boolean, a date, a category, or left out, with a reason.
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +15,20 @@ from numpy.typing import NDArray
 
 from mlp_exp.config.errors import DataError
 from mlp_exp.data.reading import shown
+from mlp_exp.data.values import (
+    MICROSECONDS_A_DAY,
+    NUMBER,
+    Floats,
+    as_numbers,
+    codes_of,
+    family_of,
+    is_declared_category,
+    phases_of,
+    plain,
+    times_of,
+)
 
 Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
-Floats = NDArray[np.float64]
-
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?$"
 IDENTIFIER_SHARE = 0.95
 """From this share of different texts on, a column names its rows."""
@@ -27,7 +36,6 @@ STRAY_SHARE = 0.8
 """From this share of numbers on, a text column is taken for numbers with stray words, which is an error …"""
 FEW_TEXTS = 10
 """… unless it has so few different texts that categories say as much."""
-MICROSECONDS_A_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -104,31 +112,9 @@ def decide(name: str, values: pa.ChunkedArray, wishes: Wishes) -> Column:
     if family == "text":
         return _category(name, values, missing)
     if family == "date":
-        return Column(name, "date", _period(_times(values)), missing, _date_parts(values))
+        return Column(name, "date", _period(times_of(values)), missing, _date_parts(values))
     numbers = as_numbers(name, values, "data.path")
     return Column(name, "boolean" if family == "boolean" else "number", _span(numbers), missing)
-
-
-def family_of(kind: pa.DataType) -> Literal["text", "date", "boolean", "number"] | None:
-    """What values of an Arrow type can serve as; None for lists, bytes and their like."""
-    if is_declared_category(kind) or pa.types.is_string(kind):
-        return "text"
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return "date"
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_time, pa.types.is_duration)
-    return "number" if any(is_one(kind) for is_one in numbers) else None
-
-
-def is_declared_category(kind: pa.DataType) -> bool:
-    """Whether a Parquet file says that its column is a category."""
-    return bool(pa.types.is_dictionary(kind))
-
-
-def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Texts of a declared category; any other column as it is."""
-    return pc.cast(values, pa.string()) if is_declared_category(values.type) else values
 
 
 def _reason_to_leave_out(name: str, values: pa.ChunkedArray, missing: int) -> str | None:
@@ -205,62 +191,8 @@ def _percent(share: float) -> str:
     return f"{min(share, 0.99):.0%}" if share > 0.99 else f"{share:.0%}"
 
 
-def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric") -> Floats:
-    """The column as floats `[N]`, NaN where missing; times and durations in seconds.
-
-    Raises:
-        DataError: a value is no number, or is infinite.
-    """
-    values = plain(values)
-    kind = values.type
-    if family_of(kind) == "text":
-        wrong = pc.invert(pc.match_substring_regex(values, NUMBER))
-        row = pc.index(wrong, True).as_py()
-        if row >= 0:
-            word = shown(values[row].as_py())
-            way = f"Mend it; data.missing=['{word}'] takes it for a missing value"
-            if key == "data.target":
-                way = "For classes: data.task=classification"
-            raise DataError(f"{key}: column '{name}', row {row}: expected a number, found '{word}'. {way}")
-    elif pa.types.is_time(kind) or pa.types.is_duration(kind):
-        fine = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
-        values = pc.divide(pc.cast(pc.cast(values, fine, safe=False), pa.int64()), 1e6)
-    elif family_of(kind) != "number":
-        if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
-            raise DataError(f"{key}: column '{name}' holds {kind}, which is no number")
-        values = pc.cast(values, pa.int8())
-    numbers: Floats = pc.cast(values, pa.float64(), safe=False).to_numpy()
-    infinite = np.isinf(numbers)
-    if infinite.any():
-        row = int(infinite.argmax())
-        way = "" if key == "data.target" else f", leave the column out (data.drop=['{name}'])"
-        raise DataError(
-            f"{key}: column '{name}', row {row}: expected a finite number, found {numbers[row]}. Mend it{way}, or take "
-            "it for a missing value: data.missing=[inf,-inf]"
-        )
-    return numbers
-
-
-def _times(values: pa.ChunkedArray) -> NDArray[np.datetime64]:
-    times: NDArray[np.datetime64] = pc.cast(values, pa.timestamp("us"), safe=False).to_numpy()
-    return times.astype("datetime64[us]")
-
-
-def _phases(times: NDArray[np.datetime64]) -> dict[str, Floats]:
-    """Position within the year, the week and the day, each in [0, 1)."""
-    day = times.astype("datetime64[D]")
-    missing = np.isnat(times)
-    number = day.astype(np.int64)
-    phases = {
-        "year": (day - times.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) / 366,
-        "weekday": (number + 3) % 7 / 7,  # 1970 began on a Thursday
-        "hour": (times - day).astype(np.int64) / MICROSECONDS_A_DAY,
-    }
-    return {part: np.where(missing, np.nan, phase) for part, phase in phases.items()}
-
-
 def _date_parts(values: pa.ChunkedArray) -> tuple[str, ...]:
-    phases = _phases(_times(values))
+    phases = phases_of(times_of(values))
     return tuple(part for part, phase in phases.items() if np.nanmin(phase) < np.nanmax(phase))
 
 
@@ -271,31 +203,8 @@ def numbers_of(column: Column, values: pa.ChunkedArray) -> list[Floats]:
     """
     if column.kind != "date":
         return [as_numbers(column.name, values, "data.path")]
-    times = _times(values)
+    times = times_of(values)
     days = np.where(np.isnat(times), np.nan, times.astype(np.int64) / MICROSECONDS_A_DAY)
-    phases = _phases(times)
+    phases = phases_of(times)
     waves = (wave(2 * np.pi * phases[part]) for part in column.parts for wave in (np.sin, np.cos))
     return [days, *waves]
-
-
-def codes_of(name: str, values: pa.ChunkedArray, key: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """A category as codes `[N]` into its texts, which are sorted; -1 where missing.
-
-    Raises:
-        DataError: the values have no texts.
-    """
-    if family_of(values.type) is None and not pa.types.is_null(values.type):
-        raise DataError(f"{key}: column '{name}' holds {values.type}, which is no category")
-    codes, texts = sorted_codes(pc.cast(values, pa.string()))
-    return codes, tuple(texts)
-
-
-def sorted_codes(values: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[Any]]:
-    """Codes `[N]` into the different values, which are sorted; -1 where missing."""
-    encoded = values.combine_chunks().dictionary_encode()
-    found = encoded.dictionary.to_pylist()
-    order = sorted(range(len(found)), key=found.__getitem__)
-    rank = np.empty(len(found) + 1, dtype=np.int32)
-    rank[order] = np.arange(len(found), dtype=np.int32)
-    rank[-1] = -1
-    return rank[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)], [found[index] for index in order]

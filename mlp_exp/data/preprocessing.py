@@ -232,7 +232,7 @@ class Preprocess:
 
     scaling: Scaling = "standard"
     ranks: bool = False
-    one_hot_max: int = 12
+    one_hot_max: int = 64
     embedding_width: int = 8
     log_target: bool = False
 

@@ -88,6 +88,7 @@ def prepare(components: Components) -> Run:
         streams=streams,
         epochs=epochs,
         clip_grad_norm=trainer.clip_grad_norm,
+        average=trainer.average,
         target=preprocessing.target,
     )
     return Run(components, parts, preprocessing, member, trainer.torch_device())

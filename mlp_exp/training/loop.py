@@ -19,6 +19,7 @@ from mlp_exp.data.preprocessing import TargetScaling
 from mlp_exp.model.network import Network
 from mlp_exp.model.single_module import SingleModule
 from mlp_exp.model.stacked_mlp import StackedMLP, stacks
+from mlp_exp.training.averaging import WeightAverage
 from mlp_exp.training.batches import BatchSource, MemberData, StackedData, pad_rows
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.losses import Loss
@@ -40,6 +41,7 @@ class Member:
         module: the network; after training it holds the best weights.
         optimizer, optimizer_options: the class, and its options with `lr` and `weight_decay`.
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
+        average: how much of the mean weights an epoch keeps (`WeightAverage`); what is evaluated and kept is the mean.
         target: how a regression's target was scaled, for errors in its own unit.
     """
 
@@ -53,6 +55,7 @@ class Member:
     streams: Streams
     epochs: int
     clip_grad_norm: float | None = None
+    average: float = 0.0
     target: TargetScaling = field(default_factory=TargetScaling)
 
 
@@ -129,6 +132,7 @@ class _Stack:
             [m.optimizer_options for m in members],
             [m.clip_grad_norm or math.inf for m in members],
         )
+        self._average = WeightAverage(self._network, [m.average for m in members])
         self._data = StackedData([m.data for m in members], device)
         self._batches = BatchSource(
             self._data,
@@ -156,16 +160,17 @@ class _Stack:
         lr = [self._rates[index].value for index in self.active]
         self._stepper.set_lr(lr)
         train_loss = self._train_epoch()
-        validation = self._validate()
-        seconds = time.perf_counter() - self._start
-        records = []
-        improved = []
-        for row, index in enumerate(self.active):
-            record = EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
-            better, status = self._judge(record)
-            records.append(replace(record, status=status))
-            improved += [row] * better
-        self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
+        with self._average.applied(self.epoch):
+            validation = self._validate()
+            seconds = time.perf_counter() - self._start
+            records = []
+            improved = []
+            for row, index in enumerate(self.active):
+                record = EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
+                better, status = self._judge(record)
+                records.append(replace(record, status=status))
+                improved += [row] * better
+            self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
         self._leave([row for row, record in enumerate(records) if record.status])
         return records
 
@@ -255,6 +260,7 @@ class _Stack:
             return
         index = torch.tensor(stay, device=self._device)
         self._network.keep(index)
+        self._average.keep(index)
         self._stepper.keep(index)
         self._data.keep(index)
         self._batches.keep(stay)

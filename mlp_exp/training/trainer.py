@@ -14,12 +14,13 @@ class Trainer:
     """How long, how much at once, and where.
 
     Attributes:
-        epochs: upper bound.
-        steps: a bound below: so few rows that `epochs` are fewer steps get more epochs. None for none.
+        epochs: upper bound, unless `steps` asks for more.
+        steps: at least so many; a small table gets more epochs. None for none.
         batch_size: rows a step; `full` for all training rows; `auto` for a 32nd of them, a power of two in 32…128.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads; the numbers of a run depend on it in their last bits.
         clip_grad_norm: bound on the norm of the whole gradient (Pascanu et al., 2013); None for none.
+        average: how much of the mean weights an epoch keeps; what is evaluated and kept is the mean. 0 for none.
         plots: `auto` draws for a single run and not for the runs of a sweep.
         log_every: epochs between two lines of the log.
     """
@@ -29,6 +30,7 @@ class Trainer:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: int = 1
     clip_grad_norm: float | None = None
+    average: float = 0.0
     plots: Literal["auto", "always", "never"] = "auto"
     log_every: int = 10
     steps: int | None = None
