@@ -493,6 +493,15 @@ def epoch_of(batch_source):
     return len(blocks), columns
 
 
+@pytest.mark.parametrize("k", [1, 2, 128])
+def test_members_of_one_table_store_it_once(k):
+    data = make_member().data
+    stacked = StackedData([data] * k, CPU)
+    for name in ("inputs", "targets", "weights"):
+        assert getattr(stacked, name).data_ptr() == getattr(data, name).data_ptr()
+        assert len(getattr(stacked, name)) == len(data.inputs)
+
+
 def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch):
     rates = [[0.5, 0.2], [0.1, 0.0]]
     whole = source(rates)
