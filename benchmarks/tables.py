@@ -197,7 +197,8 @@ def sections(data: Path | None, only: list[str]) -> Iterator[tuple[str, list[str
                 if not only or case.name in only:
                     lines.append(measure(case))
                     print(lines[-1], flush=True)
-            yield title, lines
+            if lines:
+                yield title, lines
 
 
 def main() -> None:

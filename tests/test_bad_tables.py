@@ -31,7 +31,7 @@ Change = Callable[[Table, Generator], tuple[Table, Sequence[str], str]]
 """Of a table; gives it changed, with further overrides and the message, in which `{path}` is the file."""
 
 ROWS = 60
-TINY = ("data=table", "trainer.steps=2", "trainer.device=cpu", "trainer.plots=never")
+TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never")
 SEPARATORS = {"csv": ",", "csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
 
 
@@ -274,7 +274,7 @@ def split_column_with_gaps(table: Table, draw: Generator) -> tuple[Table, Sequen
     return (
         changed({**table, "part": words}, "part", row, ""),
         ["split=column", "split.column=part"],
-        f"split.column: 'part' is missing in 1 rows, first in row {row}",
+        f"split.column: '{{path}}': 'part' is missing in 1 rows, first in row {row}",
     )
 
 
@@ -322,6 +322,27 @@ def test_a_changed_table(change: Change, form: str, call_main: CallMain, tmp_pat
     write(table, tmp_path / path, form)
     done = call_main(*TINY, f"data.path={path}", "data.target=mood", *overrides)
     assert_refused(done, tmp_path, message.format(path=path))
+
+
+@pytest.mark.parametrize("form", ["{:,}", "$ {}", "{} €", "{}.25%", "{:,}.75"])
+@pytest.mark.parametrize("role", ["a feature", "the target"])
+def test_dressed_numbers_are_named(form: str, role: str, call_main: CallMain, tmp_path: Path) -> None:
+    values = [form.format(1001 + 37 * row) for row in range(ROWS)]
+    write({**good(), "worth": values}, tmp_path / "houses.tsv", "tab.tsv")
+    target = "worth" if role == "the target" else "mood"
+    done = call_main(*TINY, "data.path=houses.tsv", f"data.target={target}")
+    key, way = "data.target", ""
+    if role == "a feature":
+        key, way = "data.path", "; data.categorical=['worth'] takes the whole column as categories"
+    message = (
+        f"{key}: 'houses.tsv': column 'worth', row 0: found '{values[0]}', a number with thousands marked, a currency "
+        f"or a percent sign. Write plain numbers{way}"
+    )
+    if form == "{:,}":
+        message = message.partition("a number with")[0] + (
+            f"a number with a comma. If decimals follow it: 'data.decimal=\",\"'; else write the numbers without{way}"
+        )
+    assert_refused(done, tmp_path, message)
 
 
 # ---- changes of one line of a text file
@@ -400,8 +421,8 @@ def test_decimal_commas(form: str, call_main: CallMain, tmp_path: Path) -> None:
     done = call_main(*TINY, f"data.path=houses.{form}", "data.target=mood")
     message = (
         f"data.path: 'houses.{form}': column 'size', row {row}: found '{sizes[row]}', a number with a comma. If "
-        "decimals follow it: data.decimal=','; else write the numbers without; data.categorical=['size'] takes the "
-        "whole column as categories"
+        "decimals follow it: 'data.decimal=\",\"'; else write the numbers without; data.categorical=['size'] takes "
+        "the whole column as categories"
     )
     assert_refused(done, tmp_path, message)
 

@@ -156,7 +156,7 @@ MESSAGES = [
         mistakes(
             "optimizer: there is no option 'adm'. Did you mean 'adam'?",
             "optimizer.lr: expected a number above 0, got -1",
-            "trainer.epochs: expected a whole number, 1 or more, got 0",
+            "trainer.epochs: expected a whole number, 1 or more, or auto, got 0",
             "modle: there is no such key. Did you mean 'model'?",
             "trainer.epcohs: Trainer takes no 'epcohs'. Did you mean 'epochs'?",
         ),
@@ -325,7 +325,7 @@ def test_bad_jobs_are_named_once_more_at_the_end(call_main: CallMain) -> None:
     assert done.returncode == 1
     jobs = [
         f"job {number} (trainer.device=cpu,trainer.epochs={epochs},trainer.plots=never): "
-        + mistakes(f"trainer.epochs: expected a whole number, 1 or more, got {epochs}")
+        + mistakes(f"trainer.epochs: expected a whole number, 1 or more, or auto, got {epochs}")
         for number, epochs in enumerate((0, -1))
     ]
     assert done.stderr == "\n".join([*jobs, "2 jobs failed:", *jobs]) + "\n"
@@ -431,7 +431,7 @@ def test_help_says_what_there_is_without_torch(run_cli: RunCli, tmp_path: Path) 
     done = run_cli("--help", python=("-X", "importtime"))
     assert done.returncode == 0
     assert done.stdout.startswith("mlp_exp: experiments with multilayer perceptrons.")
-    assert "optimizer: adagrad, adam, adamw, nadam, radam, rmsprop, sgd\n" in done.stdout
+    assert "optimizer: adagrad, adam, adamw, adamw_few_steps, nadam, radam, rmsprop, sgd\n" in done.stdout
     assert "model.hidden_sizes=[128,64]" in done.stdout
     assert 'eval "$(mlp-exp -sc install=bash)"' in done.stdout
     assert "| mlp_exp.config.hydra_app" in re.sub(" +", " ", done.stderr)
@@ -450,8 +450,8 @@ def test_cfg_shows_the_configuration_without_torch(run_cli: RunCli, compose: Com
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("optimizer=", "adagrad adam adamw nadam radam rmsprop sgd"),
-        ("optimizer=ada", "adagrad adam adamw"),
+        ("optimizer=", "adagrad adam adamw adamw_few_steps nadam radam rmsprop sgd"),
+        ("optimizer=ada", "adagrad adam adamw adamw_few_steps"),
         ("experiment=", "breast_cancer default diabetes digits iris table wine"),
         ("data=circle model=", "linear mlp"),
     ],
@@ -470,7 +470,8 @@ def test_shell_completion_on_the_real_command_line(run_cli: RunCli) -> None:
     done = run_cli("-sc", "query=bash", env={"COMP_LINE": "mlp-exp optimizer=", "COMP_POINT": "18"})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "optimizer=adagrad optimizer=adam optimizer=adamw optimizer=nadam optimizer=radam optimizer=rmsprop "
+        "optimizer=adagrad optimizer=adam optimizer=adamw optimizer=adamw_few_steps optimizer=nadam optimizer=radam "
+        "optimizer=rmsprop "
         "optimizer=sgd\n"
     )
 
@@ -522,3 +523,11 @@ def test_a_full_disk_on_the_real_command_line(run_cli: RunCli, tiny_disk: Path) 
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_letters_that_hydra_does_not_read_are_named(call_main: Callable[..., Result]) -> None:
+    done = call_main("data=table", "split=group", "split.column=Straße")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "split.column=Straße: letters other than a to z need quotes within quotes: 'split.column=\"Straße\"'\n"
+    )

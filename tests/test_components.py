@@ -66,8 +66,8 @@ class Trained:
 def train(compose: Compose, tmp_path: Path) -> Train:
     """Checks, builds and trains a configuration in this process; without figures."""
 
-    def train_run(*overrides: str, epochs: int = 2) -> Trained:
-        words = ["trainer.steps=null", *overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
+    def train_run(*overrides: str, epochs: int | str = 2) -> Trained:
+        words = [*overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
         cfg = compose(words)
         validate(cfg, words)
         folder = tmp_path / "run"
@@ -174,35 +174,33 @@ def test_one_cycle_goes_up_and_down(train: Train) -> None:
 @pytest.mark.parametrize(
     ("rows", "steps", "batch_size", "size", "epochs"),
     [
-        (700, None, 32, 32, 5),
-        (700, 110, 32, 32, 5),
-        (700, 111, 32, 32, 6),
+        (700, 660, 32, 32, 30),
+        (700, 661, 32, 32, 31),
         (20, 33, 32, 20, 33),
-        (20, 1, "full", 20, 5),
+        (20, 1, "full", 20, 30),
         (20, 33, "full", 20, 33),
-        (2047, 111, "auto", 32, 5),
-        (2048, 111, "auto", 64, 5),
-        (4095, 111, "auto", 64, 5),
-        (4096, 320, "auto", 128, 10),
-        (100_000, 4000, "auto", 128, 6),
-        (1, 7, "auto", 1, 7),
+        (2047, 111, "auto", 32, 30),
+        (2048, 111, "auto", 64, 30),
+        (4095, 111, "auto", 64, 30),
+        (4096, 1024, "auto", 128, 32),
+        (100_000, 4000, "auto", 128, 30),
+        (1, 70, "auto", 1, 70),
     ],
 )
-def test_steps_bound_the_epochs_from_below(
-    rows: int, steps: int | None, batch_size: Any, size: int, epochs: int
-) -> None:
-    trainer = Trainer(epochs=5, batch_size=batch_size, steps=steps)
+def test_steps_bound_the_epochs_from_below(rows: int, steps: int, batch_size: Any, size: int, epochs: int) -> None:
+    trainer = Trainer(epochs="auto", batch_size=batch_size, steps=steps)
     assert min(trainer.batch_size_for(rows), rows) == size
     assert trainer.epochs_for(rows) == epochs
+    assert Trainer(epochs=5, batch_size=batch_size, steps=steps).epochs_for(rows) == 5
 
 
 def test_the_schedule_spans_the_epochs_that_steps_ask_for(train: Train) -> None:
-    """700 rows in batches of 32 are 22 steps an epoch."""
-    run = train("trainer.steps=67", "scheduler=cosine", "optimizer.lr=0.01")
-    assert run.result["epochs"] == 4
-    factors = [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2]
+    """700 rows in batches of 350 are 2 steps an epoch."""
+    run = train("trainer.steps=63", "trainer.batch_size=350", "scheduler=cosine", "optimizer.lr=0.01", epochs="auto")
+    assert run.result["epochs"] == 32
+    factors = [(1 + math.cos(math.pi * epoch / 32)) / 2 for epoch in range(32)]
     assert run.history["lr"] == pytest.approx([0.01 * factor for factor in factors], rel=1e-12)
-    assert run.model()["config"]["trainer"]["steps"] == 67
+    assert run.model()["config"]["trainer"]["epochs"] == "auto"
 
 
 def test_figures_in_a_logs_own_unit(train: Train) -> None:
@@ -391,3 +389,18 @@ def test_figures_by_task(train: Train, data: str, figures: set[str]) -> None:
     run = train(f"data={data}", "trainer.plots=always")
     assert {path.name for path in (run.folder / "plots").iterdir()} == {f"{name}.png" for name in figures}
     assert all(path.read_bytes().startswith(b"\x89PNG\r\n") for path in (run.folder / "plots").iterdir())
+
+
+def test_a_prediction_that_is_not_finite_costs_a_part_its_metrics_and_nothing_else(
+    train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [f"{row % 7 - 3},{(row % 7) ** 2},{'train' if row < 40 else 'test'}" for row in range(50)]
+    rows[44] = "1e300,5,test"
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,split", *rows]))
+    words = ("data=table", f"data.path={tmp_path / 't.csv'}", "data.target=y", "data.task=regression", "split=column")
+    run = train(*words, "experiment=default", "preprocess.ranks=false")
+    assert run.result["status"] == "finished"
+    assert set(run.result["metrics"]["train"]) == {"rmse", "mae", "r2"}
+    assert run.result["metrics"]["test"] == {}
+    assert "test: no metrics, since 1 of 10 predictions are not finite numbers (first: row 44)." in caplog.text
+    assert run.model()["task"] == "regression"

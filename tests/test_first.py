@@ -103,7 +103,7 @@ def test_a_member_alone_is_the_member_in_a_stack(norm):
     [
         ("optimizer.lr=-1", "optimizer.lr: expected a number above 0, got -1"),
         ("early_stopping.monitor=val_los", "early_stopping.monitor: expected one of val_loss, train_loss"),
-        ("trainer.epochs=0", "trainer.epochs: expected a whole number, 1 or more, got 0"),
+        ("trainer.epochs=0", "trainer.epochs: expected a whole number, 1 or more, or auto, got 0"),
         ("split.train=0.9", "split: expected train + val + test to be 1"),
         ("+typo=1", "typo: there is no such key."),
         ("+model.hidden_size=[1]", "model.hidden_size: MLP takes no 'hidden_size'. Did you mean 'hidden_sizes'?"),

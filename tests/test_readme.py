@@ -62,7 +62,6 @@ def test_the_command_runs(command, tmp_path):
         assert run(tmp_path, "hydra.run.dir=RUN", "trainer.epochs=2").returncode == 0
     elif "--help" not in arguments:
         arguments.append("trainer.epochs=2")  # the suite has to be fast; the presets are trained in full elsewhere
-        arguments += ["trainer.steps=2"] * ("data=table" in arguments)
     done = run(tmp_path, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     results = list(tmp_path.glob("outputs/**/result.json"))

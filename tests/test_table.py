@@ -30,7 +30,7 @@ from mlp_exp.data.table import table
 CallMain = Callable[..., Result]
 Columns = dict[str, Sequence[Any]]
 
-TINY = ("data=table", "trainer.steps=3", "trainer.device=cpu")
+TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu")
 ROWS = 40
 SEPARATORS = {"table.csv": ",", "table.csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
 
@@ -248,7 +248,7 @@ def test_kinds_of_texts(values: list[str], kind: str, name: str, tmp_path: Path)
         (pa.array(range(ROWS)), "left out", "an identifier: it counts the rows"),
         (pa.array(range(1, ROWS + 1), pa.int32()), "left out", "an identifier: it counts the rows"),
         (pa.array(range(5, ROWS + 5)), "number", "5 … 44"),
-        (pa.array([None, *["a"] * (ROWS - 1)]), "category", "1 categories"),
+        (pa.array([None, *["a"] * (ROWS - 1)]), "category", "1 category"),
     ],
     ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
 )  # fmt: skip
@@ -608,7 +608,8 @@ def test_a_split_by_a_column_of_lists(call_main: CallMain, tmp_path: Path) -> No
     path = write({**mixed(), "part": some([[1], [2]])}, tmp_path / "t.parquet")
     done = call_main(*TINY, f"data.path={path}", "data.target=mood", "split=group", "split.column=part")
     assert done.returncode == 1
-    assert done.stderr == "split.column: 'part' holds list<element: int64>; expected numbers, dates or texts\n"
+    what = "'part' holds list<element: int64>; expected numbers, dates or texts"
+    assert done.stderr == f"split.column: '{path}': {what}\n"
 
 
 def test_large_files_keep_their_kinds(tmp_path: Path) -> None:

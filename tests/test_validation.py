@@ -20,6 +20,7 @@ RATE = "a number from 0 up to, not including, 1"
 RATES = "a rate from 0 up to, not including, 1, or a list with one for each hidden layer"
 WIDTHS = "a list of whole numbers from 1, as [64,32], or [] for a linear model"
 BETAS = "two numbers from 0 up to 1, as [0.9,0.999]"
+EPOCHS = "a whole number, 1 or more, or auto"
 BATCH = "a whole number, 1 or more, or full for all training rows at once, or auto by their number"
 COUNT = "a whole number, 1 or more"
 NATURAL = "a whole number, 0 or more"
@@ -131,12 +132,12 @@ MISTAKES = [
     ("preprocess.log_target=1", "preprocess.log_target: expected true or false, got 1"),
     ("early_stopping.latest=1", "early_stopping.latest: expected true or false, got 1"),
     ("preprocess.ranks=1", "preprocess.ranks: expected true or false, got 1"),
-    ("trainer.steps=0", f"trainer.steps: expected {COUNT}, or null, got 0"),
-    ("trainer.steps=1.5", f"trainer.steps: expected {COUNT}, or null, got 1.5"),
+    ("trainer.steps=0", f"trainer.steps: expected {COUNT}, got 0"),
+    ("trainer.steps=1.5", f"trainer.steps: expected {COUNT}, got 1.5"),
     ("split.seed=x", "split.seed: expected a whole number, 0 or more, or null for the run's seed, got 'x'"),
-    ("trainer.epochs=1.5", f"trainer.epochs: expected {COUNT}, got 1.5"),
-    ("trainer.epochs=0", f"trainer.epochs: expected {COUNT}, got 0"),
-    ("trainer.epochs='5'", f"trainer.epochs: expected {COUNT}, got '5'"),
+    ("trainer.epochs=1.5", f"trainer.epochs: expected {EPOCHS}, got 1.5"),
+    ("trainer.epochs=0", f"trainer.epochs: expected {EPOCHS}, got 0"),
+    ("trainer.epochs='5'", f"trainer.epochs: expected {EPOCHS}, got '5'"),
     ("trainer.batch_size=0", f"trainer.batch_size: expected {BATCH}, got 0"),
     ("trainer.batch_size=ful", f"trainer.batch_size: expected {BATCH}, got 'ful'"),
     ("trainer.device=gpu", "trainer.device: expected one of auto, cpu, cuda, mps, got 'gpu'"),
@@ -152,7 +153,7 @@ MISTAKES = [
     ("loss.label_smoothing=1", f"loss.label_smoothing: expected {RATE}, got 1"),
     ("loss.class_weight=balance", "loss.class_weight: expected balanced or null, got 'balance'"),
     ("loss=huber loss.delta=0", "loss.delta: expected a number above 0, got 0"),
-    ("scheduler=cosine scheduler.T_max=0", f"scheduler.T_max: expected {COUNT}, got 0"),
+    ("scheduler=cosine scheduler.T_max=0", f"scheduler.T_max: expected {EPOCHS}, got 0"),
     ("scheduler.factor=0", "scheduler.factor: expected a number above 0, at most 1, got 0"),
     (
         "scheduler=one_cycle scheduler.cycle_momentum=true",
@@ -231,7 +232,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         f"seed: expected {NATURAL}, got -1",
         f"model.dropout: expected {RATES}, got 1",
         "optimizer.lr: expected a number above 0, got -1",
-        f"trainer.epochs: expected {COUNT}, got 0",
+        f"trainer.epochs: expected {EPOCHS}, got 0",
         "modle: there is no such key. Did you mean 'model'?",
         "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual.",
     ]
@@ -247,6 +248,7 @@ def test_all_missing_values_are_reported_together(compose: Compose) -> None:
         "data.path: missing; expected the path of a file. Give it: data.path=…",
         "data.target: missing; expected the name of a column. Give it: data.target=…",
         "split.column: missing; expected the name of a column. Give it: split.column=…",
+        f"seed: expected {NATURAL}, got -1",
     ]
 
 

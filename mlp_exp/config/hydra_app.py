@@ -147,6 +147,10 @@ def _explain(error: Exception) -> str:
     args = get_args_parser().parse_args()
     if args.shell_completion:
         return str(error)
+    foreign = next((override for override in args.overrides if not override.isascii()), None)
+    if foreign and "Lexer" in str(error):
+        key, _, value = foreign.partition("=")
+        return f"{foreign}: letters other than a to z need quotes within quotes: '{key}=\"{value.strip('[]')}\"'"
     if args.config_dir and not Path(args.config_dir).is_dir():
         return f"--config-dir {args.config_dir}: there is no such folder"
     try:

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Natural = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
 Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
+Epochs = Annotated[
+    Annotated[int, Field(ge=1)] | Literal["auto"], Field(description="a whole number, 1 or more, or auto")
+]
 Positive = Annotated[float, Field(gt=0, description="a number above 0")]
 NonNegative = Annotated[float, Field(ge=0, description="a number, 0 or more")]
 Number = Annotated[float, Field(description="a number")]
@@ -176,19 +179,19 @@ class Scheduler(Group):
     threshold_mode: Literal["rel", "abs"] = Field("rel", description="rel or abs")
     cooldown: Natural = 0
     min_lr: NonNegative = 0.0
-    T_max: Count = 1
+    T_max: Epochs = 1
     eta_min: NonNegative = 0.0
     step_size: Count = 1
     gamma: Positive = 1.0
     max_lr: Positive = 1.0
-    total_steps: Count = 1
+    total_steps: Epochs = 1
     total_iters: Natural = 0
     pct_start: Rate = 0.3
     anneal_strategy: Literal["cos", "linear"] = Field("cos", description="cos or linear")
     cycle_momentum: Literal[False] = Field(False, description="false: momentum is the optimizer's")
     div_factor: Positive = 1.0
     final_div_factor: Positive = 1.0
-    epochs: Count = 1
+    epochs: Epochs = 1
     warmup_epochs: Natural = 0
     start_factor: Factor = 1.0
 
@@ -219,8 +222,8 @@ class EarlyStopping(Group):
 
 
 class Trainer(Group):
-    epochs: Count = 1
-    steps: Annotated[int | None, Field(ge=1, description="a whole number, 1 or more, or null")] = None
+    epochs: Epochs = 1
+    steps: Count = 500
     batch_size: Annotated[int, Field(ge=1)] | Literal["full", "auto"] = Field(
         32, description="a whole number, 1 or more, or full for all training rows at once, or auto by their number"
     )

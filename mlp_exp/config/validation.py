@@ -38,15 +38,15 @@ def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
         key = f"{error.full_key}: " if error.full_key else ""
         return [f"{key}{str(error).splitlines()[0]}"]
     assert isinstance(values, dict)
-    if missing:  # it would be taken for a wrong value
-        return [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
     problems = _schema_problems(values)
     asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
     for group in GROUPS:
         node = values.get(group)
         if isinstance(node, dict):
             problems += _node_problems(group, node, asked, group)
-    return problems
+    absent = [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
+    # what is missing may have been taken for a wrong value, too
+    return absent + [line for line in problems if line.partition(":")[0] not in missing]
 
 
 def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str) -> list[str]:

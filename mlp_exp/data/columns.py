@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlp_exp.config.errors import DataError
+from mlp_exp.data.dataset import Column
 from mlp_exp.data.reading import shown
 from mlp_exp.data.values import (
     MICROSECONDS_A_DAY,
@@ -28,38 +29,15 @@ from mlp_exp.data.values import (
     times_of,
 )
 
-Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
 DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?$"
+DRESSED_NUMBER = r"^[$€£¥]?\s?[+-]?(\d{1,3}([.,' ]\d{3})+|\d+)([.,]\d+)?\s?[$€£¥%]?$"
+"""A number with thousands marked, a currency or a percent sign."""
 IDENTIFIER_SHARE = 0.95
 """From this share of different texts on, a column names its rows."""
 STRAY_SHARE = 0.8
 """From this share of numbers on, a text column is taken for numbers with stray words, which is an error …"""
 FEW_TEXTS = 10
 """… unless it has so few different texts that categories say as much."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """What was decided about a column.
-
-    Attributes:
-        note: why it is left out, or what its values are.
-        missing: rows without a value.
-        parts: of a date, what is made of it beside the day itself: `year`, `weekday`, `hour`.
-    """
-
-    name: str
-    kind: Kind
-    note: str = ""
-    missing: int = 0
-    parts: tuple[str, ...] = ()
-
-    @property
-    def number_names(self) -> tuple[str, ...]:
-        """Names of the numbers that come of it."""
-        if self.kind not in ("number", "boolean", "date"):
-            return ()
-        return (self.name, *(f"{self.name} ({part} {wave})" for part in self.parts for wave in ("sin", "cos")))
 
 
 @dataclass(frozen=True)
@@ -137,7 +115,7 @@ def _reason_to_leave_out(name: str, values: pa.ChunkedArray, missing: int) -> st
 
 def _category(name: str, values: pa.ChunkedArray, missing: int) -> Column:
     _, texts = codes_of(name, values, "data.categorical")
-    return Column(name, "category", f"{len(texts)} categories", missing)
+    return Column(name, "category", f"{len(texts)} {'category' if len(texts) == 1 else 'categories'}", missing)
 
 
 def _span(numbers: Floats) -> str:
@@ -182,7 +160,14 @@ def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feat
     if comma >= 0 and pc.all(pc.match_substring_regex(texts, DECIMAL_COMMA)).as_py():
         raise DataError(
             f"{key}: column '{name}', row {comma}: found '{shown(values[comma].as_py())}', a number with a comma. If "
-            f"decimals follow it: data.decimal=','; else write the numbers without{way and ';'}{way}"
+            f"decimals follow it: 'data.decimal=\",\"'; else write the numbers without{way and ';'}{way}"
+        )
+    dressed = pc.match_substring_regex(texts, DRESSED_NUMBER)
+    if pc.count_distinct(texts).as_py() > FEW_TEXTS and pc.all(dressed).as_py():
+        word = pc.filter(texts, pc.invert(is_number))[0].as_py()
+        raise DataError(
+            f"{key}: column '{name}', row {pc.index(values, word).as_py()}: found '{shown(word)}', a number with "
+            f"thousands marked, a currency or a percent sign. Write plain numbers{way and ';'}{way}"
         )
 
 

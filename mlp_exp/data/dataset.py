@@ -8,9 +8,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlp_exp.config.errors import DataError
-from mlp_exp.data.columns import Column
 
 Task = Literal["binary", "multiclass", "regression"]
+Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What was decided about a column.
+
+    Attributes:
+        note: why it is left out, or what its values are.
+        missing: rows without a value.
+        parts: of a date, what is made of it beside the day itself: `year`, `weekday`, `hour`.
+    """
+
+    name: str
+    kind: Kind
+    note: str = ""
+    missing: int = 0
+    parts: tuple[str, ...] = ()
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """Names of the numbers that come of it."""
+        if self.kind not in ("number", "boolean", "date"):
+            return ()
+        return (self.name, *(f"{self.name} ({part} {wave})" for part in self.parts for wave in ("sin", "cos")))
 
 
 @dataclass(frozen=True)

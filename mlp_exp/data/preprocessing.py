@@ -16,6 +16,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from mlp_exp.config.errors import DataError
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.splits import Rows
+from mlp_exp.data.target_scaling import TargetScaling
 
 Floats = NDArray[np.float64]
 Scaling = Literal["none", "standard", "robust", "quantile"]
@@ -24,6 +25,7 @@ QUANTILE_ROWS = 100_000
 """Of more training rows, so many random ones give the quantiles."""
 FIT_VALUES = 2**23
 """How many numbers are looked at at once, so that a wide table is not copied as a whole."""
+LARGEST = float(np.finfo(np.float32).max)
 SMOOTH_CLIP = 3.0
 """Where `robust` bends outliers: z / √(1 + (z / 3)²) stays within ±3 (Holzmüller et al., 2024)."""
 UNSEEN, MISSING, FIRST = 0, 1, 2
@@ -117,24 +119,6 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class TargetScaling:
-    """A regression's target as the network sees it: `(t - shift) / scale`, of `t = log(1 + target)` if `log`."""
-
-    shift: float = 0.0
-    scale: float = 1.0
-    log: bool = False
-
-    def scaled(self, target: NDArray[Any]) -> Floats:
-        values: Floats = ((np.log1p(target) if self.log else target) - self.shift) / self.scale
-        return values
-
-    def unit(self, scaled: Floats) -> Floats:
-        """Back in the target's own unit."""
-        values = scaled * self.scale + self.shift
-        return np.expm1(values) if self.log else values
-
-
-@dataclass(frozen=True)
 class Preprocessing:
     """Turns features into a network's inputs; fitted by `Preprocess`.
 
@@ -170,7 +154,8 @@ class Preprocessing:
         width = count * (1 + self.ranks) + len(self.indicators) + sum(p.shape[1] for p in one_hot) + len(self.embedded)
         inputs = np.empty((len(features), width), dtype=np.float32)
         for column in range(count):
-            inputs[:, column] = self.numbers.scaled(column, features[:, column])
+            # a value that a float32 cannot hold stays the largest that it can
+            inputs[:, column] = self.numbers.scaled(column, features[:, column]).clip(-LARGEST, LARGEST)
             if self.ranks:
                 inputs[:, count + column] = self.numbers.rank(column, features[:, column])
         place = count * (1 + self.ranks)
@@ -240,7 +225,7 @@ class Preprocess:
         """Takes all figures from the training part.
 
         Raises:
-            DataError: a target below -1 has no logarithm.
+            DataError: a target of -1 or less has no logarithm.
         """
         features = dataset.features
         step = max(1, FIT_VALUES // len(train))

@@ -168,7 +168,7 @@ def _header(sample: bytes, path: str, encoding: str) -> str:
         raise DataError(f"data.path: '{path}' is not a table but {kind}; expected CSV (also gzipped) or Parquet")
     try:
         lines = [line for line in sample.decode(encoding, errors="replace").splitlines() if line]
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise DataError(f"data.encoding: {error}; expected one as utf-8, latin-1 or utf-16") from error
     if len(lines) < 2 and len(sample) < SAMPLE:
         raise _no_row(path)

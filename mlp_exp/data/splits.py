@@ -91,7 +91,8 @@ def _take(dataset: Dataset, rows: Rows, name: str, count: int, seed: int) -> tup
         kept, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
     except ValueError as error:
         raise DataError(
-            f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: {error}"
+            f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: {error} "
+            "Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
     return kept, taken
 

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlp_exp.config.errors import DataError
-from mlp_exp.data.columns import Column, Wishes, decide, find, numbers_of
-from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.columns import Wishes, decide, find, numbers_of
+from mlp_exp.data.dataset import Category, Column, Dataset
 from mlp_exp.data.reading import Opener, open_plainly, read_table
 from mlp_exp.data.splits import Split
 from mlp_exp.data.target import TaskChoice, read_target
@@ -61,6 +61,7 @@ def table(
         categories = [_category(c.name, content[c.name], there) for c in columns if c.kind == "category"]
         feature_names = tuple(name for column in columns for name in column.number_names)
         _check_features(columns, feature_names, target)
+        aside = _aside(content, split, there)
     if len(values) < len(there):
         log.info("%d of %d rows have no %s and are left out", len(there) - len(values), len(there), target)
     return Dataset(
@@ -72,7 +73,7 @@ def table(
         categories=tuple(categories),
         columns=tuple(columns),
         kept=None if there.all() else there,
-        aside=_aside(content, split, there),
+        aside=aside,
     )
 
 

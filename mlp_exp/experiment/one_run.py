@@ -107,6 +107,9 @@ def build_network(components: Components, preprocessing: Preprocessing, inputs: 
 def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int) -> None:
     """Raises TrainingError unless the network turns rows `[n, F]` into logits `[n, out_features]`."""
     name, features = type(module).__name__, rows.shape[1]
+    if isinstance(module, EmbeddedNetwork):
+        name = type(module.network).__name__
+        features += module.columns * (module.embedding.embedding_dim - 1)
     try:
         with torch.no_grad():
             logits = module.eval()(rows)
@@ -126,7 +129,7 @@ def check_monitor(monitor: str, *, regression: bool, validates: bool) -> None:
     metric = f"val_{history_metric(regression=regression)}"
     if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
         return
-    columns = ["train_loss", "val_loss", *([metric] if validates else [])]
+    columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]
     raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
 
 
@@ -167,9 +170,25 @@ def evaluate(run: Run) -> dict[str, dict[str, float | None]]:
     """All metrics of the best weights on each part; nothing where no epoch was completed."""
     if not run.best_epoch:
         return {}
-    target = run.components.dataset.target
-    evaluate_part: Any = evaluate_values if run.member.loss.regression else evaluate_classes
-    return {name: finite(evaluate_part(target[rows], predictions(run, rows))) for name, rows in run.parts.items()}
+    return {name: _evaluate_part(run, name, rows) for name, rows in run.parts.items()}
+
+
+def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64]) -> dict[str, float | None]:
+    """Metrics of a part; none, with a warning, where a prediction is not a finite number."""
+    target, predicted = run.components.dataset.target[rows], predictions(run, rows)
+    wrong = ~np.isfinite(predicted).reshape(len(rows), -1).all(axis=1)
+    if wrong.any():
+        row = run.components.dataset.source_rows[rows[wrong.argmax()]]
+        log.warning(
+            "%s: no metrics, since %d of %d predictions are not finite numbers (first: row %d). Look for extreme "
+            "values in such rows",
+            name,
+            wrong.sum(),
+            len(rows),
+            row,
+        )
+        return {}
+    return finite((evaluate_values if run.member.loss.regression else evaluate_classes)(target, predicted))
 
 
 def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -229,7 +248,9 @@ def draw(run: Run, folder: RunFolder) -> None:
             dataset, run.parts.test, lambda points: _predict_points(run, points)
         )
     test = run.parts.test
-    figures |= plots.test_figures(dataset, test, predictions(run, test) if len(test) else None)
+    predicted = predictions(run, test) if len(test) else None
+    if predicted is not None and np.isfinite(predicted).all():
+        figures |= plots.test_figures(dataset, test, predicted)
     folder.write_figures(figures)
 
 
@@ -270,6 +291,9 @@ def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool)
         print_columns(components.dataset)
     run = prepare(components)
     log.info("%s", describe(run))
+    left_out = [f"{c.name} ({c.note})" for c in components.dataset.columns if c.kind == "left out"]
+    if left_out:
+        log.info("left out: %s", ", ".join(left_out))
     folder.claim(run.columns)
     try:
         fit(run, folder)

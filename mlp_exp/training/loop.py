@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mlp_exp.config.errors import TrainingError
-from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.model.network import Network
 from mlp_exp.model.single_module import SingleModule
 from mlp_exp.model.stacked_mlp import StackedMLP, stacks
@@ -150,8 +150,9 @@ class _Stack:
         self._start = time.perf_counter()
 
     def _column(self, values: Sequence[float]) -> Tensor:
-        """A number for each member, `[K, 1, 1]`."""
-        return torch.tensor(values, dtype=torch.float32, device=self._device)[:, None, None]
+        """A number for each member, `[K, 1, 1]`, in float64: squared errors of a logarithm may leave float32."""
+        dtype = torch.float32 if self._device.type == "mps" else torch.float64  # Apple's has no float64
+        return torch.tensor(values, dtype=dtype, device=self._device)[:, None, None]
 
     @torch.no_grad()
     def run_epoch(self) -> list[EpochRecord]:
@@ -215,19 +216,21 @@ class _Stack:
         columns = torch.stack(sums, dim=-1).tolist()
         losses, weights_, scores, counts = ([math.fsum(row) for row in column] for column in columns)
         return [
-            (losses[row] / weights_[row], self._metric(scores[row] / counts[row])) for row in range(len(self.active))
+            (losses[row] / weights_[row], self._metric(scores[row] / counts[row], self.members[index].target))
+            for row, index in enumerate(self.active)
         ]
 
     def _scores(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Hits, or squared errors in the target's own unit."""
-        if self._loss.regression:
-            logits, targets = logits * self._target_scale, targets * self._target_scale
-            if self._log_target:
-                logits, targets = torch.expm1(logits + self._target_shift), torch.expm1(targets + self._target_shift)
+        """Hits, or squared errors: of the scaled target, or of a logarithm's in its own unit."""
+        if self._log_target:
+            scale, shift = self._target_scale, self._target_shift
+            logits, targets = (torch.expm1(x * scale + shift) for x in (logits, targets))
         return row_scores(logits, targets, regression=self._loss.regression)
 
-    def _metric(self, mean_score: float) -> float:
-        return math.sqrt(mean_score) if self._loss.regression else mean_score
+    def _metric(self, mean_score: float, target: TargetScaling) -> float:
+        if not self._loss.regression:
+            return mean_score
+        return math.sqrt(mean_score) * (1.0 if target.log else target.scale)
 
     def _judge(self, record: EpochRecord) -> tuple[bool, Status | None]:
         """Whether the epoch is the member's best so far, and how the member ends with it, if it does."""

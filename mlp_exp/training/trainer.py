@@ -8,14 +8,17 @@ import torch
 
 from mlp_exp.config.errors import ConfigError
 
+AUTO_EPOCHS = 30
+"""More do not help large tables: docs/TABLES.md."""
+
 
 @dataclass(frozen=True)
 class Trainer:
     """How long, how much at once, and where.
 
     Attributes:
-        epochs: upper bound, unless `steps` asks for more.
-        steps: at least so many; a small table gets more epochs. None for none.
+        epochs: upper bound; `auto` for `AUTO_EPOCHS`, or more where they would be fewer than `steps` steps.
+        steps: for `epochs=auto`, what a small table trains at least.
         batch_size: rows a step; `full` for all training rows; `auto` for a 32nd of them, a power of two in 32…128.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads; the numbers of a run depend on it in their last bits.
@@ -25,7 +28,7 @@ class Trainer:
         log_every: epochs between two lines of the log.
     """
 
-    epochs: int
+    epochs: int | Literal["auto"]
     batch_size: int | Literal["full", "auto"]
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: int = 1
@@ -33,12 +36,14 @@ class Trainer:
     average: float = 0.0
     plots: Literal["auto", "always", "never"] = "auto"
     log_every: int = 10
-    steps: int | None = None
+    steps: int = 500
 
     def epochs_for(self, train_rows: int) -> int:
         """Epochs for so many training rows."""
+        if self.epochs != "auto":
+            return self.epochs
         steps_an_epoch = math.ceil(train_rows / self.batch_size_for(train_rows))
-        return max(self.epochs, math.ceil((self.steps or 0) / steps_an_epoch))
+        return max(AUTO_EPOCHS, math.ceil(self.steps / steps_an_epoch))
 
     def batch_size_for(self, train_rows: int) -> int:
         """Rows a step, for so many training rows."""

@@ -1,0 +1,27 @@
+"""A regression's target in the network's unit and back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TargetScaling:
+    """A regression's target as the network sees it: `(t - shift) / scale`, of `t = log(1 + target)` if `log`."""
+
+    shift: float = 0.0
+    scale: float = 1.0
+    log: bool = False
+
+    def scaled(self, target: NDArray[Any]) -> Floats:
+        values: Floats = ((np.log1p(target) if self.log else target) - self.shift) / self.scale
+        return values
+
+    def unit(self, scaled: Floats) -> Floats:
+        """Back in the target's own unit."""
+        values = scaled * self.scale + self.shift
+        return np.expm1(values) if self.log else values
