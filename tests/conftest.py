@@ -16,6 +16,9 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+os.environ["COLUMNS"] = "120"  # of every table that is printed, however the suite is started
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored
+
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
