@@ -97,6 +97,19 @@ def close(found, expected):
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
 
+def check_member(stack, member, plain, given, logits):
+    """A member's logits and gradients are those of its module, which is returned as it is after the pass."""
+    inputs, gradient, masks = given
+    n = ROWS[member]
+    module, expected = reference(plain, inputs[member, :n], gradient[member, :n], [mask[member, :n] for mask in masks])
+    close(logits[member, :n], expected)
+    gradients = rows_of(stack, stack.gradients, member)
+    assert set(gradients) == {name for name, _ in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        close(gradients[name], parameter.grad)
+    return module
+
+
 @pytest.mark.parametrize("dropped", [False, True], ids=["all-units", "masks"])
 @pytest.mark.parametrize("k", [1, 2, 3])
 @pytest.mark.parametrize(("hidden", "residual"), SHAPES)
@@ -110,15 +123,7 @@ def test_a_pass_is_that_of_autograd(activation, norm, hidden, residual, k, dropp
     evaluated = stack.predict(inputs)
     assert logits.shape == evaluated.shape == (k, BATCH, OUTPUTS)
     for member, plain in enumerate(modules):
-        n = ROWS[member]
-        module, expected = reference(
-            plain, inputs[member, :n], gradient[member, :n], [mask[member, :n] for mask in masks]
-        )
-        close(logits[member, :n], expected)
-        gradients = rows_of(stack, stack.gradients, member)
-        assert set(gradients) == {name for name, _ in module.named_parameters()}
-        for name, parameter in module.named_parameters():
-            close(gradients[name], parameter.grad)
+        module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
         # running statistics have moved, as in nn.BatchNorm1d, and predict goes by them
         buffers = stack._buffer_rows.views(stack.buffers)
         for name, buffer in module.named_buffers():
@@ -154,15 +159,7 @@ def test_a_pass_through_embeddings_is_that_of_autograd(norm, hidden, residual, k
         stack.backward(gradient)
     evaluated = None if norm == "batch" else stack.predict(inputs)
     for member, plain in enumerate(modules):
-        n = ROWS[member]
-        module, expected = reference(
-            plain, inputs[member, :n], gradient[member, :n], [mask[member, :n] for mask in masks]
-        )
-        close(logits[member, :n], expected)
-        gradients = rows_of(stack, stack.gradients, member)
-        assert set(gradients) == {name for name, _ in module.named_parameters()}
-        for name, parameter in module.named_parameters():
-            close(gradients[name], parameter.grad)
+        module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
         if evaluated is not None:
             close(evaluated[member], module.eval()(inputs[member]).detach())
 

@@ -16,9 +16,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from mlp_exp.config.errors import DataError
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.splits import Rows
-from mlp_exp.data.target_scaling import TargetScaling
+from mlp_exp.data.target_scaling import Floats, TargetScaling
 
-Floats = NDArray[np.float64]
 Scaling = Literal["none", "standard", "robust", "quantile"]
 QUANTILES = 1000
 QUANTILE_ROWS = 100_000
@@ -141,11 +140,15 @@ class Preprocessing:
         return [vocabulary for vocabulary in self.vocabularies if vocabulary.embedded]
 
     @property
+    def embedding_starts(self) -> list[int]:
+        """The row of the table of embeddings where each embedded category begins, and at last how many rows it has."""
+        return [0, *np.cumsum([vocabulary.size for vocabulary in self.embedded], dtype=int).tolist()]
+
+    @property
     def never_trained(self) -> list[int]:
         """Rows of the table of embeddings that the training part cannot train."""
-        starts = np.cumsum([0, *(vocabulary.size for vocabulary in self.embedded)])
-        pairs = zip(starts, self.embedded, strict=False)
-        return [int(start) + code for start, vocabulary in pairs for code in vocabulary.never_trained]
+        pairs = zip(self.embedding_starts, self.embedded, strict=False)
+        return [start + code for start, vocabulary in pairs for code in vocabulary.never_trained]
 
     def inputs(self, features: Floats, categories: Sequence[Category] = ()) -> NDArray[np.float32]:
         """Features `[N, F]` and their categories as network inputs `[N, W]`."""
@@ -165,12 +168,10 @@ class Preprocessing:
         for part in one_hot:
             inputs[:, place : place + part.shape[1]] = part
             place += part.shape[1]
-        start = 0
-        for vocabulary, category in zip(self.vocabularies, categories, strict=True):
-            if vocabulary.embedded:
-                inputs[:, place] = start + vocabulary.codes(category)
-                start += vocabulary.size
-                place += 1
+        embedded = [(v, c) for v, c in zip(self.vocabularies, categories, strict=True) if v.embedded]
+        for start, (vocabulary, category) in zip(self.embedding_starts, embedded, strict=False):
+            inputs[:, place] = start + vocabulary.codes(category)
+            place += 1
         return inputs
 
     def state(self) -> dict[str, Any]:

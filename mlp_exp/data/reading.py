@@ -101,14 +101,12 @@ def read_table(
         raise DataError(f"data.separator: expected one ASCII character, as ';', got {separator!r}")
     file = _existing(path)
     sample = _sample(file, path)
-    form = Format(separator or ",", decimal, encoding, tuple(missing))
     is_parquet = sample.startswith(b"PAR1")
-    if is_parquet:
-        table = _read_parquet(file, path, open_file)
-    else:
+    if not is_parquet:
         header = _header(sample, path, encoding)
-        form = Format(separator or _find_separator(header), decimal, encoding, tuple(missing))
-        table = _read_csv(file, path, form, open_file)
+        separator = separator or _find_separator(header)
+    form = Format(separator or ",", decimal, encoding, tuple(missing))
+    table = _read_parquet(file, path, open_file) if is_parquet else _read_csv(file, path, form, open_file)
     table = _cleaned(table, form, typed=not is_parquet)
     _check_names(table.column_names, path)
     if not len(table):

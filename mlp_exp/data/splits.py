@@ -82,10 +82,13 @@ def _count(name: str, share: float, total: int, available: int, what: str = "row
     return count
 
 
-def _take(dataset: Dataset, rows: Rows, name: str, count: int, seed: int) -> tuple[Rows, Rows]:
-    """The rows that stay, and `count` random ones, with classes in proportion."""
+def _take_share(dataset: Dataset, rows: Rows, name: str, share: float, total: int, seed: int) -> tuple[Rows, Rows]:
+    """The rows that stay, and random ones that make this share of a total, with classes in proportion."""
     from sklearn.model_selection import train_test_split
 
+    if share == 0:
+        return rows, rows[:0]
+    count = _count(name, share, total, len(rows))
     labels = None if dataset.task == "regression" else dataset.target[rows]
     try:
         kept, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
@@ -95,14 +98,6 @@ def _take(dataset: Dataset, rows: Rows, name: str, count: int, seed: int) -> tup
             "Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
     return kept, taken
-
-
-def _take_share(
-    dataset: Dataset, rows: Rows, name: str, share: float, seed: int, of: int | None = None
-) -> tuple[Rows, Rows]:
-    if share == 0:
-        return rows, rows[:0]
-    return _take(dataset, rows, name, _count(name, share, of or len(rows), len(rows)), seed)
 
 
 @dataclass(frozen=True)
@@ -123,8 +118,8 @@ class Shares(Split):
         """Splits by scikit-learn's `train_test_split`, the test part first."""
         seeds = _seeded(self.seed, generator).integers(2**31, size=2)
         rows = np.arange(len(dataset.target))
-        rest, test = _take_share(dataset, rows, "test", self.test, int(seeds[0]), len(rows))
-        train, val = _take_share(dataset, rest, "val", self.val, int(seeds[1]), len(rows))
+        rest, test = _take_share(dataset, rows, "test", self.test, len(rows), int(seeds[0]))
+        train, val = _take_share(dataset, rest, "val", self.val, len(rows), int(seeds[1]))
         return Parts(np.sort(train), np.sort(val), np.sort(test))
 
 
@@ -159,7 +154,7 @@ class Folds(Split):
             raise DataError(f"split.folds: {len(rows)} rows cannot be cut into {self.folds} folds: {error}") from error
         for warning in caught:  # a class with fewer rows than folds
             log.warning("split.folds: %s", warning.message)
-        train, val = _take_share(dataset, rest, "val", self.val, int(seeds[1]))
+        train, val = _take_share(dataset, rest, "val", self.val, len(rest), int(seeds[1]))
         return Parts(np.sort(train), np.sort(val), np.sort(test))
 
 

@@ -99,7 +99,7 @@ def build_network(components: Components, preprocessing: Preprocessing, inputs: 
     embedded = preprocessing.embedded
     if not embedded:
         return components.model(inputs, outputs)
-    rows, width = sum(vocabulary.size for vocabulary in embedded), preprocessing.embedding_width
+    rows, width = preprocessing.embedding_starts[-1], preprocessing.embedding_width
     network = components.model(inputs + len(embedded) * (width - 1), outputs)
     return EmbeddedNetwork(network, len(embedded), rows, width, preprocessing.never_trained)
 

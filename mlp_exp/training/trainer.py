@@ -49,7 +49,7 @@ class Trainer:
         """Rows a step, for so many training rows."""
         if self.batch_size == "auto":
             return int(min(max(2 ** int(math.log2(train_rows / 32 + 1e-9)), 32), 128))
-        return train_rows if self.batch_size == "full" else min(self.batch_size, train_rows)
+        return train_rows if self.batch_size == "full" else self.batch_size
 
     def torch_device(self) -> torch.device:
         """The device to train on.
