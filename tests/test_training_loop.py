@@ -2,6 +2,7 @@ import copy
 import functools
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -483,7 +484,8 @@ def source(rates, widths=(50, 30), *, rows=37, batch_size=10, seed=0):
 
 def epoch_of(batch_source):
     """All blocks of an epoch as one: tensors by name."""
-    blocks = list(batch_source.epoch())
+    # the next block takes the memory of the masks of the one before
+    blocks = [replace(block, masks=[mask.clone() for mask in block.masks]) for block in batch_source.epoch()]
     columns = {
         name: torch.cat([getattr(block, name) for block in blocks])
         for name in ("inputs", "targets", "weights", "valid")

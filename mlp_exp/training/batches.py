@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mlp_exp.model.rows import padded
 
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 16 * 2**20
 NOISE_LEVELS = 2**16
 
 
@@ -39,7 +39,7 @@ class MemberData:
 
 @dataclass(frozen=True)
 class Block:
-    """S steps of K members; B is the padded batch.
+    """S steps of K members; B is the padded batch. It is good until the next block is taken.
 
     Attributes:
         inputs, targets: `[S, K, B, F]` and `[S, K, B, O]`.
@@ -103,12 +103,12 @@ def _take(table: Tensor, rows: Tensor) -> Tensor:
 def pad_rows(rows: NDArray[np.int64], batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Row numbers `[n]` in batches `[steps, B]`, and which are valid; padding repeats the first row."""
     steps = -(-len(rows) // batch_size)
+    spare = steps * batch_size - len(rows)
     index = np.full((steps, padded(batch_size)), rows[0])
+    index[:, :batch_size] = np.pad(rows, (0, spare), constant_values=rows[0]).reshape(steps, batch_size)
     valid = np.zeros(index.shape, dtype=np.float32)
-    for step in range(steps):
-        batch = rows[step * batch_size : (step + 1) * batch_size]
-        index[step, : len(batch)] = batch
-        valid[step, : len(batch)] = 1.0
+    valid[:, :batch_size] = 1.0
+    valid[-1, batch_size - spare :] = 0.0
     return index, valid
 
 
@@ -137,6 +137,7 @@ class BatchSource:
         self._noises = list(noises)
         self._widths = widths
         self._device = data.inputs.device
+        self._buffers: list[Tensor] = []
         self._set_rates(rates)
         features = data.inputs.shape[1] + data.targets.shape[1] + 3
         self._step_bytes = padded(batch_size) * (4 * features + 6 * sum(widths))
@@ -145,7 +146,7 @@ class BatchSource:
         """A unit is dropped where its noise, a signed 16-bit number, lies below a threshold."""
         dropped = (rates * NOISE_LEVELS).round().clamp(max=NOISE_LEVELS - 1)
         self._rates = rates
-        self._thresholds = (dropped - NOISE_LEVELS // 2).to(torch.int16)[..., None, None]
+        self._thresholds = (dropped - NOISE_LEVELS // 2).numpy().astype(np.int16).T  # of each member at each layer
         # by the rate that is really used, so that the expectation is exact
         self._scales = (1 / (1 - dropped / NOISE_LEVELS)).float()[..., None, None].to(self._device)
 
@@ -155,7 +156,8 @@ class BatchSource:
         batches = [pad_rows(rows, self._batch_size) for rows in order]
         index = np.stack([rows for rows, _ in batches], axis=1)
         valid = np.stack([mask for _, mask in batches], axis=1)
-        size = max(1, BLOCK_BYTES // (self._step_bytes * len(order)))
+        size = min(max(1, BLOCK_BYTES // (self._step_bytes * len(order))), len(index))
+        self._reserve(size * index[0].size)
         for start in range(0, len(index), size):
             yield self._block(index[start : start + size], valid[start : start + size])
 
@@ -166,24 +168,32 @@ class BatchSource:
         shares = weights * mask / mask.sum(-1, keepdim=True)
         return Block(inputs, targets, shares.unsqueeze(-1), mask.unsqueeze(-1), self._masks(*index.shape))
 
+    def _reserve(self, rows: int) -> None:
+        """Memory for the masks of a block, used again by the next: fresh pages cost more than what is written there."""
+        if not self._buffers or self._buffers[0].numel() != rows * self._widths[0]:
+            self._buffers = [torch.empty(rows * width, device=self._device) for width in self._widths]
+
     def _masks(self, steps: int, members: int, batch: int) -> list[Tensor]:
+        masks = []
+        for kept, width, scale, buffer in zip(
+            self._kept_units(steps, members, batch), self._widths, self._scales, self._buffers, strict=True
+        ):
+            mask = buffer[: kept.size].view(steps, members, batch, width)
+            masks.append(mask.copy_(torch.from_numpy(kept).view(mask.shape)).mul_(scale))
+        return masks
+
+    def _kept_units(self, steps: int, members: int, batch: int) -> list[NDArray[np.uint8]]:
+        """For each dropout layer `[S, K, B · width]`: 1 for a unit that is kept, 0 for one that is dropped."""
         if not self._widths:
             return []
+        kept = [np.empty((steps, members, batch * width), dtype=np.uint8) for width in self._widths]
         units = batch * sum(self._widths)  # batches are padded, so this is a multiple of the four in a draw
-        noise = np.empty((steps, members, units), dtype=np.int16)
-        for index, generator in enumerate(self._noises):
-            noise[:, index] = (
-                generator.bit_generator.random_raw(steps * units // 4).view(np.int16).reshape(steps, units)
-            )
-        noise_tensor = torch.from_numpy(noise)
-        masks, start = [], 0
-        for layer, width in enumerate(self._widths):
-            drawn = noise_tensor[..., start : start + batch * width].view(steps, members, batch, width)
-            kept = torch.empty(drawn.shape)
-            torch.ge(drawn, self._thresholds[layer], out=kept)
-            masks.append(kept.to(self._device).mul_(self._scales[layer]))
-            start += batch * width
-        return masks
+        ends = np.cumsum([batch * width for width in self._widths])[:-1].tolist()
+        for member, (generator, thresholds) in enumerate(zip(self._noises, self._thresholds, strict=True)):
+            noise = generator.bit_generator.random_raw(steps * units // 4).view(np.int16).reshape(steps, units)
+            for layer, out, threshold in zip(np.split(noise, ends, axis=1), kept, thresholds, strict=True):
+                np.greater_equal(layer, threshold, out=out[:, member].view(np.bool_))
+        return kept
 
     def keep(self, rows: Sequence[int]) -> None:
         """Forgets all members but these."""

@@ -34,6 +34,9 @@ FUSED_ON_CPU = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.opti
 
 OptimizerClass = Callable[..., Optimizer]
 
+# torch guards this against its compiler, and imports the compiler to do so, which takes longer than many a run
+Optimizer.add_param_group = inspect.unwrap(Optimizer.add_param_group)  # type: ignore[method-assign]
+
 
 class Stepper(ABC):
     """Moves a network's parameters."""

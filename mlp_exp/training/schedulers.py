@@ -11,6 +11,11 @@ from mlp_exp.config.errors import TrainingError
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
+class _NothingToOptimize(torch.optim.SGD):
+    def step(self, closure: object = None) -> None:  # type: ignore[override]
+        """Spares the import of torch's compiler by the step of SGD, which takes longer than many a run."""
+
+
 class LearningRate:
     """A member's learning rate: a scheduler of torch on an optimizer that has nothing to optimize.
 
@@ -19,10 +24,9 @@ class LearningRate:
     """
 
     def __init__(self, lr: float, factory: SchedulerFactory) -> None:
-        self._optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr)
+        self._optimizer = _NothingToOptimize([torch.zeros(1)], lr=lr)
         self._scheduler = factory(self._optimizer)
-        # schedulers warn unless the optimizer steps first; with nothing to optimize this changes nothing
-        self._optimizer.step()
+        self._optimizer.step()  # schedulers warn unless the optimizer steps first
 
     @property
     def value(self) -> float:
