@@ -25,6 +25,7 @@ from mlp_exp.training.batches import MemberData
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.loop import Member, train
 from mlp_exp.training.losses import BinaryCrossEntropy
+from mlp_exp.training.schedulers import LearningRate
 from mlp_exp.training.streams import Streams
 
 EPOCHS = 20
@@ -71,7 +72,7 @@ def this_framework(members: int) -> None:
             loss=loss,
             optimizer=torch.optim.Adam,
             optimizer_options={"lr": 0.001},
-            scheduler=partial(ConstantLR, factor=1.0),
+            learning_rate=LearningRate(0.001, partial(ConstantLR, factor=1.0)),
             early_stopping=Never(),
             streams=Streams(seed),
             epochs=EPOCHS,

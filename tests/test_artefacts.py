@@ -31,7 +31,7 @@ from mlp_exp import __version__
 from mlp_exp.artefacts import plots, provenance
 from mlp_exp.artefacts.console import ConsoleHandler, epoch_bar, print_results
 from mlp_exp.artefacts.run_folder import RunFolder, atomic
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.errors import DataError, RunFolderError
 from mlp_exp.data.dataset import Category, Dataset
 
 # the run folder
@@ -178,10 +178,12 @@ def test_a_result_that_is_not_finite_is_refused(tmp_path: Path, value: float) ->
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        (ValueError("the rate is 3"), "failed", "the rate is 3"),
+        (ValueError("the rate is 3"), "failed", "ValueError: the rate is 3"),
+        (DataError("the rate is 3"), "failed", "the rate is 3"),
+        (FileNotFoundError(2, "No such file", "here"), "failed", "here: No such file"),
         (RuntimeError(), "failed", "RuntimeError"),
         (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
-        (SystemExit("stop"), "failed", "stop"),
+        (SystemExit("stop"), "failed", "SystemExit: stop"),
     ],
 )
 def test_failure(tmp_path: Path, error: BaseException, status: str, reason: str) -> None:

@@ -88,7 +88,7 @@ def assert_refused(done: Result, folder: Path, expected: Expected) -> None:
     assert "epoch 1/" not in done.stdout
     assert not list(folder.rglob("model.pt"))
     (log,) = (folder / "outputs").rglob("run.log")
-    assert "INFO mlp_exp.experiment.one_run: " not in log.read_text(encoding="utf-8")  # it was not even prepared
+    assert "INFO mlp_exp.experiment.run: " not in log.read_text(encoding="utf-8")  # it was not even prepared
     (result,) = (folder / "outputs").rglob("result.json")
     assert json.loads(result.read_text(encoding="utf-8"))["status"] == "failed"
 

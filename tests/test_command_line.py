@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +75,15 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(run_c
     )
     assert re.fullmatch(rf"finished after 2 epochs, best epoch \d: {re.escape(str(folder))}", last)
     log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
-    assert re.fullmatch(r"\S+ \S+ INFO mlp_exp\.experiment\.one_run: " + re.escape(first), log[0])
-    assert log[-1].endswith(last)
+    assert re.fullmatch(r"\S+ \S+ INFO mlp_exp\.experiment\.run: " + re.escape(first), log[0])
+    assert re.fullmatch(r"\S+ \S+ INFO mlp_exp\.experiment\.one_run: " + re.escape(last), log[-1])
 
     result = result_of(folder)
     assert (result["status"], result["task"], result["seed"], result["epochs"]) == ("finished", "binary", 5, 2)
     assert set(result["metrics"]) == {"train", "val", "test"}
+    assert (result["monitor"], result["stacked"]) == ("val_loss", 1)
+    names, *epochs = history_of(folder)
+    assert repr(result["best_value"]) == epochs[result["best_epoch"] - 1][names.index("val_loss")]
     assert OmegaConf.load(folder / ".hydra/overrides.yaml") == [*SHORT, "seed=5"]
     model = torch.load(folder / "model.pt", weights_only=True)
     assert model["config"]["seed"] == 5
@@ -262,6 +265,7 @@ def test_a_run_that_diverges(run_cli: RunCli, tmp_path: Path) -> None:
     folder = the_run_folder(tmp_path)
     result = result_of(folder)
     assert (result["status"], result["reason"], result["metrics"]) == ("diverged", message, {})
+    assert (result["monitor"], result["best_value"], result["stacked"]) == ("val_loss", None, 1)
     assert files_in(folder) == RUN_FILES - {"model.pt"}
 
 
@@ -292,6 +296,7 @@ def test_an_interrupted_run_keeps_its_best_weights(
     assert len(rows) == 1 + result["epochs"]
     losses = [float(row[rows[0].index("val_loss")]) for row in rows[1:]]
     assert result["best_epoch"] == 1 + losses.index(min(losses))
+    assert (result["monitor"], result["best_value"], result["stacked"]) == ("val_loss", min(losses), 1)
     # the weights are those of the best epoch: they give its loss once more
     assert result["metrics"]["val"]["log_loss"] == pytest.approx(min(losses), rel=1e-4)
     assert all(torch.isfinite(tensor).all() for tensor in weights_of(folder).values())
@@ -301,8 +306,23 @@ def test_an_interrupted_run_keeps_its_best_weights(
 # ---- sweeps
 
 
-def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, tmp_path: Path) -> None:
-    done = run_cli("-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2")
+LAUNCHERS = {"stacked": [], "basic": ["hydra/launcher=basic"]}
+"""The overrides that choose them; the first is the one without any."""
+
+
+def table_of(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of a printed table, line by line; those of its head may have several lines."""
+    return [[cell.strip() for cell in line.split(line[0])[1:-1]] for line in lines if line[0] in "┃│"]
+
+
+def leaderboard_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, tmp_path: Path, launcher: str) -> None:
+    done = run_cli("-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2", *LAUNCHERS[launcher])
     assert done.returncode == 1
     name = "job 1 (optimizer.lr=-1,trainer.device=cpu,trainer.epochs=2,trainer.plots=never): "
     assert done.stderr == name + mistakes("optimizer.lr: expected a number above 0, got -1") + "\n"
@@ -315,13 +335,89 @@ def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, tmp_path: Path) -> N
         RUN_FILES,
     ]
     assert [row[1] for row in history_of(folders[2])[1:]] == ["0.01", "0.01"]
+    results = [result_of(folder) for folder in folders]
+    assert [result.get("stacked") for result in results] == ([2, None, 2] if launcher == "stacked" else [1, None, 1])
     sweep = folders[0].parent
+    assert files_in(sweep) - {f"{folder.name}/{name}" for folder in folders for name in RUN_FILES} == {
+        "leaderboard.csv",
+        "multirun.yaml",
+    }
     assert re.fullmatch(FOLDER_NAME, sweep.name)
     assert sweep.parent.parent == tmp_path / "outputs" / "multirun"
 
+    lines = done.stdout.splitlines()
+    begin = next(index for index, line in enumerate(lines) if line.startswith("3 runs, best first by "))
+    assert lines[begin].rstrip() == "3 runs, best first by val_log_loss"
+    printed = [(part, name) for part in ("val", "test") for name in ("accuracy", "log_loss")]
+    assert table_of(lines[begin:]) == [
+        ["", "optimizer", "val", "val", "test", "test", ""],
+        ["job", "lr", "accuracy", "log_loss", "accuracy", "log_loss", "status"],
+        *(
+            [str(job), lr, *(f"{results[job]['metrics'][part][name]:.4f}" for part, name in printed), "finished"]
+            for job, lr in ((2, "0.01"), (0, "0.001"))
+        ),
+        ["1", "-1", "–", "–", "–", "–", "failed"],
+    ]
+    assert lines[-1] == str(sweep / "leaderboard.csv")
+    if launcher == "stacked":  # and of the runs nothing else is said
+        assert lines[:begin] == ["2 runs in 1 stack"]
+    else:
+        last = [line for line in lines if line.startswith("finished after 2 epochs, best epoch ")]
+        assert [line.rpartition(": ")[2] for line in last] == [str(folders[0]), str(folders[2])]
 
-def test_bad_jobs_are_named_once_more_at_the_end(call_main: CallMain) -> None:
-    done = call_main("-m", *QUIET, "trainer.epochs=0,-1")
+    table = leaderboard_of(sweep)
+    assert [(row["job"], row["folder"], row["status"], row["optimizer.lr"]) for row in table] == [
+        ("2", "2", "finished", "0.01"),
+        ("0", "0", "finished", "0.001"),
+        ("1", "1", "failed", "-1"),
+    ]
+    for row in table[:2]:
+        result = results[int(row["job"])]
+        assert (int(row["best_epoch"]), int(row["epochs"])) == (result["best_epoch"], 2)
+        assert row["seconds"] == repr(result["seconds"])
+        assert row["reason"] == ""
+        of_parts = {f"{part}_{name}": value for part, of in result["metrics"].items() for name, value in of.items()}
+        assert len(of_parts) == 18
+        assert {name: float(row[name]) for name in of_parts} == of_parts
+        assert {key: row[key] for key in ("trainer.epochs", "trainer.device", "trainer.plots")} == {
+            "trainer.epochs": "2",
+            "trainer.device": "cpu",
+            "trainer.plots": "never",
+        }
+    assert table[2]["reason"] == results[1]["reason"] == mistakes("optimizer.lr: expected a number above 0, got -1")
+    assert {table[2][name] for name in (*of_parts, "best_epoch", "epochs", "seconds")} == {""}
+
+
+def test_a_run_is_the_same_whatever_the_launcher(call_main: CallMain, tmp_path: Path) -> None:
+    """In one stack, in stacks of one that train in processes where there are cores for them, or by Hydra's own."""
+    ways = {"stacked": ([], 2), "apart": (["hydra.launcher.max_stack=1"], 1), "basic": (LAUNCHERS["basic"], 1)}
+    for way, (chosen, _) in ways.items():
+        sweep = tmp_path / "outputs" / way
+        done = call_main("-m", *QUIET, "seed=3,4", "model.dropout=0.2", f"hydra.sweep.dir={sweep}", *chosen)
+        assert (done.returncode, done.stderr) == (0, "")
+    for seed in (3, 4):
+        folders = [tmp_path / "outputs" / way / str(seed - 3) for way in ways]
+        expected_history, expected_weights, expected = history_of(folders[-1]), weights_of(folders[-1]), None
+        for folder, (_, stacked) in zip(folders, ways.values(), strict=True):
+            assert files_in(folder) == RUN_FILES
+            assert history_of(folder) == expected_history
+            weights = weights_of(folder)
+            assert list(weights) == list(expected_weights)
+            assert all(torch.equal(weights[name], expected_weights[name]) for name in weights)
+            result = result_of(folder)
+            assert result.pop("stacked") == stacked
+            assert result.pop("seconds") > 0
+            assert (result["seed"], result["status"]) == (seed, "finished")
+            expected = expected or result
+            assert result == expected
+            for name in ("config.yaml", "overrides.yaml"):
+                saved = (folder / ".hydra" / name).read_bytes()
+                assert saved == (folders[-1] / ".hydra" / name).read_bytes()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_bad_jobs_are_named_once_more_at_the_end(call_main: CallMain, launcher: str) -> None:
+    done = call_main("-m", *QUIET, "trainer.epochs=0,-1", *LAUNCHERS[launcher])
     assert done.returncode == 1
     jobs = [
         f"job {number} (trainer.device=cpu,trainer.epochs={epochs},trainer.plots=never): "

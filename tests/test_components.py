@@ -42,7 +42,19 @@ DATA_OF_LOSS = {
     "huber": "diabetes",
     "squared_error": "diabetes",
 }
-RESULT_KEYS = {"status", "task", "seed", "best_epoch", "epochs", "metrics", "seconds", "provenance"}
+RESULT_KEYS = {
+    "status",
+    "task",
+    "seed",
+    "best_epoch",
+    "epochs",
+    "monitor",
+    "best_value",
+    "metrics",
+    "seconds",
+    "stacked",
+    "provenance",
+}
 
 Train = Callable[..., "Trained"]
 
@@ -91,11 +103,13 @@ def check(run: Trained, task: str) -> None:
     assert set(result) == RESULT_KEYS
     assert (result["status"], result["task"], result["seed"], result["epochs"]) == ("finished", task, 0, 2)
     stopping = run.model()["config"]["early_stopping"]
-    watched = run.history[metric if stopping["monitor"] == "val_metric" else stopping["monitor"]]
+    monitor = metric if stopping["monitor"] == "val_metric" else stopping["monitor"]
+    watched = run.history[monitor]
     best = max(watched) if stopping["monitor"] == "val_metric" and task != "regression" else min(watched)
     equals = [epoch for epoch, value in enumerate(watched, 1) if value == best]
     assert result["best_epoch"] == equals[-1 if stopping["latest"] else 0]
     assert run.returned == best
+    assert (result["monitor"], result["best_value"], result["stacked"]) == (monitor, best, 1)
     assert result["seconds"] >= run.history["seconds"][1]
     assert list(result["metrics"]) == ["train", "val", "test"]
     for scores in result["metrics"].values():
@@ -279,9 +293,18 @@ def test_the_watched_column_decides(
 ) -> None:
     run = train(f"data={data}", f"early_stopping.monitor={monitor}", epochs=5)
     metric = "val_rmse" if data == "diabetes" else "val_accuracy"
-    watched = run.history[metric if monitor == "val_metric" else monitor]
+    column = metric if monitor == "val_metric" else monitor
+    watched = run.history[column]
     assert run.returned == best(watched)
+    assert (run.result["monitor"], run.result["best_value"]) == (column, best(watched))
     assert run.result["best_epoch"] == 1 + watched.index(best(watched))
+
+
+def test_without_a_validation_part_the_metric_means_the_training_loss(train: Train) -> None:
+    run = train("split.train=0.8", "split.val=0", "split.test=0.2", "early_stopping.monitor=val_metric", epochs=3)
+    losses = run.history["train_loss"]
+    assert (run.result["monitor"], run.result["best_value"]) == ("train_loss", min(losses))
+    assert run.result["best_epoch"] == 1 + losses.index(min(losses))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +363,7 @@ def test_a_diverged_run_is_saved_and_named(train: Train, tmp_path: Path) -> None
     assert result["status"] == "diverged"
     assert result["reason"] == str(DivergedError(1))
     assert (result["best_epoch"], result["epochs"], result["metrics"]) == (0, 1, {})
+    assert (result["monitor"], result["best_value"], result["stacked"]) == ("val_loss", None, 1)
     assert files_in(tmp_path / "run") == {"history.csv", "result.json"}
 
 
@@ -347,6 +371,7 @@ def test_patience_stops_early(train: Train) -> None:
     run = train("early_stopping=patience", "early_stopping.patience=2", "early_stopping.min_delta=1000", epochs=50)
     assert run.result["status"] == "stopped_early"
     assert (run.result["best_epoch"], run.result["epochs"]) == (1, 3)
+    assert run.result["best_value"] == run.history["val_loss"][0]
 
 
 def test_the_same_seed_gives_the_same_run(compose: Compose, tmp_path: Path) -> None:

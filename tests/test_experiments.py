@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mlp_exp.experiment import one_run
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.experiment.components import build
+from mlp_exp.experiment.outcome import evaluate
+from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.run import Run, prepare
 from mlp_exp.training.loop import train
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -15,19 +18,18 @@ SEEDS = range(10)
 Metrics = dict[str, dict[str, float | None]]
 
 
-def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[one_run.Run], list[Metrics]]:
+def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[Run], list[Metrics]]:
     """The runs of all seeds, trained as one stack on the CPU, and their metrics."""
     runs = []
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for seed in seeds:
             cfg = compose("run", overrides=[f"seed={seed}", "trainer.device=cpu", *overrides])
-            runs.append(one_run.prepare(build(cfg)))
-    batch_size = runs[0].components.trainer.batch_size_for(len(runs[0].parts.train))
-    for records in train([run.member for run in runs], batch_size, runs[0].device):
+            runs.append(prepare(plan(build(cfg)), RunFolder(CONF)))  # nothing is written
+    for records in train([run.member for run in runs], runs[0].plan.batch_size, runs[0].plan.device):
         for record in records:
-            assert record.status != "diverged"
-            runs[record.member].status = record.status or runs[record.member].status
-    return runs, [one_run.evaluate(run) for run in runs]
+            assert record.status not in ("diverged", "failed")
+            runs[record.member].add(record)
+    return runs, [evaluate(run) for run in runs]
 
 
 def test_the_default_experiment_reaches_98_percent_for_every_seed() -> None:

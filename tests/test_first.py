@@ -23,6 +23,7 @@ from mlp_exp.training.batches import MemberData
 from mlp_exp.training.early_stopping import Never, Patience
 from mlp_exp.training.loop import Member, train
 from mlp_exp.training.losses import BinaryCrossEntropy
+from mlp_exp.training.schedulers import LearningRate
 from mlp_exp.training.streams import Streams
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -65,7 +66,7 @@ def _member(seed, *, epochs=4, lr=1e-2, dropout=0.2, norm=None, patience=None):
         loss=loss,
         optimizer=torch.optim.Adam,
         optimizer_options={"lr": lr, "weight_decay": 0.01 * seed},
-        scheduler=partial(ConstantLR, factor=1.0),
+        learning_rate=LearningRate(lr, partial(ConstantLR, factor=1.0)),
         early_stopping=Patience(patience) if patience else Never(),
         streams=streams,
         epochs=epochs,

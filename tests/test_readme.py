@@ -5,13 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    python -m mlp_exp\.run(.*?)(?:#.*)?$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^    python -m mlp_exp\.(run|report)(.*?)(?:#.*)?$", README, re.MULTILINE)
 SNIPPET = re.search(r"```python\n(.*?)```", README, re.DOTALL)
 
 MY_NET = """
@@ -34,19 +35,30 @@ def people() -> str:
     return "\n".join(lines) + "\n"
 
 
-def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mlp_exp.run", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def run(cwd: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", f"mlp_exp.{command}", *arguments]
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def jobs_of(arguments: Sequence[str]) -> int:
+    """How many runs a command trains: of a sweep, one for each combination of values."""
+    if "--help" in arguments or "--dry-run" in arguments:
+        return 0
+    count = 1
+    for value in (argument.partition("=")[2] for argument in arguments if "-m" in arguments):
+        swept = re.fullmatch(r"range\((\d+)\)", value)
+        count *= int(swept[1]) if swept else re.sub(r"\[.*?\]", "", value).count(",") + 1
+    return count
 
 
 def test_the_commands_are_found():
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 22
     assert "make run" in README
     assert "make test" in README
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=str.strip)
-def test_the_command_runs(command, tmp_path):
+@pytest.mark.parametrize(("command", "words"), COMMANDS, ids=[f"{name} {rest.strip()}" for name, rest in COMMANDS])
+def test_the_command_runs(command, words, tmp_path):
     assert SNIPPET
     (tmp_path / "my_package.py").write_text(SNIPPET[1] + MY_NET)
     for option, text in {
@@ -57,13 +69,16 @@ def test_the_command_runs(command, tmp_path):
         path.parent.mkdir(parents=True)
         path.write_text(text)
     (tmp_path / "people.csv").write_text(people())
-    arguments = shlex.split(command)
-    if "RUN/.hydra" in arguments:
-        assert run(tmp_path, "hydra.run.dir=RUN", "trainer.epochs=2").returncode == 0
-    elif "--help" not in arguments:
-        arguments.append("trainer.epochs=2")  # the suite has to be fast; the presets are trained in full elsewhere
-    done = run(tmp_path, *arguments)
+    arguments = shlex.split(words)
+    short = "trainer.epochs=2"  # the suite has to be fast; the presets are trained in full elsewhere
+    if "RUN/.hydra" in arguments or "RUN" in arguments:
+        assert run(tmp_path, "run", "hydra.run.dir=RUN", short).returncode == 0
+    elif "SWEEP" in words:
+        assert run(tmp_path, "run", "-m", "seed=0,1", short, "hydra.sweep.dir=SWEEP").returncode == 0
+    if command == "run" and "--help" not in arguments and "RUN/.hydra" not in arguments:
+        arguments.append(short)
+    before = set(tmp_path.glob("**/result.json"))
+    done = run(tmp_path, command, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    results = list(tmp_path.glob("outputs/**/result.json"))
-    jobs = 3 if "split=folds" in arguments else 4
-    assert len(results) == (0 if "--help" in arguments else jobs if "-m" in arguments else 1)
+    trained = set(tmp_path.glob("**/result.json")) - before
+    assert len(trained) == (0 if command == "report" or "SWEEP" in words else jobs_of(arguments))

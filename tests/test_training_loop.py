@@ -2,6 +2,7 @@ import copy
 import functools
 import itertools
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from training_helpers import (  # noqa: F401
 
 from mlp_exp.config.errors import TrainingError
 from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.training import batches
@@ -30,6 +32,7 @@ from mlp_exp.training.batches import BatchSource, StackedData, pad_rows
 from mlp_exp.training.early_stopping import Never, Patience
 from mlp_exp.training.loop import predict, train
 from mlp_exp.training.losses import Huber
+from mlp_exp.training.optimizers import LINEAR_IN_LR
 
 # ---- a member's numbers do not depend on its company ----
 
@@ -56,6 +59,7 @@ ENDS = [
 """How each variant ends, and in which epoch."""
 
 COMPANIES = [[1, 4], [2, 0, 3], [6, 5, 4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 5, 6], [3, 1, 6, 0, 5, 4, 2]]
+CROWDS = [[index % 7 for index in range(32)], [index % 7 for index in range(128)]]
 SGD = {"optimizer": torch.optim.SGD, "options": {"momentum": 0.9, "nesterov": True}}
 RMSPROP = {"optimizer": torch.optim.RMSprop, "options": {"centered": True, "momentum": 0.5}}
 CASES = {
@@ -116,7 +120,9 @@ def alone(case, index):
     return member, records
 
 
-@pytest.mark.parametrize("company", COMPANIES, ids=lambda c: "-".join(map(str, c)))
+@pytest.mark.parametrize(
+    "company", [*COMPANIES, *CROWDS], ids=lambda c: "-".join(map(str, c)) if len(c) < 10 else f"crowd of {len(c)}"
+)
 @pytest.mark.parametrize("case", CASES)
 def test_company_changes_no_bit(case, company):
     members = [variant(case, index) for index in company]
@@ -126,6 +132,29 @@ def test_company_changes_no_bit(case, company):
         assert timeless(records) == timeless(expected_records)
         assert same_weights(member.module, expected_member.module)
         assert member.early_stopping.best_epoch == expected_member.early_stopping.best_epoch
+
+
+PARTS = [
+    *({"optimizer": cls} for cls in LINEAR_IN_LR),
+    *({"model": {"activation": name}} for name in ACTIVATIONS),
+    *({"model": {"norm": norm, "hidden_sizes": (16, 5)}} for norm in (None, "layer", "batch")),
+    *({"task": task, "model": {"hidden_sizes": (13, 16)}} for task in ("binary", "multiclass", "regression")),
+]
+
+
+@pytest.mark.parametrize("how", PARTS, ids=str)
+def test_each_part_gives_a_member_the_same_bits_in_company(how):
+    def members():
+        return [
+            make_member(seed=seed, lr=lr, dropout=0.2, epochs=3, **how)
+            for seed, lr in ((1, 1e-2), (2, 3e-2), (3, 1e-3))
+        ]
+
+    together = members()
+    for member, alone_, records in zip(together, members(), histories(together), strict=True):
+        (expected,) = histories([alone_])
+        assert timeless(records) == timeless(expected)
+        assert same_weights(member.module, alone_.module)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -704,5 +733,63 @@ def test_a_batch_size_above_the_rows_is_all_rows():
 
 def test_a_schedule_that_is_too_short_is_reported():
     schedule = functools.partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=3, cycle_momentum=False)
-    with pytest.raises(TrainingError, match=r"^scheduler: OneCycleLR: Tried to step 4 times"):
-        histories([make_member(epochs=8, scheduler=schedule)])
+    text = r"^scheduler: OneCycleLR: Tried to step 4 times"
+    assert_fails_alone({"scheduler": schedule}, 4, 4, TrainingError, text)
+
+
+def raises(*_):
+    raise ZeroDivisionError("the user's own")
+
+
+class RaisesInUpdate(Never):
+    def update(self, value):
+        return raises() if self._epoch == 2 else super().update(value)
+
+
+class RaisesInStops(Never):
+    @property
+    def stops(self):
+        return raises() if self._epoch == 3 else super().stops
+
+
+@pytest.mark.parametrize(
+    ("how", "judged"),
+    [
+        ({"scheduler": functools.partial(LambdaLR, lr_lambda=lambda epoch: raises() if epoch == 3 else 1.0)}, 3),
+        ({"early_stopping": RaisesInUpdate}, 2),
+        ({"early_stopping": RaisesInStops}, 3),
+    ],
+    ids=["scheduler", "update", "stops"],
+)
+def test_a_users_own_part_that_raises_ends_its_member_alone(how, judged):
+    assert_fails_alone(how, 3, judged, ZeroDivisionError, r"^the user's own$")
+
+
+def assert_fails_alone(how, epoch, judged, error, text):
+    """The member fails in this epoch, with the best weights of those judged; a companion does not notice."""
+    member, companion = make_member(seed=3, epochs=8, **how), make_member(seed=4, epochs=8)
+    records, others = histories([member, companion])
+    assert [record.epoch for record in records] == list(range(1, epoch + 1))
+    assert [record.status for record in records] == [None] * (epoch - 1) + ["failed"]
+    assert [record.error for record in records[:-1]] == [None] * (epoch - 1)
+    assert type(records[-1].error) is error
+    assert re.search(text, str(records[-1].error))
+    assert math.isfinite(records[-1].train_loss)
+
+    alone = make_member(seed=3, epochs=8, **how)
+    assert timeless(histories([alone])[0]) == timeless(records)
+    assert same_weights(alone.module, member.module)
+    losses = [record.val_loss for record in records[:judged]]
+    assert member.early_stopping.best_epoch == 1 + losses.index(min(losses))
+    assert member.early_stopping.best_value == min(losses)
+    part = member.data.val
+    chance = predict(member, part)[:, 1].double()
+    target = member.data.targets[part].double().squeeze(-1)
+    assert float(nn.functional.binary_cross_entropy(chance, target)) == pytest.approx(min(losses), rel=1e-5)
+
+    unbothered = make_member(seed=4, epochs=8)
+    (expected,) = histories([unbothered])
+    assert timeless(others) == timeless(expected)
+    assert others[-1].status == "finished"
+    assert [record.error for record in others] == [None] * 8
+    assert same_weights(companion.module, unbothered.module)

@@ -18,6 +18,7 @@ from mlp_exp.training.batches import MemberData
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.loop import EpochRecord, Member, train
 from mlp_exp.training.losses import Loss, auto
+from mlp_exp.training.schedulers import LearningRate
 from mlp_exp.training.streams import Streams
 
 CPU = torch.device("cpu")
@@ -102,7 +103,7 @@ def make_member(
         loss=loss,
         optimizer=optimizer,
         optimizer_options={"lr": lr, **(options or {})},
-        scheduler=scheduler,
+        learning_rate=LearningRate(lr, scheduler),
         early_stopping=early_stopping(),
         streams=streams,
         epochs=epochs,

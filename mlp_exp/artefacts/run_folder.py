@@ -5,6 +5,7 @@ Every file is written under a temporary name and renamed, so that none is ever h
 
 import csv
 import io
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.errors import RunFolderError, describe
+
+DONE = ("finished", "stopped_early", "diverged")
+"""How a run ends that needs no other try."""
 
 HISTORY = "history.csv"
 RESULT = "result.json"
@@ -49,6 +53,28 @@ class RunFolder:
                     f"{self.path}: holds {name} of another run. Give this run a folder of its own: hydra.run.dir=…"
                 )
 
+    def result(self) -> dict[str, Any] | None:
+        """The result, if the run has one.
+
+        Raises:
+            RunFolderError: the file cannot be read.
+        """
+        path = self.path / RESULT
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise RunFolderError(f"{path}: expected a result in JSON: {error}") from error
+        if not isinstance(found, dict) or "status" not in found:
+            raise RunFolderError(f"{path}: expected a result with a status")
+        return found
+
+    def clear(self) -> None:
+        """Removes what a run that did not come to its end has left; its log stays."""
+        for name in (RESULT, HISTORY, MODEL):
+            (self.path / name).unlink(missing_ok=True)
+
     def claim(self, columns: Sequence[str]) -> None:
         """Begins the history with its columns; of two runs that want one folder, only one can.
 
@@ -79,7 +105,7 @@ class RunFolder:
         """The result of a run that ended before it could write its own; an earlier one stays."""
         if not (self.path / RESULT).exists():
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            self.write_result({"status": status, "reason": str(error) or type(error).__name__, "metrics": {}})
+            self.write_result({"status": status, "reason": describe(error), "metrics": {}})
 
     def write_model(self, model: Mapping[str, Any]) -> None:
         """Tensors, numbers and texts alone, so that the file loads with `weights_only=True`."""
@@ -91,9 +117,44 @@ class RunFolder:
         with atomic(self.path / MODEL) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
+    def read_model(self) -> dict[str, Any]:
+        """What `write_model` wrote.
+
+        Raises:
+            RunFolderError: there is none, or it is damaged.
+        """
+        import torch
+
+        path = self.path / MODEL
+        try:
+            model: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError as error:
+            raise RunFolderError(f"{path}: there is no such file; the run has no model") from error
+        except Exception as error:  # torch raises whatever a damaged archive leads to
+            raise RunFolderError(f"{path}: expected a model of this project: {error}") from error
+        return model
+
+    def read_history(self) -> list[list[float]]:
+        """The rows of the history.
+
+        Raises:
+            RunFolderError: there is none, or it holds something else than numbers.
+        """
+        path = self.path / HISTORY
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return [[float(value) for value in row] for row in itertools.islice(csv.reader(file), 1, None)]
+        except (FileNotFoundError, ValueError) as error:
+            raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.path / PLOTS
+
     def write_figures(self, figures: Mapping[str, Any]) -> None:
         """matplotlib figures by name, as `plots/<name>.png`."""
-        (self.path / PLOTS).mkdir(exist_ok=True)
+        self.figures.mkdir(exist_ok=True)
         for name, figure in figures.items():
-            with atomic(self.path / PLOTS / f"{name}.png") as temporary:
+            with atomic(self.figures / f"{name}.png") as temporary:
                 figure.savefig(temporary, format="png", dpi=120)

@@ -1,13 +1,17 @@
-"""Keeps a new run out of another run's folder."""
+"""Keeps a new run out of another run's folder, and a new sweep out of another sweep's."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.hydra_app import resumes
+
+MULTIRUN = "multirun.yaml"
 
 
 class RefuseUsedFolder(Callback):
@@ -18,3 +22,17 @@ class RefuseUsedFolder(Callback):
             RunFolder(config.hydra.run.dir).require_unused()
         except RunFolderError as error:
             sys.exit(str(error))  # Hydra turns any other exception of a callback into a warning
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = Path(config.hydra.sweep.dir).absolute()
+        saved = folder / MULTIRUN
+        if not saved.exists():
+            if resumes():
+                sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
+            return
+        if not resumes():
+            sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
+        earlier = OmegaConf.select(OmegaConf.load(saved), "hydra.overrides.task")
+        if earlier != config.hydra.overrides.task:
+            was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
+            sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")

@@ -53,3 +53,13 @@ class DivergedError(TrainingError):
 
 class RunFolderError(MlpExpError):
     """The run folder cannot be used."""
+
+
+def describe(error: BaseException) -> str:
+    """An error in words, without a traceback; one that is not expected of a user's input begins with its type."""
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    if isinstance(error, MlpExpError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

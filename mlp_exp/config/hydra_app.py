@@ -2,12 +2,15 @@
 
 import logging
 import os
+import shlex
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -20,48 +23,129 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.config.errors import ConfigError, MlpExpError
+from mlp_exp.config.errors import ConfigError, MlpExpError, describe
 
 PACKAGE = Path(__file__).resolve().parent.parent
 CONF = next(path for path in (PACKAGE.parent / "conf", PACKAGE / "conf") if (path / "run.yaml").is_file())
 """The folder of YAML groups: beside the package in a checkout, inside it in a wheel."""
 
+if TYPE_CHECKING:
+    from mlp_exp.config.hydra_jobs import Job
+
 CONFIG_NAME = "run"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
-Task = Callable[[DictConfig], float]
+DRY_RUN = "--dry-run"
+SWEEP_DIR = "hydra.sweep.dir="
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM; ends a run as Ctrl-C does."""
 
 
-def main(task: Task) -> None:
-    """Runs `task` on the configuration that the command line composes; never returns normally after an error.
+@dataclass(frozen=True)
+class Options:
+    """What the command line says that is no part of a run's configuration.
+
+    Attributes:
+        resume: whether a sweep goes on in the folder of an earlier one.
+        dry_run: whether a sweep is only described.
+    """
+
+    resume: bool = False
+    dry_run: bool = False
+
+
+_options = Options()
+
+
+def resumes() -> bool:
+    """Whether the command goes on with what an earlier one began."""
+    return _options.resume
+
+
+Run = Callable[[DictConfig], float]
+RunSweep = Callable[[Sequence["Job"], Path, int | None, bool], None]
+EndSweep = Callable[[Path], None]
+
+
+def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
+    """Runs the configurations that the command line composes; never returns normally after an error.
 
     Exit status: 0; 1 after an error that the user can mend, with one message and no traceback; 130 after Ctrl-C; 143
     after SIGTERM. With HYDRA_FULL_ERROR=1 such errors keep their traceback.
+
+    Args:
+        run: trains one run; its job is the one at hand.
+        run_sweep: trains the jobs of a batch together. It is told the sweep's folder, how many may form a stack (None:
+            as it sees fit), and whether to describe only what it would do.
+        end_sweep: called with the sweep's folder after all batches.
     """
+    global _options  # noqa: PLW0603
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # a console script would not find the user's own modules otherwise
     signal.signal(signal.SIGTERM, _terminate)
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
-    sys.argv += _own_hydra_settings(sys.argv[1:])
-    failures = _Failures(task, wants_traceback)
+    typed = list(sys.argv[1:])
+    command = Command(run, run_sweep, wants_traceback)
+    scratch = tempfile.TemporaryDirectory()  # what Hydra writes for a sweep that is only described
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(failures.run)()
+        _options = _take_options(sys.argv, scratch.name)
+        sys.argv += _own_hydra_settings(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(command.run)()
+        if command.sweep_folder and not _options.dry_run:
+            end_sweep(command.sweep_folder)
     except KeyboardInterrupt as stop:
         print("Interrupted.", file=sys.stderr)
+        if command.sweep_folder:
+            print(f"Go on with: {_continuation(typed, command.sweep_folder)}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, Terminated) else 130)
     except (HydraException, OmegaConfBaseException, MlpExpError, OSError, ValueError) as error:
         # Hydra raises plain ValueErrors while it composes; one of a job is a bug and keeps its traceback
-        if wants_traceback or (isinstance(error, ValueError) and failures.job_began):
+        if wants_traceback or (isinstance(error, ValueError) and command.job_began):
             raise
         print(_explain(error), file=sys.stderr)
         sys.exit(1)
-    failures.report()
+    finally:
+        scratch.cleanup()
+    command.report()
+
+
+def _take_options(arguments: list[str], scratch: str) -> Options:
+    """Takes what is not Hydra's out of the command line.
+
+    Args:
+        scratch: the folder for a sweep that is only described.
+
+    Raises:
+        ConfigError: it does not fit the rest.
+    """
+    dry_run = DRY_RUN in arguments
+    if dry_run:
+        rest = [argument for argument in arguments[1:] if argument != DRY_RUN]
+        rest = [argument for argument in rest if not argument.startswith(SWEEP_DIR)]
+        arguments[1:] = ["--multirun", *rest, "hydra/launcher=stacked", f"{SWEEP_DIR}{scratch}"]
+    resume = [argument for argument in arguments if argument.partition("=")[0] == "resume"]
+    if not resume:
+        return Options(dry_run=dry_run)
+    value = resume[-1].partition("=")[2]
+    arguments[:] = [argument for argument in arguments if argument not in resume]
+    multirun = get_args_parser().parse_known_args(arguments[1:])[0].multirun
+    folder = any(argument.startswith(SWEEP_DIR) for argument in arguments)
+    if dry_run:
+        raise ConfigError([f"{DRY_RUN}: describes a sweep from its beginning; leave out resume={value}"])
+    if value not in ("true", "false") or (value == "true" and not (multirun and folder)):
+        raise ConfigError([f"resume: expected true with -m and hydra.sweep.dir=… of an earlier sweep, got '{value}'"])
+    return Options(value == "true", dry_run)
+
+
+def _continuation(typed: Sequence[str], folder: Path) -> str:
+    """The command that goes on with a sweep."""
+    program = "mlp-exp" if Path(sys.argv[0]).stem == "mlp-exp" else "python -m mlp_exp.run"
+    kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, "resume="))]
+    return f"{program} {shlex.join([*kept, f'{SWEEP_DIR}{folder}', 'resume=true'])}"
 
 
 def _own_hydra_settings(arguments: Sequence[str]) -> list[str]:
@@ -73,7 +157,7 @@ def _own_hydra_settings(arguments: Sequence[str]) -> list[str]:
     settings = {
         f"hydra.{node}.{key}": value for node in ("job", "run", "sweep") for key, value in _raw(primary.hydra[node])
     }
-    settings |= {"hydra/job_logging": "mlp_exp", "hydra/callbacks": "mlp_exp"}
+    settings |= {"hydra/job_logging": "mlp_exp", "hydra/callbacks": "mlp_exp", "hydra/launcher": "stacked"}
     return [f"{key}={value}" for key, value in settings.items() if key not in given]
 
 
@@ -87,27 +171,44 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-class _Failures:
-    """Runs jobs and collects those that failed, so that one never stops the others of a sweep."""
+class Command:
+    """What Hydra calls for each job, or for a whole batch of them; one that fails never stops the others of a sweep.
 
-    def __init__(self, task: Task, wants_traceback: bool) -> None:
-        self._task = task
+    Attributes:
+        sweep_folder: where the sweep is, once one of its jobs has begun.
+    """
+
+    def __init__(self, run: Run, run_sweep: RunSweep, wants_traceback: bool) -> None:
+        self._run = run
+        self._run_sweep = run_sweep
         self._wants_traceback = wants_traceback
         self._failed: list[str] = []
         self.job_began = False
+        self.sweep_folder: Path | None = None
 
     def run(self, cfg: DictConfig) -> float | None:
-        """The task; an error that the user can mend is logged at once and counted."""
+        """One job; an error that the user can mend, and any in a sweep, is logged at once and counted."""
         self.job_began = True
+        job = HydraConfig.get().job
+        if in_sweep():
+            self.sweep_folder = Path(HydraConfig.get().sweep.dir).absolute()
         try:
-            return self._task(cfg)
-        except (MlpExpError, OSError) as error:
-            if self._wants_traceback:
+            return self._run(cfg)
+        except Exception as error:
+            mendable = isinstance(error, MlpExpError | OSError)
+            if self._wants_traceback or not (mendable or in_sweep()):
                 raise
-            name = f"job {HydraConfig.get().job.num} ({HydraConfig.get().job.override_dirname}): " if in_sweep() else ""
+            name = f"job {job.num} ({job.override_dirname}): " if in_sweep() else ""
             self._failed.append(f"{name}{describe(error)}")
-            logging.getLogger("mlp_exp").error("%s", self._failed[-1])
+            logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=None if mendable else error)
             return None
+
+    def run_jobs(self, jobs: Sequence["Job"], sweep_folder: Path, max_stack: int | None) -> None:
+        """All jobs of a batch."""
+        self.job_began = True
+        self.sweep_folder = sweep_folder.absolute()
+        self._run_sweep(jobs, self.sweep_folder, max_stack, _options.dry_run)
+        self._failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
 
     def report(self) -> None:
         """Names a sweep's failed jobs once more and exits with status 1, if there are any."""
@@ -130,14 +231,6 @@ def output_dir() -> Path:
 def task_overrides() -> list[str]:
     """The overrides of the job at hand, without those of Hydra itself."""
     return list(HydraConfig.get().overrides.task)
-
-
-def describe(error: BaseException) -> str:
-    """An error in words, without a traceback."""
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}"
-    return str(error)
 
 
 def _explain(error: Exception) -> str:

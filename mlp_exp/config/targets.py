@@ -1,6 +1,7 @@
 """What a `_target_` takes, read from its signature before anything is built."""
 
 import difflib
+import functools
 import inspect
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -28,6 +29,7 @@ def locate(path: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
+@functools.cache
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     if getattr(getattr(target, "__init__", None), "__module__", "") == "torch.nn.modules.module":
         return {}  # a network without a constructor has that of nn.Module, which accepts anything and then refuses it

@@ -13,6 +13,9 @@ from mlp_exp.config.errors import ConfigError
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
 
+MISSING = "???"
+"""How OmegaConf writes a value that has to be given."""
+
 
 def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
     """Checks keys, types, ranges and signatures, before anything is built.
@@ -33,7 +36,7 @@ def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
     """A line for every mistake, in the order of the schema; empty if there is none."""
     try:
         values = OmegaConf.to_container(cfg, resolve=True)
-        missing = sorted(OmegaConf.missing_keys(cfg))
+        missing = sorted(OmegaConf.missing_keys(cfg)) if MISSING in repr(values) else []
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         return [f"{key}{str(error).splitlines()[0]}"]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -18,6 +18,7 @@ from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits import Split
+from mlp_exp.experiment.shared import Shared
 from mlp_exp.model.initialisation import Default, Initialisation
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.losses import Loss
@@ -29,83 +30,144 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Components:
-    """What a configuration stands for. Loss, network and scheduler wait for the data they depend on.
+    """What a configuration stands for. Loss, network and scheduler wait for the data they depend on, early
+    stopping for the training it belongs to.
 
     Attributes:
         config: the configuration itself as plain values.
+        model_class: what makes the network.
+        shared: what its parts have in common with those of other runs.
     """
 
     config: dict[str, Any]
+    shared: Shared
     seed: int
     dataset: Dataset
     split: Split
     preprocess: Preprocess
     loss: Callable[[Task, int], Loss]
+    model_class: Callable[..., Any]
     model: Callable[[int, int], nn.Module]
     init: Default | Initialisation
     optimizer: Callable[..., Optimizer]
     optimizer_options: dict[str, Any]
     scheduler: Callable[[int], SchedulerFactory]
-    early_stopping: Never
+    early_stopping: Callable[[], Never]
     trainer: Trainer
 
+    def text(self, group: str) -> str:
+        """A group of the configuration, to be compared with that of other runs."""
+        return repr(self.config[group])
 
-def build(cfg: DictConfig) -> Components:
+
+def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
     """Builds the components of a validated configuration.
+
+    Args:
+        shared: what other runs have read and made already; None for a run by itself.
 
     Raises:
         ConfigError: a component refuses its settings, or the data is not a `Dataset`.
     """
-    optimizer = _build(cfg, "optimizer", _partial_=True)
-    split = _build(cfg, "split")
-    dataset = _build(cfg, "data", split=split, open_file=open_with_progress)
-    if not isinstance(dataset, Dataset):
-        raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
-    config = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(config, dict)
+    shared = shared or Shared()
+    values = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(values, dict)
+    config = {str(key): value for key, value in values.items()}
+    build_group = partial(_build, shared)
+    optimizer = _factory(shared, "optimizer", config["optimizer"]).make
+    split = build_group("split", config["split"])
+    trainer = build_group("trainer", config["trainer"])
     return Components(
-        config={str(key): value for key, value in config.items()},
-        seed=cfg.seed,
-        dataset=dataset,
+        config=config,
+        shared=shared,
+        seed=config["seed"],
+        dataset=_dataset(shared, config["data"], split),
         split=split,
-        preprocess=_build(cfg, "preprocess"),
-        loss=lambda task, n_classes: _build(cfg, "loss", task=task, n_classes=n_classes),
-        model=lambda inputs, outputs: _build(cfg, "model", in_features=inputs, out_features=outputs),
-        init=_build(cfg, "init"),
+        preprocess=build_group("preprocess", config["preprocess"]),
+        loss=lambda task, n_classes: build_group("loss", config["loss"], task=task, n_classes=n_classes),
+        model_class=locate(config["model"]["_target_"]),
+        model=lambda inputs, outputs: build_group("model", config["model"], in_features=inputs, out_features=outputs),
+        init=build_group("init", config["init"]),
         optimizer=optimizer.func,
-        optimizer_options=optimizer.keywords,
-        scheduler=lambda epochs: partial(_build_scheduler, _with_epochs(cfg, epochs)),
-        early_stopping=_build(cfg, "early_stopping"),
-        trainer=_build(cfg, "trainer"),
+        optimizer_options=dict(optimizer.keywords),
+        scheduler=lambda epochs: partial(_build_scheduler, shared, _scheduler_node(cfg, config, epochs)),
+        early_stopping=lambda: build_group("early_stopping", config["early_stopping"]),
+        trainer=trainer,
     )
 
 
-def _with_epochs(cfg: DictConfig, epochs: int) -> DictConfig:
-    """The configuration with the number of epochs that the data asks for, so that a schedule spans it."""
-    return OmegaConf.merge(cfg, {"trainer": {"epochs": epochs}})  # type: ignore[return-value]
+def _dataset(shared: Shared, node: dict[str, Any], split: Split) -> Dataset:
+    def read() -> Dataset:
+        dataset = _build(shared, "data", node, split=split, open_file=open_with_progress)
+        if not isinstance(dataset, Dataset):
+            raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
+        return dataset
+
+    return shared.keep(("data", repr(node), repr((split.aside, split.aside_is_feature))), read)
 
 
-def _build_scheduler(cfg: DictConfig, optimizer: Optimizer) -> Any:
-    return _build(cfg, "scheduler", optimizer=optimizer)
-
-
-def _build(cfg: DictConfig, group: str, *, _partial_: bool = False, **supplied: Any) -> Any:
-    """Instantiates a group, with those of the supplied arguments that its `_target_` takes."""
-    node = OmegaConf.to_container(cfg[group], resolve=True)
+def _scheduler_node(cfg: DictConfig, config: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """The scheduler's settings for the number of epochs that the data asks for, so that a schedule spans it."""
+    if config["trainer"]["epochs"] == epochs:
+        node = config["scheduler"]
+    else:
+        whole = OmegaConf.merge(cfg, {"trainer": {"epochs": epochs}})
+        node = OmegaConf.to_container(OmegaConf.select(whole, "scheduler"), resolve=True)
     assert isinstance(node, dict)
-    target = locate(node["_target_"])
-    spare = left_over(group, target, [str(key) for key in node])
-    if spare:
-        log.info("%s: %s takes no %s; left out", group, node["_target_"], ", ".join(spare))
-    node = {key: value for key, value in node.items() if key not in spare}
-    extra = supplied_arguments(group, target, supplied)
+    return node
+
+
+def _build_scheduler(shared: Shared, node: dict[str, Any], optimizer: Optimizer) -> Any:
+    return _build(shared, "scheduler", node, optimizer=optimizer)
+
+
+class _Factory(NamedTuple):
+    """Makes a group's component.
+
+    Attributes:
+        spare: keys of the node that its `_target_` does not take.
+    """
+
+    target: Callable[..., Any]
+    make: partial[Any]
+    spare: tuple[str, ...]
+
+
+def _factory(shared: Shared, group: str, node: dict[str, Any]) -> _Factory:
+    """What makes a component of these settings; one for all runs, unless it would hand on one object to all."""
+
+    def instantiated() -> _Factory:
+        target = locate(node["_target_"])
+        spare = left_over(group, target, [str(key) for key in node])
+        taken = {key: value for key, value in node.items() if key not in spare}
+        try:
+            return _Factory(target, instantiate(taken, _convert_="all", _partial_=True), tuple(spare))
+        except MlpExpError:
+            raise
+        except Exception as error:  # the user's own code may raise anything
+            raise _refusal(group, node, error) from error
+
+    holds_objects = group != "init" and any(isinstance(value, dict) for value in node.values())
+    made = instantiated() if holds_objects else shared.keep((group, repr(node)), instantiated)
+    if made.spare:
+        log.info("%s: %s takes no %s; left out", group, node["_target_"], ", ".join(made.spare))
+    return made
+
+
+def _refusal(group: str, node: dict[str, Any], error: Exception) -> ConfigError:
+    cause = error.__cause__ if isinstance(error, HydraException) else error
+    log.debug("%s could not be built", group, exc_info=error)
+    return ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"])
+
+
+def _build(shared: Shared, group: str, node: dict[str, Any], **supplied: Any) -> Any:
+    """Instantiates a group, with those of the supplied arguments that its `_target_` takes."""
+    factory = _factory(shared, group, node)
+    # Hydra would copy what is supplied into a configuration of its own, so it builds without it
+    arguments = supplied_arguments(group, factory.target, supplied)
     try:
-        # Hydra would copy what is supplied into a configuration of its own, so it builds without it
-        factory = instantiate(node, _convert_="all", _partial_=True)
-        return factory if _partial_ else factory(**extra)
+        return factory.make(**arguments)
     except MlpExpError:
         raise
     except Exception as error:  # the user's own code may raise anything
-        cause = error.__cause__ if isinstance(error, HydraException) else error
-        log.debug("%s could not be built", group, exc_info=error)
-        raise ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"]) from error
+        raise _refusal(group, node, error) from error

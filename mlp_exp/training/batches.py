@@ -100,12 +100,36 @@ def _take(table: Tensor, rows: Tensor) -> Tensor:
     return table.index_select(0, rows.flatten()).view(*rows.shape, *table.shape[1:])
 
 
+EVALUATION_ROWS = 4096
+"""Rows of a part that go through the network at once; a multiple of the alignment."""
+
+
+def step_shape(rows: int, batch_size: int) -> tuple[int, int]:
+    """Steps an epoch, and rows a step as far as they matter: a single step may have any number that pads alike."""
+    steps = -(-rows // batch_size)
+    return steps, batch_size if steps > 1 else padded(batch_size)
+
+
+def evaluation_shape(rows: int) -> tuple[int, int]:
+    """Chunks in which a part is evaluated, and padded rows of each."""
+    chunks = -(-rows // EVALUATION_ROWS)
+    return chunks, padded(-(-rows // chunks)) if chunks else 0
+
+
+def evaluation_rows(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Row numbers in the chunks of `evaluation_shape`, and which are valid."""
+    chunks, _ = evaluation_shape(len(rows))
+    return pad_rows(rows, -(-len(rows) // chunks))
+
+
 def pad_rows(rows: NDArray[np.int64], batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Row numbers `[n]` in batches `[steps, B]`, and which are valid; padding repeats the first row."""
     steps = -(-len(rows) // batch_size)
     spare = steps * batch_size - len(rows)
+    filled = np.full(steps * batch_size, rows[0])
+    filled[: len(rows)] = rows
     index = np.full((steps, padded(batch_size)), rows[0])
-    index[:, :batch_size] = np.pad(rows, (0, spare), constant_values=rows[0]).reshape(steps, batch_size)
+    index[:, :batch_size] = filled.reshape(steps, batch_size)
     valid = np.zeros(index.shape, dtype=np.float32)
     valid[:, :batch_size] = 1.0
     valid[-1, batch_size - spare :] = 0.0

@@ -38,8 +38,7 @@ class Never:
     def update(self, value: float) -> bool:
         """Takes the value of the next epoch; whether it is the best so far."""
         self._epoch += 1
-        larger = self._mode == "max" or (self._mode == "auto" and self.monitor == "val_accuracy")
-        sign = -1.0 if larger else 1.0
+        sign = self._sign
         improved = not self.best_epoch or sign * value < sign * self.best_value - self._min_delta
         if improved:
             self._improved_epoch = self._epoch
@@ -47,6 +46,16 @@ class Never:
         if best:
             self.best_value, self.best_epoch = value, self._epoch
         return best
+
+    @property
+    def _sign(self) -> float:
+        larger = self._mode == "max" or (self._mode == "auto" and self.monitor == "val_accuracy")
+        return -1.0 if larger else 1.0
+
+    @property
+    def score(self) -> float:
+        """The best value so that lower is better; infinite before the first epoch."""
+        return self._sign * self.best_value if self.best_epoch else math.inf
 
     @property
     def stops(self) -> bool:

@@ -5,7 +5,7 @@ The loop does no input or output. It yields the records of each epoch; its calle
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,17 +20,15 @@ from mlp_exp.model.network import Network
 from mlp_exp.model.single_module import SingleModule
 from mlp_exp.model.stacked_mlp import StackedMLP, stacks
 from mlp_exp.training.averaging import WeightAverage
-from mlp_exp.training.batches import BatchSource, MemberData, StackedData, pad_rows
+from mlp_exp.training.batches import EVALUATION_ROWS, BatchSource, MemberData, StackedData, evaluation_rows
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.losses import Loss
 from mlp_exp.training.metrics import row_scores
 from mlp_exp.training.optimizers import OptimizerClass, build_stepper
-from mlp_exp.training.schedulers import LearningRate, SchedulerFactory
+from mlp_exp.training.schedulers import LearningRate
 from mlp_exp.training.streams import Streams
 
-Status = Literal["finished", "stopped_early", "diverged"]
-EVALUATION_ROWS = 4096
-"""Rows of a part that go through the network at once; a multiple of the alignment."""
+Status = Literal["finished", "stopped_early", "diverged", "failed"]
 
 
 @dataclass
@@ -40,6 +38,7 @@ class Member:
     Attributes:
         module: the network; after training it holds the best weights.
         optimizer, optimizer_options: the class, and its options with `lr` and `weight_decay`.
+        learning_rate: of each epoch.
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
         average: how much of the mean weights an epoch keeps (`WeightAverage`); what is evaluated and kept is the mean.
         target: how a regression's target was scaled, for errors in its own unit.
@@ -50,7 +49,7 @@ class Member:
     loss: Loss
     optimizer: OptimizerClass
     optimizer_options: dict[str, Any]
-    scheduler: SchedulerFactory
+    learning_rate: LearningRate
     early_stopping: Never
     streams: Streams
     epochs: int
@@ -72,6 +71,7 @@ class EpochRecord:
             None without a validation part.
         seconds: since training began.
         status: how the member ended, in its last record.
+        error: why it failed: its own scheduler or early stopping raised this.
     """
 
     member: int
@@ -82,14 +82,15 @@ class EpochRecord:
     val_metric: float | None
     seconds: float
     status: Status | None
+    error: Exception | None = None
 
 
-def train(members: Sequence[Member], batch_size: int | None, device: torch.device) -> Iterator[list[EpochRecord]]:
+def train(members: Sequence[Member], batch_size: int | None, device: torch.device) -> Generator[list[EpochRecord]]:
     """Trains all members together until each is finished; yields a record of each active member an epoch.
 
-    The members must agree in network shape, data shape, loss, optimizer class and its options but for learning rate
-    and weight decay, in the number of batches an epoch, and in whether the target is a logarithm. However the loop
-    ends, by exhaustion, an exception or `close`, the modules then hold the best weights so far.
+    The members must agree in network shape, data shape (`step_shape`, `evaluation_shape`), loss, optimizer class and
+    its options but for learning rate and weight decay, and in whether the target is a logarithm. However the loop ends,
+    by exhaustion, an exception or `close`, the modules then hold the best weights so far.
 
     Args:
         batch_size: rows a step; None for all training rows.
@@ -125,7 +126,6 @@ class _Stack:
         self._device = device
         self._loss = members[0].loss
         self._network = _network(members, device)
-        self._rates = [LearningRate(float(m.optimizer_options["lr"]), m.scheduler) for m in members]
         self._stepper = build_stepper(
             self._network,
             members[0].optimizer,
@@ -158,7 +158,7 @@ class _Stack:
     def run_epoch(self) -> list[EpochRecord]:
         """Trains an epoch, evaluates, and lets go of whoever is finished."""
         self.epoch += 1
-        lr = [self._rates[index].value for index in self.active]
+        lr = [self.members[index].learning_rate.value for index in self.active]
         self._stepper.set_lr(lr)
         train_loss = self._train_epoch()
         with self._average.applied(self.epoch):
@@ -168,8 +168,8 @@ class _Stack:
             improved = []
             for row, index in enumerate(self.active):
                 record = EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
-                better, status = self._judge(record)
-                records.append(replace(record, status=status))
+                better, status, error = self._judge(record)
+                records.append(replace(record, status=status, error=error))
                 improved += [row] * better
             self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
         self._leave([row for row, record in enumerate(records) if record.status])
@@ -232,20 +232,25 @@ class _Stack:
             return mean_score
         return math.sqrt(mean_score) * (1.0 if target.log else target.scale)
 
-    def _judge(self, record: EpochRecord) -> tuple[bool, Status | None]:
-        """Whether the epoch is the member's best so far, and how the member ends with it, if it does."""
+    def _judge(self, record: EpochRecord) -> tuple[bool, Status | None, Exception | None]:
+        """Whether the epoch is the member's best so far, and how the member ends with it, if it does, and why."""
         member = self.members[record.member]
         val_loss = record.train_loss if record.val_loss is None else record.val_loss
         if not (math.isfinite(record.train_loss) and math.isfinite(val_loss)):
-            return False, "diverged"
+            return False, "diverged", None
         watched = {"train_loss": record.train_loss, "val_loss": val_loss}
         if record.val_metric is not None:
             watched |= {"val_accuracy": record.val_metric, "val_rmse": record.val_metric}
-        improved = member.early_stopping.update(watched[member.early_stopping.monitor])
-        self._rates[record.member].advance(val_loss)
+        improved = False
+        try:
+            improved = member.early_stopping.update(watched[member.early_stopping.monitor])
+            member.learning_rate.advance(val_loss)
+            stops = member.early_stopping.stops
+        except Exception as error:  # the user's own code may raise anything; the others go on
+            return improved, "failed", error
         if record.epoch == member.epochs:
-            return improved, "finished"
-        return improved, "stopped_early" if member.early_stopping.stops else None
+            return improved, "finished", None
+        return improved, "stopped_early" if stops else None, None
 
     def write_best(self, rows: Sequence[int]) -> None:
         """Puts the best weights of these rows into their members' modules."""
@@ -284,10 +289,8 @@ def _network(members: Sequence[Member], device: torch.device) -> Network:
 
 def _evaluation_rows(parts: Sequence[NDArray[np.int64]], device: torch.device) -> tuple[Tensor | None, Tensor]:
     """Row numbers `[K, chunks, n]` of the members' parts, and which are valid; None where there are no rows."""
-    length = len(parts[0])
-    if not length:
+    if not len(parts[0]):
         return None, torch.zeros(0)
-    chunks = -(-length // EVALUATION_ROWS)
-    batches = [pad_rows(part, -(-length // chunks)) for part in parts]
+    batches = [evaluation_rows(part) for part in parts]
     rows = torch.from_numpy(np.stack([rows for rows, _ in batches])).to(device)
     return rows, torch.from_numpy(np.stack([valid for _, valid in batches])).to(device)

@@ -24,7 +24,7 @@ class Trainer:
         threads: CPU threads; the numbers of a run depend on it in their last bits.
         clip_grad_norm: bound on the norm of the whole gradient (Pascanu et al., 2013); None for none.
         average: how much of the mean weights an epoch keeps; what is evaluated and kept is the mean. 0 for none.
-        plots: `auto` draws for a single run and not for the runs of a sweep.
+        plots: `auto` draws for a single run and for the best runs of a sweep.
         log_every: epochs between two lines of the log.
     """
 

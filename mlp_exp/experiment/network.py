@@ -1,0 +1,38 @@
+"""The network of a run: as configured, for the rows it will see."""
+
+import torch
+
+from mlp_exp.config.errors import TrainingError
+from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.experiment.components import Components
+from mlp_exp.model.embedding import EmbeddedNetwork
+
+
+def build_network(components: Components, preprocessing: Preprocessing, inputs: int, outputs: int) -> torch.nn.Module:
+    """The configured network for rows of `inputs` numbers, with embeddings in front where there are any to learn."""
+    embedded = preprocessing.embedded
+    if not embedded:
+        return components.model(inputs, outputs)
+    rows, width = preprocessing.embedding_starts[-1], preprocessing.embedding_width
+    network = components.model(inputs + len(embedded) * (width - 1), outputs)
+    return EmbeddedNetwork(network, len(embedded), rows, width, preprocessing.never_trained)
+
+
+def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int) -> None:
+    """Raises TrainingError unless the network turns rows `[n, F]` into logits `[n, out_features]`."""
+    name, features = type(module).__name__, rows.shape[1]
+    if isinstance(module, EmbeddedNetwork):
+        name = type(module.network).__name__
+        features += module.columns * (module.embedding.embedding_dim - 1)
+    try:
+        with torch.no_grad():
+            logits = module.eval()(rows)
+    except Exception as error:  # the user's own code may raise anything
+        raise TrainingError(f"model: {name} cannot take rows of {features} features: {error}") from error
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise TrainingError(f"model: {name} has no parameter to train")
+    if logits.shape != (len(rows), out_features):
+        raise TrainingError(
+            f"model: expected logits [B, {out_features}] from {name}, got {['B', *logits.shape[1:]]}; "
+            "take in_features and out_features in its constructor"
+        )

@@ -1,0 +1,120 @@
+"""What a run leaves behind: metrics, result, model, figures."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlp_exp.artefacts.provenance import provenance
+from mlp_exp.experiment.run import Run
+from mlp_exp.training.loop import predict
+from mlp_exp.training.metrics import evaluate_classes, evaluate_values, finite
+
+log = logging.getLogger(__name__)
+
+
+def finish(run: Run) -> dict[str, dict[str, float | None]]:
+    """Writes what a run leaves behind, however it ended, and returns its metrics."""
+    metrics = evaluate(run)
+    save(run, metrics)
+    return metrics
+
+
+def evaluate(run: Run) -> dict[str, dict[str, float | None]]:
+    """All metrics of the best weights on each part; nothing where no epoch was completed."""
+    if not run.best_epoch:
+        return {}
+    return {name: _evaluate_part(run, name, rows) for name, rows in run.parts.items()}
+
+
+def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64]) -> dict[str, float | None]:
+    """Metrics of a part; none, with a warning, where a prediction is not a finite number."""
+    target, predicted = run.dataset.target[rows], predictions(run, rows)
+    wrong = ~np.isfinite(predicted).reshape(len(rows), -1).all(axis=1)
+    if wrong.any():
+        row = run.dataset.source_rows[rows[wrong.argmax()]]
+        log.warning(
+            "%s: no metrics, since %d of %d predictions are not finite numbers (first: row %d). Look for extreme "
+            "values in such rows",
+            name,
+            wrong.sum(),
+            len(rows),
+            row,
+        )
+        return {}
+    return finite((evaluate_values if run.member.loss.regression else evaluate_classes)(target, predicted))
+
+
+def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probabilities `[n, C]`, or values `[n]` in the target's own unit."""
+    return _in_unit(run, predict(run.member, rows))
+
+
+def _in_unit(run: Run, answer: torch.Tensor) -> NDArray[np.float64]:
+    values = answer.double().numpy()
+    return run.plan.preprocessing.target.unit(values) if run.member.loss.regression else values
+
+
+def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
+    """Writes the result and, where an epoch was completed, the model."""
+    dataset, trainer = run.dataset, run.components.trainer
+    result: dict[str, Any] = {
+        "status": run.status,
+        "task": dataset.task,
+        "seed": run.components.seed,
+        "best_epoch": run.best_epoch,
+        "epochs": len(run.history),
+        "monitor": run.member.early_stopping.monitor,
+        "best_value": run.best_value if run.best_epoch else None,
+        "metrics": metrics,
+        "seconds": run.history[-1][-1] if run.history else 0.0,
+        "stacked": run.stacked,
+        "provenance": provenance(dataset, str(run.plan.device), trainer.threads),
+    }
+    if run.reason:
+        result["reason"] = run.reason
+    if run.best_epoch:
+        run.folder.write_model(
+            {
+                "format": 1,
+                "config": run.components.config,
+                "task": dataset.task,
+                "feature_names": list(dataset.feature_names),
+                "class_names": list(dataset.class_names),
+                "target_name": dataset.target_name,
+                "columns": [asdict(column) for column in dataset.columns],
+                "preprocess": run.plan.preprocessing.state(),
+                "out_features": run.member.loss.out_features,
+                "state_dict": {name: tensor.clone() for name, tensor in run.member.module.state_dict().items()},
+            }
+        )
+    run.folder.write_result(result)
+
+
+def draw(run: Run) -> None:
+    """Draws the figures that fit the task."""
+    from mlp_exp.artefacts import plots
+
+    if not run.best_epoch:
+        return
+    dataset = run.dataset
+    history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
+    figures = {"loss": plots.losses(history, run.best_epoch)}
+    if dataset.features.shape[1] == 2 and not dataset.categories:
+        figures["decision_boundary"] = plots.decision_boundary(
+            dataset, run.parts.test, lambda points: _predict_points(run, points)
+        )
+    test = run.parts.test
+    predicted = predictions(run, test) if len(test) else None
+    if predicted is not None and np.isfinite(predicted).all():
+        figures |= plots.test_figures(dataset, test, predicted)
+    run.folder.write_figures(figures)
+
+
+def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    with torch.no_grad():
+        answer = run.member.loss.predict(run.member.module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+    return _in_unit(run, answer)

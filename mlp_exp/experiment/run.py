@@ -1,0 +1,184 @@
+"""A run while it lives: its member of a stack, its history, its folder."""
+
+import logging
+from dataclasses import dataclass, field
+
+import torch
+
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import ConfigError, DivergedError, describe
+from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.splits import Parts
+from mlp_exp.experiment.components import Components
+from mlp_exp.experiment.network import build_network, check_network
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.training.loop import EpochRecord, Member
+from mlp_exp.training.metrics import history_metric
+from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.streams import Streams
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """A run that is ready to train, trains, or has trained.
+
+    Attributes:
+        history: a row for each epoch so far, in the order of `columns`.
+        reason: why it diverged or failed.
+        stacked: how many runs trained together, this one among them.
+    """
+
+    plan: Plan
+    member: Member
+    folder: RunFolder
+    history: list[list[float]] = field(default_factory=list)
+    status: str = "interrupted"
+    reason: str | None = None
+    stacked: int = 1
+
+    @property
+    def components(self) -> Components:
+        return self.plan.components
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.plan.components.dataset
+
+    @property
+    def parts(self) -> Parts:
+        return self.plan.parts
+
+    @property
+    def columns(self) -> list[str]:
+        """Of the history; those of the validation part are left out where there is none."""
+        metric = history_metric(regression=self.member.loss.regression)
+        validation = ["val_loss", f"val_{metric}"] if len(self.parts.val) else []
+        return ["epoch", "lr", "train_loss", *validation, "seconds"]
+
+    @property
+    def best_epoch(self) -> int:
+        return self.member.early_stopping.best_epoch
+
+    @property
+    def best_value(self) -> float:
+        """Of what early stopping watches."""
+        return self.member.early_stopping.best_value
+
+    def begin(self) -> None:
+        """Takes the folder, and says what will be trained.
+
+        Raises:
+            RunFolderError: another run has begun there.
+        """
+        log.info("%s", self.description)
+        left_out = [f"{c.name} ({c.note})" for c in self.dataset.columns if c.kind == "left out"]
+        if left_out:
+            log.info("left out: %s", ", ".join(left_out))
+        self.folder.claim(self.columns)
+
+    def add(self, record: EpochRecord) -> None:
+        """Takes an epoch into the history."""
+        validation = [v for v in (record.val_loss, record.val_metric) if v is not None]
+        self.history.append([record.epoch, record.lr, record.train_loss, *validation, record.seconds])
+        self.status = record.status or self.status
+        if record.status == "diverged":
+            self.reason = str(DivergedError(record.epoch))
+        if record.error:
+            self.fail(record.error)
+
+    def logs(self, record: EpochRecord) -> bool:
+        """Whether the epoch is one for the log."""
+        return record.epoch % self.components.trainer.log_every == 0 or record.status is not None
+
+    def log_epoch(self, record: EpochRecord) -> None:
+        log.info("epoch %d/%d: %s", record.epoch, self.member.epochs, losses(record))
+
+    def fail(self, error: Exception) -> None:
+        """Marks a run that an error has ended."""
+        self.status, self.reason = "failed", describe(error)
+
+    @property
+    def description(self) -> str:
+        """The run in one line."""
+        dataset, parts, module = self.dataset, self.parts, self.member.module
+        network = module.network if isinstance(module, EmbeddedNetwork) else module
+        weights = sum(p.numel() for p in module.parameters())
+        what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
+        return (
+            f"{len(dataset.target)} rows, {dataset.features.shape[1] + len(dataset.categories)} features, {what}; "
+            f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; "
+            f"{type(network).__name__} with {weights} parameters on {self.plan.device}; seed {self.components.seed}"
+        )
+
+    @property
+    def summary(self) -> str:
+        """How the run ended, in one line."""
+        status, epochs = self.status.replace("_", " "), len(self.history)
+        return f"{status} after {epochs} epochs, best epoch {self.best_epoch}: {self.folder.path}"
+
+    def write_history(self) -> None:
+        self.folder.write_history(self.columns, self.history)
+
+
+def prepare(plan: Plan, folder: RunFolder) -> Run:
+    """Builds and initialises the network, and all else that the seed decides."""
+    components, trainer, loss = plan.components, plan.components.trainer, plan.loss
+    streams = Streams(components.seed)
+    data = plan.data()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(streams.weights)
+        module = build_network(components, plan.preprocessing, plan.inputs, loss.out_features)
+        components.init.apply(module)
+        check_network(module, data.inputs[:2], loss.out_features)
+    validates = len(plan.parts.val) > 0
+    early_stopping = components.early_stopping()
+    early_stopping.begin(regression=loss.regression, validates=validates)
+    check_monitor(early_stopping.monitor, regression=loss.regression, validates=validates)
+    member = Member(
+        data=data,
+        module=module,
+        loss=loss,
+        optimizer=components.optimizer,
+        optimizer_options=components.optimizer_options,
+        learning_rate=LearningRate(float(components.optimizer_options["lr"]), components.scheduler(plan.epochs)),
+        early_stopping=early_stopping,
+        streams=streams,
+        epochs=plan.epochs,
+        clip_grad_norm=trainer.clip_grad_norm,
+        average=trainer.average,
+        target=plan.preprocessing.target,
+    )
+    return Run(plan, member, folder)
+
+
+def load(plan: Plan, folder: RunFolder) -> Run:
+    """A run that has trained, from its folder.
+
+    Raises:
+        RunFolderError: the folder does not hold it.
+    """
+    run = prepare(plan, folder)
+    run.member.module.load_state_dict(folder.read_model()["state_dict"])
+    run.history = folder.read_history()
+    watched = run.columns.index(run.member.early_stopping.monitor)
+    for row in run.history:
+        run.member.early_stopping.update(row[watched])
+    return run
+
+
+def check_monitor(monitor: str, *, regression: bool, validates: bool) -> None:
+    """Raises ConfigError for a watched column that the history will not have."""
+    metric = f"val_{history_metric(regression=regression)}"
+    if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
+        return
+    columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]
+    raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
+
+
+def losses(record: EpochRecord) -> str:
+    """An epoch in words."""
+    text = f"train loss {record.train_loss:.4f}"
+    return text if record.val_loss is None else f"{text}, val loss {record.val_loss:.4f}"

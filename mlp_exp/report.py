@@ -1,0 +1,62 @@
+"""Looks back at what was trained: `python -m mlp_exp.report DIR [DIR ...]`.
+
+For a sweep's folder, its leaderboard is written and printed; for a run's folder, its figures are drawn.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import MlpExpError, RunFolderError, describe
+
+
+def report(path: Path) -> None:
+    """What there is to say of one folder.
+
+    Raises:
+        RunFolderError: it holds neither a run nor a sweep.
+    """
+    if RunFolder(path).result() is not None:
+        draw_figures(path)
+        return
+
+    from mlp_exp.sweep.leaderboard import print_leaderboard_of
+
+    if not print_leaderboard_of(path):
+        raise RunFolderError(f"{path}: expected the folder of a run, with result.json, or of a sweep of such runs")
+
+
+def draw_figures(path: Path) -> None:
+    """Draws the figures of a run that has trained: its data is read again, its weights are those that it saved."""
+    from omegaconf import OmegaConf
+
+    from mlp_exp.config.validation import validate
+
+    folder = RunFolder(path)
+    cfg = OmegaConf.create(folder.read_model()["config"])
+    validate(cfg)
+
+    from mlp_exp.experiment.components import build
+    from mlp_exp.experiment.outcome import draw
+    from mlp_exp.experiment.plan import plan
+    from mlp_exp.experiment.run import load
+
+    draw(load(plan(build(cfg)), folder))
+    print(folder.figures)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; exits with status 1 after an error, which it prints."""
+    parser = argparse.ArgumentParser(prog="mlp-report", description="Leaderboards of sweeps, and figures of runs.")
+    parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
+    try:
+        for path in parser.parse_args(arguments).folders:
+            report(path)
+    except (MlpExpError, OSError) as error:
+        sys.exit(describe(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Many runs at once: which train together, their story, and the leaderboard."""

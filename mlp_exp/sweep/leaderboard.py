@@ -1,0 +1,229 @@
+"""The runs of a sweep side by side, best first."""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import yaml
+
+from mlp_exp.artefacts.console import print_leaderboard
+from mlp_exp.artefacts.run_folder import RunFolder, atomic
+
+LEADERBOARD = "leaderboard.csv"
+WRITE_SECONDS = 1.0
+"""How often the file is written while runs finish."""
+REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
+"""Keys that make another run of the same experiment."""
+HEADLINES = {True: ("rmse", "r2"), False: ("accuracy", "log_loss")}
+"""Metrics that are printed, for a regression and for classes."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run on the leaderboard.
+
+    Attributes:
+        job: its number; None for a run that was no job of a sweep.
+        overrides: values as typed, by key.
+        result: what its `result.json` holds.
+    """
+
+    job: int | None
+    overrides: Mapping[str, str]
+    result: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """By part and name, as `val_accuracy`."""
+        parts: Mapping[str, Mapping[str, float | None]] = self.result.get("metrics", {})
+        return {f"{part}_{name}": value for part, values in parts.items() for name, value in values.items()}
+
+    @property
+    def regression(self) -> bool:
+        return bool(self.result.get("task") == "regression")
+
+    @property
+    def judged_by(self) -> str:
+        """The metric that ranks: of the validation part, or of the training part where there is none.
+
+        It is one that compares runs of different losses: accuracy where that is what the run watches, else the
+        logarithmic loss; RMSE for a regression.
+        """
+        part = "val" if "val" in self.result.get("metrics", {}) else "train"
+        if self.regression:
+            return f"{part}_rmse"
+        return f"{part}_accuracy" if self.result.get("monitor") == "val_accuracy" else f"{part}_log_loss"
+
+    @property
+    def score(self) -> float:
+        """Lower is better; infinite without metrics."""
+        value = self.metrics.get(self.judged_by)
+        if value is None:
+            return math.inf
+        return -value if self.judged_by.endswith("accuracy") else value
+
+
+class Leaderboard:
+    """What is known of a sweep's runs so far, and the file that holds it."""
+
+    def __init__(self, folder: Path, entries: Sequence[Entry] = ()) -> None:
+        self._folder = folder
+        self._entries = {entry.folder: entry for entry in entries}
+        self._written = -math.inf
+
+    @classmethod
+    def read(cls, folder: Path) -> "Leaderboard":
+        """From the results in a sweep's folder."""
+        return cls(folder, list(_entries(folder)))
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Best first; equally good ones, and those without metrics, by number."""
+        return sorted(
+            self._entries.values(), key=lambda e: (e.regression, e.score, -1 if e.job is None else e.job, e.folder)
+        )
+
+    def add(self, job: int, overrides: Sequence[str], folder: Path) -> None:
+        """Takes in what a run has left, and writes the file now and then."""
+        result = RunFolder(folder).result()
+        if result is not None:
+            self._entries[folder] = Entry(job, _by_key(overrides), result, folder)
+        if time.monotonic() - self._written > WRITE_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        """The file as a whole: overrides, status, epochs, metrics."""
+        entries = self.entries
+        keys = _union(entry.overrides for entry in entries)
+        metrics = _union(entry.metrics for entry in entries)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["job", *keys, "status", "best_epoch", "epochs", *metrics, "seconds", "folder", "reason"])
+        for entry in entries:
+            found, result = entry.metrics, entry.result
+            writer.writerow(
+                [
+                    "" if entry.job is None else entry.job,
+                    *(entry.overrides.get(key, "") for key in keys),
+                    result["status"],
+                    *(result.get(key, "") for key in ("best_epoch", "epochs")),
+                    *("" if found.get(name) is None else repr(found[name]) for name in metrics),
+                    result.get("seconds", ""),
+                    entry.folder.relative_to(self._folder),
+                    result.get("reason", ""),
+                ]
+            )
+        with atomic(self._folder / LEADERBOARD) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")
+        self._written = time.monotonic()
+
+
+def _union(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for mapping in mappings for key in mapping))
+
+
+def _by_key(overrides: Sequence[str]) -> dict[str, str]:
+    pairs = (override.lstrip("+").partition("=") for override in overrides)
+    return {key: value for key, _, value in pairs}
+
+
+def _entries(folder: Path) -> Iterator[Entry]:
+    for saved in sorted(folder.rglob(".hydra/overrides.yaml")):
+        run = saved.parent.parent
+        result = RunFolder(run).result()
+        if result is not None:
+            overrides = _read_yaml(saved) or []
+            yield Entry(_job_number(run), _by_key(overrides), result, run)
+
+
+def _read_yaml(path: Path) -> Any:
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+
+
+def _job_number(run: Path) -> int | None:
+    """As the folder is called, or as Hydra has saved it; None for a run that was no job."""
+    if run.name.isdecimal():
+        return int(run.name)
+    saved = _read_yaml(run / ".hydra" / "hydra.yaml")
+    number = saved["hydra"]["job"]["num"]
+    return number if isinstance(number, int) else None
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """Runs that differ by seed or fold alone, as one line.
+
+    Attributes:
+        overrides: what they have in common.
+    """
+
+    overrides: dict[str, str]
+    entries: list[Entry]
+
+    def mean_and_deviation(self, metric: str) -> str:
+        """Over the runs that have the metric; the sample standard deviation is left out for a single run."""
+        values = [value for value in (entry.metrics.get(metric) for entry in self.entries) if value is not None]
+        if not values:
+            return "–"
+        mean = f"{fmean(values):.4f}"
+        return mean if len(values) == 1 else f"{mean} ± {stdev(values):.4f}"
+
+    @property
+    def score(self) -> float:
+        """Mean of the runs that have one."""
+        scores = [entry.score for entry in self.entries if math.isfinite(entry.score)]
+        return fmean(scores) if scores else math.inf
+
+
+def repeated(entries: Sequence[Entry]) -> list[Experiments]:
+    """The runs with those together that differ by seed or fold alone, best first."""
+    groups: dict[tuple[tuple[str, str], ...], list[Entry]] = {}
+    for entry in entries:
+        common = tuple((key, value) for key, value in entry.overrides.items() if key not in REPETITIONS)
+        groups.setdefault(common, []).append(entry)
+    found = [Experiments(dict(common), members) for common, members in groups.items()]
+    return sorted(found, key=lambda group: (group.entries[0].regression, group.score))
+
+
+def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]:
+    """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation."""
+    groups = repeated(entries)
+    one_each = all(len(group.entries) == 1 for group in groups)
+    if one_each:  # then a seed is a column like any other
+        groups = [Experiments(dict(entry.overrides), [entry]) for entry in entries]
+    keys = [key for key in _union(g.overrides for g in groups) if len({g.overrides.get(key) for g in groups}) > 1]
+    parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
+    names = [f"{part}_{name}" for part in parts for name in HEADLINES[entries[0].regression]]
+    names = [name for name in names if any(name in entry.metrics for entry in entries)]
+    all_well = all(entry.result["status"] in ("finished", "stopped_early") for entry in entries)
+    rows = []
+    for group in groups:
+        first = group.entries[0]
+        who = (first.folder.name if first.job is None else str(first.job)) if one_each else str(len(group.entries))
+        overrides = [group.overrides.get(key, "") for key in keys]
+        scores = [group.mean_and_deviation(name) for name in names]
+        status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
+        rows.append([who, *overrides, *scores, *status])
+    title = f"{len(entries)} runs, best first by {entries[0].judged_by}"
+    if not one_each:
+        repeats = [key for key in REPETITIONS if len({entry.overrides.get(key) for entry in entries}) > 1]
+        title += f"; mean ± standard deviation over {', '.join(repeats)}"
+    return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
+
+
+def print_leaderboard_of(folder: Path) -> bool:
+    """Writes and prints the leaderboard of a sweep's folder; whether there is a run in it."""
+    leaderboard = Leaderboard.read(folder)
+    if not leaderboard.entries:
+        return False
+    leaderboard.write()
+    print_leaderboard(*as_table(leaderboard.entries), folder / LEADERBOARD)
+    return True
