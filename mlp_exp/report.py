@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import MlpExpError, RunFolderError, describe
+from mlp_exp.config.hydra_app import find_modules_here
 
 
 def report(path: Path) -> None:
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
     parser = argparse.ArgumentParser(prog="mlp-report", description="Leaderboards of sweeps, and figures of runs.")
     parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
+    find_modules_here()
     try:
         for path in parser.parse_args(arguments).folders:
             report(path)

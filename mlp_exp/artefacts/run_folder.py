@@ -5,7 +5,6 @@ Every file is written under a temporary name and renamed, so that none is ever h
 
 import csv
 import io
-import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,23 +126,28 @@ class RunFolder:
 
         path = self.path / MODEL
         try:
-            model: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            model = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
             raise RunFolderError(f"{path}: there is no such file; the run has no model") from error
         except Exception as error:  # torch raises whatever a damaged archive leads to
             raise RunFolderError(f"{path}: expected a model of this project: {error}") from error
+        if not isinstance(model, dict) or not {"config", "state_dict"} <= model.keys():
+            raise RunFolderError(f"{path}: expected a model of this project: it has no config and state_dict")
         return model
 
-    def read_history(self) -> list[list[float]]:
+    def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows of the history.
 
         Raises:
-            RunFolderError: there is none, or it holds something else than numbers.
+            RunFolderError: there is none, it has other columns, or it holds something else than numbers.
         """
         path = self.path / HISTORY
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                return [[float(value) for value in row] for row in itertools.islice(csv.reader(file), 1, None)]
+                header, *rows = csv.reader(file)
+            if header != list(columns) or any(len(row) != len(columns) for row in rows):
+                raise ValueError(f"columns {', '.join(columns)}")
+            return [[float(value) for value in row] for row in rows]
         except (FileNotFoundError, ValueError) as error:
             raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 

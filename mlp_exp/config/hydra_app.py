@@ -84,8 +84,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
     global _options  # noqa: PLW0603
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # a console script would not find the user's own modules otherwise
+    find_modules_here()
     signal.signal(signal.SIGTERM, _terminate)
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
     typed = list(sys.argv[1:])
@@ -111,6 +110,12 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
     finally:
         scratch.cleanup()
     command.report()
+
+
+def find_modules_here() -> None:
+    """Lets the user's own modules be imported from the working directory, as `python -m` does and a script does not."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def _take_options(arguments: list[str], scratch: str) -> Options:
@@ -191,7 +196,7 @@ class Command:
         self.job_began = True
         job = HydraConfig.get().job
         if in_sweep():
-            self.sweep_folder = Path(HydraConfig.get().sweep.dir).absolute()
+            self.sweep_folder = Path(HydraConfig.get().runtime.cwd, HydraConfig.get().sweep.dir)
         try:
             return self._run(cfg)
         except Exception as error:

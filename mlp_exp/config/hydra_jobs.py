@@ -102,11 +102,12 @@ def with_hydra(config: DictConfig, hydra_node: DictConfig) -> DictConfig:
 
 
 def _sets_a_value(override: Override, config: DictConfig) -> bool:
-    """Whether the override can change no choice of a group: its key lies inside a group or is a plain value."""
+    """Whether the override can change no choice of a group: it gives values, to a key inside a group or on top."""
     key = override.key_or_group
     if override.package is not None or override.is_hydra_override() or override.is_sweep_override() or "/" in key:
         return False
-    return "." in key or (key in config and not OmegaConf.is_config(config[key]))
+    node = config._get_node(key, validate_access=False)  # as it stands: an interpolation may have no value yet
+    return isinstance(override.value(), dict) or "." in key or (node is not None and not OmegaConf.is_config(node))
 
 
 class _Dumper(yaml.CDumper if yaml.__with_libyaml__ else yaml.Dumper):  # type: ignore[misc]
@@ -145,6 +146,7 @@ class Job:
         self._launch = launch
         self._files: list[logging.Handler] = []
         self._texts: dict[str, str] = {}
+        self._begun = False
 
     @property
     def has_folder(self) -> bool:
@@ -188,7 +190,7 @@ class Job:
     def saved_differently(self) -> bool:
         """Whether the folder holds the configuration of another run; inside `active`."""
         saved = self._hydra_folder / "config.yaml"
-        return saved.is_file() and saved.read_text(encoding="utf-8") != self._texts["config.yaml"]
+        return saved.is_file() and OmegaConf.load(saved) != OmegaConf.create(self._texts["config.yaml"])
 
     @property
     def _hydra_folder(self) -> Path:
@@ -206,6 +208,7 @@ class Job:
             for name, text in {**self._texts, "hydra.yaml": to_yaml(hydra_alone)}.items():
                 (self._hydra_folder / name).write_text(text, encoding="utf-8")
         self._launch.context.callbacks.on_job_start(config=whole, task_function=self._launch.task_function)
+        self._begun = True
 
     @contextmanager
     def logging(self) -> Iterator[None]:
@@ -230,7 +233,8 @@ class Job:
         done.task_name = JobRuntime.instance().get("name")
         done.return_value = self.value
         callbacks = self._launch.context.callbacks
-        if any(type(callback).on_job_end is not Callback.on_job_end for callback in callbacks.callbacks):
+        listens = any(type(callback).on_job_end is not Callback.on_job_end for callback in callbacks.callbacks)
+        if listens and self._begun:
             with self.active():
                 callbacks.on_job_end(config=_job_at_hand(), job_return=done)
         return done
@@ -303,7 +307,12 @@ def launch_together(
     Args:
         first: number of the first job.
         max_stack: as the user set it.
+
+    Raises:
+        ConfigError: it is below 1.
     """
+    if max_stack is not None and max_stack < 1:
+        raise ConfigError([f"hydra.launcher.max_stack: expected a whole number, 1 or more, or null, got {max_stack}"])
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     launch = Launch(config, context, task_function)

@@ -147,8 +147,9 @@ def _factory(shared: Shared, group: str, node: dict[str, Any]) -> _Factory:
         except Exception as error:  # the user's own code may raise anything
             raise _refusal(group, node, error) from error
 
-    holds_objects = group != "init" and any(isinstance(value, dict) for value in node.values())
-    made = instantiated() if holds_objects else shared.keep((group, repr(node)), instantiated)
+    ours = node["_target_"].startswith(("mlp_exp.", "torch."))
+    plain = ours or not any(isinstance(value, dict | list) for value in node.values())
+    made = shared.keep((group, repr(node)), instantiated) if plain else instantiated()
     if made.spare:
         log.info("%s: %s takes no %s; left out", group, node["_target_"], ", ".join(made.spare))
     return made

@@ -74,7 +74,6 @@ class Plan:
             for key, value in config[group].items()
             if key not in free
         }
-        embedded = self.preprocessing.embedded
         steps, batch = step_shape(len(self.parts.train), self.batch_size)
         validation = evaluation_shape(len(self.parts.val))
         return found | {
@@ -84,9 +83,15 @@ class Plan:
             "preprocess.log_target": self.preprocessing.target.log,
             "the number of classes": self.loss.out_features,
             "the number of inputs": self.inputs,
-            "the sizes of embeddings": (len(embedded), self.preprocessing.embedding_starts[-1]) if embedded else None,
+            "preprocess.embedding_width": self._embedding_sizes,
             "the number of rows": (steps, validation),
         }
+
+    @property
+    def _embedding_sizes(self) -> tuple[int, int, int] | None:
+        """Columns, rows and width; None where there are no embeddings."""
+        made = self.preprocessing
+        return (len(made.embedded), made.embedding_starts[-1], made.embedding_width) if made.embedded else None
 
     def data(self) -> MemberData:
         """The rows, ready for the network; runs with the same rows share them."""

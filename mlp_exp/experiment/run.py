@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import ConfigError, DivergedError, describe
+from mlp_exp.artefacts.run_folder import MODEL, RunFolder
+from mlp_exp.config.errors import ConfigError, DivergedError, RunFolderError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts
 from mlp_exp.experiment.components import Components
@@ -158,14 +158,22 @@ def load(plan: Plan, folder: RunFolder) -> Run:
     """A run that has trained, from its folder.
 
     Raises:
-        RunFolderError: the folder does not hold it.
+        RunFolderError: the folder does not hold it, or holds that of another configuration or of other data.
     """
     run = prepare(plan, folder)
-    run.member.module.load_state_dict(folder.read_model()["state_dict"])
-    run.history = folder.read_history()
-    watched = run.columns.index(run.member.early_stopping.monitor)
+    weights = folder.read_model()["state_dict"]
+    try:
+        run.member.module.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        raise RunFolderError(
+            f"{folder.path / MODEL}: expected a model of this project: its weights do not fit the network and the data "
+            f"of its configuration, which may have changed since: {error}"
+        ) from error
+    run.history = folder.read_history(run.columns)
+    early_stopping = run.member.early_stopping
+    watched = run.columns.index(early_stopping.monitor if early_stopping.monitor in run.columns else "train_loss")
     for row in run.history:
-        run.member.early_stopping.update(row[watched])
+        early_stopping.update(row[watched])
     return run
 
 

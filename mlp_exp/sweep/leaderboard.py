@@ -3,9 +3,10 @@
 import csv
 import io
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 
 from mlp_exp.artefacts.console import print_leaderboard
 from mlp_exp.artefacts.run_folder import RunFolder, atomic
+from mlp_exp.config.errors import RunFolderError
 
 LEADERBOARD = "leaderboard.csv"
 WRITE_SECONDS = 1.0
@@ -32,12 +34,14 @@ class Entry:
         job: its number; None for a run that was no job of a sweep.
         overrides: values as typed, by key.
         result: what its `result.json` holds.
+        by_accuracy: whether accuracy ranks, which it does where all runs watch it.
     """
 
     job: int | None
     overrides: Mapping[str, str]
     result: Mapping[str, Any]
     folder: Path
+    by_accuracy: bool = False
 
     @property
     def metrics(self) -> dict[str, float | None]:
@@ -50,16 +54,19 @@ class Entry:
         return bool(self.result.get("task") == "regression")
 
     @property
+    def watches_accuracy(self) -> bool:
+        return bool(self.result.get("monitor") == "val_accuracy")
+
+    @property
     def judged_by(self) -> str:
         """The metric that ranks: of the validation part, or of the training part where there is none.
 
-        It is one that compares runs of different losses: accuracy where that is what the run watches, else the
-        logarithmic loss; RMSE for a regression.
+        It is one that compares runs of different losses: accuracy or the logarithmic loss; RMSE for a regression.
         """
         part = "val" if "val" in self.result.get("metrics", {}) else "train"
         if self.regression:
             return f"{part}_rmse"
-        return f"{part}_accuracy" if self.result.get("monitor") == "val_accuracy" else f"{part}_log_loss"
+        return f"{part}_accuracy" if self.by_accuracy else f"{part}_log_loss"
 
     @property
     def score(self) -> float:
@@ -74,21 +81,23 @@ class Leaderboard:
     """What is known of a sweep's runs so far, and the file that holds it."""
 
     def __init__(self, folder: Path, entries: Sequence[Entry] = ()) -> None:
-        self._folder = folder
+        self._folder = Path(os.path.abspath(folder))  # as those of the jobs
         self._entries = {entry.folder: entry for entry in entries}
         self._written = -math.inf
 
     @classmethod
     def read(cls, folder: Path) -> "Leaderboard":
         """From the results in a sweep's folder."""
-        return cls(folder, list(_entries(folder)))
+        return cls(folder, list(_entries(Path(os.path.abspath(folder)))))
 
     @property
     def entries(self) -> list[Entry]:
         """Best first; equally good ones, and those without metrics, by number."""
-        return sorted(
-            self._entries.values(), key=lambda e: (e.regression, e.score, -1 if e.job is None else e.job, e.folder)
-        )
+        entries = list(self._entries.values())
+        with_metrics = [entry for entry in entries if entry.metrics]
+        by_accuracy = bool(with_metrics) and all(entry.watches_accuracy for entry in with_metrics)
+        entries = [replace(entry, by_accuracy=by_accuracy) for entry in entries]
+        return sorted(entries, key=lambda e: (e.regression, e.score, -1 if e.job is None else e.job, e.folder))
 
     def add(self, job: int, overrides: Sequence[str], folder: Path) -> None:
         """Takes in what a run has left, and writes the file now and then."""
@@ -116,7 +125,7 @@ class Leaderboard:
                     *(result.get(key, "") for key in ("best_epoch", "epochs")),
                     *("" if found.get(name) is None else repr(found[name]) for name in metrics),
                     result.get("seconds", ""),
-                    entry.folder.relative_to(self._folder),
+                    os.path.relpath(entry.folder, self._folder),
                     result.get("reason", ""),
                 ]
             )
@@ -144,16 +153,25 @@ def _entries(folder: Path) -> Iterator[Entry]:
 
 
 def _read_yaml(path: Path) -> Any:
-    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    """A file of Hydra's.
+
+    Raises:
+        RunFolderError: it is damaged.
+    """
+    try:
+        loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise RunFolderError(f"{path}: expected YAML as Hydra writes it: {error}") from error
 
 
 def _job_number(run: Path) -> int | None:
-    """As the folder is called, or as Hydra has saved it; None for a run that was no job."""
-    if run.name.isdecimal():
-        return int(run.name)
-    saved = _read_yaml(run / ".hydra" / "hydra.yaml")
-    number = saved["hydra"]["job"]["num"]
+    """As Hydra has saved it; None for a run that was no job."""
+    path = run / ".hydra" / "hydra.yaml"
+    try:
+        number = _read_yaml(path)["hydra"]["job"]["num"]
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"{path}: expected Hydra's settings with hydra.job.num") from error
     return number if isinstance(number, int) else None
 
 
@@ -212,7 +230,8 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
         scores = [group.mean_and_deviation(name) for name in names]
         status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
         rows.append([who, *overrides, *scores, *status])
-    title = f"{len(entries)} runs, best first by {entries[0].judged_by}"
+    count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
+    title = f"{count}, best first by {entries[0].judged_by}"
     if not one_each:
         repeats = [key for key in REPETITIONS if len({entry.overrides.get(key) for entry in entries}) > 1]
         title += f"; mean ± standard deviation over {', '.join(repeats)}"

@@ -143,7 +143,7 @@ class _Life:
         """A run with its network and its place in the folder; None if there cannot be one."""
         folder = RunFolder(job.folder)
         try:
-            with job.logging():
+            with job.active():  # the user's own network may ask for its job's folder and variables
                 run = prepare(plan, folder)
                 run.begin()
         except Exception as error:

@@ -38,8 +38,9 @@ class Kind:
     def stacks(self) -> list[list[int]]:
         """The members in stacks of nearly equal size."""
         count = -(-len(self.members) // self.size)
-        if self.parallel > 1 and len(self.members) >= FEWEST_IN_PARALLEL * self.parallel:
-            count = -(-count // self.parallel) * self.parallel
+        rounded = -(-count // self.parallel) * self.parallel
+        if len(self.members) >= FEWEST_IN_PARALLEL * rounded:
+            count = rounded
         each, more = divmod(len(self.members), count)
         ends = [each * (i + 1) + min(i + 1, more) for i in range(count)]
         return [self.members[start:end] for start, end in zip([0, *ends], ends, strict=False)]
@@ -133,7 +134,7 @@ def in_words(found: Sequence[Kind], differing: Sequence[str]) -> str:
     if alone < len(found) > 1:
         reasons.append(f"{', '.join(differing)} differ{'s' * (len(differing) == 1)}")
     if alone:
-        reasons.append(f"{alone} have a network or an optimizer that trains alone")
+        reasons.append(f"{alone} of a network or an optimizer that trains alone")
     if len(sizes) > len(found):
         reasons.append(f"{max(sizes)} at most in each, {found[0].parallel} at a time")
     text = f"{runs} run{'s' * (runs != 1)} in {len(sizes)} stack{'s' * (len(sizes) != 1)}"
