@@ -162,7 +162,8 @@ def _own_hydra_settings(arguments: Sequence[str]) -> list[str]:
     settings = {
         f"hydra.{node}.{key}": value for node in ("job", "run", "sweep") for key, value in _raw(primary.hydra[node])
     }
-    settings |= {"hydra/job_logging": "mlp_exp", "hydra/callbacks": "mlp_exp", "hydra/launcher": "stacked"}
+    settings |= {f"hydra/{group}": "mlp_exp" for group in ("job_logging", "hydra_logging", "callbacks")}
+    settings |= {"hydra/launcher": "stacked"}
     return [f"{key}={value}" for key, value in settings.items() if key not in given]
 
 
@@ -217,8 +218,9 @@ class Command:
 
     def report(self) -> None:
         """Names a sweep's failed jobs once more and exits with status 1, if there are any."""
-        if len(self._failed) > 1:
-            print("\n".join([f"{len(self._failed)} jobs failed:", *self._failed]), file=sys.stderr)
+        if len(self._failed) > 1 or (self._failed and _options.dry_run):
+            count = f"{len(self._failed)} job{'s' * (len(self._failed) != 1)} failed:"
+            print("\n".join([count, *self._failed]), file=sys.stderr)
         if self._failed:
             sys.exit(1)
 

@@ -1,5 +1,6 @@
 """What a run leaves behind: metrics, result, model, figures."""
 
+import json
 import logging
 from dataclasses import asdict
 from typing import Any
@@ -77,21 +78,28 @@ def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
     if run.reason:
         result["reason"] = run.reason
     if run.best_epoch:
-        run.folder.write_model(
-            {
-                "format": 1,
-                "config": run.components.config,
-                "task": dataset.task,
-                "feature_names": list(dataset.feature_names),
-                "class_names": list(dataset.class_names),
-                "target_name": dataset.target_name,
-                "columns": [asdict(column) for column in dataset.columns],
-                "preprocess": run.plan.preprocessing.state(),
-                "out_features": run.member.loss.out_features,
-                "state_dict": {name: tensor.clone() for name, tensor in run.member.module.state_dict().items()},
-            }
-        )
+        run.folder.write_model(_model(run))
     run.folder.write_result(result)
+
+
+def _model(run: Run) -> dict[str, Any]:
+    """What rebuilds the network and its preprocessing: plain values, and the weights."""
+    dataset = run.dataset
+    plain = {
+        "format": 1,
+        "config": run.components.config,
+        "task": dataset.task,
+        "feature_names": list(dataset.feature_names),
+        "class_names": list(dataset.class_names),
+        "target_name": dataset.target_name,
+        "columns": [asdict(column) for column in dataset.columns],
+        "preprocess": run.plan.preprocessing.state(),
+        "out_features": run.member.loss.out_features,
+    }
+    # texts of their own: the file would show which ones are one object, and so what the run has in common with others
+    model: dict[str, Any] = json.loads(json.dumps(plain))
+    model["state_dict"] = {name: tensor.clone() for name, tensor in run.member.module.state_dict().items()}
+    return model
 
 
 def draw(run: Run) -> None:

@@ -64,19 +64,28 @@ class _Sweep:
         planned: list[tuple[Job, Plan]] = []
         for job in self._jobs.values():
             try:
-                with job.active() as cfg:
-                    if self._is_done(job):
-                        continue
-                    job.begin()
-                    validate(cfg, job.overrides)
-                    made = plan(build(cfg, shared))
-                dataset = made.components.dataset
-                if dataset.columns and all(dataset is not other.components.dataset for _, other in planned):
-                    print_columns(dataset)
-                planned.append((job, made))
+                made = self._plan(job, shared)
             except Exception as error:  # one job never stops the others
                 self._take(Ended(job.number, None, fail(job, error)))
+                continue
+            if made is None:
+                if job.failure:
+                    log.error("%s: %s", job.name, job.failure)
+                continue
+            dataset = made.components.dataset
+            if dataset.columns and all(dataset is not other.components.dataset for _, other in planned):
+                print_columns(dataset)
+            planned.append((job, made))
         return planned
+
+    def _plan(self, job: Job, shared: Shared) -> Plan | None:
+        """A job's plan, in its folder; None if it is done."""
+        with job.active() as cfg:
+            if self._is_done(job):
+                return None
+            job.begin()
+            validate(cfg, job.overrides)
+            return plan(build(cfg, shared))
 
     def _is_done(self, job: Job) -> bool:
         """Whether an earlier command has finished the job; otherwise what it has left is removed.

@@ -164,14 +164,11 @@ class _Stack:
         with self._average.applied(self.epoch):
             validation = self._validate()
             seconds = time.perf_counter() - self._start
-            records = []
-            improved = []
-            for row, index in enumerate(self.active):
-                record = EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
-                better, status, error = self._judge(record)
-                records.append(replace(record, status=status, error=error))
-                improved += [row] * better
-            self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
+            records = [
+                EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
+                for row, index in enumerate(self.active)
+            ]
+            records = self._keep_the_best(records)
         self._leave([row for row, record in enumerate(records) if record.status])
         return records
 
@@ -231,6 +228,22 @@ class _Stack:
         if not self._loss.regression:
             return mean_score
         return math.sqrt(mean_score) * (1.0 if target.log else target.scale)
+
+    def _keep_the_best(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
+        """Judges each member's epoch and remembers the weights of those that improved; an interrupt undoes it."""
+        before = [dict(vars(self.members[index].early_stopping)) for index in self.active]
+        try:
+            judged, improved = [], []
+            for row, record in enumerate(records):
+                better, status, error = self._judge(record)
+                judged.append(replace(record, status=status, error=error))
+                improved += [row] * better
+            self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
+        except BaseException:
+            for index, state in zip(self.active, before, strict=True):
+                vars(self.members[index].early_stopping).update(state)
+            raise
+        return judged
 
     def _judge(self, record: EpochRecord) -> tuple[bool, Status | None, Exception | None]:
         """Whether the epoch is the member's best so far, and how the member ends with it, if it does, and why."""
