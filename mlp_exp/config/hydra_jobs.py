@@ -145,7 +145,7 @@ class Job:
         self._arguments = list(arguments)
         self._launch = launch
         self._files: list[logging.Handler] = []
-        self._texts: dict[str, str] = {}
+        self._config = OmegaConf.create()
         self._begun = False
 
     @property
@@ -174,7 +174,7 @@ class Job:
             HydraConfig.instance().cfg = whole  # type: ignore[assignment]
             self._folder = _folder(whole)
             hydra_node.runtime.output_dir = str(self.folder)
-        self._texts = {"config.yaml": to_yaml(config), "overrides.yaml": to_yaml(hydra_node.overrides.task)}
+        self._config = config
         directory = os.getcwd()
         try:
             with env_override(hydra_node.job.env_set), self.logging():
@@ -190,7 +190,7 @@ class Job:
     def saved_differently(self) -> bool:
         """Whether the folder holds the configuration of another run; inside `active`."""
         saved = self._hydra_folder / "config.yaml"
-        return saved.is_file() and OmegaConf.load(saved) != OmegaConf.create(self._texts["config.yaml"])
+        return saved.is_file() and OmegaConf.load(saved) != OmegaConf.create(to_yaml(self._config))
 
     @property
     def _hydra_folder(self) -> Path:
@@ -205,8 +205,12 @@ class Job:
         if whole.hydra.output_subdir is not None:
             self._hydra_folder.mkdir(parents=True, exist_ok=True)
             hydra_alone = {"hydra": OmegaConf.to_container(whole.hydra, resolve=False, enum_to_str=True)}
-            for name, text in {**self._texts, "hydra.yaml": to_yaml(hydra_alone)}.items():
-                (self._hydra_folder / name).write_text(text, encoding="utf-8")
+            for name, content in (
+                ("config.yaml", self._config),
+                ("hydra.yaml", hydra_alone),
+                ("overrides.yaml", whole.hydra.overrides.task),
+            ):
+                (self._hydra_folder / name).write_text(to_yaml(content), encoding="utf-8")
         self._launch.context.callbacks.on_job_start(config=whole, task_function=self._launch.task_function)
         self._begun = True
 

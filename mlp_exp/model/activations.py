@@ -24,15 +24,17 @@ class Activation:
         module: class of the plain module, without arguments.
         forward: `z → a`.
         backward: `(dL/da, z, a) → dL/dz`.
+        by_sign: whether `backward` asks of `a` alone, and only where it is positive; then dropout may write into it.
     """
 
     module: type[nn.Module]
     forward: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    by_sign: bool = False
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(nn.ReLU, torch.relu, lambda g, z, a: aten.threshold_backward(g, a, 0)),
+    "relu": Activation(nn.ReLU, torch.relu, lambda g, z, a: aten.threshold_backward(g, a, 0), by_sign=True),
     "gelu": Activation(nn.GELU, functional.gelu, lambda g, z, a: aten.gelu_backward(g, z)),
     "silu": Activation(nn.SiLU, functional.silu, lambda g, z, a: aten.silu_backward(g, z)),
     "tanh": Activation(nn.Tanh, torch.tanh, lambda g, z, a: aten.tanh_backward(g, a)),
