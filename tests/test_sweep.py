@@ -6,6 +6,7 @@ What a run leaves must not depend on its company, on what happens to others, or 
 import csv
 import hashlib
 import json
+import multiprocessing
 import os
 import shlex
 import shutil
@@ -874,3 +875,15 @@ def test_the_columns_of_a_table_are_printed_once(sweep: Sweep, tmp_path: Path) -
     assert done.stdout.count("Columns") == 1
     done, _ = sweep("other", *args, "seed=0,1", "data.drop=[],[city]")
     assert done.stdout.count("Columns") == 2  # it is another table without a column
+
+
+def test_an_error_of_the_sweep_itself_leaves_no_process_behind(
+    call_main: CallMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("of the leaderboard")
+
+    monkeypatch.setattr("mlp_exp.sweep.leaderboard.Leaderboard.add", broken)
+    with pytest.raises(ZeroDivisionError, match="of the leaderboard"):
+        call_main("-m", *CIRCLE, "seed=0,1", "model.norm=null,layer", "trainer.epochs=1,300")
+    assert multiprocessing.active_children() == []

@@ -54,6 +54,10 @@ class Entry:
         return bool(self.result.get("task") == "regression")
 
     @property
+    def ended_well(self) -> bool:
+        return self.result["status"] in ("finished", "stopped_early")
+
+    @property
     def watches_accuracy(self) -> bool:
         return bool(self.result.get("monitor") == "val_accuracy")
 
@@ -221,7 +225,7 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
     parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
     names = [f"{part}_{name}" for part in parts for name in HEADLINES[entries[0].regression]]
     names = [name for name in names if any(name in entry.metrics for entry in entries)]
-    all_well = all(entry.result["status"] in ("finished", "stopped_early") for entry in entries)
+    all_well = all(entry.ended_well for entry in entries)
     rows = []
     for group in groups:
         first = group.entries[0]

@@ -1,7 +1,6 @@
 """The life of one stack: its runs begin together, train together, and each ends on its own."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -44,14 +43,12 @@ class Ended:
 
     Attributes:
         value: the best of what it watches; None after a failure.
-        score: the same so that lower is better.
         trained, spared: epochs that it took, and that it did not need.
     """
 
     job: int
     value: float | None
     failure: str | None
-    score: float = math.inf
     trained: int = 0
     spared: int = 0
 
@@ -195,11 +192,10 @@ class _Life:
                 if run.components.trainer.plots == "always" and run.status != "failed":
                     draw(run)
         except Exception as problem:  # a full disk, say
-            self._report(Ended(job.number, None, fail(job, problem), math.inf, trained, spared))
+            self._report(Ended(job.number, None, fail(job, problem), trained, spared))
             return
         value = run.best_value if run.best_epoch else None
-        score = math.inf if run.reason else run.member.early_stopping.score
-        self._report(Ended(job.number, value, run.reason, score, trained, spared))
+        self._report(Ended(job.number, value, run.reason, trained, spared))
 
     def break_off(self, error: Exception) -> None:
         """Takes an error of the whole stack: of a single run it is its own, several are to be tried again in parts."""

@@ -1,7 +1,6 @@
 """The story of a sweep: its jobs are checked and sorted into stacks, these train, and the best runs are drawn."""
 
 import logging
-import math
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -54,7 +53,6 @@ class _Sweep:
     def __init__(self, jobs: Sequence[Job], leaderboard: Leaderboard) -> None:
         self._jobs = {job.number: job for job in jobs}
         self.leaderboard = leaderboard
-        self._scores: dict[int, float] = {}
         self._bar = SweepBar(0, 0)
 
     def begin(self) -> list[tuple[Job, Plan]]:
@@ -145,14 +143,14 @@ class _Sweep:
                         waiting.extendleft(self._again(worker.attempt))
                     else:
                         self._take(event)
-        except KeyboardInterrupt:
+        except BaseException as stop:
             for worker in workers:
                 worker.process.terminate()
-            while workers:
+            while workers:  # they save what they have; nobody would end them later
                 for worker, event in events_of(workers):
                     if event is None:
                         workers.remove(worker)
-                    else:
+                    elif isinstance(stop, KeyboardInterrupt):
                         self._take(event)
             raise
 
@@ -164,7 +162,6 @@ class _Sweep:
         elif isinstance(event, Ended):
             job = self._jobs[event.job]
             job.value, job.failure = event.value, event.failure
-            self._scores[event.job] = event.score
             if event.failure is not None:
                 log.error("%s: %s", job.name, event.failure)
             if job.has_folder:
@@ -189,13 +186,9 @@ class _Sweep:
 
     def draw_best(self, planned: Members) -> None:
         """Draws the figures of the best runs."""
-        wanted = [
-            (self._scores[job.number], job, made)
-            for job, made in planned
-            if made.components.trainer.plots == "auto" and math.isfinite(self._scores.get(job.number, math.inf))
-        ]
-        best = sorted(wanted, key=lambda entry: entry[0])[:BEST_DRAWN]
-        in_forks([partial(_draw, job, made) for _, job, made in best])
+        drawn = {job.folder: (job, made) for job, made in planned if made.components.trainer.plots == "auto"}
+        ranked = [entry for entry in self.leaderboard.entries if entry.folder in drawn and entry.ended_well]
+        in_forks([partial(_draw, *drawn[entry.folder]) for entry in ranked[:BEST_DRAWN]])
 
 
 def _draw(job: Job, made: Plan) -> None:
