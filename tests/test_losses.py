@@ -1,3 +1,4 @@
+import math
 import re
 
 import numpy as np
@@ -199,3 +200,11 @@ def test_a_loss_for_another_task_is_refused(build, problem):
     with pytest.raises(ConfigError, match=re.escape(problem)) as caught:
         build()
     assert caught.value.problems == [problem]
+
+
+def test_a_small_probability_of_the_first_class_is_not_rounded_to_zero():
+    loss = BinaryCrossEntropy("binary")
+    assert loss.predict(torch.tensor([[30.0], [-30.0]])).tolist() == [
+        [pytest.approx(math.exp(-30), rel=1e-6), 1.0],
+        [1.0, pytest.approx(math.exp(-30), rel=1e-6)],
+    ]

@@ -85,8 +85,8 @@ class BinaryCrossEntropy(Loss):
         return torch.sigmoid(logits).sub_(target)
 
     def predict(self, logits: Tensor) -> Tensor:
-        positive = torch.sigmoid(logits)
-        return torch.cat([1 - positive, positive], dim=-1)
+        # 1 - sigmoid would round a sure answer's small probability to 0
+        return torch.sigmoid(torch.cat([-logits, logits], dim=-1))
 
 
 class CrossEntropy(Loss):
