@@ -14,19 +14,13 @@ from functools import partial
 
 import numpy as np
 import torch
+from members import make_members
 from sklearn.neural_network import MLPClassifier
 from torch import nn
-from torch.optim.lr_scheduler import ConstantLR
 from torch.utils.data import DataLoader, TensorDataset
 
 from mlp_exp.data.sources import circle
-from mlp_exp.model.mlp import MLP
-from mlp_exp.training.batches import MemberData
-from mlp_exp.training.early_stopping import Never
-from mlp_exp.training.loop import Member, train
-from mlp_exp.training.losses import BinaryCrossEntropy
-from mlp_exp.training.schedulers import LearningRate
-from mlp_exp.training.streams import Streams
+from mlp_exp.training.loop import train
 
 EPOCHS = 20
 ROUNDS = 5
@@ -62,23 +56,7 @@ def scikit_learn() -> None:
 
 
 def this_framework(members: int) -> None:
-    loss = BinaryCrossEntropy("binary")
-    targets, weights = torch.from_numpy(loss.encode(data.target)), torch.ones(800)
-    rows = np.arange(800)
-    stack = [
-        Member(
-            data=MemberData(features, targets, weights, rows, rows[:0]),
-            module=MLP(2, 1, [64, 32], 0.2),
-            loss=loss,
-            optimizer=torch.optim.Adam,
-            optimizer_options={"lr": 0.001},
-            learning_rate=LearningRate(0.001, partial(ConstantLR, factor=1.0)),
-            early_stopping=Never(),
-            streams=Streams(seed),
-            epochs=EPOCHS,
-        )
-        for seed in range(members)
-    ]
+    stack = make_members(members, features, data.target, [64, 32], 0.2, EPOCHS)
     for _ in train(stack, BATCH, torch.device("cpu")):
         pass
 

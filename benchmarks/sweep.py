@@ -13,20 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import torch
-from torch.optim.lr_scheduler import ConstantLR
+from members import make_members
 
 from mlp_exp.model.mlp import MLP
 from mlp_exp.sweep.stacks import STACK_BYTES, step_bytes
-from mlp_exp.training.batches import MemberData
-from mlp_exp.training.early_stopping import Never
-from mlp_exp.training.loop import Member, train
-from mlp_exp.training.losses import BinaryCrossEntropy
-from mlp_exp.training.schedulers import LearningRate
-from mlp_exp.training.streams import Streams
+from mlp_exp.training.loop import train
 
 SHAPES = [  # features, hidden sizes, rows a batch, dropout
     (2, (64, 32), 32, 0.2),
@@ -64,35 +58,15 @@ def commands(runs: int, rounds: int) -> None:
     )
 
 
-def members(count: int, features: int, hidden: Sequence[int], batch: int, steps: int, dropout: float) -> list[Member]:
-    rows = batch * steps
-    draw = np.random.default_rng(0)
-    inputs = torch.from_numpy(draw.normal(size=(rows, features)).astype(np.float32))
-    loss = BinaryCrossEntropy("binary")
-    targets = torch.from_numpy(loss.encode(draw.integers(0, 2, rows)))
-    train_rows, weights = np.arange(rows), torch.ones(rows)
-    return [
-        Member(
-            data=MemberData(inputs, targets, weights, train_rows, train_rows[:0]),
-            module=MLP(features, 1, hidden, dropout),
-            loss=loss,
-            optimizer=torch.optim.Adam,
-            optimizer_options={"lr": 0.001},
-            learning_rate=LearningRate(0.001, partial(ConstantLR, factor=1.0)),
-            early_stopping=Never(),
-            streams=Streams(seed),
-            epochs=7,
-        )
-        for seed in range(count)
-    ]
-
-
 def share_of_a_step(count: int, features: int, hidden: Sequence[int], batch: int, dropout: float) -> float:
     """Microseconds of a step for each of the members; the fastest of five epochs."""
     parameters = sum(p.numel() for p in MLP(features, 1, hidden).parameters())
     guess = count * (30e-6 + 6 * parameters * batch / 4e10)
     steps = max(2, min(40, int(STEP_SECONDS / guess)))
-    epochs = train(members(count, features, hidden, batch, steps, dropout), batch, torch.device("cpu"))
+    draw = np.random.default_rng(0)
+    inputs = torch.from_numpy(draw.normal(size=(batch * steps, features)).astype(np.float32))
+    members = make_members(count, inputs, draw.integers(0, 2, batch * steps), hidden, dropout, epochs=7)
+    epochs = train(members, batch, torch.device("cpu"))
     next(epochs)  # warms up
     times = []
     for _ in range(5):

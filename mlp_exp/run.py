@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from mlp_exp.artefacts.run_folder import DONE, RunFolder
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config import hydra_app
 from mlp_exp.config.errors import RunFolderError, TrainingError
 
@@ -21,14 +21,11 @@ if TYPE_CHECKING:
 def run(cfg: DictConfig) -> float:
     """One run, from a composed configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(hydra_app.output_dir())
-    if hydra_app.resumes():
-        result = folder.result()
-        if result and result["status"] in DONE:
-            if result.get("reason"):
-                raise TrainingError(result["reason"])
-            return float(result["best_value"])
-        folder.clear()
-    folder.require_unused()
+    result = folder.make_room(resumes=hydra_app.resumes())
+    if result:
+        if result.get("reason"):
+            raise TrainingError(result["reason"])
+        return float(result["best_value"])
     try:
         return _train(cfg, folder)
     except RunFolderError:

@@ -259,18 +259,18 @@ VARIANTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", VARIANTS)
 def test_the_fingerprint_changes_with(what: str) -> None:
-    assert provenance.fingerprint(VARIANTS[what]) != provenance.fingerprint(DATA)
+    assert VARIANTS[what].fingerprint != DATA.fingerprint
 
 
 def test_all_fingerprints_differ() -> None:
-    assert len({provenance.fingerprint(variant) for variant in VARIANTS.values()}) == len(VARIANTS)
+    assert len({variant.fingerprint for variant in VARIANTS.values()}) == len(VARIANTS)
 
 
 def test_the_fingerprint_is_stable() -> None:
     expected = "34499260f58071adbbb6894eac5b296bbfe13d9fa8f84727f44ba4b0fe1faef8"
     copy = replace(DATA, features=np.asfortranarray(DATA.features), target=DATA.target.copy())
-    assert provenance.fingerprint(DATA) == expected
-    assert provenance.fingerprint(copy) == expected
+    assert DATA.fingerprint == expected
+    assert copy.fingerprint == expected
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ def test_provenance() -> None:
             **{name: version(name) for name in packages},
         },
         "git": None,
-        "data_fingerprint": provenance.fingerprint(DATA),
+        "data_fingerprint": DATA.fingerprint,
         "device": "cuda",
         "threads": 3,
         "machine": platform.platform(),

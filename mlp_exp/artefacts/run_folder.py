@@ -69,6 +69,28 @@ class RunFolder:
             raise RunFolderError(f"{path}: expected a result with a status")
         return found
 
+    def make_room(self, *, resumes: bool) -> dict[str, Any] | None:
+        """Makes sure that a run can begin here.
+
+        Args:
+            resumes: whether the folder goes on with what an earlier command began; what an unfinished run has left is
+                then removed.
+
+        Returns:
+            The result of a run that needs no other try, when resumed; else None.
+
+        Raises:
+            RunFolderError: another run's files are there, or they cannot be read.
+        """
+        if not resumes:
+            self.require_unused()
+            return None
+        result = self.result()
+        if result is not None and result["status"] in DONE:
+            return result
+        self.clear()
+        return None
+
     def clear(self) -> None:
         """Removes what a run that did not come to its end has left; its log stays."""
         for name in (RESULT, HISTORY, MODEL):

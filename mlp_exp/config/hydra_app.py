@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -89,11 +90,13 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
     typed = list(sys.argv[1:])
     command = Command(run, run_sweep, wants_traceback)
-    scratch = tempfile.TemporaryDirectory()  # what Hydra writes for a sweep that is only described
+    # what Hydra writes for a sweep that is only described
+    scratch = tempfile.TemporaryDirectory() if DRY_RUN in sys.argv else nullcontext("")
     try:
-        _options = _take_options(sys.argv, scratch.name)
-        sys.argv += _own_hydra_settings(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(command.run)()
+        with scratch as folder:
+            _options = _take_options(sys.argv, folder)
+            sys.argv += _own_hydra_settings(sys.argv[1:])
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(command.run)()
         if command.sweep_folder and not _options.dry_run:
             end_sweep(command.sweep_folder)
     except KeyboardInterrupt as stop:
@@ -107,8 +110,6 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
             raise
         print(_explain(error), file=sys.stderr)
         sys.exit(1)
-    finally:
-        scratch.cleanup()
     command.report()
 
 

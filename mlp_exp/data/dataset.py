@@ -1,13 +1,17 @@
 """A table of numbers and categories with a target."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlp_exp.config.errors import DataError
+
+BLOCK_ROWS = 65_536
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
@@ -133,6 +137,20 @@ class Dataset:
     def source_rows(self) -> NDArray[np.int64]:
         """`[N]`: where each row lies in its source, from 0."""
         return np.arange(len(self.target)) if self.kept is None else np.flatnonzero(self.kept)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of names, features, categories and target; taken once for all runs on these data."""
+        digest = hashlib.sha256(repr((self.feature_names, self.class_names, self.target_name)).encode())
+        arrays = [self.features, self.target]
+        for category in self.categories:
+            digest.update(repr((category.name, category.texts)).encode())
+            arrays.append(category.codes)
+        for array in arrays:
+            digest.update(repr((array.shape, array.dtype.str)).encode())
+            for start in range(0, len(array), BLOCK_ROWS):  # a large table, kept by columns, is not copied as a whole
+                digest.update(np.ascontiguousarray(array[start : start + BLOCK_ROWS]).data)
+        return digest.hexdigest()
 
     @property
     def task(self) -> Task:

@@ -3,8 +3,10 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Category
 from mlp_exp.data.preprocessing import Preprocessing
@@ -98,15 +100,18 @@ class Plan:
         components, shared = self.components, self.components.shared
         dataset = components.dataset
         loss_key = (*self.key, components.text("loss"))
-        target = self.preprocessing.target.scaled(dataset.target)
+
+        def target() -> NDArray[Any]:
+            return self.preprocessing.target.scaled(dataset.target)
+
         return MemberData(
             shared.table(
                 ("inputs", *self.key),
                 lambda: torch.from_numpy(self.preprocessing.inputs(dataset.features, dataset.categories)),
             ),
-            shared.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target))),
+            shared.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
             shared.table(
-                ("weights", *loss_key), lambda: torch.from_numpy(self.loss.row_weights(target, self.parts.train))
+                ("weights", *loss_key), lambda: torch.from_numpy(self.loss.row_weights(target(), self.parts.train))
             ),
             self.parts.train,
             self.parts.val,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from mlp_exp.artefacts.console import SweepBar, print_columns
-from mlp_exp.artefacts.run_folder import DONE, RunFolder
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import RunFolderError, TrainingError
 from mlp_exp.config.hydra_app import resumes
 from mlp_exp.config.hydra_jobs import Job
@@ -91,13 +91,8 @@ class _Sweep:
         Raises:
             RunFolderError: the folder is another run's.
         """
-        folder = RunFolder(job.folder)
-        if not resumes():
-            folder.require_unused()
-            return False
-        result = folder.result()
-        if result is None or result["status"] not in DONE:
-            folder.clear()
+        result = RunFolder(job.folder).make_room(resumes=resumes())
+        if result is None:
             return False
         if job.saved_differently:
             raise RunFolderError(f"{job.folder}: was trained with another configuration; resume=true does not mix them")
