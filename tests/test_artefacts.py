@@ -29,8 +29,9 @@ from rich.console import Console
 
 from mlp_exp import __version__
 from mlp_exp.artefacts import plots, provenance
+from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.console import ConsoleHandler, epoch_bar, print_results
-from mlp_exp.artefacts.run_folder import RunFolder, atomic
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import DataError, RunFolderError
 from mlp_exp.data.dataset import Category, Dataset
 

@@ -18,11 +18,14 @@ RANKS = {
     "training": 2,
     "artefacts": 3,
     "experiment": 4,
+    "inference": 5,
     "sweep": 5,
     "run": 6,
     "report": 6,
+    "predict": 6,
+    "export": 6,
 }
-"""From the bottom; `model` and `data` lie side by side, and so do the two commands, `run` and `report`.
+"""From the bottom; `model` and `data` lie side by side, so do `inference` and `sweep`, and the commands.
 
 The package itself, with the version, lies under all.
 """

@@ -408,7 +408,7 @@ def test_the_cache_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, overrides: li
 def test_embeddings_count(table: list[str]) -> None:
     """20 cities and one value for any other, as rows of 8 numbers."""
     made = make(*table, "model.hidden_sizes=[]")
-    inputs = made.inputs
+    inputs = made.preprocessing.inputs_width
     rows = made.preprocessing.embedding_starts[-1]
     assert network_size(made) == (rows * 8 + (inputs + 7) + 1, inputs + 1)
 

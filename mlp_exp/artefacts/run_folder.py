@@ -7,11 +7,12 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.artefacts.atomic import atomic
+from mlp_exp.artefacts.tensor_file import read_tensors, write_tensors
 from mlp_exp.config.errors import RunFolderError, describe
 
 DONE = ("finished", "stopped_early", "diverged")
@@ -21,21 +22,6 @@ HISTORY = "history.csv"
 RESULT = "result.json"
 MODEL = "model.pt"
 PLOTS = "plots"
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; renamed at the end, removed after an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.filename is None:  # a write on a full disk does not say where
-            raise OSError(error.errno, f"{error.strerror} (nothing was written there)", str(path)) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class RunFolder:
@@ -129,31 +115,18 @@ class RunFolder:
             self.write_result({"status": status, "reason": describe(error), "metrics": {}})
 
     def write_model(self, model: Mapping[str, Any]) -> None:
-        """Tensors, numbers and texts alone, so that the file loads with `weights_only=True`."""
-        import torch
-
-        # through memory: torch would hide a full disk and write the temporary file's name into the archive
-        buffer = io.BytesIO()
-        torch.save(dict(model), buffer)
-        with atomic(self.path / MODEL) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        """Tensors, numbers and texts alone."""
+        write_tensors(self.path / MODEL, model)
 
     def read_model(self) -> dict[str, Any]:
-        """What `write_model` wrote.
+        """What `write_model` wrote; its configuration is not checked yet for what it would call.
 
         Raises:
             RunFolderError: there is none, or it is damaged.
         """
-        import torch
-
         path = self.path / MODEL
-        try:
-            model = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError as error:
-            raise RunFolderError(f"{path}: there is no such file; the run has no model") from error
-        except Exception as error:  # torch raises whatever a damaged archive leads to
-            raise RunFolderError(f"{path}: expected a model of this project: {error}") from error
-        if not isinstance(model, dict) or not {"config", "state_dict"} <= model.keys():
+        model = read_tensors(path, "a model of this project")
+        if not {"config", "state_dict"} <= model.keys():
             raise RunFolderError(f"{path}: expected a model of this project: it has no config and state_dict")
         return model
 

@@ -6,6 +6,7 @@
     ├── TrainingError    the parts do not train together
     │   └── DivergedError    the loss left the finite numbers
     └── RunFolderError   the run folder cannot be used
+        └── UntrustedError   it holds what is not loaded from a folder that may be a stranger's
 
 Each message says where, what was expected, what was found and what to do. The command line prints it
 without a traceback and exits with status 1.
@@ -53,6 +54,10 @@ class DivergedError(TrainingError):
 
 class RunFolderError(MlpExpError):
     """The run folder cannot be used."""
+
+
+class UntrustedError(RunFolderError):
+    """What a saved run holds or names is not loaded."""
 
 
 def describe(error: BaseException) -> str:

@@ -105,10 +105,14 @@ class Vocabulary:
         table = np.array([*(known.get(text, UNSEEN) for text in category.texts), MISSING])
         return table[category.codes]  # a missing one is -1: the last
 
+    @property
+    def one_hot_codes(self) -> range:
+        """The codes that have a column each: those that the training part holds."""
+        return range(MISSING if self.has_missing else FIRST, self.size)
+
     def one_hot(self, category: Category) -> NDArray[np.bool_]:
-        """`[N, C]`: a column for each code that the training part holds; an unseen category is 0 in all of them."""
-        columns = np.arange(MISSING if self.has_missing else FIRST, self.size)
-        hits: NDArray[np.bool_] = self.codes(category)[:, None] == columns
+        """`[N, C]`: a column for each of `one_hot_codes`; an unseen category is 0 in all of them."""
+        hits: NDArray[np.bool_] = self.codes(category)[:, None] == np.array(self.one_hot_codes)
         return hits
 
     @property
@@ -150,12 +154,17 @@ class Preprocessing:
         pairs = zip(self.embedding_starts, self.embedded, strict=False)
         return [start + code for start, vocabulary in pairs for code in vocabulary.never_trained]
 
+    @property
+    def inputs_width(self) -> int:
+        """How many numbers a row of the network's inputs has."""
+        numbers = len(self.numbers.fill) * (1 + self.ranks) + len(self.indicators)
+        return numbers + sum(1 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies)
+
     def inputs(self, features: Floats, categories: Sequence[Category] = ()) -> NDArray[np.float32]:
         """Features `[N, F]` and their categories as network inputs `[N, W]`."""
         one_hot = [v.one_hot(c) for v, c in zip(self.vocabularies, categories, strict=True) if not v.embedded]
         count = features.shape[1]
-        width = count * (1 + self.ranks) + len(self.indicators) + sum(p.shape[1] for p in one_hot) + len(self.embedded)
-        inputs = np.empty((len(features), width), dtype=np.float32)
+        inputs = np.empty((len(features), self.inputs_width), dtype=np.float32)
         for column in range(count):
             # a value that a float32 cannot hold stays the largest that it can
             inputs[:, column] = self.numbers.scaled(column, features[:, column]).clip(-LARGEST, LARGEST)

@@ -73,32 +73,32 @@ def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
     values = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(values, dict)
     config = {str(key): value for key, value in values.items()}
-    build_group = partial(_build, shared)
+    make = partial(build_group, shared)
     optimizer = _factory(shared, "optimizer", config["optimizer"]).make
-    split = build_group("split", config["split"])
-    trainer = build_group("trainer", config["trainer"])
+    split = make("split", config["split"])
+    trainer = make("trainer", config["trainer"])
     return Components(
         config=config,
         shared=shared,
         seed=config["seed"],
         dataset=_dataset(shared, config["data"], split),
         split=split,
-        preprocess=build_group("preprocess", config["preprocess"]),
-        loss=lambda task, n_classes: build_group("loss", config["loss"], task=task, n_classes=n_classes),
+        preprocess=make("preprocess", config["preprocess"]),
+        loss=lambda task, n_classes: make("loss", config["loss"], task=task, n_classes=n_classes),
         model_class=locate(config["model"]["_target_"]),
-        model=lambda inputs, outputs: build_group("model", config["model"], in_features=inputs, out_features=outputs),
-        init=build_group("init", config["init"]),
+        model=lambda inputs, outputs: make("model", config["model"], in_features=inputs, out_features=outputs),
+        init=make("init", config["init"]),
         optimizer=optimizer.func,
         optimizer_options=dict(optimizer.keywords),
         scheduler=lambda epochs: partial(_build_scheduler, shared, _scheduler_node(cfg, config, epochs)),
-        early_stopping=lambda: build_group("early_stopping", config["early_stopping"]),
+        early_stopping=lambda: make("early_stopping", config["early_stopping"]),
         trainer=trainer,
     )
 
 
 def _dataset(shared: Shared, node: dict[str, Any], split: Split) -> Dataset:
     def read() -> Dataset:
-        dataset = _build(shared, "data", node, split=split, open_file=open_with_progress)
+        dataset = build_group(shared, "data", node, split=split, open_file=open_with_progress)
         if not isinstance(dataset, Dataset):
             raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
         return dataset
@@ -118,7 +118,7 @@ def _scheduler_node(cfg: DictConfig, config: dict[str, Any], epochs: int) -> dic
 
 
 def _build_scheduler(shared: Shared, node: dict[str, Any], optimizer: Optimizer) -> Any:
-    return _build(shared, "scheduler", node, optimizer=optimizer)
+    return build_group(shared, "scheduler", node, optimizer=optimizer)
 
 
 class _Factory(NamedTuple):
@@ -161,8 +161,12 @@ def _refusal(group: str, node: dict[str, Any], error: Exception) -> ConfigError:
     return ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"])
 
 
-def _build(shared: Shared, group: str, node: dict[str, Any], **supplied: Any) -> Any:
-    """Instantiates a group, with those of the supplied arguments that its `_target_` takes."""
+def build_group(shared: Shared, group: str, node: dict[str, Any], **supplied: Any) -> Any:
+    """Instantiates a group, with those of the supplied arguments that its `_target_` takes.
+
+    Raises:
+        ConfigError: it refuses its settings.
+    """
     factory = _factory(shared, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
     arguments = supplied_arguments(group, factory.target, supplied)

@@ -1,20 +1,28 @@
 """The network of a run: as configured, for the rows it will see."""
 
+from collections.abc import Callable
+
 import torch
 
 from mlp_exp.config.errors import TrainingError
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.experiment.components import Components
 from mlp_exp.model.embedding import EmbeddedNetwork
 
 
-def build_network(components: Components, preprocessing: Preprocessing, inputs: int, outputs: int) -> torch.nn.Module:
-    """The configured network for rows of `inputs` numbers, with embeddings in front where there are any to learn."""
+def build_network(
+    make: Callable[[int, int], torch.nn.Module], preprocessing: Preprocessing, outputs: int
+) -> torch.nn.Module:
+    """The network for preprocessed rows, with embeddings in front where there are any to learn.
+
+    Args:
+        make: the configured network, from the widths of its inputs and of its logits.
+    """
     embedded = preprocessing.embedded
+    inputs = preprocessing.inputs_width
     if not embedded:
-        return components.model(inputs, outputs)
+        return make(inputs, outputs)
     rows, width = preprocessing.embedding_starts[-1], preprocessing.embedding_width
-    network = components.model(inputs + len(embedded) * (width - 1), outputs)
+    network = make(inputs + len(embedded) * (width - 1), outputs)
     return EmbeddedNetwork(network, len(embedded), rows, width, preprocessing.never_trained)
 
 

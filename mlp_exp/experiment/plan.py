@@ -2,13 +2,11 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 
-from mlp_exp.data.dataset import Category
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.splits import Parts
 from mlp_exp.experiment.components import Components
@@ -52,13 +50,6 @@ class Plan:
     def device(self) -> torch.device:
         return self.components.trainer.torch_device()
 
-    @cached_property
-    def inputs(self) -> int:
-        """How many numbers the network gets of a row."""
-        dataset = self.components.dataset
-        first = [Category(c.name, c.codes[:1], c.texts) for c in dataset.categories]
-        return int(self.preprocessing.inputs(dataset.features[:1], first).shape[1])
-
     @property
     def stacks(self) -> bool:
         """Whether the run can train with others; a user's own network or optimizer trains alone."""
@@ -84,7 +75,7 @@ class Plan:
             "trainer.threads": trainer.threads,
             "preprocess.log_target": self.preprocessing.target.log,
             "the number of classes": self.loss.out_features,
-            "the number of inputs": self.inputs,
+            "the number of inputs": self.preprocessing.inputs_width,
             "preprocess.embedding_width": self._embedding_sizes,
             "the number of rows": (steps, validation),
         }

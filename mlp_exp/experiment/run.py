@@ -130,7 +130,7 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
     data = plan.data()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.weights)
-        module = build_network(components, plan.preprocessing, plan.inputs, loss.out_features)
+        module = build_network(components.model, plan.preprocessing, loss.out_features)
         components.init.apply(module)
         check_network(module, data.inputs[:2], loss.out_features)
     validates = len(plan.parts.val) > 0

@@ -63,7 +63,7 @@ def as_ranges(numbers: Sequence[int]) -> str:
 
 def estimated_bytes(plans: Sequence[Plan]) -> int:
     """Of a stack: what each member adds, and the tables, each once."""
-    tables = {made.key: 4 * made.inputs * len(made.components.dataset.target) for made in plans}
+    tables = {made.key: 4 * made.preprocessing.inputs_width * len(made.components.dataset.target) for made in plans}
     data = plans[0].components.dataset.features.nbytes
     return PROCESS_BYTES + data + 2 * sum(tables.values()) + len(plans) * member_bytes(plans[0])
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
+from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.console import print_leaderboard
-from mlp_exp.artefacts.run_folder import RunFolder, atomic
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import RunFolderError
 
 LEADERBOARD = "leaderboard.csv"

@@ -110,9 +110,9 @@ def member_bytes(plan: Plan) -> int:
 def network_size(plan: Plan) -> tuple[int, int]:
     """How many parameters the network has, and how many numbers it makes of a row, its inputs among them."""
     with torch.device("meta"):
-        network = build_network(plan.components, plan.preprocessing, plan.inputs, plan.loss.out_features)
+        network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
     layers = [module.out_features for module in network.modules() if isinstance(module, nn.Linear)]
-    return sum(parameter.numel() for parameter in network.parameters()), plan.inputs + sum(layers)
+    return sum(parameter.numel() for parameter in network.parameters()), plan.preprocessing.inputs_width + sum(layers)
 
 
 def free_memory(device: torch.device) -> int:

@@ -1,0 +1,74 @@
+"""Files of tensors, numbers and texts, which load without running anything that they hold."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlp_exp.artefacts.atomic import atomic
+from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.trust import check_plain
+
+
+def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes tensors, numbers and texts, so that the file loads with `weights_only=True`."""
+    import torch
+
+    # through memory: torch would hide a full disk and write the temporary file's name into the archive
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with atomic(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def read_tensors(path: Path, what: str) -> dict[str, Any]:
+    """What `write_tensors` wrote, on the CPU; never more than the file holds bytes for.
+
+    Args:
+        what: the file is expected to be, for messages.
+
+    Raises:
+        RunFolderError: there is no such file, it is damaged, or it holds something else.
+    """
+    import torch
+
+    try:
+        _refuse_compressed(path, what)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise RunFolderError(f"{path}: there is no such file; expected {what}") from None
+    except (RunFolderError, OSError):
+        raise
+    except MemoryError:
+        raise RunFolderError(f"{path}: expected {what}; it does not fit into memory") from None
+    except Exception as error:  # torch raises whatever a damaged archive leads to
+        # what follows the first line is advice to load the file without safety
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunFolderError(f"{path}: expected {what}, found a damaged or foreign file: {reason}") from error
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path}: expected {what}, found a {type(content).__name__}")
+    check_plain(content, path, most=path.stat().st_size, also=_is_whole_tensor)
+    return content
+
+
+def _refuse_compressed(path: Path, what: str) -> None:
+    """Raises RunFolderError unless the file is an archive as torch writes it, whose parts are as large as they seem."""
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise RunFolderError(
+                f"{path}: expected {what}, found a damaged or foreign file: it is no archive of tensors"
+            )
+        with zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        raise RunFolderError(f"{path}: expected {what}, found a compressed archive")
+
+
+def _is_whole_tensor(value: Any) -> bool:
+    """Whether it is a tensor, and one whose numbers are all in the file: one number can be spread over any shape."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized or value.is_meta:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()

@@ -1,0 +1,150 @@
+"""What the configuration of a saved run may name and hold: its folder may come from a stranger.
+
+Instantiating a configuration calls what it names, and naming a module imports it. So a saved one is looked at as text
+first, and only a list of components passes, with what the user has allowed on the command line.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mlp_exp.config.errors import UntrustedError
+from mlp_exp.config.targets import locate
+
+OWN_MODULES = tuple(
+    f"mlp_exp.{name}"
+    for name in (
+        "data.sources",
+        "data.table",
+        "data.splits",
+        "data.preprocessing",
+        "model.mlp",
+        "model.initialisation",
+        "training.losses",
+        "training.schedulers",
+        "training.early_stopping",
+        "training.trainer",
+    )
+)
+"""Where this project's components are; only what is defined there, not what is imported."""
+TORCH_CLASSES = {
+    "torch.nn": "torch.nn.Module",
+    "torch.optim": "torch.optim.Optimizer",
+    "torch.optim.lr_scheduler": "torch.optim.lr_scheduler.LRScheduler",
+}
+"""Modules of torch, and the class that their components are subclasses of."""
+TORCH_INIT = re.compile(r"torch\.nn\.init\.[a-z]\w*_")
+SKLEARN_DATA = re.compile(r"sklearn\.datasets\.(make_\w+|load_(breast_cancer|diabetes|digits|iris|linnerud|wine))")
+REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
+"""The one kind of interpolation that a saved configuration may have: the value of another key."""
+MOST_VALUES = 1_000_000
+DEEPEST = 20
+
+
+def check_config(config: Any, allow: Sequence[str], where: object) -> None:
+    """Refuses a saved configuration that is not plain, or that would call something which is not on the list.
+
+    Args:
+        config: as loaded, not yet built or resolved.
+        allow: packages that the user trusts.
+        where: the file that it is from.
+
+    Raises:
+        UntrustedError: it names something else, is no mapping of plain values, is too large, or has an interpolation
+            other than of a single value of its own.
+    """
+    if not isinstance(config, Mapping):
+        raise UntrustedError(f"{where}: expected a configuration with keys, got {type(config).__name__}")
+    check_plain(config, where)
+    if any(not isinstance(key, str) for key in config):
+        raise UntrustedError(f"{where}: expected texts as keys of the configuration")
+    for key, value in _leaves(config):
+        last = key.rpartition(".")[2]
+        if last == "_target_" and not is_trusted(value, allow):
+            package = str(value).partition(".")[0]
+            raise UntrustedError(
+                f"{where}: {key} is {value!r}; a saved run may only build components of mlp_exp, torch's networks, "
+                "optimizers and schedulers, and scikit-learn's data sets. If you know and trust that package: "
+                f"--allow {package}"
+            )
+        if isinstance(value, str) and "${" in value and not _is_reference(value, config):
+            raise UntrustedError(
+                f"{where}: {key} is {value!r}; a saved configuration may refer to a single value of its own, "
+                "as ${trainer.epochs}, and to nothing outside it"
+            )
+
+
+def _not(value: Any) -> bool:
+    return False
+
+
+def check_plain(values: Any, where: object, most: int = MOST_VALUES, also: Callable[[Any], bool] = _not) -> None:
+    """Refuses anything but numbers, texts, lists and mappings by them, and what is too large when written out.
+
+    A file may name one list many times over, a few bytes for each, so that all of it would not fit into memory.
+
+    Args:
+        most: how many values there may be.
+        also: whether a value of another kind is right.
+
+    Raises:
+        UntrustedError: says what was found.
+    """
+    todo: list[tuple[Any, int]] = [(values, 0)]
+    seen = 0
+    while todo:
+        value, depth = todo.pop()
+        if isinstance(value, Mapping | list | tuple):
+            inside = list(value.values()) if isinstance(value, Mapping) else list(value)
+            if isinstance(value, Mapping) and not all(isinstance(key, str | int) for key in value):
+                raise UntrustedError(f"{where}: expected texts and whole numbers as keys, got other ones")
+            seen += len(inside)
+            if seen > most or depth > DEEPEST:
+                raise UntrustedError(
+                    f"{where}: holds more than {most} values or more than {DEEPEST} levels when it is written out"
+                )
+            todo += [(each, depth + 1) for each in inside]
+        elif not (value is None or isinstance(value, str | int | float) or also(value)):
+            raise UntrustedError(f"{where}: expected numbers and texts, found a {type(value).__name__}")
+
+
+def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
+    """Whether a `_target_` is on the list."""
+    if not isinstance(path, str):
+        return False
+    allowed = any(path.startswith(f"{package}.") for package in allow)
+    return allowed or bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path)) or _is_component(path)
+
+
+def _is_component(path: str) -> bool:
+    """Whether it is one of this project or of torch; nothing else is imported to find out."""
+    module, _, name = path.rpartition(".")
+    if name.startswith("_") or not (module in OWN_MODULES or module in TORCH_CLASSES):
+        return False
+    try:
+        found = locate(path)
+    except ValueError:
+        return False
+    if module in OWN_MODULES:
+        return getattr(found, "__module__", None) == module
+    return isinstance(found, type) and issubclass(found, locate(TORCH_CLASSES[module]))  # type: ignore[arg-type]
+
+
+def _leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that holds no others, with its place; a `_target_` whatever it holds."""
+    items = node.items() if isinstance(node, Mapping) else enumerate(node)
+    for key, value in items:
+        place = f"{where}.{key}".lstrip(".")
+        if isinstance(value, Mapping | list | tuple) and key != "_target_":
+            yield from _leaves(value, place)
+        else:
+            yield place, value
+
+
+def _is_reference(text: str, config: Mapping[str, Any]) -> bool:
+    """Whether it names one key, which holds a plain value: references to references could grow without end."""
+    found = REFERENCE.fullmatch(text)
+    value: Any = config
+    for key in found[1].split(".") if found else ():
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return isinstance(value, int | float) or (isinstance(value, str) and "${" not in value)

@@ -1,0 +1,1 @@
+"""What a trained run is good for: predictions, alone or averaged, and files for other runtimes."""
