@@ -4,46 +4,83 @@ The story of a run: its configuration is checked as a whole, its components are 
 torch is imported only after the configuration has been found right, and never for `--help` and `--cfg job`.
 """
 
+import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config import hydra_app
-from mlp_exp.config.errors import RunFolderError, TrainingError
+from mlp_exp.config.errors import DivergedError, RunFolderError, TrainingError
+from mlp_exp.config.options import RESUME, Options
 
 if TYPE_CHECKING:
     from mlp_exp.config.hydra_jobs import Job
+    from mlp_exp.experiment.checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> float:
     """One run, from a composed configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(hydra_app.output_dir())
-    result = folder.make_room(resumes=hydra_app.resumes())
-    if result:
-        if result.get("reason"):
-            raise TrainingError(result["reason"])
-        return float(result["best_value"])
+    if hydra_app.options().resumes:
+        return _resume(cfg, folder)
+    folder.require_unused()
+    earlier = hydra_app.options().rerun
+    if earlier:
+        return _rerun(cfg, folder, RunFolder(earlier))
+    return _train(cfg, folder)
+
+
+def _train(cfg: DictConfig, folder: RunFolder, checkpoint: "Checkpoint | None" = None) -> float:
     try:
-        return _train(cfg, folder)
+        from mlp_exp.config.validation import validate
+
+        validate(cfg, hydra_app.task_overrides())
+
+        from mlp_exp.experiment.components import build
+        from mlp_exp.experiment.one_run import run_experiment
+
+        return run_experiment(build(cfg), folder, checkpoint, in_sweep=hydra_app.in_sweep())
     except RunFolderError:
         raise  # the files there are another run's
     except BaseException as error:
         folder.write_failure(error)
+        if isinstance(error, KeyboardInterrupt) and folder.checkpoint.exists():
+            error.add_note(f"Go on with: {hydra_app.program()} {shlex.join([f'{RESUME}={folder.path}'])}")
         raise
 
 
-def _train(cfg: DictConfig, folder: RunFolder) -> float:
-    from mlp_exp.config.validation import validate
+def _resume(cfg: DictConfig, folder: RunFolder) -> float:
+    """Goes on with a run, unless it has come to its end."""
+    from mlp_exp.experiment.checkpoint import find_checkpoint
 
-    validate(cfg, hydra_app.task_overrides())
+    checkpoint = find_checkpoint(folder, cfg)
+    result = folder.make_room(resumes=True, epochs=cfg.trainer.epochs)
+    if result is None:
+        if checkpoint and checkpoint.config["trainer"]["epochs"] != cfg.trainer.epochs:
+            hydra_app.save_extended(folder.path, cfg)
+        return _train(cfg, folder, checkpoint)
+    if result.get("reason"):
+        raise TrainingError(result["reason"])
+    log.info("%s after %s epochs: nothing is left to train", result["status"].replace("_", " "), result["epochs"])
+    return float(result["best_value"])
 
-    from mlp_exp.experiment.components import build
-    from mlp_exp.experiment.one_run import run_experiment
 
-    return run_experiment(build(cfg), folder, in_sweep=hydra_app.in_sweep())
+def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder) -> float:
+    """Trains a saved run again and says whether it came out the same."""
+    from mlp_exp.experiment.reproduction import compare
+
+    try:
+        value = _train(cfg, folder)
+    except DivergedError:
+        value = float("nan")  # as the earlier one has, perhaps
+    compare(earlier, folder)
+    return value
 
 
 def run_sweep(jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_run: bool) -> None:
@@ -66,9 +103,17 @@ def end_sweep(folder: Path) -> None:
     print_leaderboard_of(folder)
 
 
+def read_config(options: Options) -> dict[str, Any]:
+    """The configuration of the saved run that the command line names."""
+    from mlp_exp.experiment.checkpoint import saved_config
+
+    assert options.saved
+    return saved_config(RunFolder(options.saved), options.allow, to_resume=options.resumes)
+
+
 def main() -> None:
     """The command line."""
-    hydra_app.main(run, run_sweep, end_sweep)
+    hydra_app.main(run, run_sweep, end_sweep, read_config)
 
 
 if __name__ == "__main__":

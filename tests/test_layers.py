@@ -58,8 +58,10 @@ def _imports(nodes: Iterator[ast.AST]) -> set[str]:
 
 
 def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes that run when the module is imported: not the insides of functions."""
+    """All nodes that run when the module is imported: not the insides of functions, nor what is for types alone."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield node
             yield from _at_import(node)

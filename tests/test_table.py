@@ -635,3 +635,16 @@ def test_read_table_gives_typed_columns(tmp_path: Path) -> None:
     assert content.schema.field("rooms").type == pa.int64()
     assert content.schema.field("sold").type == pa.bool_()
     assert content["colour"].to_pylist() == list(mixed()["colour"])
+
+
+def test_a_last_column_of_nanoseconds(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,t\n1,2020-01-01T10:00:00.000000001\n2,2020-01-02T10:00:00.5\n", encoding="utf-8")
+    assert read_table(str(tmp_path / "t.csv"))["t"].type == pa.timestamp("ns")
+
+
+def test_not_a_number_is_no_category(tmp_path: Path) -> None:
+    """A gap in a column of numbers that is declared categorical, as pandas writes it."""
+    columns = {"grade": some([0.5, 1.0, float("nan")]), "y": some("ab", seed=1)}
+    (grade,) = table(write(columns, tmp_path / "t.parquet"), "y", categorical=["grade"]).categories
+    assert grade.texts == ("0.5", "1")
+    assert (grade.codes == -1).tolist() == [value != value for value in columns["grade"]]  # noqa: PLR0124

@@ -13,7 +13,7 @@ from typing import Any
 
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.tensor_file import read_tensors, write_tensors
-from mlp_exp.config.errors import RunFolderError, describe
+from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
 
 DONE = ("finished", "stopped_early", "diverged")
 """How a run ends that needs no other try."""
@@ -21,7 +21,11 @@ DONE = ("finished", "stopped_early", "diverged")
 HISTORY = "history.csv"
 RESULT = "result.json"
 MODEL = "model.pt"
+CHECKPOINT = "checkpoint.pt"
 PLOTS = "plots"
+
+MODEL_FORMAT = 2
+"""Of what a model file holds; another one is refused."""
 
 
 class RunFolder:
@@ -55,12 +59,13 @@ class RunFolder:
             raise RunFolderError(f"{path}: expected a result with a status")
         return found
 
-    def make_room(self, *, resumes: bool) -> dict[str, Any] | None:
-        """Makes sure that a run can begin here.
+    def make_room(self, *, resumes: bool, epochs: int | None = None) -> dict[str, Any] | None:
+        """Makes sure that a run can begin here, or go on.
 
         Args:
             resumes: whether the folder goes on with what an earlier command began; what an unfinished run has left is
-                then removed.
+                then removed, but for its checkpoint.
+            epochs: that it is to train, when resumed; None for as many as it was to.
 
         Returns:
             The result of a run that needs no other try, when resumed; else None.
@@ -73,12 +78,14 @@ class RunFolder:
             return None
         result = self.result()
         if result is not None and result["status"] in DONE:
-            return result
+            extended = result["status"] == "finished" and epochs is not None and epochs > result["epochs"]
+            if not extended:
+                return result
         self.clear()
         return None
 
     def clear(self) -> None:
-        """Removes what a run that did not come to its end has left; its log stays."""
+        """Removes what a run that did not come to its end has left; its log and its checkpoint stay."""
         for name in (RESULT, HISTORY, MODEL):
             (self.path / name).unlink(missing_ok=True)
 
@@ -125,10 +132,48 @@ class RunFolder:
             RunFolderError: there is none, or it is damaged.
         """
         path = self.path / MODEL
+        self.require_own_files()
         model = read_tensors(path, "a model of this project")
         if not {"config", "state_dict"} <= model.keys():
             raise RunFolderError(f"{path}: expected a model of this project: it has no config and state_dict")
         return model
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file of the checkpoint."""
+        return self.path / CHECKPOINT
+
+    def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Tensors, numbers and texts alone."""
+        write_tensors(self.checkpoint, checkpoint)
+
+    def read_checkpoint(self) -> dict[str, Any]:
+        """What `write_checkpoint` wrote; its configuration is not checked yet for what it would call.
+
+        Raises:
+            RunFolderError: there is none, or it is damaged.
+        """
+        self.require_own_files()
+        checkpoint = read_tensors(self.checkpoint, "a checkpoint of a run")
+        if not {"format", "config"} <= checkpoint.keys():
+            raise RunFolderError(f"{self.checkpoint}: expected a checkpoint of a run: it has no format and config")
+        return checkpoint
+
+    def require_own_files(self) -> None:
+        """Raises UntrustedError where a link leads out of the folder: what is written there would land elsewhere."""
+        inside = self.path.resolve()
+        for path in self.path.rglob("*"):
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                raise UntrustedError(f"{path}: is a link that leads out of the run's folder; remove it")
+
+    @property
+    def history_columns(self) -> list[str]:
+        """The header of the history; nothing where there is none."""
+        try:
+            with (self.path / HISTORY).open(encoding="utf-8", newline="") as file:
+                return next(csv.reader(file), [])
+        except (FileNotFoundError, UnicodeError, csv.Error):
+            return []
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows of the history.

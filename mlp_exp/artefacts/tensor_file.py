@@ -33,11 +33,11 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
     """
     import torch
 
+    if not path.is_file():
+        raise RunFolderError(f"{path}: there is no such file; expected {what}")
     try:
-        _refuse_compressed(path, what)
+        _check_archive(path, what)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise RunFolderError(f"{path}: there is no such file; expected {what}") from None
     except (RunFolderError, OSError):
         raise
     except MemoryError:
@@ -52,17 +52,17 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
     return content
 
 
-def _refuse_compressed(path: Path, what: str) -> None:
-    """Raises RunFolderError unless the file is an archive as torch writes it, whose parts are as large as they seem."""
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise RunFolderError(
-                f"{path}: expected {what}, found a damaged or foreign file: it is no archive of tensors"
-            )
-        with zipfile.ZipFile(file) as archive:
-            parts = archive.infolist()
-    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
-        raise RunFolderError(f"{path}: expected {what}, found a compressed archive")
+def _check_archive(path: Path, what: str) -> None:
+    """Raises RunFolderError unless the file is a whole archive as torch writes it, its parts as large as they seem."""
+    found = f"{path}: expected {what}, found a damaged or foreign file"
+    if not zipfile.is_zipfile(path):
+        raise RunFolderError(f"{found}: it is no archive of tensors")
+    with zipfile.ZipFile(path) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise RunFolderError(f"{found}: its parts are compressed")
+        damaged = archive.testzip()  # torch does not compare the checksums
+    if damaged:
+        raise RunFolderError(f"{found}: the checksum of {damaged} is wrong")
 
 
 def _is_whole_tensor(value: Any) -> bool:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import RunFolderError
-from mlp_exp.config.hydra_app import resumes
+from mlp_exp.config.hydra_app import options
 
 MULTIRUN = "multirun.yaml"
 
@@ -18,6 +18,8 @@ class RefuseUsedFolder(Callback):
     """Refuses before Hydra saves its configuration over the one that is there."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        if options().resumes:
+            return
         try:
             RunFolder(config.hydra.run.dir).require_unused()
         except RunFolderError as error:
@@ -27,10 +29,10 @@ class RefuseUsedFolder(Callback):
         folder = Path(config.hydra.sweep.dir).absolute()
         saved = folder / MULTIRUN
         if not saved.exists():
-            if resumes():
+            if options().resumes:
                 sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
             return
-        if not resumes():
+        if not options().resumes:
             sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
         earlier = OmegaConf.select(OmegaConf.load(saved), "hydra.overrides.task")
         if earlier != config.hydra.overrides.task:

@@ -4,7 +4,8 @@
     ├── ConfigError      a key, value, type or `_target_` in the configuration
     ├── DataError        the data cannot be used as asked
     ├── TrainingError    the parts do not train together
-    │   └── DivergedError    the loss left the finite numbers
+    │   ├── DivergedError    the loss left the finite numbers
+    │   └── NotReproducedError    a run that was trained again came out differently
     └── RunFolderError   the run folder cannot be used
         └── UntrustedError   it holds what is not loaded from a folder that may be a stranger's
 
@@ -50,6 +51,10 @@ class DivergedError(TrainingError):
             "rate that is too high (try a tenth of optimizer.lr), gradients without a bound (try "
             "trainer.clip_grad_norm=1) and features that are not scaled (preprocess=standard)."
         )
+
+
+class NotReproducedError(TrainingError):
+    """A run that was trained again came out differently."""
 
 
 class RunFolderError(MlpExpError):

@@ -8,13 +8,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.config.errors import ConfigError, MlpExpError, describe
+from mlp_exp.config.options import DRY_RUN, RERUN, RESUME, SWEEP_DIR, Options, take_options
 
 PACKAGE = Path(__file__).resolve().parent.parent
 CONF = next(path for path in (PACKAGE.parent / "conf", PACKAGE / "conf") if (path / "run.yaml").is_file())
@@ -36,41 +37,29 @@ if TYPE_CHECKING:
 CONFIG_NAME = "run"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
-DRY_RUN = "--dry-run"
-SWEEP_DIR = "hydra.sweep.dir="
+SAVED = "saved_run"
+"""Name of the configuration that is that of an earlier run."""
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM; ends a run as Ctrl-C does."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the command line says that is no part of a run's configuration.
-
-    Attributes:
-        resume: whether a sweep goes on in the folder of an earlier one.
-        dry_run: whether a sweep is only described.
-    """
-
-    resume: bool = False
-    dry_run: bool = False
-
-
 _options = Options()
 
 
-def resumes() -> bool:
-    """Whether the command goes on with what an earlier one began."""
-    return _options.resume
+def options() -> Options:
+    """What the command line says beside the configuration."""
+    return _options
 
 
 Run = Callable[[DictConfig], float]
 RunSweep = Callable[[Sequence["Job"], Path, int | None, bool], None]
 EndSweep = Callable[[Path], None]
+ReadConfig = Callable[[Options], dict[str, Any]]
 
 
-def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
+def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadConfig) -> None:
     """Runs the configurations that the command line composes; never returns normally after an error.
 
     Exit status: 0; 1 after an error that the user can mend, with one message and no traceback; 130 after Ctrl-C; 143
@@ -81,6 +70,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
         run_sweep: trains the jobs of a batch together. It is told the sweep's folder, how many may form a stack (None:
             as it sees fit), and whether to describe only what it would do.
         end_sweep: called with the sweep's folder after all batches.
+        read_config: gives the configuration of the run that `Options.saved` names.
     """
     global _options  # noqa: PLW0603
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
@@ -94,13 +84,17 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep) -> None:
     scratch = tempfile.TemporaryDirectory() if DRY_RUN in sys.argv else nullcontext("")
     try:
         with scratch as folder:
-            _options = _take_options(sys.argv, folder)
-            sys.argv += _own_hydra_settings(sys.argv[1:])
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)(command.run)()
+            arguments = sys.argv[1:]
+            _options = take_options(arguments, folder, multirun=_is_multirun(arguments))
+            name = _store_saved(arguments, read_config) if _options.saved else CONFIG_NAME
+            sys.argv[1:] = arguments + _own_hydra_settings(arguments, name)
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(command.run)()
         if command.sweep_folder and not _options.dry_run:
             end_sweep(command.sweep_folder)
     except KeyboardInterrupt as stop:
         print("Interrupted.", file=sys.stderr)
+        for note in getattr(stop, "__notes__", ()):
+            print(note, file=sys.stderr)
         if command.sweep_folder:
             print(f"Go on with: {_continuation(typed, command.sweep_folder)}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, Terminated) else 130)
@@ -119,44 +113,39 @@ def find_modules_here() -> None:
         sys.path.insert(0, os.getcwd())
 
 
-def _take_options(arguments: list[str], scratch: str) -> Options:
-    """Takes what is not Hydra's out of the command line.
+def _is_multirun(arguments: Sequence[str]) -> bool:
+    return bool(get_args_parser().parse_known_args(list(arguments))[0].multirun)
 
-    Args:
-        scratch: the folder for a sweep that is only described.
+
+def _store_saved(arguments: Sequence[str], read_config: ReadConfig) -> str:
+    """Makes an earlier run's configuration the one that is composed, and returns its name.
 
     Raises:
-        ConfigError: it does not fit the rest.
+        ConfigError: an option of a group is chosen; there are values to change, but no groups any more.
     """
-    dry_run = DRY_RUN in arguments
-    if dry_run:
-        rest = [argument for argument in arguments[1:] if argument != DRY_RUN]
-        rest = [argument for argument in rest if not argument.startswith(SWEEP_DIR)]
-        arguments[1:] = ["--multirun", *rest, "hydra/launcher=stacked", f"{SWEEP_DIR}{scratch}"]
-    resume = [argument for argument in arguments if argument.partition("=")[0] == "resume"]
-    if not resume:
-        return Options(dry_run=dry_run)
-    value = resume[-1].partition("=")[2]
-    arguments[:] = [argument for argument in arguments if argument not in resume]
-    multirun = get_args_parser().parse_known_args(arguments[1:])[0].multirun
-    folder = any(argument.startswith(SWEEP_DIR) for argument in arguments)
-    if dry_run:
-        raise ConfigError([f"{DRY_RUN}: describes a sweep from its beginning; leave out resume={value}"])
-    if value not in ("true", "false") or (value == "true" and not (multirun and folder)):
-        raise ConfigError([f"resume: expected true with -m and hydra.sweep.dir=… of an earlier sweep, got '{value}'"])
-    return Options(value == "true", dry_run)
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    chosen = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0].partition("@")[0] in groups]
+    if chosen:
+        name = f"{RESUME if _options.resumes else RERUN}={_options.saved}"
+        raise ConfigError([f"{argument}: {name} takes the configuration as it was saved" for argument in chosen])
+    ConfigStore.instance().store(name=SAVED, node=read_config(_options))
+    return SAVED
+
+
+def program() -> str:
+    """The command as it is typed."""
+    return "mlp-exp" if Path(sys.argv[0]).stem == "mlp-exp" else "python -m mlp_exp.run"
 
 
 def _continuation(typed: Sequence[str], folder: Path) -> str:
     """The command that goes on with a sweep."""
-    program = "mlp-exp" if Path(sys.argv[0]).stem == "mlp-exp" else "python -m mlp_exp.run"
-    kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, "resume="))]
-    return f"{program} {shlex.join([*kept, f'{SWEEP_DIR}{folder}', 'resume=true'])}"
+    kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, f"{RESUME}="))]
+    return f"{program()} {shlex.join([*kept, f'{SWEEP_DIR}{folder}', f'{RESUME}=true'])}"
 
 
-def _own_hydra_settings(arguments: Sequence[str]) -> list[str]:
+def _own_hydra_settings(arguments: Sequence[str], name: str) -> list[str]:
     """Hydra's settings of `conf/run.yaml` as overrides, for another primary config, as a saved one, that has none."""
-    if get_args_parser().parse_known_args(arguments)[0].config_name in (None, CONFIG_NAME):
+    if (get_args_parser().parse_known_args(arguments)[0].config_name or name) == CONFIG_NAME:
         return []
     primary = OmegaConf.load(CONF / f"{CONFIG_NAME}.yaml")
     given = {argument.partition("=")[0] for argument in arguments}
@@ -241,6 +230,13 @@ def task_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
+def save_extended(folder: Path, cfg: DictConfig) -> None:
+    """Saves the configuration of a run that is extended in place of its earlier one."""
+    from mlp_exp.config.hydra_jobs import save_extended as save
+
+    save(folder, cfg, task_overrides())
+
+
 def _explain(error: Exception) -> str:
     """All mistakes of the command line where Hydra would report its first alone."""
     if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
@@ -255,7 +251,9 @@ def _explain(error: Exception) -> str:
     if args.config_dir and not Path(args.config_dir).is_dir():
         return f"--config-dir {args.config_dir}: there is no such folder"
     try:
-        problems = _diagnose(args.overrides, args.config_dir, args.config_name or CONFIG_NAME)
+        problems = _diagnose(
+            args.overrides, args.config_dir, args.config_name or (SAVED if _options.saved else CONFIG_NAME)
+        )
     except (HydraException, OmegaConfBaseException, ValueError):
         problems = []
     if problems:

@@ -233,6 +233,7 @@ class Trainer(Group):
     average: Rate = 0.0
     plots: Literal["auto", "always", "never"] = Field("auto", description="one of auto, always, never")
     log_every: Count = 10
+    checkpoint_every: NonNegative = 30.0
 
 
 class Experiment(Closed):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mlp_exp.config.errors import UntrustedError
+from mlp_exp.config.schema import Experiment
 from mlp_exp.config.targets import locate
 
 OWN_MODULES = tuple(
@@ -56,8 +57,9 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
     if not isinstance(config, Mapping):
         raise UntrustedError(f"{where}: expected a configuration with keys, got {type(config).__name__}")
     check_plain(config, where)
-    if any(not isinstance(key, str) for key in config):
-        raise UntrustedError(f"{where}: expected texts as keys of the configuration")
+    foreign = [key for key in config if key not in Experiment.model_fields]
+    if foreign:  # Hydra's own settings would be followed before anything of ours is
+        raise UntrustedError(f"{where}: expected the configuration of a run; it has no key {foreign[0]!r}")
     for key, value in _leaves(config):
         last = key.rpartition(".")[2]
         if last == "_target_" and not is_trusted(value, allow):
@@ -67,7 +69,7 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
                 "optimizers and schedulers, and scikit-learn's data sets. If you know and trust that package: "
                 f"--allow {package}"
             )
-        if isinstance(value, str) and "${" in value and not _is_reference(value, config):
+        if isinstance(value, str) and "${" in value and not is_reference(value, config):
             raise UntrustedError(
                 f"{where}: {key} is {value!r}; a saved configuration may refer to a single value of its own, "
                 "as ${trainer.epochs}, and to nothing outside it"
@@ -141,7 +143,7 @@ def _leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield place, value
 
 
-def _is_reference(text: str, config: Mapping[str, Any]) -> bool:
+def is_reference(text: str, config: Mapping[Any, Any]) -> bool:
     """Whether it names one key, which holds a plain value: references to references could grow without end."""
     found = REFERENCE.fullmatch(text)
     value: Any = config

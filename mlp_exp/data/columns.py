@@ -5,7 +5,7 @@ A column is a number, a boolean, a date, a category, or left out, with a reason.
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -78,6 +78,10 @@ def decide(name: str, values: pa.ChunkedArray, wishes: Wishes) -> Column:
     Raises:
         DataError: it holds numbers and a few stray words, or is not the number that it was said to be.
     """
+    return replace(_decide(name, values, wishes), type=str(values.type))
+
+
+def _decide(name: str, values: pa.ChunkedArray, wishes: Wishes) -> Column:
     missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
     if name in wishes.categorical:
         return _category(name, values, missing)
@@ -181,13 +185,14 @@ def _date_parts(values: pa.ChunkedArray) -> tuple[str, ...]:
     return tuple(part for part, phase in phases.items() if np.nanmin(phase) < np.nanmax(phase))
 
 
-def numbers_of(column: Column, values: pa.ChunkedArray) -> list[Floats]:
+def numbers_of(column: Column, values: pa.ChunkedArray, key: str = "data.path", first_row: int = 0) -> list[Floats]:
     """One array `[N]` for each of the column's `number_names`, NaN where missing.
 
     A date is days since 1970 and, for each of its parts, a point on the unit circle, so that December is near January.
+    `key` and `first_row` are those of `as_numbers`.
     """
     if column.kind != "date":
-        return [as_numbers(column.name, values, "data.path")]
+        return [as_numbers(column.name, values, key, first_row)]
     times = times_of(values)
     days = np.where(np.isnat(times), np.nan, times.astype(np.int64) / MICROSECONDS_A_DAY)
     phases = phases_of(times)

@@ -25,6 +25,8 @@ class Column:
         note: why it is left out, or what its values are.
         missing: rows without a value.
         parts: of a date, what is made of it beside the day itself: `year`, `weekday`, `hour`.
+        type: Arrow's name of the type that it was read as, by which its texts are read again. The same column has
+            another one in another form of file, and is no other column for it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Column:
     note: str = ""
     missing: int = 0
     parts: tuple[str, ...] = ()
+    type: str = field(default="", compare=False)
 
     @property
     def number_names(self) -> tuple[str, ...]:
@@ -64,6 +67,7 @@ class Dataset:
         feature_names: F names.
         class_names: C names in the order of their codes; empty for regression.
         target_name: what is predicted.
+        target_type: Arrow's name of the type that the target of a table was read as; empty for other sources.
         categories: the features that are no numbers.
         columns: what was decided about each column of the table that this is from; empty for other sources.
         kept: which rows of the source these N are, as booleans; None for all.
@@ -75,6 +79,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...] = ()
     target_name: str = "target"
+    target_type: str = ""
     categories: tuple[Category, ...] = ()
     columns: tuple[Column, ...] = ()
     kept: NDArray[np.bool_] | None = None

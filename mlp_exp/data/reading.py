@@ -11,8 +11,8 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -67,13 +67,38 @@ class Format:
                 numbers.append(float(text))
         return numbers
 
-    def conversion(self) -> csv.ConvertOptions:
+    def conversion(self, kinds: Mapping[str, pa.DataType] | None = None) -> csv.ConvertOptions:
+        """How a CSV file is read; types of columns that are not given by their names are found."""
         return csv.ConvertOptions(
             null_values=self.all_missing,
             strings_can_be_null=True,
             timestamp_parsers=list(DATE_FORMATS),
             decimal_point=self.decimal,
+            column_types=kinds,
         )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that looks like a table from its beginning.
+
+    Attributes:
+        path: as the user wrote it, for messages.
+    """
+
+    path: str
+    file: Path
+    is_parquet: bool
+    form: Format
+
+    def open_csv(self, raw: BinaryIO) -> Any:
+        """The text of an opened file, which may be gzipped, for Arrow."""
+        zipped = raw.read(2) == GZIP
+        raw.seek(0)
+        return pa.CompressedInputStream(raw, "gzip") if zipped else raw
+
+    def parsing(self, note: Callable[[Any], str]) -> csv.ParseOptions:
+        return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
 
 
 def read_table(
@@ -97,6 +122,21 @@ def read_table(
     Raises:
         DataError: there is no such file, or it does not hold a table with a row.
     """
+    source = find_source(path, separator, decimal, encoding, missing)
+    table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, open_file)
+    table = _cleaned(table, source.form, typed=not source.is_parquet)
+    check_names(table.column_names, path)
+    if not len(table):
+        raise no_row(path)
+    return table
+
+
+def find_source(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> Source:
+    """What the beginning of a file says of it; the arguments are those of `read_table`.
+
+    Raises:
+        DataError: there is no such file, or it is no table.
+    """
     if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '\r\n"'):
         raise DataError(f"data.separator: expected one ASCII character, as ';', got {separator!r}")
     file = _existing(path)
@@ -105,13 +145,7 @@ def read_table(
     if not is_parquet:
         header = _header(sample, path, encoding)
         separator = separator or _find_separator(header)
-    form = Format(separator or ",", decimal, encoding, tuple(missing))
-    table = _read_parquet(file, path, open_file) if is_parquet else _read_csv(file, path, form, open_file)
-    table = _cleaned(table, form, typed=not is_parquet)
-    _check_names(table.column_names, path)
-    if not len(table):
-        raise _no_row(path)
-    return table
+    return Source(path, file, is_parquet, Format(separator or ",", decimal, encoding, tuple(missing)))
 
 
 def shown(text: str) -> str:
@@ -169,7 +203,7 @@ def _header(sample: bytes, path: str, encoding: str) -> str:
     except (LookupError, UnicodeError) as error:
         raise DataError(f"data.encoding: {error}; expected one as utf-8, latin-1 or utf-16") from error
     if len(lines) < 2 and len(sample) < SAMPLE:
-        raise _no_row(path)
+        raise no_row(path)
     return lines[0]
 
 
@@ -179,19 +213,43 @@ def _find_separator(header: str) -> str:
     return max(SEPARATORS, key=lambda separator: count[separator])
 
 
-def _no_row(path: str) -> DataError:
+def no_row(path: str) -> DataError:
     return DataError(f"data.path: '{path}' holds a header and no row")
 
 
-def _read_parquet(file: Path, path: str, open_file: Opener) -> pa.Table:
+@contextmanager
+def parquet_errors(path: str) -> Iterator[None]:
+    """Raises DataError for what Arrow cannot read."""
     try:
-        with open_file(file) as source:
-            return parquet.ParquetFile(source).read()
+        yield
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"data.path: '{path}' is not a whole Parquet file: {error}") from error
 
 
-def _read_csv(file: Path, path: str, form: Format, open_file: Opener) -> pa.Table:
+@contextmanager
+def csv_errors(source: Source, broken: Sequence[Any]) -> Iterator[None]:
+    """Raises DataError for what Arrow cannot read.
+
+    Args:
+        broken: rows that do not fit the header, which the parser has noted until then.
+    """
+    try:
+        yield
+    except UnicodeError as error:
+        raise _wrong_encoding(source.path, f"the text: {error}") from error
+    except (pa.ArrowException, OSError, EOFError) as error:
+        if broken:
+            raise _broken_row(source.path, broken[0], source.form.separator) from error
+        _refuse_open_quote(source)
+        raise DataError(f"data.path: '{source.path}' is not a whole CSV table: {error}") from error
+
+
+def _read_parquet(source: Source, open_file: Opener) -> pa.Table:
+    with parquet_errors(source.path), open_file(source.file) as raw:
+        return parquet.ParquetFile(raw).read()
+
+
+def _read_csv(source: Source, open_file: Opener) -> pa.Table:
     broken: list[Any] = []
 
     def note(row: Any) -> str:
@@ -199,34 +257,30 @@ def _read_csv(file: Path, path: str, form: Format, open_file: Opener) -> pa.Tabl
         return "error"
 
     def read(opener: Opener, use_threads: bool) -> pa.Table:
-        with opener(file) as raw:
-            zipped = raw.read(2) == GZIP
-            raw.seek(0)
+        with opener(source.file) as raw:
             return csv.read_csv(
-                pa.CompressedInputStream(raw, "gzip") if zipped else raw,
-                csv.ReadOptions(encoding=form.encoding, use_threads=use_threads),
-                csv.ParseOptions(delimiter=form.separator, newlines_in_values=True, invalid_row_handler=note),
-                form.conversion(),
+                source.open_csv(raw),
+                csv.ReadOptions(encoding=source.form.encoding, use_threads=use_threads),
+                source.parsing(note),
+                source.form.conversion(),
             )
 
-    try:
+    with csv_errors(source, broken):
         try:
             table = read(open_file, True)
         except pa.ArrowInvalid:
             broken.clear()
             table = read(open_plainly, False)  # one thread knows the number of a broken row
-    except UnicodeError as error:
-        raise _wrong_encoding(path, f"the text: {error}") from error
-    except (pa.ArrowException, OSError, EOFError) as error:
-        if broken:
-            raise _broken_row(path, broken[0], form.separator) from error
-        _refuse_open_quote(file, path, form)
-        raise DataError(f"data.path: '{path}' is not a whole CSV table: {error}") from error
-    _check_encoding(table, path)
-    last = table.column(table.num_columns - 1)
-    if len(last) and "\n" in str(last[-1].as_py()):
-        _refuse_open_quote(file, path, form)
+    check_encoding(table, source.path)
+    check_end(table, source)
     return table
+
+
+def check_end(table: pa.Table, source: Source) -> None:
+    """Raises DataError where the last value of a CSV file may be the rest of it, after a quote that stays open."""
+    last = table.column(table.num_columns - 1)
+    if len(last) and pa.types.is_string(last.type) and "\n" in (last[-1].as_py() or ""):
+        _refuse_open_quote(source)
 
 
 def _broken_row(path: str, row: Any, separator: str) -> DataError:
@@ -239,10 +293,11 @@ def _broken_row(path: str, row: Any, separator: str) -> DataError:
     )
 
 
-def _refuse_open_quote(file: Path, path: str, form: Format) -> None:
+def _refuse_open_quote(source: Source) -> None:
     """Raises DataError for a row with a quote that is never closed: it takes the rest of the file for its value."""
+    path, form = source.path, source.form
     row = -1  # the one that is being read; the header is -1
-    with _unzipped(file) as raw, io.TextIOWrapper(raw, form.encoding, errors="replace", newline="") as text:
+    with _unzipped(source.file) as raw, io.TextIOWrapper(raw, form.encoding, errors="replace", newline="") as text:
         try:
             for line in plain_csv.reader(text, delimiter=form.separator, strict=True):
                 row += bool(line)
@@ -261,7 +316,7 @@ def _wrong_encoding(path: str, where: str) -> DataError:
     )
 
 
-def _check_encoding(table: pa.Table, path: str) -> None:
+def check_encoding(table: pa.Table, path: str, first_row: int = 0) -> None:
     """Raises DataError for text that is not UTF-8, which Arrow hands on as bytes."""
     try:
         names = table.column_names
@@ -274,7 +329,7 @@ def _check_encoding(table: pa.Table, path: str) -> None:
                     (value.as_py() or b"").decode()
                 except UnicodeDecodeError as error:
                     text = shown(value.as_py().decode(errors="replace"))
-                    raise _wrong_encoding(path, f"column '{name}', row {row}: '{text}'") from error
+                    raise _wrong_encoding(path, f"column '{name}', row {first_row + row}: '{text}'") from error
 
 
 def _cleaned(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
@@ -287,36 +342,46 @@ def _cleaned(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
     for index, column in enumerate(columns):
         kind = column.type
         if pa.types.is_dictionary(kind):  # the writer says that it is a category
-            columns[index] = _trimmed(column.cast(kind.value_type), form).dictionary_encode()
+            columns[index] = trimmed(column.cast(kind.value_type), form).dictionary_encode()
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-            columns[index] = _trimmed(column, form)
+            columns[index] = trimmed(column, form)
             if not typed or not columns[index].equals(column):
                 untyped.append(index)
         elif form.missing_numbers and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             is_missing = pc.is_in(pc.cast(column, pa.float64(), safe=False), pa.array(form.missing_numbers))
             columns[index] = pc.if_else(is_missing, pa.scalar(None, kind), column)
     if untyped:
-        for index, column in zip(untyped, _typed([columns[index] for index in untyped], form), strict=True):
+        for index, column in zip(untyped, retyped([columns[index] for index in untyped], form), strict=True):
             columns[index] = column
-    names = [name.strip() or f"column {index}" for index, name in enumerate(table.column_names)]
-    return pa.table(columns, names=names)
+    return pa.table(columns, names=clean_names(table.column_names))
 
 
-def _trimmed(column: pa.ChunkedArray, form: Format) -> pa.ChunkedArray:
+def clean_names(names: Sequence[str]) -> list[str]:
+    """Without the blanks around them; one that is empty says which column it is, from 0."""
+    return [name.strip() or f"column {index}" for index, name in enumerate(names)]
+
+
+def trimmed(column: pa.ChunkedArray, form: Format) -> pa.ChunkedArray:
     text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     return pc.if_else(pc.is_in(text, pa.array(form.all_missing, pa.string())), pa.scalar(None, pa.string()), text)
 
 
-def _typed(texts: Sequence[pa.ChunkedArray], form: Format) -> list[pa.ChunkedArray]:
-    """The columns as a CSV file of them would give them: numbers, booleans, dates or texts."""
+def retyped(texts: Sequence[pa.ChunkedArray], form: Format, kind: pa.DataType | None = None) -> list[pa.ChunkedArray]:
+    """The columns as a CSV file of them would give them: numbers, booleans, dates or texts.
+
+    Args:
+        kind: of all of them; None finds it for each.
+    """
     buffer = io.BytesIO()
-    csv.write_csv(pa.table(list(texts), names=[str(index) for index in range(len(texts))]), buffer)
+    names = [str(index) for index in range(len(texts))]
+    csv.write_csv(pa.table(list(texts), names=names), buffer)
     buffer.seek(0)
     parsing = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-    return list(csv.read_csv(buffer, parse_options=parsing, convert_options=form.conversion()).columns)
+    kinds = dict.fromkeys(names, kind) if kind is not None else None
+    return list(csv.read_csv(buffer, parse_options=parsing, convert_options=form.conversion(kinds)).columns)
 
 
-def _check_names(names: Sequence[str], path: str) -> None:
+def check_names(names: Sequence[str], path: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [index for index, name in enumerate(names) if name == twice[0]]

@@ -70,6 +70,7 @@ def table(
         feature_names=feature_names,
         class_names=class_names,
         target_name=target,
+        target_type=str(content[target].type),
         categories=tuple(categories),
         columns=tuple(columns),
         kept=None if there.all() else there,
@@ -103,7 +104,7 @@ def _check_features(columns: Sequence[Column], feature_names: Sequence[str], tar
 
 def _decide(name: str, values: pa.ChunkedArray, wishes: Wishes, split: Split | None) -> Column:
     if split and name == split.aside and not split.aside_is_feature:
-        return Column(name, "for the split")
+        return Column(name, "for the split", type=str(values.type))
     return decide(name, values, wishes)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlp_exp.config.errors import DataError
 from mlp_exp.data.columns import refuse_stray_words
 from mlp_exp.data.reading import shown
-from mlp_exp.data.values import as_numbers, codes_of, family_of, sorted_codes
+from mlp_exp.data.values import as_numbers, codes_of, family_of, sorted_codes, without_nan
 
 TaskChoice = Literal["auto", "classification", "binary", "multiclass", "regression"]
 MOST_INTEGER_CLASSES = 10
@@ -54,16 +54,16 @@ def read_target(
         if target.min() == target.max():
             raise DataError(f"data.target: '{name}' is constant ({target[0]:g} in all {len(target)} rows)")
         return target, there, ()
-    codes, names = _classes(name, values)
+    codes, names = classes_of(name, values)
     _check_classes(name, codes, names, task)
     return codes[there], there, names
 
 
-def _classes(name: str, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def classes_of(name: str, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Codes `[N]`, -1 where missing, and the classes' names: texts in the order of the alphabet, numbers in theirs."""
     if pa.types.is_floating(values.type):
         as_numbers(name, values, "data.target")  # none is infinite
-        values = pc.if_else(pc.is_nan(values), None, values)
+        values = without_nan(values)
     if family_of(values.type) != "number" or pa.types.is_temporal(values.type):
         codes, names = codes_of(name, values, "data.target")
     else:
@@ -77,9 +77,9 @@ def _check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], 
     if len(names) < 2:
         raise DataError(f"data.target: '{name}' is constant ('{shown(names[0])}' in all {len(given)} rows)")
     if task == "binary" and len(names) > 2:
-        raise DataError(f"data.task: binary was asked for, and '{name}' has {len(names)} classes: {_some(names)}")
+        raise DataError(f"data.task: binary was asked for, and '{name}' has {len(names)} classes: {some(names)}")
     if task == "multiclass" and len(names) == 2:
-        raise DataError(f"data.task: multiclass was asked for, and '{name}' has two classes: {_some(names)}")
+        raise DataError(f"data.task: multiclass was asked for, and '{name}' has two classes: {some(names)}")
     single = np.flatnonzero(np.bincount(given, minlength=len(names)) == 1)
     if len(single):
         first = ", ".join(f"'{shown(names[code])}' (row {(codes == code).argmax()})" for code in single[:5])
@@ -91,7 +91,8 @@ def _check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], 
         )
 
 
-def _some(names: tuple[str, ...]) -> str:
+def some(names: tuple[str, ...]) -> str:
+    """The first names, for a message."""
     more = " …" if len(names) > 8 else ""
     return ", ".join(shown(name) for name in names[:8]) + more
 

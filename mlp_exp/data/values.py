@@ -13,6 +13,8 @@ from mlp_exp.data.reading import shown
 Floats = NDArray[np.float64]
 
 NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+MEND = "Mend it, or leave it empty"
+"""What to do about a value of a table that is to be predicted."""
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -38,8 +40,19 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(values, pa.string()) if is_declared_category(values.type) else values
 
 
-def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric") -> Floats:
+def without_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with what is not a number as missing."""
+    if not pa.types.is_floating(values.type):
+        return values
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+
+
+def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric", first_row: int = 0) -> Floats:
     """The column as floats `[N]`, NaN where missing; times and durations in seconds.
+
+    Args:
+        key: what a message begins with: that of the configuration, or the table that is to be predicted.
+        first_row: the number of the first value's row.
 
     Raises:
         DataError: a value is no number, or is infinite.
@@ -54,7 +67,9 @@ def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric") ->
             way = f"Mend it; data.missing=['{word}'] takes it for a missing value"
             if key == "data.target":
                 way = "For classes: data.task=classification"
-            raise DataError(f"{key}: column '{name}', row {row}: expected a number, found '{word}'. {way}")
+            elif not key.startswith("data."):
+                way = MEND
+            raise DataError(f"{key}: column '{name}', row {first_row + row}: expected a number, found '{word}'. {way}")
     elif pa.types.is_time(kind) or pa.types.is_duration(kind):
         fine = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
         values = pc.divide(pc.cast(pc.cast(values, fine, safe=False), pa.int64()), 1e6)
@@ -67,9 +82,11 @@ def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric") ->
     if infinite.any():
         row = int(infinite.argmax())
         way = "" if key == "data.target" else f", leave the column out (data.drop=['{name}'])"
+        way = f"Mend it{way}, or take it for a missing value: data.missing=[inf,-inf]"
+        if not key.startswith("data."):
+            way = MEND
         raise DataError(
-            f"{key}: column '{name}', row {row}: expected a finite number, found {numbers[row]}. Mend it{way}, or take "
-            "it for a missing value: data.missing=[inf,-inf]"
+            f"{key}: column '{name}', row {first_row + row}: expected a finite number, found {numbers[row]}. {way}"
         )
     return numbers
 
@@ -100,7 +117,7 @@ def codes_of(name: str, values: pa.ChunkedArray, key: str) -> tuple[NDArray[np.i
     """
     if family_of(values.type) is None and not pa.types.is_null(values.type):
         raise DataError(f"{key}: column '{name}' holds {values.type}, which is no category")
-    codes, texts = sorted_codes(pc.cast(values, pa.string()))
+    codes, texts = sorted_codes(pc.cast(without_nan(values), pa.string()))
     return codes, tuple(texts)
 
 

@@ -18,6 +18,7 @@ from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits import Split
+from mlp_exp.experiment.checkpoint import savable
 from mlp_exp.experiment.shared import Shared
 from mlp_exp.model.initialisation import Default, Initialisation
 from mlp_exp.training.early_stopping import Never
@@ -35,11 +36,13 @@ class Components:
 
     Attributes:
         config: the configuration itself as plain values.
+        source: the same as it is saved, to be resumed.
         model_class: what makes the network.
         shared: what its parts have in common with those of other runs.
     """
 
     config: dict[str, Any]
+    source: dict[str, Any]
     shared: Shared
     seed: int
     dataset: Dataset
@@ -79,6 +82,7 @@ def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
     trainer = make("trainer", config["trainer"])
     return Components(
         config=config,
+        source=savable(cfg),
         shared=shared,
         seed=config["seed"],
         dataset=_dataset(shared, config["data"], split),

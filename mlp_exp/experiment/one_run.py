@@ -1,16 +1,17 @@
 """The life of one run, from its components to a folder with results."""
 
 import logging
-import time
 
 import torch
 
 from mlp_exp.artefacts.console import epoch_bar, print_columns, print_results
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import DivergedError
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.outcome import draw, finish
 from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run, losses, prepare
 from mlp_exp.training.loop import train
 
@@ -20,10 +21,13 @@ HISTORY_SECONDS = 5.0
 """How often the history is written while a run trains."""
 
 
-def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool) -> float:
+def run_experiment(
+    components: Components, folder: RunFolder, checkpoint: Checkpoint | None = None, *, in_sweep: bool
+) -> float:
     """The whole life of a run.
 
     Args:
+        checkpoint: to go on from.
         in_sweep: whether it is one of many, which draw only when told to.
 
     Returns:
@@ -36,7 +40,7 @@ def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool)
     torch.set_num_threads(components.trainer.threads)
     if components.dataset.columns:
         print_columns(components.dataset)
-    run = prepare(plan(components), folder)
+    run = prepare(plan(components, checkpoint), folder)
     run.begin()
     try:
         fit(run)
@@ -58,7 +62,11 @@ def run_experiment(components: Components, folder: RunFolder, *, in_sweep: bool)
 
 def fit(run: Run) -> None:
     """Trains, with a progress bar, log lines and a growing history. After Ctrl-C the best weights so far stay."""
-    written = time.perf_counter()
+    save_history = Regularly(HISTORY_SECONDS, run.write_history)
+    every = run.components.trainer.checkpoint_every
+    save_checkpoint = Regularly(every, lambda record: run.write_checkpoint(record.state()))
+    if run.over:
+        return
     try:
         with epoch_bar() as bar:
             task = bar.add_task("", total=run.member.epochs)
@@ -67,9 +75,9 @@ def fit(run: Run) -> None:
                 if run.logs(record):
                     run.log_epoch(record)
                 bar.update(task, advance=1, description=losses(record))
-                if time.perf_counter() - written > HISTORY_SECONDS:
-                    run.write_history()
-                    written = time.perf_counter()
+                save_history()
+                if not record.status:
+                    save_checkpoint(record)
             if record.error:
                 raise record.error
     finally:

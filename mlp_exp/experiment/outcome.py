@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mlp_exp.artefacts.provenance import provenance
+from mlp_exp.artefacts.run_folder import MODEL_FORMAT
 from mlp_exp.experiment.run import Run
 from mlp_exp.training.loop import predict
 from mlp_exp.training.metrics import evaluate_classes, evaluate_values, finite
@@ -79,6 +80,8 @@ def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
         result["reason"] = run.reason
     if run.best_epoch:
         run.folder.write_model(_model(run))
+    if run.state:
+        run.write_checkpoint(run.state)
     run.folder.write_result(result)
 
 
@@ -86,12 +89,13 @@ def _model(run: Run) -> dict[str, Any]:
     """What rebuilds the network and its preprocessing: plain values, and the weights."""
     dataset = run.dataset
     plain = {
-        "format": 1,
+        "format": MODEL_FORMAT,
         "config": run.components.config,
         "task": dataset.task,
         "feature_names": list(dataset.feature_names),
         "class_names": list(dataset.class_names),
         "target_name": dataset.target_name,
+        "target_type": dataset.target_type,
         "columns": [asdict(column) for column in dataset.columns],
         "preprocess": run.plan.preprocessing.state(),
         "out_features": run.member.loss.out_features,

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from mlp_exp.config.errors import RunFolderError
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.splits import Parts
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.model.mlp import MLP
 from mlp_exp.training import optimizers
@@ -30,6 +32,7 @@ class Plan:
 
     Attributes:
         key: says what the preprocessing depends on, for `Shared`.
+        checkpoint: how far an earlier command has trained the run; None for one that begins.
     """
 
     components: Components
@@ -37,6 +40,7 @@ class Plan:
     preprocessing: Preprocessing
     loss: Loss
     key: tuple[str, ...]
+    checkpoint: Checkpoint | None = None
 
     @property
     def epochs(self) -> int:
@@ -78,6 +82,7 @@ class Plan:
             "the number of inputs": self.preprocessing.inputs_width,
             "preprocess.embedding_width": self._embedding_sizes,
             "the number of rows": (steps, validation),
+            "the epoch of the checkpoint": self.checkpoint.epoch if self.checkpoint else 0,
         }
 
     @property
@@ -109,20 +114,26 @@ class Plan:
         )
 
 
-def plan(components: Components) -> Plan:
+def plan(components: Components, checkpoint: Checkpoint | None = None) -> Plan:
     """Divides the data, and takes the figures of preprocessing from the training part.
+
+    Args:
+        checkpoint: to go on from.
 
     Raises:
         DataError: the data cannot be used as asked.
         ConfigError: the loss does not fit the task, or the device is not there.
+        RunFolderError: the checkpoint is that of other data.
     """
     dataset, shared = components.dataset, components.shared
+    if checkpoint and checkpoint.data != dataset.fingerprint:
+        raise RunFolderError(f"{checkpoint.path}: the data has changed since the run began; train another run with it")
     parts, parts_key = _parts(components)
     key = (*parts_key, components.text("preprocess"))
     preprocessing = shared.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
     loss = components.loss(dataset.task, len(dataset.class_names))
     components.trainer.torch_device()
-    return Plan(components, parts, preprocessing, loss, key)
+    return Plan(components, parts, preprocessing, loss, key, checkpoint)
 
 
 def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:

@@ -1,21 +1,25 @@
 """A run while it lives: its member of a stack, its history, its folder."""
 
 import logging
+import math
 from dataclasses import dataclass, field
 
 import torch
 
-from mlp_exp.artefacts.run_folder import MODEL, RunFolder
-from mlp_exp.config.errors import ConfigError, DivergedError, RunFolderError, describe
+from mlp_exp.artefacts.run_folder import DONE, MODEL, RunFolder
+from mlp_exp.artefacts.provenance import versions
+from mlp_exp.config.errors import ConfigError, DivergedError, RunFolderError, TrainingError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
-from mlp_exp.training.loop import EpochRecord, Member
+from mlp_exp.training.loop import EpochRecord, Member, take_up
 from mlp_exp.training.metrics import history_metric
 from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.state import MemberState
 from mlp_exp.training.streams import Streams
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ class Run:
         history: a row for each epoch so far, in the order of `columns`.
         reason: why it diverged or failed.
         stacked: how many runs trained together, this one among them.
+        state: of the training where it came to its end.
     """
 
     plan: Plan
@@ -38,6 +43,7 @@ class Run:
     status: str = "interrupted"
     reason: str | None = None
     stacked: int = 1
+    state: MemberState | None = None
 
     @property
     def components(self) -> Components:
@@ -78,6 +84,13 @@ class Run:
         if left_out:
             log.info("left out: %s", ", ".join(left_out))
         self.folder.claim(self.columns)
+        checkpoint = self.plan.checkpoint
+        if checkpoint:
+            log.info("goes on after epoch %d", checkpoint.epoch)
+            self.write_history()
+            if checkpoint.versions != versions():
+                log.warning("it began with other versions of packages; the last bits may differ")
+        self.write_checkpoint(checkpoint.state if checkpoint else None)
 
     def add(self, record: EpochRecord) -> None:
         """Takes an epoch into the history."""
@@ -88,6 +101,8 @@ class Run:
             self.reason = str(DivergedError(record.epoch))
         if record.error:
             self.fail(record.error)
+        elif record.status:
+            self.state = record.state()
 
     def logs(self, record: EpochRecord) -> bool:
         """Whether the epoch is one for the log."""
@@ -122,9 +137,76 @@ class Run:
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)
 
+    def write_checkpoint(self, state: MemberState | None) -> None:
+        """Saves how far it has come; `state` is that at the end of the latest epoch."""
+        config, data = self.components.source, self.dataset.fingerprint
+        Checkpoint(config, data, versions(), self.history, state, self.folder.checkpoint).write(self.folder)
+
+    def take_history(self, rows: list[list[float]]) -> None:
+        """Takes the epochs of an earlier training, and tells early stopping of them."""
+        self.history = rows
+        early_stopping = self.member.early_stopping
+        watched = self.columns.index(early_stopping.monitor if early_stopping.monitor in self.columns else "train_loss")
+        for row in rows:
+            if all(map(math.isfinite, row)):  # else it diverged
+                early_stopping.update(row[watched])
+
+    def go_on(self, checkpoint: Checkpoint) -> None:
+        """Takes up what an earlier command has trained.
+
+        Raises:
+            RunFolderError: the checkpoint is not that of such a run.
+            ConfigError: with more epochs, earlier learning rates would have been others.
+        """
+        if any(len(row) != len(self.columns) for row in checkpoint.history):
+            raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(self.columns)} in its history")
+        self.take_history(list(checkpoint.history))
+        self._follow_schedule()
+        self.member.state = checkpoint.state
+        try:
+            take_up(self.member, self.plan.batch_size, self.plan.device)
+        except TrainingError as error:
+            raise RunFolderError(f"{checkpoint.path}: expected a checkpoint of this run: {error}") from error
+        self._end_if_over(checkpoint)
+
+    def _end_if_over(self, checkpoint: Checkpoint) -> None:
+        """Marks a run that had come to its end, and was killed before it could say so."""
+        if not self.history:
+            return
+        if not all(map(math.isfinite, self.history[-1])):
+            self.status, self.reason = "diverged", str(DivergedError(checkpoint.epoch))
+        elif checkpoint.epoch >= self.member.epochs:
+            self.status = "finished"
+        elif self.member.early_stopping.stops:
+            self.status = "stopped_early"
+        if self.over:
+            self.state = checkpoint.state
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.status in DONE
+
+    def _follow_schedule(self) -> None:
+        """Brings the scheduler to where the history ends."""
+        learning_rate = self.member.learning_rate
+        lr, judged = (self.columns.index(name) for name in ("lr", "val_loss" if len(self.parts.val) else "train_loss"))
+        for row in self.history:
+            if not math.isfinite(row[judged]):
+                return
+            if row[lr] != learning_rate.value:
+                raise ConfigError(
+                    [
+                        f"scheduler: in epoch {row[0]:.0f} the run had a learning rate of {row[lr]}, and with "
+                        f"trainer.epochs={self.plan.epochs} it would have had {learning_rate.value}: the schedule depends on "
+                        "the number of epochs. Train another run with it"
+                    ]
+                )
+            learning_rate.advance(row[judged])
+
 
 def prepare(plan: Plan, folder: RunFolder) -> Run:
-    """Builds and initialises the network, and all else that the seed decides."""
+    """Builds and initialises the network, and all else that the seed decides; takes up the plan's checkpoint."""
     components, trainer, loss = plan.components, plan.components.trainer, plan.loss
     streams = Streams(components.seed)
     data = plan.data()
@@ -151,7 +233,10 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         average=trainer.average,
         target=plan.preprocessing.target,
     )
-    return Run(plan, member, folder)
+    run = Run(plan, member, folder)
+    if plan.checkpoint:
+        run.go_on(plan.checkpoint)
+    return run
 
 
 def load(plan: Plan, folder: RunFolder) -> Run:
@@ -169,11 +254,7 @@ def load(plan: Plan, folder: RunFolder) -> Run:
             f"{folder.path / MODEL}: expected a model of this project: its weights do not fit the network and the data "
             f"of its configuration, which may have changed since: {error}"
         ) from error
-    run.history = folder.read_history(run.columns)
-    early_stopping = run.member.early_stopping
-    watched = run.columns.index(early_stopping.monitor if early_stopping.monitor in run.columns else "train_loss")
-    for row in run.history:
-        early_stopping.update(row[watched])
+    run.take_history(folder.read_history(run.columns))
     return run
 
 

@@ -1,12 +1,13 @@
 """What the training loop needs of a network, and how one is chosen."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mlp_exp.model.rows import Rows
+from mlp_exp.model.rows import Rows, copy_row, set_row
 
 
 class Network(ABC):
@@ -90,6 +91,29 @@ class Network(ABC):
         state = module.to("cpu").state_dict()
         state.update({name: tensor[0].clone() for name, tensor in tensors.items() if name in state})
         module.load_state_dict(state)
+
+    def state(self, row: int) -> dict[str, Any]:
+        """A member's weights and running statistics, now and at its best: `[P]` and `[Q]`, on the CPU."""
+        return {name: copy_row(matrix, row) for name, matrix in self._matrices().items()}
+
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Takes up what `state` gave of each member.
+
+        Raises:
+            TrainingError: a state is not that of such a member.
+        """
+        for name, matrix in self._matrices().items():
+            for row, state in enumerate(states):
+                set_row(matrix, row, state.get(name))
+
+    def _matrices(self) -> dict[str, Tensor]:
+        best_parameters, best_buffers = self._best
+        return {
+            "parameters": self.parameters,
+            "buffers": self.buffers,
+            "best_parameters": best_parameters,
+            "best_buffers": best_buffers,
+        }
 
     def keep(self, rows: Tensor) -> None:
         """Shrinks the stack to these members (indices)."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from mlp_exp.config.errors import TrainingError
+
 ALIGNMENT = 32
 """Rows and batches are padded to a multiple of this.
 
@@ -44,3 +46,20 @@ class Rows:
             views[name] = matrix[:, start : start + size].view(len(matrix), *shape)
             start += size
         return views
+
+
+def copy_row(matrix: Tensor, row: int) -> Tensor:
+    """A member's row `[W]`, on the CPU."""
+    return matrix[row].detach().to("cpu", copy=True)
+
+
+def set_row(matrix: Tensor, row: int, saved: object) -> None:
+    """Puts back what `copy_row` gave.
+
+    Raises:
+        TrainingError: it is not the row of such a matrix.
+    """
+    if not isinstance(saved, Tensor) or saved.shape != matrix.shape[1:] or saved.dtype != matrix.dtype:
+        found = f"{list(saved.shape)} of {saved.dtype}" if isinstance(saved, Tensor) else type(saved).__name__
+        raise TrainingError(f"a saved state does not fit: expected {matrix.shape[1]} numbers, got {found}")
+    matrix[row] = saved

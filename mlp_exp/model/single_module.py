@@ -1,10 +1,12 @@
 """Any `nn.Module`, one at a time, through autograd."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mlp_exp.config.errors import TrainingError
 from mlp_exp.model.network import Network
 
 
@@ -16,6 +18,7 @@ class SingleModule(Network):
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self._module = module.to(device)
+        self._device = device
         super().__init__([module], device)
 
     def _bind(self) -> None:
@@ -46,3 +49,27 @@ class SingleModule(Network):
         self._module.eval()
         logits: Tensor = self._module(inputs[0])
         return logits.unsqueeze(0)
+
+    def state(self, row: int) -> dict[str, Any]:
+        """With what the module counts, and torch's own random numbers, from which it draws."""
+        state = super().state(row) | {"counts": {name: count.cpu().clone() for name, count in self._counts().items()}}
+        state["generator"] = torch.get_rng_state()
+        if self._device.type == "cuda":
+            state["cuda_generator"] = torch.cuda.get_rng_state(self._device)
+        return state
+
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        super().restore(states)
+        (state,) = states
+        try:
+            for name, count in self._counts().items():
+                count.copy_(state["counts"][name])
+            torch.set_rng_state(state["generator"])
+            if self._device.type == "cuda":
+                torch.cuda.set_rng_state(state["cuda_generator"], self._device)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise TrainingError(f"a saved state does not fit {type(self._module).__name__}: {error!r}") from error
+
+    def _counts(self) -> dict[str, Tensor]:
+        """Buffers that are no floating-point numbers."""
+        return {name: buffer for name, buffer in self._module.named_buffers() if not buffer.is_floating_point()}

@@ -1,7 +1,6 @@
 """The life of one stack: its runs begin together, train together, and each ends on its own."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from mlp_exp.config.errors import MlpExpError, RunFolderError, describe
 from mlp_exp.config.hydra_jobs import Job
 from mlp_exp.experiment.outcome import draw, finish
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run, prepare
 from mlp_exp.training.loop import EpochRecord, train
 
@@ -134,7 +134,6 @@ class _Life:
         self._report = report
         self._members = [member for member in (self._begin(job, plan) for job, plan in members) if member]
         self.active = dict(enumerate(self._members))
-        self._written = time.monotonic()
 
     def _begin(self, job: Job, plan: Plan) -> tuple[Job, Run] | None:
         """A run with its network and its place in the folder; None if there cannot be one."""
@@ -146,6 +145,9 @@ class _Life:
         except Exception as error:
             self._report(Ended(job.number, None, fail(job, error), spared=plan.epochs))
             return None
+        if run.over:
+            self._end(job, run)
+            return None
         return job, run
 
     def train(self) -> None:
@@ -156,16 +158,25 @@ class _Life:
             run.stacked = len(self._members)
         plans = [run.plan for _, run in self._members]
         batch_size = max(plan.batch_size for plan in plans)
+        save_histories = Regularly(HISTORY_SECONDS, self._save_histories)
+        save_checkpoints = Regularly(plans[0].components.trainer.checkpoint_every, self._save_checkpoints)
         for records in train([run.member for _, run in self._members], batch_size, plans[0].device):
             for record in records:
                 self._members[record.member][1].add(record)
             self._report_epoch(records)
             for record in records:
                 self._take(record)
-            if time.monotonic() - self._written > HISTORY_SECONDS:
-                for _, run in self.active.values():
-                    run.write_history()
-                self._written = time.monotonic()
+            save_histories()
+            save_checkpoints(records)
+
+    def _save_histories(self) -> None:
+        for _, run in self.active.values():
+            run.write_history()
+
+    def _save_checkpoints(self, records: Sequence[EpochRecord]) -> None:
+        for record in records:
+            if record.member in self.active:
+                self.active[record.member][1].write_checkpoint(record.state())
 
     def _take(self, record: EpochRecord) -> None:
         job, run = self.active[record.member]

@@ -10,10 +10,11 @@ import torch
 
 from mlp_exp.artefacts.console import SweepBar, print_columns
 from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import RunFolderError, TrainingError
-from mlp_exp.config.hydra_app import resumes
+from mlp_exp.config.errors import TrainingError
+from mlp_exp.config.hydra_app import options
 from mlp_exp.config.hydra_jobs import Job
 from mlp_exp.config.validation import validate
+from mlp_exp.experiment.checkpoint import find_checkpoint
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.outcome import draw
 from mlp_exp.experiment.plan import Plan, plan
@@ -79,25 +80,15 @@ class _Sweep:
     def _plan(self, job: Job, shared: Shared) -> Plan | None:
         """A job's plan, in its folder; None if it is done."""
         with job.active() as cfg:
-            if self._is_done(job):
+            folder = RunFolder(job.folder)
+            checkpoint = find_checkpoint(folder, cfg) if options().resumes else None
+            result = folder.make_room(resumes=options().resumes)
+            if result is not None:
+                job.value, job.failure = result.get("best_value"), result.get("reason")
                 return None
             job.begin()
             validate(cfg, job.overrides)
-            return plan(build(cfg, shared))
-
-    def _is_done(self, job: Job) -> bool:
-        """Whether an earlier command has finished the job; otherwise what it has left is removed.
-
-        Raises:
-            RunFolderError: the folder is another run's.
-        """
-        result = RunFolder(job.folder).make_room(resumes=resumes())
-        if result is None:
-            return False
-        if job.saved_differently:
-            raise RunFolderError(f"{job.folder}: was trained with another configuration; resume=true does not mix them")
-        job.value, job.failure = result.get("best_value"), result.get("reason")
-        return True
+            return plan(build(cfg, shared), checkpoint)
 
     def train(self, planned: Members, max_stack: int | None) -> None:
         """Trains all of them, in stacks, as many at the same time as there are cores for.

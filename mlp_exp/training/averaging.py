@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mlp_exp.model.network import Network
+from mlp_exp.model.rows import copy_row, set_row
 
 
 class WeightAverage:
@@ -40,6 +41,17 @@ class WeightAverage:
         yield
         for matrix, kept in zip(weights, own, strict=True):
             matrix.copy_(kept)
+
+    def state(self, row: int) -> list[Tensor]:
+        """A member's means; none where its weights are not averaged."""
+        return [copy_row(mean, row) for mean in self._means] if self._shares[row] else []
+
+    def restore(self, states: Sequence[Sequence[Tensor]]) -> None:
+        """Takes up the means of the members."""
+        for row, state in enumerate(states):
+            if self._shares[row]:
+                for mean, saved in zip(self._means, state, strict=True):
+                    set_row(mean, row, saved)
 
     def keep(self, rows: Tensor) -> None:
         """Forgets all members but these (indices)."""

@@ -5,8 +5,9 @@ The loop does no input or output. It yields the records of each epoch; its calle
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ from mlp_exp.training.losses import Loss
 from mlp_exp.training.metrics import row_scores
 from mlp_exp.training.optimizers import OptimizerClass, build_stepper
 from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.state import MemberState
 from mlp_exp.training.streams import Streams
 
 Status = Literal["finished", "stopped_early", "diverged", "failed"]
@@ -42,6 +44,7 @@ class Member:
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
         average: how much of the mean weights an epoch keeps (`WeightAverage`); what is evaluated and kept is the mean.
         target: how a regression's target was scaled, for errors in its own unit.
+        state: where an earlier training has come to; learning rate and early stopping have then followed its history.
     """
 
     data: MemberData
@@ -56,6 +59,7 @@ class Member:
     clip_grad_norm: float | None = None
     average: float = 0.0
     target: TargetScaling = field(default_factory=TargetScaling)
+    state: MemberState | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class EpochRecord:
             None without a validation part.
         seconds: since training began.
         status: how the member ended, in its last record.
+        state: takes what an exact resume after this epoch needs; good until the next epoch begins.
         error: why it failed: its own scheduler or early stopping raised this.
     """
 
@@ -82,6 +87,7 @@ class EpochRecord:
     val_metric: float | None
     seconds: float
     status: Status | None
+    state: Callable[[], MemberState] = field(repr=False, compare=False)
     error: Exception | None = None
 
 
@@ -89,14 +95,15 @@ def train(members: Sequence[Member], batch_size: int | None, device: torch.devic
     """Trains all members together until each is finished; yields a record of each active member an epoch.
 
     The members must agree in network shape, data shape (`step_shape`, `evaluation_shape`), loss, optimizer class and
-    its options but for learning rate and weight decay, and in whether the target is a logarithm. However the loop ends,
-    by exhaustion, an exception or `close`, the modules then hold the best weights so far.
+    its options but for learning rate and weight decay, and in whether the target is a logarithm; those that go on with
+    an earlier training, in its epoch. However the loop ends, by exhaustion, an exception or `close`, the modules then
+    hold the best weights so far.
 
     Args:
         batch_size: rows a step; None for all training rows.
 
     Raises:
-        TrainingError: the optimizer refuses its options.
+        TrainingError: the optimizer refuses its options, or a saved state is not that of such a member.
     """
     rows = max(len(member.data.train) for member in members)
     stack = _Stack(members, min(batch_size or rows, rows), device)
@@ -105,6 +112,15 @@ def train(members: Sequence[Member], batch_size: int | None, device: torch.devic
             yield stack.run_epoch()
     finally:
         stack.write_best(range(len(stack.active)))
+
+
+def take_up(member: Member, batch_size: int, device: torch.device) -> None:
+    """Puts the best weights of an earlier training into the module of a member.
+
+    Raises:
+        TrainingError: its state is not one that such a member can go on from.
+    """
+    _Stack([member], batch_size, device).write_best([0])
 
 
 def predict(member: Member, rows: NDArray[np.int64]) -> Tensor:
@@ -148,6 +164,34 @@ class _Stack:
         self._target_shift = self._column([m.target.shift for m in members])
         self._target_scale = self._column([m.target.scale for m in members])
         self._start = time.perf_counter()
+        self._go_on([m.state for m in members if m.state])
+
+    def _go_on(self, states: Sequence[MemberState]) -> None:
+        """Takes up an earlier training, if there was one."""
+        if not states:
+            return
+        if len(states) < len(self.members) or len({state.epoch for state in states}) > 1:
+            raise TrainingError("members of one stack go on from the same epoch")
+        self.epoch = states[0].epoch
+        self._start -= states[0].seconds
+        self._network.restore([state.network for state in states])
+        self._average.restore([state.mean for state in states])
+        self._stepper.restore([state.optimizer for state in states])
+        for member, state in zip(self.members, states, strict=True):
+            member.streams.restore(state.shuffle, state.dropout)
+
+    def state(self, index: int) -> MemberState:
+        """Of an active member, at the end of an epoch."""
+        row, streams = self.active.index(index), self.members[index].streams
+        return MemberState(
+            epoch=self.epoch,
+            seconds=time.perf_counter() - self._start,
+            network=self._network.state(row),
+            mean=self._average.state(row),
+            optimizer=self._stepper.state(row),
+            shuffle=streams.shuffle.bit_generator.state,
+            dropout=streams.dropout.bit_generator.state,
+        )
 
     def _column(self, values: Sequence[float]) -> Tensor:
         """A number for each member, `[K, 1, 1]`, in float64: squared errors of a logarithm may leave float32."""
@@ -165,10 +209,20 @@ class _Stack:
             validation = self._validate()
             seconds = time.perf_counter() - self._start
             records = [
-                EpochRecord(index, self.epoch, lr[row], train_loss[row], *validation[row], seconds, None)
+                EpochRecord(
+                    index,
+                    self.epoch,
+                    lr[row],
+                    train_loss[row],
+                    *validation[row],
+                    seconds,
+                    None,
+                    partial(self.state, index),
+                )
                 for row, index in enumerate(self.active)
             ]
             records = self._keep_the_best(records)
+        records = [replace(r, state=_kept(r.state())) if r.status else r for r in records]  # they leave
         self._leave([row for row, record in enumerate(records) if record.status])
         return records
 
@@ -288,6 +342,10 @@ class _Stack:
         self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
         if self._val_rows is not None:
             self._val_rows, self._val_valid = self._val_rows[index], self._val_valid[index]
+
+
+def _kept(state: MemberState) -> Callable[[], MemberState]:
+    return lambda: state
 
 
 def _network(members: Sequence[Member], device: torch.device) -> Network:

@@ -6,6 +6,7 @@ member goes along it at its own rate, after its own decay. So one fused kernel s
 Any other class (LBFGS, Rprop, Muon, a user's own …) gets the real parameters and serves one member.
 """
 
+import copy
 import inspect
 import math
 from abc import ABC, abstractmethod
@@ -18,6 +19,7 @@ from torch.optim import Optimizer
 
 from mlp_exp.config.errors import TrainingError
 from mlp_exp.model.network import Network
+from mlp_exp.model.rows import copy_row, set_row
 
 LINEAR_IN_LR = (
     torch.optim.SGD,
@@ -34,8 +36,9 @@ FUSED_ON_CPU = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.opti
 
 OptimizerClass = Callable[..., Optimizer]
 
-# torch guards this against its compiler, and imports the compiler to do so, which takes longer than many a run
-Optimizer.add_param_group = inspect.unwrap(Optimizer.add_param_group)  # type: ignore[method-assign]
+# torch guards these against its compiler, and imports the compiler to do so, which takes longer than many a run
+for _name in ("add_param_group", "state_dict", "load_state_dict"):
+    setattr(Optimizer, _name, inspect.unwrap(getattr(Optimizer, _name)))
 
 
 class Stepper(ABC):
@@ -56,6 +59,18 @@ class Stepper(ABC):
     @abstractmethod
     def set_lr(self, lr: Sequence[float]) -> None:
         """Sets the K learning rates."""
+
+    @abstractmethod
+    def state(self, row: int) -> dict[str, Any]:
+        """What the optimizer keeps of a member, on the CPU."""
+
+    @abstractmethod
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Takes up what `state` gave of each member, after as many steps.
+
+        Raises:
+            TrainingError: a state is not that of such an optimizer.
+        """
 
     @abstractmethod
     def keep(self, rows: Tensor) -> None:
@@ -123,13 +138,32 @@ class StackedStepper(Stepper):
         parameters.addcmul_(self._delta, self._lr)
         return logits
 
+    def state(self, row: int) -> dict[str, Any]:
+        kept = self._optimizer.state[self._delta]
+        return {name: copy_row(v, row) if self._is_rows(v) else copy.deepcopy(v) for name, v in kept.items()}
+
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        kept: dict[str, Any] = {}
+        for name, first in states[0].items():
+            if isinstance(first, Tensor) and first.ndim:
+                kept[name] = torch.zeros_like(self._delta)
+                for row, state in enumerate(states):
+                    set_row(kept[name], row, state.get(name))
+            else:  # the count of steps, which is that of all
+                kept[name] = first
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": {0: kept}, "param_groups": groups})
+
+    def _is_rows(self, value: Any) -> bool:
+        """Whether it is a matrix with a row for each member."""
+        return isinstance(value, Tensor) and value.shape == self._delta.shape
+
     def keep(self, rows: Tensor) -> None:
-        members = len(self._delta)
         self._decay, self._max_norm = self._decay[rows], self._max_norm[rows]
         self._lr, self._shrinkage = self._lr[rows], self._shrinkage[rows]
         state = self._optimizer.state[self._delta]
         for name, value in state.items():
-            if isinstance(value, Tensor) and value.ndim == 2 and len(value) == members:
+            if self._is_rows(value):
                 state[name] = value[rows]
         self._delta.data = self._delta.data[rows]
         self._delta.grad = self._network.gradients
@@ -163,6 +197,17 @@ class SingleStepper(Stepper):
 
         self._optimizer.step(closure)
         return evaluations[0]
+
+    def state(self, row: int) -> dict[str, Any]:
+        state: dict[str, Any] = self._optimizer.state_dict()
+        return copy.deepcopy(state)
+
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._optimizer.load_state_dict(dict(states[0]))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            name = type(self._optimizer).__name__
+            raise TrainingError(f"a saved state does not fit the optimizer {name}: {error!r}") from error
 
     def keep(self, rows: Tensor) -> None:
         """A stack of one never shrinks to less than one."""

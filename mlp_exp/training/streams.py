@@ -1,6 +1,10 @@
 """A run's random numbers: one independent stream for each purpose, all from its seed."""
 
+from typing import Any
+
 import numpy as np
+
+from mlp_exp.config.errors import TrainingError
 
 
 class Streams:
@@ -19,3 +23,14 @@ class Streams:
         self.dropout = np.random.default_rng(dropout)
         self.weights = int(weights.generate_state(1, np.uint64)[0] >> np.uint64(1))
         self.module = int(module.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def restore(self, shuffle: Any, dropout: Any) -> None:
+        """Takes up the states of these two generators (`bit_generator.state`).
+
+        Raises:
+            TrainingError: they are none.
+        """
+        try:
+            self.shuffle.bit_generator.state, self.dropout.bit_generator.state = shuffle, dropout
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise TrainingError(f"a saved state does not fit the generators of random numbers: {error!r}") from error

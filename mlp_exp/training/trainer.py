@@ -26,6 +26,7 @@ class Trainer:
         average: how much of the mean weights an epoch keeps; what is evaluated and kept is the mean. 0 for none.
         plots: `auto` draws for a single run and for the best runs of a sweep.
         log_every: epochs between two lines of the log.
+        checkpoint_every: seconds between two checkpoints, at least.
     """
 
     epochs: int | Literal["auto"]
@@ -36,6 +37,7 @@ class Trainer:
     average: float = 0.0
     plots: Literal["auto", "always", "never"] = "auto"
     log_every: int = 10
+    checkpoint_every: float = 30.0
     steps: int = 500
 
     def epochs_for(self, train_rows: int) -> int:

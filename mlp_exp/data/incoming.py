@@ -1,0 +1,249 @@
+"""Columns of a table that is to be predicted, as training would have had them.
+
+A table comes in any form: a run that was trained from CSV predicts Parquet and the other way round. What a text stands
+for was found from a whole column in training, and is not found again from a piece of one: it is said by the type that
+the column had then.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlp_exp.config.errors import DataError
+from mlp_exp.data.columns import numbers_of
+from mlp_exp.data.dataset import Category, Column
+from mlp_exp.data.reading import Format, retyped, shown, trimmed
+from mlp_exp.data.values import MEND, Floats, codes_of, family_of, without_nan
+
+TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")
+DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)")
+TEXT = ("", "string", "large_string", "string_view")
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """The type of a column that can be a feature, from its name as `str` gives it.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name in TEXT or name.startswith("dictionary<"):
+        return pa.string()
+    if found := TIMESTAMP.fullmatch(name):
+        return pa.timestamp(found[1], found[2])
+    if found := DECIMAL.fullmatch(name):
+        kind: pa.DataType = getattr(pa, f"decimal{found[1]}")(int(found[2]), int(found[3]))
+        return kind
+    kind = pa.type_for_alias(name)
+    if family_of(kind) is None and not pa.types.is_null(kind):
+        raise ValueError(f"{name} is no type of a feature")
+    return kind
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """The columns that a trained run takes from any table.
+
+    Attributes:
+        columns: those that are features, in the order of training.
+        form: how texts were read in training.
+    """
+
+    columns: tuple[Column, ...]
+    form: Format
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def check(self, names: Sequence[str], where: str) -> None:
+        """Raises DataError unless a table with columns of these names has all that are needed."""
+        missing = [name for name in self.names if name not in names]
+        if not missing:
+            return
+        lines = []
+        for name in missing:
+            near = difflib.get_close_matches(name, [n for n in names if n not in self.names], n=3)
+            near += [n for n in names if n.lower() == name.lower() and n not in near]
+            lines.append(f"'{shown(name)}'" + (f" (near it: {', '.join(near)})" if near else ""))
+        few = f". It has {', '.join(names[:20])}" if len(names) <= 20 else ""
+        raise DataError(f"{where}: the table has no column {', '.join(lines)}{few}")
+
+    def features(self, table: pa.Table, where: str, first_row: int = 0) -> tuple[Floats, tuple[Category, ...]]:
+        """The numbers `[N, F]` of a piece of a table, and its categories.
+
+        Args:
+            where: names the table in messages.
+            first_row: the number of the piece's first row in the table.
+
+        Raises:
+            DataError: a value is not what the column held in training.
+        """
+        features = np.empty((len(table), sum(len(c.number_names) for c in self.columns)), order="F")
+        categories = []
+        place = 0
+        for column in self.columns:
+            values = self.converted(column, table[column.name], where, first_row)
+            if column.kind == "category":
+                categories.append(Category(column.name, *codes_of(column.name, values, where)))
+                continue
+            for numbers in numbers_of(column, values, where, first_row):
+                features[:, place] = numbers
+                place += 1
+        return features, tuple(categories)
+
+    def converted(self, column: Column, values: pa.ChunkedArray, where: str, first_row: int = 0) -> pa.ChunkedArray:
+        """A column with values of the kind that it had in training; a category's are texts, also unseen ones.
+
+        Raises:
+            DataError: a value cannot be one of that kind.
+        """
+        kind = arrow_type(column.type)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        if pa.types.is_float16(values.type):  # which Arrow computes little with
+            values = values.cast(pa.float32())
+        if str(values.type) in TEXT:
+            values = trimmed(values, self.form)
+        if column.kind == "category":
+            return self._as_category(column, kind, self._without_missing_numbers(values), where)
+        if pa.types.is_null(values.type):
+            return values.cast(pa.float64() if family_of(kind) != "date" else kind)
+        if pa.types.is_string(values.type) and not pa.types.is_string(kind):
+            values = self._from_texts(column, kind, values, where, first_row)
+        else:
+            _check_kind(column, kind, values, where, first_row)
+        return self._without_missing_numbers(values)
+
+    def _without_missing_numbers(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        kind = values.type
+        if not self.form.missing_numbers or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            return values
+        is_missing = pc.is_in(pc.cast(values, pa.float64(), safe=False), pa.array(self.form.missing_numbers))
+        return pc.if_else(is_missing, pa.scalar(None, kind), values)
+
+    def _from_texts(
+        self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray, where: str, first_row: int
+    ) -> pa.ChunkedArray:
+        """Texts as values of one of the types that do for a kind.
+
+        Raises:
+            DataError: names the first text that cannot be one.
+        """
+        kinds = _types_for(kind)
+        for each in kinds:
+            values = self._parsed(texts, each)
+            if values is not None:
+                return values
+        low, high = 0, len(texts)  # of the rows from the first on, how many can surely be read, and surely not
+        while high - low > 1:
+            middle = (low + high) // 2
+            good = any(self._parsed(texts[low:middle], each) is not None for each in kinds)
+            low, high = (middle, high) if good else (low, middle)
+        what = {"boolean": "true or false", "date": "a date"}.get(str(family_of(kind)), "a number")
+        if pa.types.is_time(kind):
+            what = "a time"
+        if pa.types.is_timestamp(kind):
+            what = "a date with a time zone" if kind.tz else "a date without a time zone"
+        raise _unfit(column, first_row + low, what, shown(texts[low].as_py()), where)
+
+    def _parsed(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+        """Texts as a CSV file of them would be read; None where one cannot be."""
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        try:
+            if is_number and self.form.decimal == ".":
+                return pc.cast(texts, kind)  # the same parser, without a file
+            return retyped([texts], self.form, kind)[0]
+        except pa.ArrowException:
+            return None
+
+    def _as_category(self, column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+        """Texts as training had them: `7` of whole numbers, however they are written; others are unseen categories."""
+        if family_of(values.type) is None and not pa.types.is_null(values.type):
+            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which is no category")
+        values = without_nan(values)
+        if not pa.types.is_string(values.type):
+            if _family(values.type) == _family(kind):
+                try:
+                    return pc.cast(pc.cast(values, kind), pa.string())
+                except pa.ArrowException:
+                    pass  # a number with decimals among whole ones, as one example, is an unseen category
+            values = _as_texts(values)
+        if pa.types.is_string(kind) or pa.types.is_null(kind):
+            return values
+        encoded = values.combine_chunks().dictionary_encode()
+        spelled = trimmed(pa.chunked_array([self._respelled(encoded.dictionary, kind)]), self.form).combine_chunks()
+        return pa.chunked_array([spelled.take(encoded.indices)], pa.string())
+
+    def _respelled(self, texts: pa.Array, kind: pa.DataType) -> pa.Array:
+        """Each text as it is written after it has been read as this type; as it is where it cannot be."""
+        if not len(texts):
+            return texts
+        for each in dict.fromkeys([kind, *_types_for(kind)]):
+            values = self._parsed(pa.chunked_array([texts]), each)
+            if values is not None:
+                try:
+                    return pc.cast(pc.cast(values, kind), pa.string()).combine_chunks()
+                except pa.ArrowException:
+                    continue
+        if len(texts) == 1:
+            return texts
+        half = len(texts) // 2
+        return pa.concat_arrays([self._respelled(texts[:half], kind), self._respelled(texts[half:], kind)])
+
+
+def _types_for(kind: pa.DataType) -> list[pa.DataType]:
+    """The types whose texts do for a kind of column, narrow ones first.
+
+    Whole numbers with gaps are written as decimal ones by some, and only whole ones may be hexadecimal.
+    """
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        zone = "UTC" if pa.types.is_timestamp(kind) and kind.tz else None
+        return [pa.timestamp("us", zone), pa.timestamp("ns", zone)]
+    if pa.types.is_time(kind):
+        return [pa.time32("s"), pa.time64("us")]
+    if pa.types.is_boolean(kind):
+        return [kind]
+    return [pa.int64(), pa.float64()] if pa.types.is_integer(kind) else [pa.float64()]
+
+
+def _family(kind: pa.DataType) -> str | None:
+    """As `family_of`, but times of a day and durations are no numbers."""
+    if pa.types.is_time(kind):
+        return "time"
+    return "duration" if pa.types.is_duration(kind) else family_of(kind)
+
+
+def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Typed values in words; whole numbers that a gap has made decimal ones are whole again."""
+    if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.trunc(values), values)).as_py():
+        values = pc.cast(values, pa.int64(), safe=False)
+    return pc.cast(values, pa.string())
+
+
+def _check_kind(column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str, first_row: int) -> None:
+    """Raises DataError where typed values are of another kind than those of training."""
+    found, expected = _family(values.type), _family(kind)
+    if found == "boolean" and expected in ("number", "text"):
+        return
+    if expected == "boolean" and found == "number":
+        numbers = pc.cast(values, pa.float64(), safe=False)
+        right = pc.or_(pc.is_in(numbers, pa.array([0.0, 1.0])), pc.is_null(numbers, nan_is_null=True))
+        row = pc.index(right, False).as_py()
+        if row >= 0:
+            raise _unfit(column, first_row + row, "true or false, or 1 or 0", str(values[row].as_py()), where)
+        return
+    zones = [pa.types.is_timestamp(t) and t.tz is not None for t in (values.type, kind)]
+    fits = found == expected or (expected == "text" and found == "number") or pa.types.is_null(kind)
+    if not fits or (expected == "date" and zones[0] != zones[1]):
+        raise DataError(f"{where}: column '{column.name}' holds {values.type}; expected {kind}, as in training")
+
+
+def _unfit(column: Column, row: int, expected: str, found: str, where: str) -> DataError:
+    return DataError(
+        f"{where}: column '{column.name}', row {row}: expected {expected} as in training, found '{found}'. {MEND}"
+    )

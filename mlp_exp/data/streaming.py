@@ -1,0 +1,132 @@
+"""A CSV or Parquet file piece by piece, for tables that are larger than memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from mlp_exp.data.reading import (
+    MISSING,
+    Opener,
+    check_encoding,
+    check_end,
+    check_names,
+    clean_names,
+    csv_errors,
+    find_source,
+    no_row,
+    open_plainly,
+    parquet_errors,
+)
+
+CHUNK_ROWS = 65_536
+CHUNK_BYTES = 2**22
+"""Of text, about as much is handed on at once at most."""
+BLOCK_BYTES = 2**20
+"""Of a CSV file, how much is parsed at once; a row must fit into it, as it must when a table is read as a whole."""
+
+
+class TableStream:
+    """A file that holds a table. Its texts stay texts: what they stand for is for the reader to say.
+
+    Args:
+        path, separator, encoding: those of `read_table`, with the same messages.
+
+    Attributes:
+        names: of its columns.
+
+    Raises:
+        DataError: there is no such file, or it is no table.
+    """
+
+    def __init__(self, path: str, separator: str | None = None, encoding: str = "utf-8") -> None:
+        self._source = find_source(path, separator, ".", encoding, ())
+        self._raw_names = self._read_parquet_names() if self._source.is_parquet else self._read_csv_names()
+        self.names = clean_names(self._raw_names)
+        check_names(self.names, path)
+
+    def chunks(
+        self, names: Sequence[str], open_file: Opener = open_plainly, rows: int = CHUNK_ROWS
+    ) -> Iterator[pa.Table]:
+        """These columns of all rows, at most so many rows at a time.
+
+        Raises:
+            DataError: the file cannot be read to its end as a table, or holds no row.
+        """
+        wanted = [self._raw_names[self.names.index(name)] for name in names]
+        read = self._parquet_tables if self._source.is_parquet else self._csv_tables
+        found = 0
+        for table in _joined(read(wanted, open_file, rows), rows):
+            found += len(table)
+            for start in range(0, len(table), rows):
+                yield table.slice(start, rows).select(wanted).rename_columns(list(names))
+        if not found:
+            raise no_row(self._source.path)
+
+    def _read_parquet_names(self) -> list[str]:
+        with parquet_errors(self._source.path), self._source.file.open("rb") as raw:
+            return list(parquet.ParquetFile(raw).schema_arrow.names)
+
+    def _parquet_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
+        with parquet_errors(self._source.path), open_file(self._source.file) as raw:
+            # through a buffer: a group of rows may be as large as the file
+            file = parquet.ParquetFile(raw, buffer_size=BLOCK_BYTES)
+            for batch in file.iter_batches(rows, columns=list(wanted)):
+                yield pa.Table.from_batches([batch])
+
+    def _read_csv_names(self) -> list[str]:
+        broken: list[Any] = []
+        with csv_errors(self._source, broken), self._source.file.open("rb") as raw:
+            schema = self._csv_reader(raw, broken, {}, []).schema
+        check_encoding(schema.empty_table(), self._source.path)
+        return list(schema.names)
+
+    def _csv_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
+        last = self._raw_names[-1]  # an open quote shows there
+        # as bytes, so that text in another encoding can be named
+        kinds = dict.fromkeys([*wanted, last], pa.binary())
+        broken: list[Any] = []
+        table, first_row = None, 0
+        with csv_errors(self._source, broken), open_file(self._source.file) as raw:
+            for batch in self._csv_reader(raw, broken, kinds, list(kinds)):
+                table = self._as_texts(pa.Table.from_batches([batch]), first_row)
+                first_row += len(table)
+                yield table
+        if table is not None:
+            check_end(table.select([last]), self._source)
+
+    def _csv_reader(self, raw: Any, broken: list[Any], kinds: dict[str, pa.DataType], include: list[str]) -> Any:
+        """Record batches; in one thread, which knows the number of a broken row."""
+
+        def note(row: Any) -> str:
+            broken.append(row)
+            return "error"
+
+        return csv.open_csv(
+            self._source.open_csv(raw),
+            csv.ReadOptions(encoding=self._source.form.encoding, use_threads=False, block_size=BLOCK_BYTES),
+            self._source.parsing(note),
+            csv.ConvertOptions(
+                null_values=list(MISSING), strings_can_be_null=True, column_types=kinds, include_columns=include
+            ),
+        )
+
+    def _as_texts(self, table: pa.Table, first_row: int) -> pa.Table:
+        try:
+            return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+        except pa.ArrowInvalid:
+            check_encoding(table, self._source.path, first_row)
+            raise
+
+
+def _joined(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Small tables as larger ones: what is done with each costs time of its own."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= rows or sum(each.nbytes for each in waiting) >= CHUNK_BYTES:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()

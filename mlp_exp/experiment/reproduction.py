@@ -1,0 +1,90 @@
+"""Whether a run that was trained again came out the same."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import NotReproducedError, RunFolderError
+from mlp_exp.experiment.checkpoint import differences
+
+
+def compare(earlier: RunFolder, again: RunFolder) -> None:
+    """Prints `identical`, and in what the environments differ all the same.
+
+    Raises:
+        NotReproducedError: says where the first difference is, and in what the environments differ.
+        RunFolderError: the earlier run has left nothing to compare.
+    """
+    before, now = (result for result in (earlier.result(), again.result()))
+    if before is None or now is None or not earlier.history_columns:
+        raise RunFolderError(
+            f"{earlier.path}: expected the folder of a run that has trained; there is nothing to compare"
+        )
+    whole = before["status"] != "interrupted"
+    difference = next(_differences(earlier, again, before, now, whole=whole), None)
+    environment = _environment(before, now)
+    if difference:
+        raise NotReproducedError("\n".join([f"not identical: {difference}", *environment]))
+    what = "history, weights and metrics" if whole else f"the {before['epochs']} epochs before it was interrupted"
+    print("\n".join([f"identical to {earlier.path} to the last bit: {what}", *environment]))
+
+
+def _differences(
+    earlier: RunFolder, again: RunFolder, before: dict[str, Any], now: dict[str, Any], *, whole: bool
+) -> Iterator[str]:
+    """From the first on, in the order in which a run comes to them."""
+    yield from _in_history(earlier, again, whole=whole)
+    if not whole:
+        return
+    yield from _both(before, now, ("status", "epochs", "best_epoch", "best_value"))
+    if before["best_epoch"]:
+        yield from _in_weights(earlier, again)
+    yield from _lines(differences(before["metrics"], now["metrics"], "metrics"))
+
+
+def _in_history(earlier: RunFolder, again: RunFolder, *, whole: bool) -> Iterator[str]:
+    columns = earlier.history_columns
+    if columns != again.history_columns:
+        yield f"history.csv has columns {', '.join(columns)} before, {', '.join(again.history_columns)} now"
+        return
+    before, now = earlier.read_history(columns), again.read_history(columns)
+    for old, new in zip(before, now, strict=False):
+        for column, was, value in zip(columns, old, new, strict=True):
+            if column != "seconds" and was != value and not was != was != value != value:  # noqa: PLR0124 (NaN)
+                yield f"epoch {old[0]:.0f}, {column}: {was!r} before, {value!r} now"
+    if len(now) < len(before) or (whole and len(now) > len(before)):
+        yield f"{len(before)} epochs before, {len(now)} now"
+
+
+def _in_weights(earlier: RunFolder, again: RunFolder) -> Iterator[str]:
+    before, now = (folder.read_model()["state_dict"] for folder in (earlier, again))
+    for name in dict.fromkeys([*before, *now]):
+        old, new = before.get(name), now.get(name)
+        if old is None or new is None or old.shape != new.shape:
+            yield f"weights {name}: {_shape(old)} before, {_shape(new)} now"
+        elif not torch.equal(old, new):
+            most = (old.double() - new.double()).abs().max().item()
+            yield f"weights {name}: {int((old != new).sum())} of {old.numel()} differ, by {most:.3g} at most"
+
+
+def _shape(tensor: torch.Tensor | None) -> str:
+    return "none" if tensor is None else str(list(tensor.shape))
+
+
+def _both(before: dict[str, Any], now: dict[str, Any], keys: Sequence[str]) -> Iterator[str]:
+    yield from _lines({key: (before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)})
+
+
+def _lines(changes: dict[str, tuple[Any, Any]]) -> Iterator[str]:
+    for key, (was, value) in changes.items():
+        yield f"{key}: {was} before, {value} now"
+
+
+def _environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In what versions, data, device, threads, commit and machine differ."""
+    changes = differences(before.get("provenance"), now.get("provenance"))
+    if not changes:
+        return ["the environment is the same"]
+    return ["the environment differs:", *(f"  {line}" for line in _lines(changes))]

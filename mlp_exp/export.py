@@ -1,0 +1,53 @@
+"""Writes a trained run as one file for other runtimes: `python -m mlp_exp.export RUN -o model.onnx`.
+
+The file takes raw numbers and categories, and gives predictions; it is kept only if they are the run's own.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_exp.config.errors import MlpExpError, describe
+from mlp_exp.config.hydra_app import find_modules_here
+
+
+def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
+    """Writes the file and says what it takes, what it gives, and how well it agrees with the run.
+
+    Raises:
+        RunFolderError: the run cannot be loaded.
+        ExportError: it cannot be exported.
+    """
+    from mlp_exp.inference.export import export, require
+    from mlp_exp.inference.trained import load
+
+    require(file)
+    exported = export(load(folder, tuple(allow)), file)
+    print(exported.path)
+    for name, shape in exported.inputs.items():
+        print(f"  input   {name}: {shape}")
+    print(f"  output  {exported.output}")
+    print(f"largest difference from the run's own predictions: {exported.difference:.2g}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; exits with status 1 after an error, which it prints."""
+    parser = argparse.ArgumentParser(prog="mlp-export", description="A trained run as a file for other runtimes.")
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, required=True, help="model.onnx, or model.pt2 for torch.export"
+    )
+    parser.add_argument(
+        "--allow", metavar="PACKAGE", action="append", default=[], help="a package of yours that the run may call"
+    )
+    given = parser.parse_args(arguments)
+    find_modules_here()
+    try:
+        export_run(given.run, given.output, given.allow)
+    except (MlpExpError, OSError) as error:
+        sys.exit(describe(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What a model file holds, checked before anything is made of it: it may come from a stranger."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from mlp_exp.artefacts.run_folder import MODEL, MODEL_FORMAT, RunFolder
+from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.trust import check_config
+from mlp_exp.data.dataset import Column, Kind, Task
+from mlp_exp.data.incoming import Incoming, arrow_type
+from mlp_exp.data.reading import Format
+
+Count = Annotated[int, Field(ge=0)]
+TABLE = "mlp_exp.data.table.table"
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class SavedColumn(_Closed):
+    name: str
+    kind: Kind
+    note: str
+    missing: Count
+    parts: list[Literal["year", "weekday", "hour"]]
+    type: str
+
+
+class SavedNumbers(_Closed):
+    fill: list[FiniteFloat]
+    shift: list[FiniteFloat]
+    scale: list[Annotated[float, Field(gt=0)]]
+    clips: bool
+    normal: bool
+    quantiles: Annotated[list[list[FiniteFloat]], Field(min_length=1)] | None = None
+
+
+class SavedCategory(_Closed):
+    name: str
+    texts: list[str]
+    has_missing: bool
+    embedded: bool
+
+
+class SavedTarget(_Closed):
+    shift: FiniteFloat
+    scale: Annotated[FiniteFloat, Field(gt=0)]
+    log: bool
+
+
+class SavedPreprocess(_Closed):
+    numbers: SavedNumbers
+    ranks: bool
+    indicators: list[Count]
+    categories: list[SavedCategory]
+    embedding_width: Annotated[int, Field(ge=1)]
+    target: SavedTarget
+
+    @model_validator(mode="after")
+    def lengths_agree(self) -> Self:
+        numbers = self.numbers
+        count = len(numbers.fill)
+        rows = numbers.quantiles or []
+        if any(len(row) != count for row in (numbers.shift, numbers.scale, *rows)):
+            raise ValueError(f"expected {count} of each figure, as many as numbers are filled")
+        if (self.ranks or numbers.normal) != bool(rows):
+            raise ValueError("expected quantiles where there are ranks, and only there")
+        if any(index >= count for index in self.indicators):
+            raise ValueError(f"expected indicators of {count} numbers")
+        return self
+
+
+class SavedReading(BaseModel):
+    """How a table was read, as far as prediction needs it."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    separator: str | None = None
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    missing: list[str | float] = []
+
+
+class SavedModel(BaseModel):
+    """The content of `model.pt`."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
+    config: dict[str, Any]
+    task: Task
+    feature_names: list[str]
+    class_names: list[str]
+    target_name: str
+    target_type: str
+    columns: list[SavedColumn]
+    preprocess: SavedPreprocess
+    out_features: Annotated[int, Field(ge=1)]
+    state_dict: dict[str, torch.Tensor]
+    reading: SavedReading
+
+    @model_validator(mode="after")
+    def parts_agree(self) -> Self:
+        fits = {"regression": not self.class_names, "binary": len(self.class_names) == 2}
+        if not fits.get(self.task, len(self.class_names) > 2):
+            raise ValueError(f"expected the class names of a {self.task} task, got {len(self.class_names)}")
+        if len(self.preprocess.numbers.fill) != len(self.feature_names):
+            raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")
+        if missing := [group for group in ("data", "model", "loss") if not _has_target(self.config.get(group))]:
+            raise ValueError(f"config: expected {missing[0]} with a _target_")
+        columns = [column for column in self.used_columns if column.kind != "category"]
+        if [name for column in columns for name in column.number_names] != self.feature_names:
+            raise ValueError("expected columns that give the features")
+        categories = [column.name for column in self.used_columns if column.kind == "category"]
+        if categories != [category.name for category in self.preprocess.categories]:
+            raise ValueError("expected columns that give the categories")
+        for name in (self.target_type, *(column.type for column in self.used_columns)):
+            arrow_type(name)
+        return self
+
+    @property
+    def used_columns(self) -> tuple[Column, ...]:
+        """The columns that are features; those of data that was no table are numbers and texts."""
+        if not self.columns:
+            categories = (Column(c.name, "category", type="string") for c in self.preprocess.categories)
+            return (*(Column(name, "number", type="double") for name in self.feature_names), *categories)
+        columns = (Column(**{**vars(column), "parts": tuple(column.parts)}) for column in self.columns)
+        return tuple(column for column in columns if column.number_names or column.kind == "category")
+
+    @property
+    def incoming(self) -> Incoming:
+        reading = self.reading
+        words = tuple(str(word) for word in reading.missing)
+        return Incoming(self.used_columns, Format(reading.separator or ",", reading.decimal, reading.encoding, words))
+
+
+def _has_target(node: Any) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("_target_"), str)
+
+
+def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
+    """The model of a run's folder.
+
+    Args:
+        allow: packages of which its configuration may name anything.
+
+    Raises:
+        RunFolderError: there is none, it is damaged, of another version, or its parts do not agree.
+        UntrustedError: its configuration names something else.
+    """
+    content = RunFolder(folder).read_model()
+    path = folder / MODEL
+    version = content.get("format")
+    if version != MODEL_FORMAT:
+        raise RunFolderError(
+            f"{path}: is a model of format {version}, and this version of mlp_exp reads format {MODEL_FORMAT}. Train "
+            "the run again, or use the version that it was trained with"
+        )
+    check_config(content["config"], allow, path)
+    data = content["config"].get("data")
+    # data from elsewhere may use the same keys for something else
+    reading = data if isinstance(data, dict) and data.get("_target_") == TABLE else {}
+    try:
+        return SavedModel.model_validate({**content, "reading": reading})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        reason = first["msg"].removeprefix("Value error, ")
+        raise RunFolderError(
+            f"{path}: expected a model of this project: {place}: {reason}".replace(": : ", ": ")
+        ) from error

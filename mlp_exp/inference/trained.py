@@ -1,0 +1,182 @@
+"""A trained run from its folder: its network, its preprocessing, and what it predicts."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlp_exp.artefacts.run_folder import MODEL
+from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
+from mlp_exp.data.dataset import Column, Task
+from mlp_exp.data.incoming import Incoming
+from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.target_scaling import Floats
+from mlp_exp.experiment.components import build_group
+from mlp_exp.experiment.network import build_network, check_network
+from mlp_exp.experiment.shared import Shared
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.saved_model import SavedModel, SavedReading, read_saved_model
+from mlp_exp.training.batches import EVALUATION_ROWS
+from mlp_exp.training.losses import Loss
+
+COMPONENTS = {"model": ("mlp_exp.model.", "torch.nn."), "loss": ("mlp_exp.training.losses.",)}
+"""Where the networks and losses are that need no leave of the user."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A run that has trained.
+
+    Attributes:
+        module: the network on the CPU, as it evaluates; it takes preprocessed rows `[N, W]` and puts out logits.
+        target_type: Arrow's name of the type that the target was read as.
+        columns: the columns that a table needs; those of data that was no table are its features.
+        incoming: brings such columns to what training saw.
+        reading: how a table was read.
+    """
+
+    folder: Path
+    module: nn.Module
+    preprocessing: Preprocessing
+    loss: Loss
+    config: dict[str, Any]
+    task: Task
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    target_name: str
+    target_type: str
+    incoming: Incoming
+    reading: SavedReading
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.incoming.columns
+
+    def answer(self, inputs: NDArray[np.float32]) -> Floats:
+        """What it says of preprocessed rows `[N, W]`: probabilities `[N, C]`, or values `[N]` in the target's unit."""
+        with torch.inference_mode():
+            chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
+            said = torch.cat([self.loss.predict(self.module(chunk)) for chunk in chunks]).double().numpy()
+        return self.preprocessing.target.unit(said) if self.loss.regression else said
+
+    def predict(self, table: Any) -> NDArray[Any]:
+        """As `Ensemble.predict`."""
+        return Ensemble([self]).predict(table)
+
+    def predict_proba(self, table: Any) -> Floats:
+        """As `Ensemble.predict_proba`."""
+        return Ensemble([self]).predict_proba(table)
+
+
+def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
+    """A trained run from its folder. Nothing in it is unpickled, and no data is read.
+
+    Args:
+        allow: packages that the user trusts; a network or loss of another one is refused.
+
+    Raises:
+        RunFolderError: the folder holds no model, or one that is damaged or of another version.
+        UntrustedError: its configuration names something that is not on the list.
+    """
+    folder = Path(path)
+    saved = read_saved_model(folder, allow)
+    where = folder / MODEL
+    for group in COMPONENTS:
+        _check_component(saved.config[group], group, allow, where)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            preprocessing = Preprocessing.from_state(saved.preprocess.model_dump(exclude_none=True))
+            loss = _loss(saved)
+            module = _network(saved, preprocessing, _is_allowed(saved.config["model"], allow))
+        except Exception as error:  # a stranger's settings, or the user's own code, may lead to anything
+            raise RunFolderError(f"{where}: expected a model of this project: {describe(error)}") from error
+    return TrainedRun(
+        folder=folder,
+        module=module,
+        preprocessing=preprocessing,
+        loss=loss,
+        config=saved.config,
+        task=saved.task,
+        feature_names=tuple(saved.feature_names),
+        class_names=tuple(saved.class_names),
+        target_name=saved.target_name,
+        target_type=saved.target_type,
+        incoming=saved.incoming,
+        reading=saved.reading,
+    )
+
+
+def _is_allowed(node: Mapping[str, Any], allow: Sequence[str]) -> bool:
+    """Whether a component is the user's own."""
+    return any(node["_target_"].startswith(f"{package}.") for package in allow)
+
+
+def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], where: Path) -> None:
+    """Raises UntrustedError for a component of another kind, and for one inside another, which would be built too."""
+    if _is_allowed(node, allow):
+        return
+    if not node["_target_"].startswith(COMPONENTS[group]):
+        raise UntrustedError(f"{where}: {group}._target_ is '{node['_target_']}', which is no {group}")
+    values = [value for value in node.values() if isinstance(value, dict | list)]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            raise UntrustedError(f"{where}: {group}: expected numbers, texts and lists as settings, found a mapping")
+        values += [each for each in value if isinstance(each, dict | list)]
+
+
+def _loss(saved: SavedModel) -> Loss:
+    loss = build_group(Shared(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
+    if not isinstance(loss, Loss):
+        raise RunFolderError(f"loss: expected a Loss, got a {type(loss).__name__}")
+    if loss.out_features != saved.out_features or loss.regression != (saved.task == "regression"):
+        raise RunFolderError(f"its loss does not put out {saved.out_features} numbers for a {saved.task} task")
+    return loss
+
+
+def _network(saved: SavedModel, preprocessing: Preprocessing, is_users: bool) -> nn.Module:
+    """The network with its weights; one of our own is known to be no larger than the file before it takes memory."""
+
+    def build() -> nn.Module:
+        def make(inputs: int, outputs: int) -> nn.Module:
+            made: nn.Module = build_group(
+                Shared(), "model", saved.config["model"], in_features=inputs, out_features=outputs
+            )
+            return made
+
+        return build_network(make, preprocessing, saved.out_features)
+
+    if not is_users:
+        _check_sizes(saved.config["model"], saved.state_dict)
+        with torch.device("meta"):  # tensors without memory
+            _check_weights(build(), saved.state_dict)
+    module = build()
+    module.load_state_dict(saved.state_dict)
+    check_network(module, torch.zeros(2, preprocessing.inputs_width), saved.out_features)
+    return module.eval()
+
+
+def _check_sizes(node: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Raises RunFolderError for a setting that no network of so few weights has, as a number of layers."""
+    most = sum(tensor.numel() for tensor in weights.values())
+    for key, value in node.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and number > most:
+                raise RunFolderError(f"model.{key} is {number}, and the file holds {most} weights")
+
+
+def _check_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Raises RunFolderError unless these are the weights of the network."""
+    expected = {name: (list(t.shape), t.dtype) for name, t in module.state_dict().items()}
+    found = {name: (list(t.shape), t.dtype) for name, t in weights.items()}
+    wrong = [name for name in sorted(expected.keys() | found.keys()) if expected.get(name) != found.get(name)]
+    if wrong:
+        shape, dtype = expected.get(wrong[0], (None, None))
+        has, of = found.get(wrong[0], (None, None))
+        raise RunFolderError(f"its network has {wrong[0]} of shape {shape} ({dtype}), and the file {has} ({of})")
