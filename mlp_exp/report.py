@@ -13,14 +13,17 @@ from mlp_exp.config.errors import MlpExpError, RunFolderError, describe
 from mlp_exp.config.hydra_app import find_modules_here
 
 
-def report(path: Path) -> None:
+def report(path: Path, allow: Sequence[str]) -> None:
     """What there is to say of one folder.
+
+    Args:
+        allow: packages that the configuration of a run may name beside the project's own.
 
     Raises:
         RunFolderError: it holds neither a run nor a sweep.
     """
     if RunFolder(path).result() is not None:
-        draw_figures(path)
+        draw_figures(path, allow)
         return
 
     from mlp_exp.sweep.leaderboard import print_leaderboard_of
@@ -29,20 +32,23 @@ def report(path: Path) -> None:
         raise RunFolderError(f"{path}: expected the folder of a run, with result.json, or of a sweep of such runs")
 
 
-def draw_figures(path: Path) -> None:
+def draw_figures(path: Path, allow: Sequence[str] = ()) -> None:
     """Draws the figures of a run that has trained: its data is read again, its weights are those that it saved."""
     from omegaconf import OmegaConf
 
+    from mlp_exp.config.trust import check_config
     from mlp_exp.config.validation import validate
 
     folder = RunFolder(path)
-    cfg = OmegaConf.create(folder.read_model()["config"])
+    config = folder.read_model()["config"]
+    check_config(config, allow, folder.path)
+    cfg = OmegaConf.create(config)
     validate(cfg)
 
     from mlp_exp.experiment.components import build
     from mlp_exp.experiment.outcome import draw
     from mlp_exp.experiment.plan import plan
-    from mlp_exp.experiment.run import load
+    from mlp_exp.experiment.prepare import load
 
     draw(load(plan(build(cfg)), folder))
     print(folder.figures)
@@ -52,10 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
     parser = argparse.ArgumentParser(prog="mlp-report", description="Leaderboards of sweeps, and figures of runs.")
     parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
+    parser.add_argument("--allow", metavar="PACKAGE", action="append", default=[], help="a package that a run may name")
+    given = parser.parse_args(arguments)
     find_modules_here()
     try:
-        for path in parser.parse_args(arguments).folders:
-            report(path)
+        for path in given.folders:
+            report(path, given.allow)
     except (MlpExpError, OSError) as error:
         sys.exit(describe(error))
 

@@ -9,7 +9,8 @@ from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.outcome import evaluate
 from mlp_exp.experiment.plan import plan
-from mlp_exp.experiment.run import Run, prepare
+from mlp_exp.experiment.prepare import prepare
+from mlp_exp.experiment.run import Run
 from mlp_exp.training.loop import train
 
 CONF = Path(__file__).resolve().parent.parent / "conf"

@@ -23,7 +23,8 @@ from mlp_exp.config.hydra_jobs import QuickLoader
 from mlp_exp.config.validation import validate
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.plan import Plan, plan
-from mlp_exp.experiment.run import Run, prepare
+from mlp_exp.experiment.prepare import prepare
+from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.shared import Shared
 from mlp_exp.sweep import stacks
 from mlp_exp.sweep.stacks import Kind, in_words, kinds, member_bytes, network_size, stack_size, step_bytes

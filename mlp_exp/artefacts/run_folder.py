@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.artefacts.atomic import atomic
+from mlp_exp.artefacts.result import DONE, read_result
 from mlp_exp.artefacts.tensor_file import read_tensors, write_tensors
 from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
-
-DONE = ("finished", "stopped_early", "diverged")
-"""How a run ends that needs no other try."""
 
 HISTORY = "history.csv"
 RESULT = "result.json"
@@ -46,18 +44,9 @@ class RunFolder:
         """The result, if the run has one.
 
         Raises:
-            RunFolderError: the file cannot be read.
+            RunFolderError: the file holds something else.
         """
-        path = self.path / RESULT
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise RunFolderError(f"{path}: expected a result in JSON: {error}") from error
-        if not isinstance(found, dict) or "status" not in found:
-            raise RunFolderError(f"{path}: expected a result with a status")
-        return found
+        return read_result(self.path / RESULT)
 
     def make_room(self, *, resumes: bool, epochs: int | None = None) -> dict[str, Any] | None:
         """Makes sure that a run can begin here, or go on.
@@ -169,11 +158,14 @@ class RunFolder:
     @property
     def history_columns(self) -> list[str]:
         """The header of the history; nothing where there is none."""
+        path = self.path / HISTORY
         try:
-            with (self.path / HISTORY).open(encoding="utf-8", newline="") as file:
-                return next(csv.reader(file), [])
-        except (FileNotFoundError, UnicodeError, csv.Error):
-            return []
+            if path.is_file():
+                with path.open(encoding="utf-8", newline="") as file:
+                    return next(csv.reader(file), [])
+        except (UnicodeError, csv.Error) as error:
+            raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
+        return []
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows of the history.
@@ -182,13 +174,15 @@ class RunFolder:
             RunFolderError: there is none, it has other columns, or it holds something else than numbers.
         """
         path = self.path / HISTORY
+        if not path.is_file():
+            raise RunFolderError(f"{path}: there is no such file; expected the history of a run")
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 header, *rows = csv.reader(file)
             if header != list(columns) or any(len(row) != len(columns) for row in rows):
                 raise ValueError(f"columns {', '.join(columns)}")
             return [[float(value) for value in row] for row in rows]
-        except (FileNotFoundError, ValueError) as error:
+        except (ValueError, csv.Error) as error:
             raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 
     @property

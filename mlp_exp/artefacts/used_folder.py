@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.yaml_file import read_yaml
 from mlp_exp.config.errors import RunFolderError
 from mlp_exp.config.hydra_app import options
 
@@ -34,7 +35,11 @@ class RefuseUsedFolder(Callback):
             return
         if not options().resumes:
             sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
-        earlier = OmegaConf.select(OmegaConf.load(saved), "hydra.overrides.task")
+        try:
+            earlier = read_yaml(saved)["hydra"]["overrides"]["task"]
+            " ".join(earlier)
+        except (RunFolderError, KeyError, TypeError) as error:
+            sys.exit(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}")
         if earlier != config.hydra.overrides.task:
             was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
             sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")

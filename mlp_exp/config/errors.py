@@ -6,6 +6,7 @@
     ├── TrainingError    the parts do not train together
     │   ├── DivergedError    the loss left the finite numbers
     │   └── NotReproducedError    a run that was trained again came out differently
+    ├── ExportError      a run cannot be written for another runtime
     └── RunFolderError   the run folder cannot be used
         └── UntrustedError   it holds what is not loaded from a folder that may be a stranger's
 
@@ -55,6 +56,10 @@ class DivergedError(TrainingError):
 
 class NotReproducedError(TrainingError):
     """A run that was trained again came out differently."""
+
+
+class ExportError(MlpExpError):
+    """A run cannot be exported, or what was exported predicts something else."""
 
 
 class RunFolderError(MlpExpError):

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from mlp_exp.config.errors import DataError
 from mlp_exp.data.columns import numbers_of
 from mlp_exp.data.dataset import Category, Column
-from mlp_exp.data.reading import Format, retyped, shown, trimmed
+from mlp_exp.data.reading import Format, retyped, shown, trimmed, without_numbers
 from mlp_exp.data.values import MEND, Floats, codes_of, family_of, without_nan
 
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")
@@ -110,21 +110,14 @@ class Incoming:
         if str(values.type) in TEXT:
             values = trimmed(values, self.form)
         if column.kind == "category":
-            return self._as_category(column, kind, self._without_missing_numbers(values), where)
+            return self._as_category(column, kind, without_numbers(values, self.form.missing_numbers), where)
         if pa.types.is_null(values.type):
             return values.cast(pa.float64() if family_of(kind) != "date" else kind)
         if pa.types.is_string(values.type) and not pa.types.is_string(kind):
             values = self._from_texts(column, kind, values, where, first_row)
         else:
             _check_kind(column, kind, values, where, first_row)
-        return self._without_missing_numbers(values)
-
-    def _without_missing_numbers(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
-        kind = values.type
-        if not self.form.missing_numbers or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            return values
-        is_missing = pc.is_in(pc.cast(values, pa.float64(), safe=False), pa.array(self.form.missing_numbers))
-        return pc.if_else(is_missing, pa.scalar(None, kind), values)
+        return without_numbers(values, self.form.missing_numbers)
 
     def _from_texts(
         self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray, where: str, first_row: int

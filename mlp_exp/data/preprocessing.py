@@ -54,8 +54,12 @@ class Scaler:
         """Column `index` `[N]`, filled and scaled."""
         if self.normal:
             return self._rank(index, values, "normal")
-        scaled: Floats = (self._filled(index, values) - self.shift[index]) / self.scale[index]
-        return scaled / np.sqrt(1 + (scaled / SMOOTH_CLIP) ** 2) if self.clips else scaled
+        with np.errstate(over="ignore"):  # the largest is clipped later
+            scaled: Floats = (self._filled(index, values) - self.shift[index]) / self.scale[index]
+        if self.clips:
+            scaled = scaled.clip(-LARGEST, LARGEST)  # whose square a float64 can hold
+            scaled = scaled / np.sqrt(1 + (scaled / SMOOTH_CLIP) ** 2)
+        return scaled
 
     def rank(self, index: int, values: Floats) -> Floats:
         """The ranks of column `index` `[N]` among the training part, evenly over ±√3, which has variance 1."""

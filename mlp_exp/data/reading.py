@@ -347,13 +347,20 @@ def _cleaned(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
             columns[index] = trimmed(column, form)
             if not typed or not columns[index].equals(column):
                 untyped.append(index)
-        elif form.missing_numbers and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            is_missing = pc.is_in(pc.cast(column, pa.float64(), safe=False), pa.array(form.missing_numbers))
-            columns[index] = pc.if_else(is_missing, pa.scalar(None, kind), column)
     if untyped:
         for index, column in zip(untyped, retyped([columns[index] for index in untyped], form), strict=True):
             columns[index] = column
+    columns = [without_numbers(column, form.missing_numbers) for column in columns]
     return pa.table(columns, names=clean_names(table.column_names))
+
+
+def without_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.ChunkedArray:
+    """The column with these numbers as missing, if it is one of numbers."""
+    kind = column.type
+    if not missing or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return column
+    is_missing = pc.is_in(pc.cast(column, pa.float64(), safe=False), pa.array(missing))
+    return pc.if_else(is_missing, pa.scalar(None, kind), column)
 
 
 def clean_names(names: Sequence[str]) -> list[str]:

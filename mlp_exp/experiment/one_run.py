@@ -11,8 +11,9 @@ from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.outcome import draw, finish
 from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
-from mlp_exp.experiment.run import Run, losses, prepare
+from mlp_exp.experiment.run import Run, losses
 from mlp_exp.training.loop import train
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def run_experiment(
         print_columns(components.dataset)
     run = prepare(plan(components, checkpoint), folder)
     run.begin()
+    run.write_checkpoint(checkpoint.state if checkpoint else None)  # from now on the run can be resumed
     try:
         fit(run)
     except Exception as error:

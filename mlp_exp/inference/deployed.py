@@ -105,9 +105,9 @@ class Numbers(nn.Module):
             scaled = self.ranks.normal(shares, values)
         else:
             scaled = (values - self.shift) / self.scale
+        scaled = scaled.clamp(-LARGEST, LARGEST)
         if self.clips:
             scaled = scaled / (1 + (scaled / SMOOTH_CLIP).square()).sqrt()
-        scaled = scaled.clamp(-LARGEST, LARGEST)
         if self.ranks is None or not self.beside:
             return scaled
         return torch.cat([scaled, (2 * self.ranks.even(shares, values) - 1) * ROOT_OF_3], dim=1)

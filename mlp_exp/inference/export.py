@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from mlp_exp.artefacts.atomic import atomic
+from mlp_exp.config.errors import ExportError
 from mlp_exp.inference.deployed import MISSING_INDEX, UNSEEN_INDEX, Deployed
 from mlp_exp.inference.export_check import (
     Arrays,
-    ExportError,
     Predict,
     first_words,
     largest_difference,

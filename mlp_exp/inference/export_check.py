@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.config.errors import MlpExpError
+from mlp_exp.config.errors import ExportError
 from mlp_exp.data.dataset import Category
 from mlp_exp.data.preprocessing import Preprocessing, Scaler, Vocabulary
 from mlp_exp.data.target_scaling import Floats
@@ -26,10 +26,6 @@ GAPS = 0.1
 """Share of the numbers that are missing."""
 EXTREMES = 0.1
 """Share of the rows with numbers far outside the training part."""
-
-
-class ExportError(MlpExpError):
-    """A run cannot be exported, or what was exported predicts something else."""
 
 
 def random_rows(preprocessing: Preprocessing, count: int, rng: np.random.Generator) -> Arrays:

@@ -13,7 +13,7 @@ from mlp_exp.config.hydra_jobs import Job
 from mlp_exp.config.validation import validate
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.plan import Plan, plan
-from mlp_exp.experiment.run import prepare
+from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.shared import Shared
 from mlp_exp.sweep.stacks import Kind, in_words, kinds, member_bytes
 from mlp_exp.training.loop import train

@@ -11,11 +11,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import yaml
-
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.console import print_leaderboard
 from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.yaml_file import read_yaml
 from mlp_exp.config.errors import RunFolderError
 
 LEADERBOARD = "leaderboard.csv"
@@ -153,29 +152,18 @@ def _entries(folder: Path) -> Iterator[Entry]:
         run = saved.parent.parent
         result = RunFolder(run).result()
         if result is not None:
-            overrides = _read_yaml(saved) or []
+            overrides = read_yaml(saved) or []
+            if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
+                raise RunFolderError(f"{saved}: expected a list of overrides")
             yield Entry(_job_number(run), _by_key(overrides), result, run)
-
-
-def _read_yaml(path: Path) -> Any:
-    """A file of Hydra's.
-
-    Raises:
-        RunFolderError: it is damaged.
-    """
-    try:
-        loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise RunFolderError(f"{path}: expected YAML as Hydra writes it: {error}") from error
 
 
 def _job_number(run: Path) -> int | None:
     """As Hydra has saved it; None for a run that was no job."""
     path = run / ".hydra" / "hydra.yaml"
     try:
-        number = _read_yaml(path)["hydra"]["job"]["num"]
-    except (KeyError, TypeError) as error:
+        number = read_yaml(path)["hydra"]["job"]["num"]
+    except (FileNotFoundError, KeyError, TypeError) as error:
         raise RunFolderError(f"{path}: expected Hydra's settings with hydra.job.num") from error
     return number if isinstance(number, int) else None
 

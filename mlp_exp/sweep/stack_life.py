@@ -11,8 +11,9 @@ from mlp_exp.config.errors import MlpExpError, RunFolderError, describe
 from mlp_exp.config.hydra_jobs import Job
 from mlp_exp.experiment.outcome import draw, finish
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
-from mlp_exp.experiment.run import Run, prepare
+from mlp_exp.experiment.run import Run
 from mlp_exp.training.loop import EpochRecord, train
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from mlp_exp.experiment.checkpoint import find_checkpoint
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.outcome import draw
 from mlp_exp.experiment.plan import Plan, plan
-from mlp_exp.experiment.run import load
+from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.shared import Shared
 from mlp_exp.sweep.leaderboard import Leaderboard
 from mlp_exp.sweep.stack_life import Attempt, Ended, Event, Members, Progress, fail, train_stack

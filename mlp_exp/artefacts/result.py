@@ -1,0 +1,52 @@
+"""What a run says of itself in `result.json`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mlp_exp.config.errors import RunFolderError
+
+DONE = ("finished", "stopped_early", "diverged")
+"""How a run ends that needs no other try."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Result(BaseModel):
+    """The parts of a result that are read again; there are others."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    status: Literal["finished", "stopped_early", "diverged", "failed", "interrupted"]
+    reason: str = ""
+    task: str = ""
+    monitor: str = ""
+    epochs: int = 0
+    best_epoch: int = 0
+    best_value: Number | None = None
+    seconds: Number = 0.0
+    metrics: dict[str, dict[str, Number | None]]
+    provenance: dict[str, Any] = {}
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """The result in a file; None where there is none.
+
+    Raises:
+        RunFolderError: it is no result.
+    """
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads(text)
+        Result.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        raise RunFolderError(f"{path}: expected the result of a run; {where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path}: expected a result in JSON: {error}") from error
+    return found

@@ -1,0 +1,133 @@
+"""From a plan to a run: one that begins, one that goes on from its checkpoint, or one that has trained."""
+
+import math
+
+import torch
+
+from mlp_exp.artefacts.run_folder import MODEL, RunFolder
+from mlp_exp.config.errors import ConfigError, DivergedError, RunFolderError, TrainingError
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.network import build_network, check_network
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.run import Run
+from mlp_exp.training.loop import Member, take_up
+from mlp_exp.training.metrics import history_metric
+from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.streams import Streams
+
+
+def prepare(plan: Plan, folder: RunFolder) -> Run:
+    """Builds and initialises the network, and all else that the seed decides; takes up the plan's checkpoint."""
+    components, trainer, loss = plan.components, plan.components.trainer, plan.loss
+    streams = Streams(components.seed)
+    data = plan.data()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(streams.weights)
+        module = build_network(components.model, plan.preprocessing, loss.out_features)
+        components.init.apply(module)
+        check_network(module, data.inputs[:2], loss.out_features)
+    validates = len(plan.parts.val) > 0
+    early_stopping = components.early_stopping()
+    early_stopping.begin(regression=loss.regression, validates=validates)
+    check_monitor(early_stopping.monitor, regression=loss.regression, validates=validates)
+    member = Member(
+        data=data,
+        module=module,
+        loss=loss,
+        optimizer=components.optimizer,
+        optimizer_options=components.optimizer_options,
+        learning_rate=LearningRate(float(components.optimizer_options["lr"]), components.scheduler(plan.epochs)),
+        early_stopping=early_stopping,
+        streams=streams,
+        epochs=plan.epochs,
+        clip_grad_norm=trainer.clip_grad_norm,
+        average=trainer.average,
+        target=plan.preprocessing.target,
+    )
+    run = Run(plan, member, folder)
+    if plan.checkpoint:
+        _go_on(run, plan.checkpoint)
+    return run
+
+
+def _go_on(run: Run, checkpoint: Checkpoint) -> None:
+    """Takes up what an earlier command has trained.
+
+    Raises:
+        RunFolderError: the checkpoint is not that of such a run.
+        ConfigError: with more epochs, earlier learning rates would have been others.
+    """
+    if any(len(row) != len(run.columns) for row in checkpoint.history):
+        raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(run.columns)} in its history")
+    run.take_history(list(checkpoint.history))
+    _follow_schedule(run)
+    run.member.state = checkpoint.state
+    try:
+        take_up(run.member, run.plan.batch_size, run.plan.device)
+    except TrainingError as error:
+        raise RunFolderError(f"{checkpoint.path}: expected a checkpoint of this run: {error}") from error
+    _end_if_over(run, checkpoint)
+
+
+def _follow_schedule(run: Run) -> None:
+    """Brings the scheduler to where the history ends."""
+    learning_rate = run.member.learning_rate
+    judged = run.columns.index("val_loss" if "val_loss" in run.columns else "train_loss")
+    for epoch, lr, *rest in run.history:
+        value = (epoch, lr, *rest)[judged]
+        if not math.isfinite(value):
+            return  # it diverged
+        if lr != learning_rate.value:
+            raise ConfigError(
+                [
+                    f"scheduler: in epoch {epoch} the run had a learning rate of {lr}, and with trainer.epochs="
+                    f"{run.plan.epochs} it would have had {learning_rate.value}: the schedule depends on the number of "
+                    "epochs. Train another run with it"
+                ]
+            )
+        learning_rate.advance(value)
+
+
+def _end_if_over(run: Run, checkpoint: Checkpoint) -> None:
+    """Marks a run that had come to its end, and was killed before it could say so."""
+    if not run.history:
+        return
+    if not all(map(math.isfinite, run.history[-1])):
+        run.status, run.reason = "diverged", str(DivergedError(checkpoint.epoch))
+    elif checkpoint.epoch >= run.member.epochs:
+        run.status = "finished"
+    elif run.member.early_stopping.stops:
+        run.status = "stopped_early"
+    if run.over:
+        run.state = checkpoint.state
+
+
+def load(plan: Plan, folder: RunFolder) -> Run:
+    """A run that has trained, from its folder.
+
+    Raises:
+        RunFolderError: the folder does not hold it, or holds that of another configuration or of other data.
+    """
+    run = prepare(plan, folder)
+    result = folder.result() or {}
+    if result.get("provenance", {}).get("data_fingerprint") not in (None, run.dataset.fingerprint):
+        raise RunFolderError(f"{folder.path}: its data has changed since it trained")
+    weights = folder.read_model()["state_dict"]
+    try:
+        run.member.module.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        raise RunFolderError(
+            f"{folder.path / MODEL}: expected a model of this project: its weights do not fit the network and the data "
+            f"of its configuration, which may have changed since: {error}"
+        ) from error
+    run.take_history(folder.read_history(run.columns))
+    return run
+
+
+def check_monitor(monitor: str, *, regression: bool, validates: bool) -> None:
+    """Raises ConfigError for a watched column that the history will not have."""
+    metric = f"val_{history_metric(regression=regression)}"
+    if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
+        return
+    columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]
+    raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
