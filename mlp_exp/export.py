@@ -4,12 +4,10 @@ The file takes raw numbers and categories, and gives predictions; it is kept onl
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.config.errors import MlpExpError, describe
-from mlp_exp.config.hydra_app import find_modules_here
+from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
 
 
 def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
@@ -38,15 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, required=True, help="model.onnx, or model.pt2 for torch.export"
     )
-    parser.add_argument(
-        "--allow", metavar="PACKAGE", action="append", default=[], help="a package of yours that the run may call"
-    )
+    add_allow(parser)
     given = parser.parse_args(arguments)
     find_modules_here()
-    try:
+    with readable_errors():
         export_run(given.run, given.output, given.allow)
-    except (MlpExpError, OSError) as error:
-        sys.exit(describe(error))
 
 
 if __name__ == "__main__":

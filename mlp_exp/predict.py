@@ -5,14 +5,13 @@ Several runs, or the best ones of a sweep's folder (`--top 5`), give the average
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlp_exp.artefacts.run_folder import MODEL, RunFolder
-from mlp_exp.config.errors import DataError, MlpExpError, RunFolderError, describe
-from mlp_exp.config.hydra_app import find_modules_here
+from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
+from mlp_exp.config.errors import DataError, RunFolderError
 from mlp_exp.data.reading import shown
 
 if TYPE_CHECKING:
@@ -119,22 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--top", metavar="N", type=_positive, default=1, help="how many of a sweep's best runs (default: 1)"
     )
-    parser.add_argument(
-        "--allow",
-        metavar="PACKAGE",
-        action="append",
-        default=[],
-        help="a package of your own that a run may use; repeatable",
-    )
+    add_allow(parser)
     given = parser.parse_intermixed_args(arguments)
     find_modules_here()
-    try:
+    with readable_errors():
         predict(given.runs, given.table, given.output, given.target, given.top, given.allow)
-    except (MlpExpError, OSError) as error:
-        sys.exit(describe(error))
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

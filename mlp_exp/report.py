@@ -4,13 +4,12 @@ For a sweep's folder, its leaderboard is written and printed; for a run's folder
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import MlpExpError, RunFolderError, describe
-from mlp_exp.config.hydra_app import find_modules_here
+from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
+from mlp_exp.config.errors import RunFolderError
 
 
 def report(path: Path, allow: Sequence[str]) -> None:
@@ -58,14 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
     parser = argparse.ArgumentParser(prog="mlp-report", description="Leaderboards of sweeps, and figures of runs.")
     parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
-    parser.add_argument("--allow", metavar="PACKAGE", action="append", default=[], help="a package that a run may name")
+    add_allow(parser)
     given = parser.parse_args(arguments)
     find_modules_here()
-    try:
+    with readable_errors():
         for path in given.folders:
             report(path, given.allow)
-    except (MlpExpError, OSError) as error:
-        sys.exit(describe(error))
 
 
 if __name__ == "__main__":

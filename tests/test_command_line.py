@@ -1,6 +1,7 @@
 """The real command line: files, exit statuses, messages, sweeps, interruptions and the user's own parts.
 
-Most cases start `python -m mlp_exp.run` anew; tables of messages call the same `main` in this process.
+Some cases start `python -m mlp_exp.run` anew, others do so in a fork of this process, and tables of messages call the
+same `main` in this process.
 """
 
 import csv
@@ -16,16 +17,20 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Compose, Result, RunCli, files_in, run_folders, the_run_folder
+from conftest import Compose, Fork, Result, RunCli, files_in, run_folders, the_run_folder
 from omegaconf import OmegaConf
+
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.experiment.checkpoint import Checkpoint
 
 SHORT = ("trainer.epochs=2", "trainer.device=cpu")
 QUIET = (*SHORT, "trainer.plots=never")
 HYDRA_FILES = {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"}
-RUN_FILES = {*HYDRA_FILES, "history.csv", "result.json", "model.pt", "run.log"}
+RUN_FILES = {*HYDRA_FILES, "history.csv", "result.json", "model.pt", "checkpoint.pt", "run.log"}
 FOLDER_NAME = r"\d{2}-\d{2}-\d{2}-\d{6}"
 
 Start = Callable[..., "subprocess.Popen[str]"]
+StartFork = Callable[..., Fork]
 CallMain = Callable[..., Result]
 
 
@@ -59,7 +64,9 @@ def mistakes(*lines: str) -> str:
 # ---- a run that goes well
 
 
-def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(run_cli: RunCli, tmp_path: Path) -> None:
+def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(
+    run_cli: RunCli, fork_cli: RunCli, tmp_path: Path
+) -> None:
     done = run_cli(*SHORT, "seed=5")
     assert (done.returncode, done.stderr) == (0, "")
     folder = the_run_folder(tmp_path)
@@ -97,7 +104,7 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(run_c
         "head.bias": (1,),
     }
 
-    again = run_cli("--config-dir", str(folder / ".hydra"), "--config-name", "config")
+    again = fork_cli("--config-dir", str(folder / ".hydra"), "--config-name", "config")
     assert (again.returncode, again.stderr) == (0, "")
     (second,) = (path.parent for path in (tmp_path / "outputs").rglob("model.pt") if path.parent != folder)
     assert history_of(second) == history_of(folder)
@@ -111,8 +118,8 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(run_c
     assert again.stdout.splitlines()[0] == first
 
 
-def test_two_runs_at_once_have_folders_of_their_own(start_cli: Start, tmp_path: Path) -> None:
-    runs = [start_cli(*QUIET, f"seed={seed}") for seed in (1, 2)]
+def test_two_runs_at_once_have_folders_of_their_own(start_fork: StartFork, tmp_path: Path) -> None:
+    runs = [start_fork(*QUIET, f"seed={seed}") for seed in (1, 2)]
     ends = [run.communicate(timeout=120) for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert [stderr for _, stderr in ends] == ["", ""]
@@ -122,12 +129,12 @@ def test_two_runs_at_once_have_folders_of_their_own(start_cli: Start, tmp_path: 
     assert all(files_in(folder) == RUN_FILES for folder in folders)
 
 
-def test_a_used_folder_is_refused_and_left_as_it_was(run_cli: RunCli, tmp_path: Path) -> None:
+def test_a_used_folder_is_refused_and_left_as_it_was(fork_cli: RunCli, tmp_path: Path) -> None:
     folder = tmp_path / "same"
-    assert run_cli(*QUIET, "hydra.run.dir=same").returncode == 0
+    assert fork_cli(*QUIET, "hydra.run.dir=same").returncode == 0
     assert files_in(folder) == RUN_FILES
     kept = {name: (folder / name).read_bytes() for name in RUN_FILES - {"run.log"}}
-    done = run_cli(*QUIET, "hydra.run.dir=same", "seed=7")
+    done = fork_cli(*QUIET, "hydra.run.dir=same", "seed=7")
     assert_one_message(
         done, f"{folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
     )
@@ -214,19 +221,13 @@ def test_hydras_own_messages_come_without_a_traceback(call_main: CallMain, args:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["optimizer.lr=-1"], mistakes("optimizer.lr: expected a number above 0, got -1")),
-        (["optimizer=adm"], mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?")),
-    ],
-)
-def test_a_mistake_on_the_real_command_line(run_cli: RunCli, args: list[str], message: str) -> None:
-    assert_one_message(run_cli(*args), message)
+def test_mistakes_on_the_real_command_line(run_cli: RunCli, fork_cli: RunCli) -> None:
+    assert_one_message(run_cli("optimizer.lr=-1"), mistakes("optimizer.lr: expected a number above 0, got -1"))
+    assert_one_message(fork_cli("optimizer=adm"), mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?"))
 
 
-def test_value_lists_want_m_on_the_real_command_line(run_cli: RunCli, tmp_path: Path) -> None:
-    done = run_cli("seed=1,2")
+def test_value_lists_want_m_on_the_real_command_line(fork_cli: RunCli, tmp_path: Path) -> None:
+    done = fork_cli("seed=1,2")
     assert done.returncode == 1
     assert "Ambiguous value for argument 'seed=1,2'" in done.stderr
     assert "--multirun" in done.stderr
@@ -245,8 +246,8 @@ def test_a_failed_run_says_so_in_its_result(call_main: CallMain, tmp_path: Path)
     assert files_in(folder) == {*HYDRA_FILES, "result.json", "run.log"}
 
 
-def test_full_error_keeps_the_traceback(run_cli: RunCli) -> None:
-    done = run_cli("optimizer.lr=-1", env={"HYDRA_FULL_ERROR": "1"})
+def test_full_error_keeps_the_traceback(fork_cli: RunCli) -> None:
+    done = fork_cli("optimizer.lr=-1", env={"HYDRA_FULL_ERROR": "1"})
     assert done.returncode == 1
     assert done.stderr.count("Traceback (most recent call last):\n") == 1
     assert done.stderr.endswith(
@@ -254,8 +255,8 @@ def test_full_error_keeps_the_traceback(run_cli: RunCli) -> None:
     )
 
 
-def test_a_run_that_diverges(run_cli: RunCli, tmp_path: Path) -> None:
-    done = run_cli("optimizer=sgd", "optimizer.lr=1e10", "trainer.device=cpu")
+def test_a_run_that_diverges(fork_cli: RunCli, tmp_path: Path) -> None:
+    done = fork_cli("optimizer=sgd", "optimizer.lr=1e10", "trainer.device=cpu")
     message = (
         "The run diverged in epoch 1: its loss was not a finite number. The usual causes are a learning rate that is "
         "too high (try a tenth of optimizer.lr), gradients without a bound (try trainer.clip_grad_norm=1) and "
@@ -274,9 +275,11 @@ def test_a_run_that_diverges(run_cli: RunCli, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_keeps_its_best_weights(
-    start_cli: Start, tmp_path: Path, number: signal.Signals, status: int
+    start_cli: Start, start_fork: StartFork, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    process = start_cli("trainer.epochs=1000000", "trainer.device=cpu")
+    process = (start_cli if number == signal.SIGINT else start_fork)(
+        "trainer.epochs=1000000", "trainer.device=cpu", "trainer.checkpoint_every=0"
+    )
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and process.poll() is None:
         logs = list((tmp_path / "outputs").rglob("run.log"))
@@ -285,8 +288,9 @@ def test_an_interrupted_run_keeps_its_best_weights(
         time.sleep(0.05)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stderr) == (status, "Interrupted.\n")
     folder = the_run_folder(tmp_path)
+    go_on = f"Go on with: python -m mlp_exp.run resume={folder}"
+    assert (process.returncode, stderr) == (status, f"Interrupted.\n{go_on}\n")
     assert files_in(folder) == RUN_FILES  # so nothing temporary is left, and nothing is drawn
     result = result_of(folder)
     assert result["status"] == "interrupted"
@@ -301,6 +305,9 @@ def test_an_interrupted_run_keeps_its_best_weights(
     assert result["metrics"]["val"]["log_loss"] == pytest.approx(min(losses), rel=1e-4)
     assert all(torch.isfinite(tensor).all() for tensor in weights_of(folder).values())
     assert "finished" not in stdout
+    saved = [[repr(value) for value in row[1:-1]] for row in Checkpoint.read(RunFolder(folder)).history]
+    assert 1 <= len(saved) <= result["epochs"]
+    assert saved == [row[1:] for row in rows[1 : 1 + len(saved)]]
 
 
 # ---- sweeps
@@ -321,8 +328,10 @@ def leaderboard_of(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, tmp_path: Path, launcher: str) -> None:
-    done = run_cli("-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2", *LAUNCHERS[launcher])
+def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, fork_cli: RunCli, tmp_path: Path, launcher: str) -> None:
+    done = (run_cli if launcher == "stacked" else fork_cli)(
+        "-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2", *LAUNCHERS[launcher]
+    )
     assert done.returncode == 1
     name = "job 1 (optimizer.lr=-1,trainer.device=cpu,trainer.epochs=2,trainer.plots=never): "
     assert done.stderr == name + mistakes("optimizer.lr: expected a number above 0, got -1") + "\n"
@@ -454,10 +463,10 @@ def stripes(n, classes=3):
 """
 
 
-def test_a_users_own_network_and_data(run_cli: RunCli, tmp_path: Path) -> None:
+def test_a_users_own_network_and_data(fork_cli: RunCli, tmp_path: Path) -> None:
     (tmp_path / "my_net.py").write_text(MY_NET, encoding="utf-8")
     (tmp_path / "my_data.py").write_text(MY_DATA, encoding="utf-8")
-    done = run_cli(
+    done = fork_cli(
         *QUIET, "model._target_=my_net.MyNet", "+model.width=5", "data._target_=my_data.stripes", "+data.n=200"
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -492,8 +501,8 @@ def my_conf(tmp_path: Path) -> str:
     return str(folder)
 
 
-def test_a_users_own_option_and_preset(run_cli: RunCli, tmp_path: Path, my_conf: str) -> None:
-    done = run_cli("--config-dir", my_conf, "experiment=mine", "trainer.plots=never", "trainer.device=cpu")
+def test_a_users_own_option_and_preset(fork_cli: RunCli, tmp_path: Path, my_conf: str) -> None:
+    done = fork_cli("--config-dir", my_conf, "experiment=mine", "trainer.plots=never", "trainer.device=cpu")
     assert (done.returncode, done.stderr) == (0, "")
     folder = the_run_folder(tmp_path)
     result = result_of(folder)
@@ -601,20 +610,28 @@ def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("tiny_disk", [4, 16, 20, 24, 36, 40], indirect=True, ids="{}k".format)
-def test_a_full_disk_gives_one_message(call_main: CallMain, tiny_disk: Path) -> None:
-    """Whichever file finds no room: the settings, the log, the history, the model or the result."""
+@pytest.mark.parametrize(
+    ("tiny_disk", "named"),
+    [(4, ""), (16, "result.json"), (24, "result.json"), (36, "model.pt"), (64, "checkpoint.pt")],
+    indirect=["tiny_disk"],
+    ids=lambda value: f"{value}k" if isinstance(value, int) else value,
+)
+def test_a_full_disk_gives_one_message(call_main: CallMain, tiny_disk: Path, named: str) -> None:
+    """Whichever file finds no room: the settings, the log, the history, a checkpoint, the model or the result."""
     done = call_main(*QUIET, f"hydra.run.dir={tiny_disk}/run")
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"{tiny_disk}/run/{named}: " if named else "No space left")
     assert [name for name in files_in(tiny_disk) if name.endswith(".tmp")] == []
+    for path in tiny_disk.rglob("*.pt"):
+        assert "config" in torch.load(path, weights_only=True)  # it is whole
 
 
 @pytest.mark.parametrize("tiny_disk", [24], indirect=True, ids="{}k".format)
-def test_a_full_disk_on_the_real_command_line(run_cli: RunCli, tiny_disk: Path) -> None:
-    done = run_cli(*QUIET, f"hydra.run.dir={tiny_disk}/run")
+def test_a_full_disk_on_the_real_command_line(fork_cli: RunCli, tiny_disk: Path) -> None:
+    done = fork_cli(*QUIET, f"hydra.run.dir={tiny_disk}/run")
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,10 +12,11 @@ import pytest
 import torch
 from conftest import TABLE_ROWS, Compose, files_in, option_with_values, options, presets
 
-from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.run_folder import MODEL_FORMAT, RunFolder
 from mlp_exp.config.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.config.validation import validate
 from mlp_exp.data.sources import bundled
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.training.trainer import Trainer
@@ -118,7 +119,11 @@ def check(run: Trained, task: str) -> None:
     # the metric of the best epoch is that of the saved weights
     of_best = run.history[metric][result["best_epoch"] - 1]
     assert result["metrics"]["val"][metric.removeprefix("val_")] == pytest.approx(of_best, rel=1e-4)
-    assert files_in(run.folder) == {"history.csv", "result.json", "model.pt"}
+    assert files_in(run.folder) == {"history.csv", "result.json", "model.pt", "checkpoint.pt"}
+    checkpoint = Checkpoint.read(RunFolder(run.folder))
+    assert checkpoint.history == [list(row) for row in zip(*run.history.values(), strict=True)]
+    assert checkpoint.state is not None
+    assert checkpoint.state.epoch == 2
 
 
 def fitting(group: str, option: str) -> str:
@@ -142,7 +147,7 @@ def test_every_option_trains(train: Train, tmp_path: Path, group: str, option: s
     check(run, SETS[data][0])
     model = run.model()
     assert model["config"][group]["_target_"]
-    assert model["format"] == 1
+    assert model["format"] == MODEL_FORMAT
     assert model["task"] == SETS[data][0]
     assert len(model["feature_names"]) == SETS[data][2]
     assert all(torch.isfinite(tensor).all() for tensor in model["state_dict"].values())
@@ -364,7 +369,7 @@ def test_a_diverged_run_is_saved_and_named(train: Train, tmp_path: Path) -> None
     assert result["reason"] == str(DivergedError(1))
     assert (result["best_epoch"], result["epochs"], result["metrics"]) == (0, 1, {})
     assert (result["monitor"], result["best_value"], result["stacked"]) == ("val_loss", None, 1)
-    assert files_in(tmp_path / "run") == {"history.csv", "result.json"}
+    assert files_in(tmp_path / "run") == {"history.csv", "result.json", "checkpoint.pt"}
 
 
 def test_patience_stops_early(train: Train) -> None:

@@ -143,7 +143,7 @@ def test_a_run_leaves_its_folder_and_runs_again(tmp_path):
     folder = tmp_path / "first"
     plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
     assert {path.name for path in folder.iterdir()} == {
-        ".hydra", "history.csv", "result.json", "model.pt", "plots", "run.log"
+        ".hydra", "history.csv", "result.json", "model.pt", "checkpoint.pt", "plots", "run.log"
     }  # fmt: skip
     assert {path.stem for path in (folder / "plots").iterdir()} == plots
     assert json.loads((folder / "result.json").read_text())["status"] == "finished"

@@ -271,9 +271,18 @@ def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         ("", "expected a result in JSON: Expecting value: line 1 column 1 (char 0)"),
         ('{"status": ', "expected a result in JSON: Expecting value: line 1 column 12 (char 11)"),
         ('{"status": "finished"', "expected a result in JSON: Expecting ',' delimiter: line 1 column 22 (char 21)"),
-        ("[]", "expected a result with a status"),
-        ("{}", "expected a result with a status"),
-        ("null", "expected a result with a status"),
+        ("[]", "expected the result of a run; all of it: Input should be a valid dictionary or instance of Result"),
+        ("{}", "expected the result of a run; status: Field required"),
+        (
+            '{"status": "well", "metrics": {}}',
+            "expected the result of a run; "
+            "status: Input should be 'finished', 'stopped_early', 'diverged', 'failed' or 'interrupted'",
+        ),
+        (
+            '{"status": "finished", "metrics": {"val": {"accuracy": NaN}}}',
+            "expected the result of a run; metrics.val.accuracy: Input should be a finite number",
+        ),
+        ("null", "expected the result of a run; all of it: Input should be a valid dictionary or instance of Result"),
     ],
 )
 def test_a_damaged_result(tmp_path: Path, text: str, message: str) -> None:

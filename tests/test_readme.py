@@ -1,19 +1,23 @@
-"""The README is true: each of its commands is run."""
+"""The README is true: each of its commands is run, most in a fork of this process, and its Python too."""
 
+import csv
+import json
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from conftest import Fork, Result, clean_environment, fork_command
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    python -m mlp_exp\.(run|report)(.*?)(?:#.*)?$", README, re.MULTILINE)
-SNIPPET = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"^    python -m mlp_exp\.(run|report|predict|export)(.*?)(?:#.*)?$", README, re.MULTILINE)
+MY_PACKAGE, *SNIPPETS = sorted(re.findall(r"```python\n(.*?)```", README, re.DOTALL), key=lambda s: "import load" in s)
 
 MY_NET = """
 from torch import nn
@@ -22,45 +26,42 @@ class MyNet(nn.Sequential):
     def __init__(self, in_features, out_features):
         super().__init__(nn.Linear(in_features, out_features))
 """
+SHORT = "trainer.epochs=2"
+"""The suite has to be fast; the presets are trained in full elsewhere."""
+ANEW = ["run ", "run --help", "run -m 'seed=range(4)' optimizer.lr=1e-4,1e-3,1e-2", "report RUN"]
+"""Commands that get a process from scratch."""
+ROWS = 120
 
 
 def people() -> str:
     """A table with numbers, a category, dates, a group, and two classes to predict."""
     draw = random.Random(0)
     lines = ["age,rooms,town,household,joined,income"]
-    for row in range(120):
+    for row in range(ROWS):
         age, rooms = draw.randint(18, 90), draw.randint(1, 5)
         income = "high" if age + 9 * rooms + draw.gauss(0, 10) > 80 else "low"
         lines.append(f"{age},{rooms},{draw.choice('abc')},h{row // 3},20{row // 12 + 10}-0{row % 9 + 1}-05,{income}")
     return "\n".join(lines) + "\n"
 
 
-def run(cwd: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def ended(fork: Fork) -> Result:
+    stdout, stderr = fork.communicate()
+    return subprocess.CompletedProcess([], fork.returncode or 0, stdout, stderr)
+
+
+def run_anew(cwd: Path, command: str, *arguments: str) -> Result:
     words = [sys.executable, "-m", f"mlp_exp.{command}", *arguments]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, env=clean_environment())
 
 
-def jobs_of(arguments: Sequence[str]) -> int:
-    """How many runs a command trains: of a sweep, one for each combination of values."""
-    if "--help" in arguments or "--dry-run" in arguments:
-        return 0
-    count = 1
-    for value in (argument.partition("=")[2] for argument in arguments if "-m" in arguments):
-        swept = re.fullmatch(r"range\((\d+)\)", value)
-        count *= int(swept[1]) if swept else re.sub(r"\[.*?\]", "", value).count(",") + 1
-    return count
+def run(cwd: Path, command: str, *arguments: str) -> Result:
+    return ended(fork_command(command, *arguments, cwd=cwd))
 
 
-def test_the_commands_are_found():
-    assert len(COMMANDS) == 22
-    assert "make run" in README
-    assert "make test" in README
-
-
-@pytest.mark.parametrize(("command", "words"), COMMANDS, ids=[f"{name} {rest.strip()}" for name, rest in COMMANDS])
-def test_the_command_runs(command, words, tmp_path):
-    assert SNIPPET
-    (tmp_path / "my_package.py").write_text(SNIPPET[1] + MY_NET)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with all that the README speaks of, but for runs and sweeps."""
+    (tmp_path / "my_package.py").write_text(MY_PACKAGE + MY_NET)
     for option, text in {
         "model/deep": "_target_: mlp_exp.model.mlp.MLP\nhidden_sizes: [8, 8, 8]\n",
         "experiment/mine": "# @package _global_\nseed: 7\n",
@@ -69,16 +70,93 @@ def test_the_command_runs(command, words, tmp_path):
         path.parent.mkdir(parents=True)
         path.write_text(text)
     (tmp_path / "people.csv").write_text(people())
+    return tmp_path
+
+
+TRAINED = {
+    "RUN": ["hydra.run.dir=RUN"],
+    "SWEEP": ["-m", "seed=0,1", "hydra.sweep.dir=SWEEP"],
+}
+ON_PEOPLE = ["data=table", "data.path=people.csv", "data.target=income"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders `default` and `people`, each with a `RUN` and a `SWEEP` on these data; they are to be copied."""
+    root = tmp_path_factory.mktemp("trained")
+    for data, words in (("default", []), ("people", ON_PEOPLE)):
+        (root / data).mkdir()
+        (root / data / "people.csv").write_text(people())
+        for arguments in TRAINED.values():
+            done = run(root / data, "run", *arguments, SHORT, *words)
+            assert (done.returncode, done.stderr) == (0, "")
+    return root
+
+
+def jobs_of(arguments: Sequence[str]) -> int:
+    """How many runs a command trains anew: of a sweep, one for each combination of values."""
+    if {"--help", "--dry-run", "resume=true", "resume=RUN"} & {*arguments}:
+        return 0
+    count = 1
+    for value in (argument.partition("=")[2] for argument in arguments if "-m" in arguments):
+        swept = re.fullmatch(r"range\((\d+)\)", value)
+        count *= int(swept[1]) if swept else re.sub(r"\[.*?\]", "", value).count(",") + 1
+    return count
+
+
+def test_the_commands_are_found() -> None:
+    assert len(COMMANDS) == 29
+    assert len(SNIPPETS) == 1
+    assert "make run" in README
+    assert "make test" in README
+    assert {f"{name} {rest.strip()}" for name, rest in COMMANDS} >= {*ANEW}
+
+
+@pytest.mark.parametrize(("command", "words"), COMMANDS, ids=[f"{name} {rest.strip()}" for name, rest in COMMANDS])
+def test_the_command_runs(command: str, words: str, folder: Path, trained: Path) -> None:
     arguments = shlex.split(words)
-    short = "trainer.epochs=2"  # the suite has to be fast; the presets are trained in full elsewhere
-    if "RUN/.hydra" in arguments or "RUN" in arguments:
-        assert run(tmp_path, "run", "hydra.run.dir=RUN", short).returncode == 0
-    elif "SWEEP" in words:
-        assert run(tmp_path, "run", "-m", "seed=0,1", short, "hydra.sweep.dir=SWEEP").returncode == 0
-    if command == "run" and "--help" not in arguments and "RUN/.hydra" not in arguments:
-        arguments.append(short)
-    before = set(tmp_path.glob("**/result.json"))
-    done = run(tmp_path, command, *arguments)
+    predicts = command in ("predict", "export")
+    for name in TRAINED:
+        if name in words:
+            shutil.copytree(trained / ("people" if predicts else "default") / name, folder / name)
+    longer = [argument for argument in arguments if argument.startswith("trainer.epochs=")]
+    if longer:
+        arguments[arguments.index(longer[0])] = "trainer.epochs=3"
+    elif command == "run" and "--help" not in arguments:
+        arguments.append(SHORT)
+    before = set(folder.glob("**/result.json"))
+    anew = f"{command} {words.strip()}" in ANEW
+    done = (run_anew if anew else run)(folder, command, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    trained = set(tmp_path.glob("**/result.json")) - before
-    assert len(trained) == (0 if command == "report" or "SWEEP" in words else jobs_of(arguments))
+    made = set(folder.glob("**/result.json")) - before
+    assert len(made) == (jobs_of(arguments) if command == "run" else 0)
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in (made or before)]
+    if command == "run" and results:
+        assert {result["epochs"] for result in results} == {3 if longer else 2}
+    if "rerun=RUN" in arguments:
+        assert done.stdout.splitlines()[-2].startswith(f"identical to {folder}/RUN to the last bit: ")
+    if predicts:
+        check_file(folder / arguments[arguments.index("-o") + 1])
+    if "--target" in arguments:
+        assert f"{arguments[arguments.index('--target') + 1]} of {ROWS} rows" in done.stdout
+
+
+def check_file(path: Path) -> None:
+    """Of predictions a row for each of the table's; of an exported network something."""
+    if path.suffix == ".csv":
+        header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        assert (header, len(rows)) == (["prediction", "probability_high", "probability_low"], ROWS)
+    elif path.suffix == ".parquet":
+        from pyarrow import parquet
+
+        assert parquet.read_table(path).num_rows == ROWS
+    else:
+        assert path.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_the_python_runs(snippet: str, folder: Path, trained: Path) -> None:
+    shutil.copytree(trained / "people" / "RUN", folder / "RUN")
+    done = ended(Fork(lambda: exec(compile(snippet, "README.md", "exec"), {"__name__": "__main__"}), folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") >= snippet.count("print(")

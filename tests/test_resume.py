@@ -2,20 +2,31 @@
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import random
+import shlex
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Result, write_table
+import torch
+import yaml
+from conftest import Fork, Result, files_in, write_table
 
 from mlp_exp import run as command
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import RunFolderError
 from mlp_exp.experiment import regularly
+from mlp_exp.experiment.checkpoint import Checkpoint
 
 CallMain = Callable[..., Result]
 
@@ -164,3 +175,610 @@ def test_killed_at_random_moments_a_sweep_ends_as_if_it_had_not_been(call_main: 
     finish_with_kills([*args, "hydra.sweep.dir=sweep"], again, tmp_path, tmp_path / "sweep" / "7", "sweep")
     for job in range(8):
         assert timeless(tmp_path / "sweep" / str(job)) == timeless(tmp_path / "whole" / str(job))
+
+
+# ---- short runs, made once
+
+SHORT = (*QUIET[:3], "trainer.epochs=4", "data.n_samples=100")
+TABLE = ("data=table", "data.path=table.csv", "data.target=answer", "preprocess.one_hot_max=5", "scheduler=none")
+DIVERGES = ("data=diabetes", "optimizer=sgd", "optimizer.lr=1e30")
+STOPS = ("early_stopping=patience", "early_stopping.patience=1", "optimizer.lr=0.5", "trainer.epochs=40")
+ALLOW = ("--allow", "own_net")
+Make = Callable[..., Path]
+StopAfter = Callable[[int], AbstractContextManager[None]]
+
+
+def words(*args: str) -> list[str]:
+    """The overrides of a short run; of two that set one key, the later one counts."""
+    kept = {word.partition("=")[0]: word for word in (*SHORT, *args)}
+    if "data" in kept:
+        kept.pop("data.n_samples")
+    return list(kept.values())
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> StopAfter:
+    """Inside, a run is interrupted as soon as the checkpoint of this epoch is written."""
+
+    @contextlib.contextmanager
+    def stop(epoch: int) -> Iterator[None]:
+        write = Checkpoint.write
+
+        def write_and_stop(checkpoint: Checkpoint, folder: RunFolder) -> None:
+            write(checkpoint, folder)
+            if checkpoint.epoch == epoch:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(regularly, "REST", 0)
+            patch.setattr(Checkpoint, "write", write_and_stop)
+            yield
+
+    return stop
+
+
+@pytest.fixture
+def make(call_main: CallMain, tmp_path: Path, shelf: Path, stop_after: StopAfter) -> Make:
+    """The folder `name` with what a short run of these overrides leaves that was stopped after an epoch, or never."""
+
+    def copy(*args: str, name: str = "run", stopped: int | None = None) -> Path:
+        kept = shelf / hashlib.sha256(repr((args, stopped)).encode()).hexdigest()
+        if not kept.exists():
+            with stop_after(stopped) if stopped else contextlib.nullcontext():
+                done = call_main(*words(*args), "hydra.run.dir=made")
+            assert done.returncode == (130 if stopped else "diverged" in done.stderr)
+            shutil.move(tmp_path / "made", kept)
+        return Path(shutil.copytree(kept, tmp_path / name))
+
+    return copy
+
+
+def kill(folder: Path) -> None:
+    """Takes away what a run that was killed would not have written."""
+    for name in ("result.json", "model.pt"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file but the log."""
+    return {name: (folder / name).read_bytes() for name in files_in(folder) if name != "run.log"}
+
+
+def leaves(node: Any) -> list[object]:
+    """All values of a checkpoint, to be compared."""
+    if isinstance(node, dict):
+        return [each for key, value in node.items() for each in (key, *leaves(value))]
+    if isinstance(node, list):
+        return [each for value in node for each in leaves(value)]
+    return [node.tolist() if isinstance(node, torch.Tensor) else node]
+
+
+def mistakes(*lines: str) -> str:
+    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return "\n".join([f"The configuration has {count}:", *(f"  {line}" for line in lines)]) + "\n"
+
+
+def went_on(folder: Path) -> list[str]:
+    """The epochs after which a run went on."""
+    lines = (folder / "run.log").read_text(encoding="utf-8").splitlines()
+    return [line.rpartition(" ")[2] for line in lines if "goes on after epoch" in line]
+
+
+# ---- a run is extended
+
+EXTENDED = [
+    ("optimizer=nadam", "model.dropout=0.3"),
+    ("optimizer=sgd", "optimizer.momentum=0.9", "scheduler=step", "scheduler.step_size=1"),
+    ("optimizer=radam", "model.norm=batch", "scheduler=exponential", "split.val=0", "split.train=0.8"),
+    ("optimizer=rmsprop", "trainer.average=0.5", "trainer.clip_grad_norm=0.1"),
+    ("optimizer=adagrad", "scheduler=reduce_on_plateau", "scheduler.patience=0", "scheduler.threshold=0.5"),
+    ("optimizer._target_=torch.optim.Rprop", "early_stopping=patience"),
+    TABLE,
+    ("model._target_=own_net.Net",),
+]
+"""Schedules that do not depend on how many epochs there are."""
+
+
+def hydra_file(folder: Path, name: str) -> Any:
+    return yaml.safe_load((folder / ".hydra" / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("args", EXTENDED, ids=" ".join)
+def test_an_extended_run_is_that_of_as_many_epochs(make: Make, call_main: CallMain, args: tuple[str, ...]) -> None:
+    run, whole = make(*args, "trainer.epochs=1"), make(*args, name="whole")
+    for epochs in (2, 4):
+        done = call_main("resume=run", f"trainer.epochs={epochs}", *ALLOW)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert timeless(run) == timeless(whole)
+    assert went_on(run) == ["1", "2"]
+    assert hydra_file(run, "config.yaml") == hydra_file(whole, "config.yaml")
+    epochs_1 = [f"trainer.epochs={epochs}" for epochs in (1, 2, 4)]
+    assert hydra_file(run, "overrides.yaml") == [*words(*args, epochs_1[0]), *epochs_1[1:]]
+    assert call_main("resume=run", *ALLOW).stdout == "finished after 4 epochs: nothing is left to train\n"
+    assert timeless(run) == timeless(whole)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "warmup_cosine"])
+def test_a_run_is_not_extended_when_its_schedule_would_have_been_another(
+    make: Make, call_main: CallMain, schedule: str
+) -> None:
+    run, other = (make(f"scheduler={schedule}", f"trainer.epochs={epochs}", name=f"{epochs}") for epochs in (4, 6))
+    before = content(run)
+    done = call_main(f"resume={run}", "trainer.epochs=6")
+    rates = [[(row[0], row[1]) for row in timeless(folder)[0][1:]] for folder in (run, other)]
+    epoch, was, now = next((e, lr, other) for (e, lr), (_, other) in zip(*rates, strict=False) if lr != other)
+    assert done.returncode == 1
+    assert done.stderr == mistakes(
+        f"scheduler: in epoch {epoch} the run had a learning rate of {was}, and with trainer.epochs=6 it would have "
+        f"had {now}: the schedule depends on the number of epochs. Train another run with it"
+    )
+    assert content(run) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "more", "line"),
+    [
+        ((), ["trainer.epochs=4"], "finished after 4 epochs: nothing is left to train"),
+        ((), [], "finished after 4 epochs: nothing is left to train"),
+        (STOPS, ["trainer.epochs=50"], "stopped early after {} epochs: nothing is left to train"),
+        (STOPS, [], "stopped early after {} epochs: nothing is left to train"),
+        (TABLE + ("trainer.epochs=auto",), [], "finished after {} epochs: nothing is left to train"),
+    ],
+    ids=lambda value: " ".join(value) if not isinstance(value, str) else "",
+)
+def test_of_a_run_that_has_come_to_its_end_nothing_is_trained(
+    make: Make, call_main: CallMain, args: tuple[str, ...], more: list[str], line: str
+) -> None:
+    run = make(*args)
+    before = content(run)
+    done = call_main("resume=run", *more)
+    epochs = len(timeless(run)[0]) - 1
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{line.format(epochs)}\n", "")
+    assert content(run) == before
+
+
+@pytest.mark.parametrize("more", [[], ["trainer.epochs=9"]], ids=" ".join)
+def test_a_diverged_run_says_why_it_ended(make: Make, call_main: CallMain, more: list[str]) -> None:
+    run = make(*DIVERGES)
+    before = content(run)
+    reason = json.loads(before["result.json"])["reason"]
+    done = call_main("resume=run", *more)
+    assert (done.returncode, done.stderr) == (1, f"{reason}\n")
+    assert reason.startswith("The run diverged in epoch 1: its loss was not a finite number.")
+    assert content(run) == before
+
+
+@pytest.mark.parametrize("args", [(), STOPS, DIVERGES, TABLE], ids=" ".join)
+def test_a_run_that_was_killed_before_its_result_was_there(make: Make, call_main: CallMain, args: tuple[str, ...]) -> None:
+    run, whole = make(*args), make(*args, name="whole")
+    kill(run)
+    done = call_main("resume=run")
+    assert done.returncode == (args == DIVERGES)
+    contents = [content(folder) for folder in (run, whole)]
+    checkpoints = [leaves(RunFolder(folder).read_checkpoint()) for folder in (run, whole)]
+    for files in contents:
+        del files["checkpoint.pt"]  # where two texts are one object may differ
+    assert contents[0] == contents[1]  # with the seconds: nothing was trained
+    assert repr(checkpoints[0]) == repr(checkpoints[1])  # NaN is in those of a run that diverged
+
+
+# ---- what may not change
+
+REASON = "; a run goes on as it began; only trainer.epochs may grow. For another value train another run"
+CHANGES = [
+    (["trainer.epochs=3"], ["trainer.epochs: the run has trained 4 epochs; expected as many or more, got 3"]),
+    (["seed=1"], [f"seed: the run has 0, and now it is 1{REASON}"]),
+    (["optimizer.betas=[0.8,0.9]"], [f"optimizer.betas: the run has [0.9, 0.999], and now it is [0.8, 0.9]{REASON}"]),
+    (["~optimizer.eps"], [f"optimizer.eps: the run has 1e-08, and now it is None{REASON}"]),
+    (["+model.depth=3"], [f"model.depth: the run has None, and now it is 3{REASON}"]),
+    (["trainer.checkpoint_every=1"], [f"trainer.checkpoint_every: the run has 0, and now it is 1{REASON}"]),
+    (
+        ["trainer.epochs=1", "trainer.plots=always", "model.norm=batch"],
+        [
+            f"model.norm: the run has None, and now it is batch{REASON}",
+            f"trainer.plots: the run has never, and now it is always{REASON}",
+            "trainer.epochs: the run has trained 4 epochs; expected as many or more, got 1",
+        ],
+    ),
+    (["trainer.epochs=9", "seed=1"], [f"seed: the run has 0, and now it is 1{REASON}"]),
+    (["optimizer=sgd"], ["optimizer=sgd: resume={run} takes the configuration as it was saved"]),
+    (
+        ["+experiment=wine", "scheduler=cosine"],
+        [f"{word}: resume={{run}} takes the configuration as it was saved" for word in ("+experiment=wine", "scheduler=cosine")],
+    ),
+    (["rerun=run"], ["rerun: trains one run again; leave out resume"]),
+    (["--dry-run"], ["--dry-run: describes a sweep from its beginning; leave out resume=run"]),
+    (["--allow", "my-package"], ["--allow: expected the name of a package, as my_package, got 'my-package'"]),
+    (["--allow"], ["--allow: expected the name of a package, as my_package, got ''"]),
+    (
+        ["-m"],
+        ["resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got 'run'"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "lines"), CHANGES, ids=[" ".join(more) for more, _ in CHANGES])
+def test_nothing_else_may_change(make: Make, call_main: CallMain, more: list[str], lines: list[str]) -> None:
+    run = make()
+    before = content(run)
+    done = call_main("resume=run", *more)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == mistakes(*(line.format(run=run) for line in lines))
+    assert content(run) == before
+
+
+def test_a_run_that_was_interrupted_may_end_sooner(make: Make, call_main: CallMain) -> None:
+    """At an epoch that it has not passed: it is then a run of so many."""
+    run, shorter = make(stopped=2), make("trainer.epochs=3", name="shorter")
+    assert call_main("resume=run", "trainer.epochs=3").returncode == 0
+    assert timeless(run) == timeless(shorter)
+
+
+# ---- folders
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "{path}: there is no such folder; expected that of a run"),
+        ("empty", "{path}/checkpoint.pt: there is no such file; expected a checkpoint of a run"),
+        ("sweep", "{path}/checkpoint.pt: there is no such file; expected a checkpoint of a run"),
+        ("own_net.py", "{path}: there is no such folder; expected that of a run"),
+    ],
+)
+def test_a_folder_that_is_not_a_runs(make: Make, call_main: CallMain, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "sweep").mkdir()
+    make(name="sweep/0")
+    before = content(tmp_path)
+    done = call_main(f"resume={name}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == message.format(path=tmp_path / name) + "\n"
+    assert content(tmp_path) == before
+
+
+NAMES = ["it's a run", 'a="b", c', "läuft [1] {2} (3)", "#1 100% ~ *", "--allow", "true"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_line_that_is_printed_goes_on(
+    make: Make, call_main: CallMain, stop_after: StopAfter, tmp_path: Path, name: str
+) -> None:
+    """Ctrl-C twice; folders may have any name."""
+    whole, run = make("model.dropout=0.3", name="whole"), make("model.dropout=0.3", name=name, stopped=1)
+    with stop_after(3):
+        done = call_main(f"resume={run}")
+    assert done.returncode == 130
+    assert done.stderr == f"Interrupted.\nGo on with: python -m mlp_exp.run {shlex.quote(f'resume={tmp_path / name}')}\n"
+    typed = shlex.split(done.stderr.splitlines()[1].removeprefix("Go on with: "))
+    done = call_main(*typed[3:])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert timeless(run) == timeless(whole)
+    assert went_on(run) == ["1", "3"]
+
+
+def test_a_signal_interrupts(
+    make: Make, call_main: CallMain, start_fork: Callable[..., Fork], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A process of its own."""
+    many = ("trainer.epochs=2000", "trainer.log_every=1000")
+    monkeypatch.setattr(regularly, "REST", 0)
+    process = start_fork(*words(*many), "hydra.run.dir=run")
+    run = tmp_path / "run"
+    wait_for_checkpoints(3, run, process.pid)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert (process.returncode, stderr) == (
+        130,
+        f"Interrupted.\nGo on with: python -m mlp_exp.run resume={run}\n",
+    )
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    trained = Checkpoint.read(RunFolder(run)).epoch
+    assert (result["status"], 3 <= trained <= result["epochs"] < 2000) == ("interrupted", True)
+    epochs = f"trainer.epochs={trained + 2}"
+    assert call_main("resume=run", epochs).returncode == 0
+    assert timeless(run) == timeless(make(*many, epochs, name="whole"))
+
+
+# ---- a checkpoint that cannot be gone on from
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def spoil(change: Change) -> Callable[[Path], None]:
+    """Changes what the checkpoint holds."""
+
+    def write(path: Path) -> None:
+        saved = torch.load(path, weights_only=True)
+        change(saved)
+        torch.save(saved, path)
+
+    return write
+
+
+def in_state(*place: str, value: Any) -> Callable[[Path], None]:
+    """Puts a value into the state."""
+
+    def change(saved: dict[str, Any]) -> None:
+        node = saved["state"]
+        for key in place[:-1]:
+            node = node[key]
+        node[place[-1]] = value
+
+    return spoil(change)
+
+
+def flip_in_tensor(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    tensor = torch.load(path, weights_only=True)["state"]["network"]["parameters"].numpy().tobytes()
+    data[data.index(tensor) + len(tensor) // 3] ^= 1
+    path.write_bytes(data)
+
+
+CHECKPOINT = "expected a checkpoint of a run"
+FOREIGN = f"{CHECKPOINT}, found a damaged or foreign file: "
+OTHER = "expected a checkpoint of this run: "
+ZIP = FOREIGN + "it is no archive of tensors"
+EARLY: dict[str, tuple[Callable[[Path], object], str]] = {
+    "half": (lambda path: os.truncate(path, path.stat().st_size // 2), ZIP),
+    "empty": (lambda path: path.write_bytes(b""), ZIP),
+    "a text": (lambda path: path.write_text("weights", encoding="utf-8"), ZIP),
+    "a byte of a tensor": (flip_in_tensor, FOREIGN + "the checksum of archive/data/1 is wrong"),
+    "a list": (lambda path: torch.save([1], path), f"{CHECKPOINT}, found a list"),
+    "a model": (
+        lambda path: shutil.copy(path.with_name("model.pt"), path),
+        "expected a checkpoint of format 1, got 2: another version of mlp_exp has written it. Go on with that version, "
+        "or train another run",
+    ),
+    "format 2": (
+        spoil(lambda saved: saved.update(format=2)),
+        "expected a checkpoint of format 1, got 2: another version of mlp_exp has written it. Go on with that version, "
+        "or train another run",
+    ),
+    "no format": (spoil(lambda saved: saved.pop("format")), f"{CHECKPOINT}: it has no format and config"),
+    "another project's": (
+        lambda path: torch.save({"model_state": {"w": torch.zeros(2)}, "epoch": 3}, path),
+        f"{CHECKPOINT}: it has no format and config",
+    ),
+    **{
+        f"no {key}": (spoil(lambda saved, key=key: saved.pop(key)), f"{CHECKPOINT}: KeyError('{key}')")
+        for key in ("history", "state", "data", "versions")
+    },
+    "no moments": (
+        spoil(lambda saved: saved["state"].pop("optimizer")),
+        f"{CHECKPOINT}: TypeError(\"MemberState.__init__() missing 1 required positional argument: 'optimizer'\")",
+    ),
+    "another part": (
+        spoil(lambda saved: saved["state"].update(scaler=1)),
+        f"{CHECKPOINT}: TypeError(\"MemberState.__init__() got an unexpected keyword argument 'scaler'\")",
+    ),
+    "a history less": (
+        spoil(lambda saved: saved.update(history=saved["history"][1:])),
+        f"{CHECKPOINT}: its history is not that of its epoch",
+    ),
+    "a history of texts": (
+        spoil(lambda saved: saved.update(history=[["x"] * 6] * 2)),
+        f"{CHECKPOINT}: TypeError('expected rows of numbers as its history')",
+    ),
+}  # fmt: skip
+LATE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "columns": (
+        spoil(lambda saved: saved.update(history=saved["history"][:, :5].clone())),
+        "expected rows of epoch, lr, train_loss, val_loss, val_accuracy, seconds in its history",
+    ),
+    "parameters": (
+        in_state("network", "parameters", value=torch.zeros(32)),
+        OTHER + "a saved state does not fit: expected 2336 numbers, got [32] of torch.float32",
+    ),
+    "double parameters": (
+        in_state("network", "best_parameters", value=torch.zeros(2336, dtype=torch.float64)),
+        OTHER + "a saved state does not fit: expected 2336 numbers, got [2336] of torch.float64",
+    ),
+    "no buffers": (
+        in_state("network", "buffers", value=None),
+        OTHER + "a saved state does not fit: expected 0 numbers, got NoneType",
+    ),
+    "moments": (
+        in_state("optimizer", "exp_avg", value=torch.zeros(3)),
+        OTHER + "a saved state does not fit: expected 2336 numbers, got [3] of torch.float32",
+    ),
+    "no generator": (
+        in_state("shuffle", value={}),
+        OTHER + "a saved state does not fit the generators of random numbers: "
+        "ValueError('state must be for a PCG64 RNG')",
+    ),
+    "another generator": (
+        in_state("dropout", "bit_generator", value="MT19937"),
+        OTHER + "a saved state does not fit the generators of random numbers: "
+        "ValueError('state must be for a PCG64 RNG')",
+    ),
+    "a negative generator": (
+        in_state("dropout", "state", "state", value=-1),
+        OTHER + "a saved state does not fit the generators of random numbers: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*EARLY, *LATE])
+def test_a_checkpoint_that_is_none_is_never_half_loaded(make: Make, call_main: CallMain, name: str) -> None:
+    run = make(stopped=2)
+    damage, message = (EARLY | LATE)[name]
+    damage(run / "checkpoint.pt")
+    before = content(run)
+    done = call_main("resume=run")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"{run}/checkpoint.pt: {message}")
+    kept = before if name in EARLY else ["checkpoint.pt"]
+    assert {key: value for key, value in content(run).items() if key in kept} == {key: before[key] for key in kept}
+
+
+def test_no_damage_to_a_byte_goes_unseen(make: Make) -> None:
+    """It is refused, or was to a byte without meaning."""
+    folder = RunFolder(make("model.hidden_sizes=[3]", stopped=2))
+    whole, expected = folder.checkpoint.read_bytes(), leaves(folder.read_checkpoint())
+    refused = 0
+    draw = random.Random(0)
+    for place in draw.sample(range(len(whole)), 150):
+        folder.checkpoint.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :])
+        try:
+            found = leaves(folder.read_checkpoint())
+        except (RunFolderError, OSError):
+            refused += 1
+        else:
+            assert found == expected
+    assert refused > 50
+    for length in range(0, len(whole), 199):
+        folder.checkpoint.write_bytes(whole[:length])
+        with pytest.raises(RunFolderError):
+            folder.read_checkpoint()
+
+
+def test_data_that_has_changed(make: Make, call_main: CallMain, tmp_path: Path) -> None:
+    run = make(*TABLE, stopped=2)
+    table = tmp_path / "table.csv"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("green", "blue", 1), encoding="utf-8")
+    before = content(run)
+    done = call_main("resume=run")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"{run}/checkpoint.pt: the data has changed since the run began; train another run with it\n"
+    )
+    assert content(run) == before
+    table.unlink()
+    done = call_main("resume=run")
+    assert (done.returncode, content(run)) == (1, before)
+    assert "data.path: there is no file" in done.stderr
+    table.write_text(text, encoding="utf-8")
+    assert call_main("resume=run").returncode == 0
+    assert timeless(run) == timeless(make(*TABLE, name="whole"))
+
+
+def test_other_versions_are_named(make: Make, call_main: CallMain) -> None:
+    run = make(stopped=2)
+    spoil(lambda saved: saved["versions"].update(torch="1.0"))(run / "checkpoint.pt")
+    done = call_main("resume=run")
+    assert done.returncode == 0
+    assert "it began with other versions of packages; the last bits may differ" in (done.stdout + done.stderr).splitlines()
+    assert timeless(run) == timeless(make(name="whole"))
+
+
+# ---- members of a sweep
+
+
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_members_of_a_sweep_go_on_from_where_each_was(
+    make: Make, call_main: CallMain, tmp_path: Path, launcher: str
+) -> None:
+    """One has not begun; others were killed in epochs of their own, before the result, or have finished."""
+    own = ("optimizer=nadam", "model.dropout=0.2", "early_stopping=patience")
+    args = ["-m", *words(*own), "seed=range(7)", f"hydra/launcher={launcher}"]
+    assert call_main(*args, "hydra.sweep.dir=whole").returncode == 0
+    whole, sweep = tmp_path / "whole", tmp_path / "sweep"
+    shutil.copytree(whole, sweep)
+    (sweep / "leaderboard.csv").unlink()
+    for seed, epoch in ((1, 1), (2, 3), (3, 3), (4, 1)):
+        shutil.rmtree(sweep / f"{seed}")
+        kill(make(*own, f"seed={seed}", name=f"sweep/{seed}", stopped=epoch))
+    shutil.rmtree(sweep / "0")
+    kill(sweep / "5")
+    before = timeless(sweep / "6"), (sweep / "6/history.csv").read_bytes()
+    done = call_main(*args, "hydra.sweep.dir=sweep", "resume=true")
+    assert (done.returncode, done.stderr) == (0, "")
+    for job in range(7):
+        assert timeless(sweep / f"{job}") == timeless(whole / f"{job}")
+    assert [went_on(sweep / f"{job}") for job in range(1, 7)] == [["1"], ["3"], ["3"], ["1"], ["4"], []]
+    assert (timeless(sweep / "6"), (sweep / "6/history.csv").read_bytes()) == before
+    if launcher == "stacked":
+        assert done.stdout.splitlines()[0] == "6 runs in 4 stacks: the epoch of the checkpoint differs"
+    boards = [(folder / "leaderboard.csv").read_text(encoding="utf-8") for folder in (whole, sweep)]
+    ranks = [[line.split(",")[:4] for line in board.splitlines()] for board in boards]
+    assert ranks[0] == ranks[1]
+
+    make(*own, "seed=2", name="alone", stopped=3)
+    shutil.copy(tmp_path / "alone" / "checkpoint.pt", sweep / "2")
+    kill(sweep / "2")
+    assert call_main("resume=sweep/2").returncode == 0  # and alone
+    assert timeless(sweep / "2") == timeless(whole / "2")
+
+
+def test_a_damaged_member_does_not_stop_the_others(make: Make, call_main: CallMain, tmp_path: Path) -> None:
+    args = ["-m", *words(), "seed=0,1", "hydra.sweep.dir=sweep"]
+    assert call_main(*args).returncode == 0
+    sweep, whole = tmp_path / "sweep", make("seed=1", name="whole")
+    for job in "01":
+        kill(sweep / job)
+    (sweep / "0" / "checkpoint.pt").write_bytes(b"")
+    before = content(sweep / "0")
+    done = call_main(*args, "resume=true")
+    assert done.returncode == 1
+    assert f"{sweep}/0/checkpoint.pt: {ZIP}" in done.stderr
+    assert content(sweep / "0") == before
+    assert timeless(sweep / "1") == timeless(whole)
+
+
+# ---- when checkpoints are written
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cost", "step"),
+    [(30, 0.01, 0.1), (30, 2.0, 0.5), (30, 100.0, 7.0), (0, 0.5, 0.01), (0, 0.001, 1.0), (5, 0.0, 0.3)],
+)
+def test_work_that_is_done_regularly_takes_no_more_than_its_share(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, cost: float, step: float
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(regularly, "time", clock)
+    starts: list[float] = []
+
+    def work(what: str) -> None:
+        assert what == "the state"
+        starts.append(clock.now)
+        clock.now += cost
+
+    regular = regularly.Regularly(seconds, work)
+    begin = clock.now
+    while len(starts) < 20:
+        clock.now += step
+        regular("the state")
+    rest = max(seconds, 49 * cost)
+    assert begin + seconds <= starts[0] < begin + seconds + 2 * step
+    gaps = [later - earlier - cost for earlier, later in zip(starts, starts[1:], strict=False)]
+    assert all(rest - 1e-9 <= gap < rest + 2 * step for gap in gaps)
+    assert cost * (len(starts) - 1) <= 0.02 * (starts[-1] - starts[0]) + 1e-9
+
+
+def test_a_short_run_has_a_checkpoint_at_its_beginning_and_at_its_end(
+    call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written: list[int] = []
+    write = Checkpoint.write
+    monkeypatch.setattr(
+        Checkpoint, "write", lambda checkpoint, folder: (written.append(checkpoint.epoch), write(checkpoint, folder))
+    )
+    args = [word for word in words() if not word.startswith("trainer.checkpoint_every")]
+    call_main(*args, "hydra.run.dir=run")
+    assert written == [0, 4]
+    assert hydra_file(tmp_path / "run", "config.yaml")["trainer"]["checkpoint_every"] == 30
+    monkeypatch.setattr(regularly, "REST", 0)
+    call_main(*args, "trainer.checkpoint_every=0", "hydra.run.dir=often")
+    assert written[2:] == [0, 1, 2, 3, 4]
+    epoch_0 = replace(Checkpoint.read(RunFolder(tmp_path / "often")), history=[], state=None)
+    epoch_0.write(RunFolder(tmp_path / "often"))
+    kill(tmp_path / "often")
+    assert call_main("resume=often").returncode == 0
+    assert timeless(tmp_path / "often")[0] == timeless(tmp_path / "run")[0]

@@ -8,6 +8,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ import torch
 import yaml
 from conftest import Result, RunCli, files_in, write_table
 
+from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.sweep import stack_life
 from mlp_exp.sweep.stacks import cores
 
@@ -518,27 +522,38 @@ def test_a_run_that_finds_no_memory_by_itself_fails(sweep: Sweep, monkeypatch: p
 # ---- resume
 
 
+def went_on(folder: Path) -> list[int]:
+    """The epochs after which a run went on, by its log."""
+    log = (folder / "run.log").read_text(encoding="utf-8")
+    return [int(epoch) for epoch in re.findall(r"goes on after epoch (\d+)$", log, re.MULTILINE)]
+
+
 @pytest.mark.usefixtures("own")
 def test_resume_trains_what_is_not_done(sweep: Sweep, tmp_path: Path) -> None:
-    """Failed runs that were mended, one that is not there, and one whose process was killed."""
-    args = (*CIRCLE, RATES, "+scheduler.does=mends", "+scheduler.epoch=1,9", "seed=0,1,2")
+    """Failed runs that were mended, one that is not there, and two whose processes were killed."""
+    args = (*CIRCLE, RATES, "+scheduler.does=mends", "+scheduler.epoch=1,9", "seed=0,1,2,3")
     done, whole = sweep("whole", *args)
     assert (done.returncode, done.stderr) == (0, "")
     (tmp_path / "broken").touch()
     done, folder = sweep("sweep", *args)
-    assert_failures(done, folder, dict.fromkeys(range(3), ("failed", "RuntimeError: boom")))
-    shutil.rmtree(folder / "4")
-    for name in ("result.json", "model.pt"):
-        (folder / "5" / name).unlink()
-    history = (folder / "5" / "history.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    (folder / "5" / "history.csv").write_text(history[0], encoding="utf-8")
-    before = state_of(folder / "3")
+    assert_failures(done, folder, dict.fromkeys(range(4), ("failed", "RuntimeError: boom")))
+    shutil.rmtree(folder / "5")
+    for number in "67":
+        for name in ("result.json", "model.pt"):
+            (folder / number / name).unlink()
+        history = (folder / number / "history.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / number / "history.csv").write_text(history[0], encoding="utf-8")
+    # the one had only begun; the other had come to its end, and only the result was not there yet
+    begun = RunFolder(folder / "6")
+    replace(Checkpoint.read(begun), history=[], state=None).write(begun)
+    before = state_of(folder / "4")
 
     (tmp_path / "broken").unlink()
     done, _ = sweep("sweep", *args, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == "5 runs in 1 stack"
-    assert state_of(folder / "3") == before
+    assert done.stdout.splitlines()[0] == "7 runs in 2 stacks: the epoch of the checkpoint differs"
+    assert state_of(folder / "4") == before
+    assert [went_on(path) for path in jobs_in(folder)] == [[0], [0], [0], [0], [], [], [0], [3]]
     assert_same_jobs(folder, whole)
     assert leaderboard_of(folder) == leaderboard_of(whole)
 
@@ -570,31 +585,48 @@ def test_resume_says_of_a_single_diverged_run_why_the_status_is_1(sweep: Sweep) 
     assert done.stderr == f"{job(0, *CIRCLE, 'optimizer.lr=1e+30')}: {diverged(1)}\n"
 
 
-def resume_changed(sweep: Sweep) -> tuple[Result, str]:
-    """A finished sweep goes on, in which a job's saved configuration was changed; and what is to be said."""
-    _, folder = sweep("sweep", *CIRCLE, "seed=0,1")
-    config = folder / "0" / ".hydra" / "config.yaml"
-    config.write_text(config.read_text(encoding="utf-8").replace("seed: 0\n", "seed: 7\n"), encoding="utf-8")
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_job_of_another_configuration_is_not_taken_for_done(sweep: Sweep, tmp_path: Path, killed: bool) -> None:
+    """The user has changed an option of their own between the commands; it is said on standard error.
+
+    Nor does a job go on with it that has not come to its end.
+    """
+    option = tmp_path / "my_conf" / "model" / "mine.yaml"
+    option.parent.mkdir(parents=True)
+    text = "_target_: mlp_exp.model.mlp.MLP\nhidden_sizes: [4]\ndropout: {}\n"
+    option.write_text(text.format(0.1), encoding="utf-8")
+    args = ("--config-dir", "my_conf", *CIRCLE, "model=mine,linear")
+    done, folder = sweep("sweep", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    if killed:
+        (folder / "0" / "result.json").unlink()
     before = {path.name: state_of(path) for path in jobs_in(folder)}
-    done, _ = sweep("sweep", *CIRCLE, "seed=0,1", "resume=true")
-    assert {path.name: state_of(path) for path in jobs_in(folder)} == before
-    reason = f"{folder / '0'}: was trained with another configuration; resume=true does not mix them"
-    return done, f"{job(0, *CIRCLE, 'seed=0')}: {reason}\n"
-
-
-def test_a_job_of_another_configuration_is_not_taken_for_done(sweep: Sweep) -> None:
-    done, message = resume_changed(sweep)
+    option.write_text(text.format(0.2), encoding="utf-8")
+    done, _ = sweep("sweep", *args, "resume=true")
+    reason = mistake(
+        "model.dropout: the run has 0.1, and now it is 0.2; a run goes on as it began; only trainer.epochs may grow. "
+        "For another value train another run"
+    )
     assert done.returncode == 1
-    assert message in done.stdout + done.stderr
+    assert done.stderr == f"{job(0, *CIRCLE, 'model=mine')}: {reason}\n"
+    assert "runs in" not in done.stdout
+    now = {path.name: state_of(path) for path in jobs_in(folder)}
+    if killed:
+        assert json.loads(now["0"].pop("result.json")[0]) == {"status": "failed", "reason": reason, "metrics": {}}
+    assert now == before
+
+    option.write_text(text.format(0.1), encoding="utf-8")
+    done, _ = sweep("sweep", *args, "resume=true")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [result_of(path)["status"] for path in jobs_in(folder)] == ["finished"] * 2
+    assert trained(folder / "0")[1] == [
+        row[:-1] for row in csv.reader(before["0"]["history.csv"][0].decode().splitlines())
+    ]
 
 
-# no job has begun, so that no job's handlers are there yet
-def test_a_job_of_another_configuration_is_named_on_standard_error(sweep: Sweep) -> None:
-    done, message = resume_changed(sweep)
-    assert done.stderr == message
-
-
-NOT_RESUMED = "resume: expected true with -m and hydra.sweep.dir=… of an earlier sweep, got '{}'"
+NOT_RESUMED = (
+    "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got '{}'"
+)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,14 @@ class RunFolder:
         return checkpoint
 
     def require_own_files(self) -> None:
-        """Raises UntrustedError where a link leads out of the folder: what is written there would land elsewhere."""
+        """Refuses a folder that is not there, or has a link out of it: what is written there would land elsewhere.
+
+        Raises:
+            RunFolderError: there is no such folder.
+            UntrustedError: it has such a link.
+        """
+        if not self.path.is_dir():
+            raise RunFolderError(f"{self.path}: there is no such folder; expected that of a run")
         inside = self.path.resolve()
         for path in self.path.rglob("*"):
             if path.is_symlink() and not path.resolve().is_relative_to(inside):

@@ -24,6 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.config.commands import find_modules_here
 from mlp_exp.config.errors import ConfigError, MlpExpError, describe
 from mlp_exp.config.options import DRY_RUN, RERUN, RESUME, SWEEP_DIR, Options, take_options
 
@@ -105,12 +106,6 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
         print(_explain(error), file=sys.stderr)
         sys.exit(1)
     command.report()
-
-
-def find_modules_here() -> None:
-    """Lets the user's own modules be imported from the working directory, as `python -m` does and a script does not."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
 
 
 def _is_multirun(arguments: Sequence[str]) -> bool:

@@ -83,7 +83,7 @@ class Checkpoint:
         Raises:
             ConfigError: names the keys that differ.
         """
-        changes = differences(self.config, savable(cfg))
+        changes = differences(self.config, savable(cfg, plain(cfg)))
         epochs = changes.pop(EXTENDS, None)
         reason = f"a run goes on as it began; only {EXTENDS} may grow. For another value train another run"
         problems = [f"{key}: the run has {was}, and now it is {now}; {reason}" for key, (was, now) in changes.items()]
@@ -134,12 +134,22 @@ def saved_config(folder: RunFolder, allow: Sequence[str], *, to_resume: bool) ->
     return config
 
 
-def savable(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as plain values; one that is the value of another key, as `${trainer.epochs}`, stays so.
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values."""
+    values = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def savable(cfg: DictConfig, values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it is saved; a key that has the value of another one, as `${trainer.epochs}`, keeps that.
 
     What the environment or a resolver gives is written out: it may be another one when the run goes on.
+
+    Args:
+        values: the same as plain values.
     """
-    raw, resolved = (OmegaConf.to_container(cfg, resolve=resolve) for resolve in (False, True))
+    raw = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(raw, dict)
 
     def keep(before: Any, after: Any) -> Any:
@@ -149,7 +159,7 @@ def savable(cfg: DictConfig) -> dict[str, Any]:
             return [keep(value, each) for value, each in zip(before, after, strict=True)]
         return before if isinstance(before, str) and is_reference(before, raw) else after
 
-    kept = keep(raw, resolved)
+    kept = keep(raw, values)
     assert isinstance(kept, dict)
     return kept
 

@@ -18,7 +18,7 @@ from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits import Split
-from mlp_exp.experiment.checkpoint import savable
+from mlp_exp.experiment.checkpoint import plain, savable
 from mlp_exp.experiment.shared import Shared
 from mlp_exp.model.initialisation import Default, Initialisation
 from mlp_exp.training.early_stopping import Never
@@ -73,16 +73,14 @@ def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
         ConfigError: a component refuses its settings, or the data is not a `Dataset`.
     """
     shared = shared or Shared()
-    values = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(values, dict)
-    config = {str(key): value for key, value in values.items()}
+    config = plain(cfg)
     make = partial(build_group, shared)
     optimizer = _factory(shared, "optimizer", config["optimizer"]).make
     split = make("split", config["split"])
     trainer = make("trainer", config["trainer"])
     return Components(
         config=config,
-        source=savable(cfg),
+        source=savable(cfg, config),
         shared=shared,
         seed=config["seed"],
         dataset=_dataset(shared, config["data"], split),

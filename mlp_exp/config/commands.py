@@ -1,0 +1,39 @@
+"""What the commands have in common."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mlp_exp.config.errors import MlpExpError, describe
+from mlp_exp.config.options import ALLOW
+
+
+def find_modules_here() -> None:
+    """Lets the user's own modules be imported from the working directory, as `python -m` does and a script does not."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that names packages which a saved run may use."""
+    parser.add_argument(
+        ALLOW,
+        metavar="PACKAGE",
+        action="append",
+        default=[],
+        help="a package of yours that the run may use; repeatable",
+    )
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Ends the process with status 1 and one message after what a user can cause, with 130 after Ctrl-C."""
+    try:
+        yield
+    except (MlpExpError, OSError) as error:
+        sys.exit(describe(error))
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
