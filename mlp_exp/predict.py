@@ -80,22 +80,15 @@ def runs_of(folder: Path, top: int) -> list[Path]:
 
 def print_metrics(predicted: "Predicted", target: str) -> None:
     """A row for each metric, and what was left out of them."""
-    from rich import get_console
-    from rich.markup import escape
-    from rich.table import Table
+    from mlp_exp.artefacts.console import print_scores
 
     count = predicted.rows - predicted.without_target
     if predicted.without_target:
         print(f"{predicted.without_target} of {predicted.rows} rows have no {target} and are left out of the metrics")
     if predicted.not_finite:
         print(f"no metrics: {predicted.not_finite} of {count} predictions are not finite numbers")
-    if not predicted.metrics:
-        return
-    table = Table("metric", title=escape(f"{target} of {count} rows"), title_justify="left")
-    table.add_column("value", justify="right")
-    for name, value in predicted.metrics.items():
-        table.add_row(name, "–" if value is None else f"{value:.4f}")
-    get_console().print(table)
+    if predicted.metrics:
+        print_scores(f"{target} of {count} rows", {"value": predicted.metrics})
 
 
 def _positive(text: str) -> int:

@@ -62,8 +62,6 @@ def _resume(cfg: DictConfig, folder: RunFolder) -> float:
     checkpoint = find_checkpoint(folder, cfg)
     result = folder.make_room(resumes=True, epochs=cfg.trainer.epochs)
     if result is None:
-        if checkpoint and checkpoint.config["trainer"]["epochs"] != cfg.trainer.epochs:
-            hydra_app.save_extended(folder.path, cfg)
         return _train(cfg, folder, checkpoint)
     if result.get("reason"):
         raise TrainingError(result["reason"])

@@ -30,7 +30,7 @@ from rich.console import Console
 from mlp_exp import __version__
 from mlp_exp.artefacts import plots, provenance
 from mlp_exp.artefacts.atomic import atomic
-from mlp_exp.artefacts.console import ConsoleHandler, epoch_bar, print_results
+from mlp_exp.artefacts.console import ConsoleHandler, epoch_bar, print_scores
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import DataError, RunFolderError
 from mlp_exp.data.dataset import Category, Dataset
@@ -385,12 +385,13 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
-    print_results(
+    print_scores(
+        "Results of the best epoch",
         {
             "train": {"accuracy": 1.0, "roc_auc": 0.99996, "log_loss": 0.00004},
             "val": {"accuracy": 0.5, "roc_auc": 0.12345, "log_loss": 12.5},
             "test": {"accuracy": 2 / 3, "roc_auc": None, "log_loss": 0.0},
-        }
+        },
     )
     out, err = capsys.readouterr()
     assert out.splitlines()[0].strip() == "Results of the best epoch"
@@ -405,7 +406,9 @@ def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_table_of_a_regression_without_validation(capsys: pytest.CaptureFixture[str]) -> None:
-    print_results({"train": {"rmse": 53.21987, "r2": -0.5}, "test": {"rmse": 12345.6789, "r2": None}})
+    print_scores(
+        "Results of the best epoch", {"train": {"rmse": 53.21987, "r2": -0.5}, "test": {"rmse": 12345.6789, "r2": None}}
+    )
     out = capsys.readouterr().out
     assert cells(out) == [["metric", "train", "test"], ["rmse", "53.2199", "12345.6789"], ["r2", "-0.5000", "–"]]
     assert "│ r2     │ -0.5000 │          – │" in out  # numbers are on the right

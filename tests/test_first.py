@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -131,14 +129,8 @@ def test_every_option_is_right(group, option, tmp_path):
         assert find_problems(compose("run", overrides=overrides), overrides) == []
 
 
-def _run(cwd, *overrides):
-    return subprocess.run(
-        [sys.executable, "-m", "mlp_exp.run", *overrides], cwd=cwd, capture_output=True, text=True, check=False
-    )
-
-
-def test_a_run_leaves_its_folder_and_runs_again(tmp_path):
-    first = _run(tmp_path, "trainer.epochs=3", "hydra.run.dir=first")
+def test_a_run_leaves_its_folder_and_runs_again(run_cli, fork_cli, tmp_path):
+    first = run_cli("trainer.epochs=3", "hydra.run.dir=first")
     assert (first.returncode, first.stderr) == (0, "")
     folder = tmp_path / "first"
     plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
@@ -148,7 +140,7 @@ def test_a_run_leaves_its_folder_and_runs_again(tmp_path):
     assert {path.stem for path in (folder / "plots").iterdir()} == plots
     assert json.loads((folder / "result.json").read_text())["status"] == "finished"
     assert torch.load(folder / "model.pt", weights_only=True)["task"] == "binary"
-    again = _run(tmp_path, "--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second")
+    again = fork_cli("--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second")
     assert again.returncode == 0
     rows = [
         list(csv.reader((tmp_path / name / "history.csv").read_text().splitlines())) for name in ("first", "second")
@@ -157,8 +149,8 @@ def test_a_run_leaves_its_folder_and_runs_again(tmp_path):
     assert len(rows[0]) == 4
 
 
-def test_mistakes_give_one_message_and_status_1(tmp_path):
-    done = _run(tmp_path, "optimizer=adm", "model.widht=3", "seed=x")
+def test_mistakes_give_one_message_and_status_1(fork_cli):
+    done = fork_cli("optimizer=adm", "model.widht=3", "seed=x")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[0] == "The configuration has 3 mistakes:"

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -24,7 +25,8 @@ from conftest import Fork, Result, files_in, write_table
 
 from mlp_exp import run as command
 from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.errors import ConfigError, RunFolderError
+from mlp_exp.config.options import take_options
 from mlp_exp.experiment import regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
 
@@ -272,12 +274,17 @@ def went_on(folder: Path) -> list[str]:
 # ---- a run is extended
 
 EXTENDED = [
-    ("optimizer=nadam", "model.dropout=0.3"),
-    ("optimizer=sgd", "optimizer.momentum=0.9", "scheduler=step", "scheduler.step_size=1"),
-    ("optimizer=radam", "model.norm=batch", "scheduler=exponential", "split.val=0", "split.train=0.8"),
-    ("optimizer=rmsprop", "trainer.average=0.5", "trainer.clip_grad_norm=0.1"),
+    ("optimizer=nadam", "model.dropout=0.3", "scheduler=step", "scheduler.step_size=1"),
+    (
+        "optimizer=sgd",
+        "optimizer.momentum=0.9",
+        "model.norm=batch",
+        "scheduler=exponential",
+        "split.val=0",
+        "split.train=0.8",
+    ),
+    ("optimizer=rmsprop", "trainer.average=0.5", "trainer.clip_grad_norm=0.1", "early_stopping=patience"),
     ("optimizer=adagrad", "scheduler=reduce_on_plateau", "scheduler.patience=0", "scheduler.threshold=0.5"),
-    ("optimizer._target_=torch.optim.Rprop", "early_stopping=patience"),
     TABLE,
     ("model._target_=own_net.Net",),
 ]
@@ -290,17 +297,23 @@ def hydra_file(folder: Path, name: str) -> Any:
 
 @pytest.mark.parametrize("args", EXTENDED, ids=" ".join)
 def test_an_extended_run_is_that_of_as_many_epochs(make: Make, call_main: CallMain, args: tuple[str, ...]) -> None:
-    run, whole = make(*args, "trainer.epochs=1"), make(*args, name="whole")
-    for epochs in (2, 4):
-        done = call_main("resume=run", f"trainer.epochs={epochs}", *ALLOW)
-        assert (done.returncode, done.stderr) == (0, "")
+    run, whole = make(*args, "trainer.epochs=2"), make(*args, name="whole")
+    done = call_main("resume=run", "trainer.epochs=4", *ALLOW)
+    assert (done.returncode, done.stderr) == (0, "")
     assert timeless(run) == timeless(whole)
-    assert went_on(run) == ["1", "2"]
+    assert went_on(run) == ["2"]
     assert hydra_file(run, "config.yaml") == hydra_file(whole, "config.yaml")
-    epochs_1 = [f"trainer.epochs={epochs}" for epochs in (1, 2, 4)]
-    assert hydra_file(run, "overrides.yaml") == [*words(*args, epochs_1[0]), *epochs_1[1:]]
-    assert call_main("resume=run", *ALLOW).stdout == "finished after 4 epochs: nothing is left to train\n"
+    assert hydra_file(run, "overrides.yaml") == [*words(*args, "trainer.epochs=2"), "trainer.epochs=4"]
+
+
+def test_a_run_is_extended_again_and_again(make: Make, call_main: CallMain) -> None:
+    """Once before it has come to its end."""
+    run, whole = make(stopped=1), make("trainer.epochs=7", name="whole")
+    for epochs in (5, 7):
+        assert call_main("resume=run", f"trainer.epochs={epochs}").returncode == 0
     assert timeless(run) == timeless(whole)
+    assert went_on(run) == ["1", "5"]
+    assert hydra_file(run, "overrides.yaml") == [*words(), "trainer.epochs=5", "trainer.epochs=7"]
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "warmup_cosine"])
@@ -308,16 +321,14 @@ def test_a_run_is_not_extended_when_its_schedule_would_have_been_another(
     make: Make, call_main: CallMain, schedule: str
 ) -> None:
     run, other = (make(f"scheduler={schedule}", f"trainer.epochs={epochs}", name=f"{epochs}") for epochs in (4, 6))
-    before = content(run)
-    done = call_main(f"resume={run}", "trainer.epochs=6")
     rates = [[(row[0], row[1]) for row in timeless(folder)[0][1:]] for folder in (run, other)]
     epoch, was, now = next((e, lr, other) for (e, lr), (_, other) in zip(*rates, strict=False) if lr != other)
+    done = call_main(f"resume={run}", "trainer.epochs=6")
     assert done.returncode == 1
     assert done.stderr == mistakes(
         f"scheduler: in epoch {epoch} the run had a learning rate of {was}, and with trainer.epochs=6 it would have "
         f"had {now}: the schedule depends on the number of epochs. Train another run with it"
     )
-    assert content(run) == before
 
 
 @pytest.mark.parametrize(
@@ -327,7 +338,6 @@ def test_a_run_is_not_extended_when_its_schedule_would_have_been_another(
         ((), [], "finished after 4 epochs: nothing is left to train"),
         (STOPS, ["trainer.epochs=50"], "stopped early after {} epochs: nothing is left to train"),
         (STOPS, [], "stopped early after {} epochs: nothing is left to train"),
-        (TABLE + ("trainer.epochs=auto",), [], "finished after {} epochs: nothing is left to train"),
     ],
     ids=lambda value: " ".join(value) if not isinstance(value, str) else "",
 )
@@ -354,7 +364,9 @@ def test_a_diverged_run_says_why_it_ended(make: Make, call_main: CallMain, more:
 
 
 @pytest.mark.parametrize("args", [(), STOPS, DIVERGES, TABLE], ids=" ".join)
-def test_a_run_that_was_killed_before_its_result_was_there(make: Make, call_main: CallMain, args: tuple[str, ...]) -> None:
+def test_a_run_that_was_killed_before_its_result_was_there(
+    make: Make, call_main: CallMain, args: tuple[str, ...]
+) -> None:
     run, whole = make(*args), make(*args, name="whole")
     kill(run)
     done = call_main("resume=run")
@@ -372,11 +384,15 @@ def test_a_run_that_was_killed_before_its_result_was_there(make: Make, call_main
 REASON = "; a run goes on as it began; only trainer.epochs may grow. For another value train another run"
 CHANGES = [
     (["trainer.epochs=3"], ["trainer.epochs: the run has trained 4 epochs; expected as many or more, got 3"]),
-    (["seed=1"], [f"seed: the run has 0, and now it is 1{REASON}"]),
-    (["optimizer.betas=[0.8,0.9]"], [f"optimizer.betas: the run has [0.9, 0.999], and now it is [0.8, 0.9]{REASON}"]),
-    (["~optimizer.eps"], [f"optimizer.eps: the run has 1e-08, and now it is None{REASON}"]),
-    (["+model.depth=3"], [f"model.depth: the run has None, and now it is 3{REASON}"]),
-    (["trainer.checkpoint_every=1"], [f"trainer.checkpoint_every: the run has 0, and now it is 1{REASON}"]),
+    (["seed=1", "trainer.epochs=9"], [f"seed: the run has 0, and now it is 1{REASON}"]),
+    (
+        ["+model.depth=3", "~optimizer.eps", "optimizer.betas=[0.8,0.9]"],
+        [
+            f"model.depth: the run has None, and now it is 3{REASON}",
+            f"optimizer.betas: the run has [0.9, 0.999], and now it is [0.8, 0.9]{REASON}",
+            f"optimizer.eps: the run has 1e-08, and now it is None{REASON}",
+        ],
+    ),
     (
         ["trainer.epochs=1", "trainer.plots=always", "model.norm=batch"],
         [
@@ -385,19 +401,9 @@ CHANGES = [
             "trainer.epochs: the run has trained 4 epochs; expected as many or more, got 1",
         ],
     ),
-    (["trainer.epochs=9", "seed=1"], [f"seed: the run has 0, and now it is 1{REASON}"]),
-    (["optimizer=sgd"], ["optimizer=sgd: resume={run} takes the configuration as it was saved"]),
     (
         ["+experiment=wine", "scheduler=cosine"],
         [f"{word}: resume={{run}} takes the configuration as it was saved" for word in ("+experiment=wine", "scheduler=cosine")],
-    ),
-    (["rerun=run"], ["rerun: trains one run again; leave out resume"]),
-    (["--dry-run"], ["--dry-run: describes a sweep from its beginning; leave out resume=run"]),
-    (["--allow", "my-package"], ["--allow: expected the name of a package, as my_package, got 'my-package'"]),
-    (["--allow"], ["--allow: expected the name of a package, as my_package, got ''"]),
-    (
-        ["-m"],
-        ["resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got 'run'"],
     ),
 ]  # fmt: skip
 
@@ -410,6 +416,33 @@ def test_nothing_else_may_change(make: Make, call_main: CallMain, more: list[str
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == mistakes(*(line.format(run=run) for line in lines))
     assert content(run) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["resume=run", "rerun=run"], "rerun: trains one run again; leave out resume"),
+        (["--dry-run", "resume=run"], "--dry-run: describes a sweep from its beginning; leave out resume=run"),
+        (
+            ["--allow", "my-package", "resume=run"],
+            "--allow: expected the name of a package, as my_package, got 'my-package'",
+        ),
+        (["resume=run", "--allow"], "--allow: expected the name of a package, as my_package, got ''"),
+        (
+            ["--allow=my_package", "seed=1"],
+            "--allow: is for resume=RUN and rerun=RUN; a configuration of your own is trusted",
+        ),
+        (
+            ["-m", "resume=run"],
+            "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got 'run'",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_options_that_do_not_fit(arguments: list[str], line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        take_options(arguments, "", multirun="-m" in arguments)
+    assert caught.value.problems == [line]
 
 
 def test_a_run_that_was_interrupted_may_end_sooner(make: Make, call_main: CallMain) -> None:
@@ -442,7 +475,7 @@ def test_a_folder_that_is_not_a_runs(make: Make, call_main: CallMain, tmp_path: 
     assert content(tmp_path) == before
 
 
-NAMES = ["it's a run", 'a="b", c', "läuft [1] {2} (3)", "#1 100% ~ *", "--allow", "true"]
+NAMES = ['it\'s a="b", c', "läuft [1] {2} (3) #4 100% ~ *", "--allow"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -454,7 +487,9 @@ def test_the_line_that_is_printed_goes_on(
     with stop_after(3):
         done = call_main(f"resume={run}")
     assert done.returncode == 130
-    assert done.stderr == f"Interrupted.\nGo on with: python -m mlp_exp.run {shlex.quote(f'resume={tmp_path / name}')}\n"
+    assert (
+        done.stderr == f"Interrupted.\nGo on with: python -m mlp_exp.run {shlex.quote(f'resume={tmp_path / name}')}\n"
+    )
     typed = shlex.split(done.stderr.splitlines()[1].removeprefix("Go on with: "))
     done = call_main(*typed[3:])
     assert (done.returncode, done.stderr) == (0, "")
@@ -604,17 +639,37 @@ LATE: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*EARLY, *LATE])
-def test_a_checkpoint_that_is_none_is_never_half_loaded(make: Make, call_main: CallMain, name: str) -> None:
+@pytest.mark.parametrize("name", EARLY)
+def test_a_checkpoint_that_is_none(make: Make, name: str) -> None:
+    folder = RunFolder(make(stopped=2))
+    damage, message = EARLY[name]
+    damage(folder.checkpoint)
+    with pytest.raises(RunFolderError) as caught:
+        Checkpoint.read(folder)
+    assert str(caught.value) == f"{folder.checkpoint}: {message}"
+
+
+@pytest.mark.parametrize("name", ["half", "a byte of a tensor", "format 2"])
+def test_a_damaged_checkpoint_is_said_to_be_one_and_nothing_changes(make: Make, call_main: CallMain, name: str) -> None:
     run = make(stopped=2)
-    damage, message = (EARLY | LATE)[name]
+    damage, message = EARLY[name]
     damage(run / "checkpoint.pt")
     before = content(run)
     done = call_main("resume=run")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{run}/checkpoint.pt: {message}\n")
+    assert content(run) == before
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_checkpoint_of_something_else_is_never_half_loaded(make: Make, call_main: CallMain, name: str) -> None:
+    run = make(stopped=2)
+    damage, message = LATE[name]
+    damage(run / "checkpoint.pt")
+    before = (run / "checkpoint.pt").read_bytes()
+    done = call_main("resume=run")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"{run}/checkpoint.pt: {message}")
-    kept = before if name in EARLY else ["checkpoint.pt"]
-    assert {key: value for key, value in content(run).items() if key in kept} == {key: before[key] for key in kept}
+    assert (run / "checkpoint.pt").read_bytes() == before
 
 
 def test_no_damage_to_a_byte_goes_unseen(make: Make) -> None:
@@ -624,7 +679,9 @@ def test_no_damage_to_a_byte_goes_unseen(make: Make) -> None:
     refused = 0
     draw = random.Random(0)
     for place in draw.sample(range(len(whole)), 150):
-        folder.checkpoint.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :])
+        folder.checkpoint.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :]
+        )
         try:
             found = leaves(folder.read_checkpoint())
         except (RunFolderError, OSError):
@@ -643,16 +700,14 @@ def test_data_that_has_changed(make: Make, call_main: CallMain, tmp_path: Path) 
     table = tmp_path / "table.csv"
     text = table.read_text(encoding="utf-8")
     table.write_text(text.replace("green", "blue", 1), encoding="utf-8")
-    before = content(run)
     done = call_main("resume=run")
     assert done.returncode == 1
     assert done.stderr == (
         f"{run}/checkpoint.pt: the data has changed since the run began; train another run with it\n"
     )
-    assert content(run) == before
     table.unlink()
     done = call_main("resume=run")
-    assert (done.returncode, content(run)) == (1, before)
+    assert done.returncode == 1
     assert "data.path: there is no file" in done.stderr
     table.write_text(text, encoding="utf-8")
     assert call_main("resume=run").returncode == 0
@@ -664,62 +719,83 @@ def test_other_versions_are_named(make: Make, call_main: CallMain) -> None:
     spoil(lambda saved: saved["versions"].update(torch="1.0"))(run / "checkpoint.pt")
     done = call_main("resume=run")
     assert done.returncode == 0
-    assert "it began with other versions of packages; the last bits may differ" in (done.stdout + done.stderr).splitlines()
+    assert (
+        "it began with other versions of packages; the last bits may differ" in (done.stdout + done.stderr).splitlines()
+    )
     assert timeless(run) == timeless(make(name="whole"))
 
 
 # ---- members of a sweep
 
 
+@pytest.fixture
+def whole_sweep(call_main: CallMain, shelf: Path, tmp_path: Path) -> Path:
+    """A sweep of five that nothing has stopped, made once."""
+    if not (shelf / "sweep").exists():
+        assert call_main("-m", *words(*MEMBERS), "seed=range(5)", "hydra.sweep.dir=made").returncode == 0
+        shutil.move(tmp_path / "made", shelf / "sweep")
+    return shelf / "sweep"
+
+
+MEMBERS = ("optimizer=nadam", "model.dropout=0.2", "early_stopping=patience")
+
+
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
 def test_members_of_a_sweep_go_on_from_where_each_was(
-    make: Make, call_main: CallMain, tmp_path: Path, launcher: str
+    make: Make, call_main: CallMain, whole_sweep: Path, tmp_path: Path, launcher: str
 ) -> None:
-    """One has not begun; others were killed in epochs of their own, before the result, or have finished."""
-    own = ("optimizer=nadam", "model.dropout=0.2", "early_stopping=patience")
-    args = ["-m", *words(*own), "seed=range(7)", f"hydra/launcher={launcher}"]
-    assert call_main(*args, "hydra.sweep.dir=whole").returncode == 0
-    whole, sweep = tmp_path / "whole", tmp_path / "sweep"
-    shutil.copytree(whole, sweep)
+    """One has not begun; two were killed in epochs of their own, one before its result was there, one has finished."""
+    sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
     (sweep / "leaderboard.csv").unlink()
-    for seed, epoch in ((1, 1), (2, 3), (3, 3), (4, 1)):
-        shutil.rmtree(sweep / f"{seed}")
-        kill(make(*own, f"seed={seed}", name=f"sweep/{seed}", stopped=epoch))
     shutil.rmtree(sweep / "0")
-    kill(sweep / "5")
-    before = timeless(sweep / "6"), (sweep / "6/history.csv").read_bytes()
-    done = call_main(*args, "hydra.sweep.dir=sweep", "resume=true")
+    for seed, epoch in ((1, 1), (2, 3)):
+        shutil.rmtree(sweep / f"{seed}")
+        kill(make(*MEMBERS, f"seed={seed}", name=f"sweep/{seed}", stopped=epoch))
+    kill(sweep / "3")
+    untouched = (sweep / "4" / "history.csv").stat().st_mtime_ns
+    args = ["-m", *words(*MEMBERS), "seed=range(5)", f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
+    done = call_main(*args, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
-    for job in range(7):
-        assert timeless(sweep / f"{job}") == timeless(whole / f"{job}")
-    assert [went_on(sweep / f"{job}") for job in range(1, 7)] == [["1"], ["3"], ["3"], ["1"], ["4"], []]
-    assert (timeless(sweep / "6"), (sweep / "6/history.csv").read_bytes()) == before
+    for job in range(5):
+        assert timeless(sweep / f"{job}") == timeless(whole_sweep / f"{job}")
+    assert [went_on(sweep / f"{job}") for job in range(5)] == [[], ["1"], ["3"], ["4"], []]
+    assert (sweep / "4" / "history.csv").stat().st_mtime_ns == untouched
     if launcher == "stacked":
-        assert done.stdout.splitlines()[0] == "6 runs in 4 stacks: the epoch of the checkpoint differs"
-    boards = [(folder / "leaderboard.csv").read_text(encoding="utf-8") for folder in (whole, sweep)]
+        assert done.stdout.splitlines()[0] == "4 runs in 4 stacks: the epoch of the checkpoint differs"
+    boards = [(folder / "leaderboard.csv").read_text(encoding="utf-8") for folder in (whole_sweep, sweep)]
     ranks = [[line.split(",")[:4] for line in board.splitlines()] for board in boards]
     assert ranks[0] == ranks[1]
 
-    make(*own, "seed=2", name="alone", stopped=3)
-    shutil.copy(tmp_path / "alone" / "checkpoint.pt", sweep / "2")
+
+def test_a_member_of_a_sweep_goes_on_alone(make: Make, call_main: CallMain, whole_sweep: Path, tmp_path: Path) -> None:
+    sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
+    shutil.copy(make(*MEMBERS, "seed=2", stopped=3) / "checkpoint.pt", sweep / "2")
     kill(sweep / "2")
-    assert call_main("resume=sweep/2").returncode == 0  # and alone
-    assert timeless(sweep / "2") == timeless(whole / "2")
+    assert call_main("resume=sweep/2").returncode == 0
+    assert timeless(sweep / "2") == timeless(whole_sweep / "2")
 
 
-def test_a_damaged_member_does_not_stop_the_others(make: Make, call_main: CallMain, tmp_path: Path) -> None:
-    args = ["-m", *words(), "seed=0,1", "hydra.sweep.dir=sweep"]
-    assert call_main(*args).returncode == 0
-    sweep, whole = tmp_path / "sweep", make("seed=1", name="whole")
-    for job in "01":
-        kill(sweep / job)
+def test_members_that_were_equally_far_go_on_together(
+    make: Make, call_main: CallMain, whole_sweep: Path, tmp_path: Path
+) -> None:
+    """Beside those whose checkpoint is damaged, and one of another run."""
+    sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
+    for seed in (1, 2):
+        shutil.copy(make(*MEMBERS, f"seed={seed}", name=f"{seed}", stopped=3) / "checkpoint.pt", sweep / f"{seed}")
     (sweep / "0" / "checkpoint.pt").write_bytes(b"")
-    before = content(sweep / "0")
-    done = call_main(*args, "resume=true")
+    shutil.copy(sweep / "2" / "checkpoint.pt", sweep / "3")
+    for job in range(4):
+        kill(sweep / f"{job}")
+    damaged = content(sweep / "0")
+    done = call_main("-m", *words(*MEMBERS), "seed=range(5)", "hydra.sweep.dir=sweep", "resume=true")
     assert done.returncode == 1
-    assert f"{sweep}/0/checkpoint.pt: {ZIP}" in done.stderr
-    assert content(sweep / "0") == before
-    assert timeless(sweep / "1") == timeless(whole)
+    assert done.stdout.splitlines()[0] == "2 runs in 1 stack"
+    assert f"{sweep}/0/checkpoint.pt: {ZIP}\n" in done.stderr
+    assert f"  seed: the run has 2, and now it is 3{REASON}\n" in done.stderr
+    assert content(sweep / "0") == damaged
+    for job in (1, 2):
+        assert timeless(sweep / f"{job}")[:2] == timeless(whole_sweep / f"{job}")[:2]
+        assert went_on(sweep / f"{job}")[-1] == "3"
 
 
 # ---- when checkpoints are written
@@ -757,7 +833,7 @@ def test_work_that_is_done_regularly_takes_no_more_than_its_share(
         regular("the state")
     rest = max(seconds, 49 * cost)
     assert begin + seconds <= starts[0] < begin + seconds + 2 * step
-    gaps = [later - earlier - cost for earlier, later in zip(starts, starts[1:], strict=False)]
+    gaps = [later - earlier - cost for earlier, later in itertools.pairwise(starts)]
     assert all(rest - 1e-9 <= gap < rest + 2 * step for gap in gaps)
     assert cost * (len(starts) - 1) <= 0.02 * (starts[-1] - starts[0]) + 1e-9
 

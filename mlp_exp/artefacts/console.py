@@ -130,9 +130,9 @@ def print_columns(dataset: Dataset) -> None:
     get_console().print(table)
 
 
-def print_results(metrics: Mapping[str, Mapping[str, float | None]]) -> None:
-    """A table with a row for each metric and a column for each part."""
-    table = Table("metric", title="Results of the best epoch", title_justify="left")
+def print_scores(title: str, metrics: Mapping[str, Mapping[str, float | None]]) -> None:
+    """A table with a row for each metric and a column for each of the mappings, as train, val and test."""
+    table = Table("metric", title=escape(title), title_justify="left")
     for part in metrics:
         table.add_column(part, justify="right")
     for name in next(iter(metrics.values()), {}):

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.result import DONE, read_result
 from mlp_exp.artefacts.tensor_file import read_tensors, write_tensors
@@ -20,6 +22,7 @@ HISTORY = "history.csv"
 RESULT = "result.json"
 MODEL = "model.pt"
 CHECKPOINT = "checkpoint.pt"
+HYDRA = ".hydra"
 PLOTS = "plots"
 
 MODEL_FORMAT = 2
@@ -52,8 +55,8 @@ class RunFolder:
         """Makes sure that a run can begin here, or go on.
 
         Args:
-            resumes: whether the folder goes on with what an earlier command began; what an unfinished run has left is
-                then removed, but for its checkpoint.
+            resumes: whether the folder goes on with what an earlier command began; what a run without a checkpoint has
+                left is then removed.
             epochs: that it is to train, when resumed; None for as many as it was to.
 
         Returns:
@@ -70,13 +73,27 @@ class RunFolder:
             extended = result["status"] == "finished" and epochs is not None and epochs > result["epochs"]
             if not extended:
                 return result
-        self.clear()
+        if not self.checkpoint.exists():
+            self.clear()
         return None
 
     def clear(self) -> None:
-        """Removes what a run that did not come to its end has left; its log and its checkpoint stay."""
-        for name in (RESULT, HISTORY, MODEL):
+        """Removes what a run that did not come to its end says of itself; the log stays, and what it goes on from."""
+        stays = (MODEL,) if self.checkpoint.exists() else ()
+        for name in {RESULT, HISTORY, MODEL}.difference(stays):
             (self.path / name).unlink(missing_ok=True)
+
+    def save_extended(self, config: Mapping[str, Any], override: str) -> None:
+        """Saves the configuration of a run that is extended, and what was typed for it, over what Hydra has saved."""
+        hydra_folder = self.path / HYDRA
+        if not hydra_folder.is_dir():
+            return
+        with atomic(hydra_folder / "config.yaml") as temporary:
+            temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
+        overrides = hydra_folder / "overrides.yaml"
+        typed = overrides.read_text(encoding="utf-8").strip() if overrides.is_file() else ""
+        with atomic(overrides) as temporary:
+            temporary.write_text(f"{typed.removeprefix('[]')}\n- {override}\n".lstrip(), encoding="utf-8")
 
     def claim(self, columns: Sequence[str]) -> None:
         """Begins the history with its columns; of two runs that want one folder, only one can.

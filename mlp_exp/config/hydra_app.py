@@ -225,13 +225,6 @@ def task_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
-def save_extended(folder: Path, cfg: DictConfig) -> None:
-    """Saves the configuration of a run that is extended in place of its earlier one."""
-    from mlp_exp.config.hydra_jobs import save_extended as save
-
-    save(folder, cfg, task_overrides())
-
-
 def _explain(error: Exception) -> str:
     """All mistakes of the command line where Hydra would report its first alone."""
     if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):

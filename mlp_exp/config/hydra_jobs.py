@@ -125,19 +125,6 @@ def to_yaml(config: Any) -> str:
     return str(yaml.dump(container, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=_Dumper))
 
 
-def save_extended(folder: Path, config: DictConfig, overrides: Sequence[str]) -> None:
-    """Saves what has become of a job's configuration where Hydra has saved it."""
-    hydra_folder = folder / ".hydra"
-    if hydra_folder.is_dir():
-        (hydra_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-        with (hydra_folder / "overrides.yaml").open("r+", encoding="utf-8") as file:
-            earlier = file.read().strip()
-            file.seek(0)
-            file.truncate()
-            file.write("" if earlier == "[]" else f"{earlier}\n")
-            file.write(to_yaml(list(overrides)))
-
-
 class Job:
     """One job of a sweep.
 

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from mlp_exp.artefacts.console import epoch_bar, print_columns, print_results
+from mlp_exp.artefacts.console import epoch_bar, print_columns, print_scores
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import DivergedError
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ def run_experiment(
     finally:
         metrics = finish(run)
         if metrics:
-            print_results(metrics)
+            print_scores("Results of the best epoch", metrics)
         log.info("%s", run.summary)
     wanted = components.trainer.plots
     if wanted == "always" or (wanted == "auto" and not in_sweep):

@@ -10,7 +10,7 @@ from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import DivergedError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts
-from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
@@ -79,13 +79,18 @@ class Run:
         left_out = [f"{c.name} ({c.note})" for c in self.dataset.columns if c.kind == "left out"]
         if left_out:
             log.info("left out: %s", ", ".join(left_out))
-        self.folder.claim(self.columns)
         checkpoint = self.plan.checkpoint
-        if checkpoint:
-            log.info("goes on after epoch %d", checkpoint.epoch)
-            self.write_history()
-            if checkpoint.versions != versions():
-                log.warning("it began with other versions of packages; the last bits may differ")
+        if checkpoint is None:
+            self.folder.claim(self.columns)
+            return
+        log.info("goes on after epoch %d", checkpoint.epoch)
+        if checkpoint.versions != versions():
+            log.warning("it began with other versions of packages; the last bits may differ")
+        self.folder.clear()
+        self.folder.claim(self.columns)
+        self.write_history()
+        if checkpoint.config != self.components.source:
+            self.folder.save_extended(self.components.source, f"{EXTENDS}={self.plan.epochs}")
 
     def add(self, record: EpochRecord) -> None:
         """Takes an epoch into the history."""
