@@ -45,6 +45,8 @@ def predict(
     predicted = predict_table(ensemble, table, output, target, open_with_progress)
     if predicted.ignored:
         print(f"ignored: {', '.join(map(shown, predicted.ignored))}")
+    if predicted.not_finite:
+        print(f"{predicted.not_finite} of {predicted.rows} predictions are not finite numbers; look for extreme values")
     if target is not None:
         print_metrics(predicted, target)
     print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {output}")
@@ -85,8 +87,6 @@ def print_metrics(predicted: "Predicted", target: str) -> None:
     count = predicted.rows - predicted.without_target
     if predicted.without_target:
         print(f"{predicted.without_target} of {predicted.rows} rows have no {target} and are left out of the metrics")
-    if predicted.not_finite:
-        print(f"no metrics: {predicted.not_finite} of {count} predictions are not finite numbers")
     if predicted.metrics:
         print_scores(f"{target} of {count} rows", {"value": predicted.metrics})
 

@@ -59,20 +59,23 @@ def _resume(cfg: DictConfig, folder: RunFolder) -> float:
     """Goes on with a run, unless it has come to its end."""
     from mlp_exp.experiment.checkpoint import find_checkpoint
 
-    checkpoint = find_checkpoint(folder, cfg)
-    result = folder.make_room(resumes=True, epochs=cfg.trainer.epochs)
-    if result is None:
+    result = folder.make_room(resumes=True)
+    checkpoint = find_checkpoint(folder, cfg, done=result is not None)
+    extended = checkpoint is not None and checkpoint.config["trainer"]["epochs"] != cfg.trainer.epochs
+    if result is None or (result["status"] == "finished" and extended):
         return _train(cfg, folder, checkpoint)
     if result.get("reason"):
         raise TrainingError(result["reason"])
-    log.info("%s after %s epochs: nothing is left to train", result["status"].replace("_", " "), result["epochs"])
-    return float(result["best_value"])
+    status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
+    log.info("%s after %s epochs: nothing is left to train", status, epochs)
+    return float("nan") if result.get("best_value") is None else float(result["best_value"])
 
 
 def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder) -> float:
     """Trains a saved run again and says whether it came out the same."""
-    from mlp_exp.experiment.reproduction import compare
+    from mlp_exp.experiment.reproduction import compare, require_history
 
+    require_history(earlier)
     try:
         value = _train(cfg, folder)
     except DivergedError:

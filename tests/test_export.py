@@ -389,7 +389,7 @@ def raises(values: np.ndarray) -> np.ndarray:
 
 def test_a_file_that_predicts_something_else(wrong: Callable[..., str]) -> None:
     differs = (
-        "predicts something else than the run: in a batch of {} the largest difference is {}; up to 0.0001 would be"
+        "predicts something else than the run: in a batch of {} there is a difference of {}; up to 0.0001 would be"
     )
     assert wrong(lambda values: values + 0.25) == differs.format("1 row", "0.25") + " rounding"
     assert wrong(lambda values: values * NAN) == differs.format("1 row", "inf") + " rounding"

@@ -1,7 +1,6 @@
 """Run folders of strangers: what loads one runs nothing that it holds, and calls nothing that is not on a list."""
 
 import io
-import json
 import os
 import pickle
 import resource
@@ -169,14 +168,14 @@ def test_what_is_not_trusted_is_not_even_imported(monkeypatch: pytest.MonkeyPatc
 
 
 def too_long(number: int, frame: FrameType | None) -> NoReturn:
-    raise TimeoutError("a command waits without end")
+    pytest.fail("a command waits without end")
 
 
 @pytest.fixture(autouse=True)
 def in_time() -> Iterator[None]:
     """A command that waits for what never comes is a failure."""
     before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(30)
+    signal.alarm(15)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
@@ -245,8 +244,8 @@ def is_refused(key: str, value: object) -> str:
 
 def may_not_refer(key: str, value: str) -> str:
     return (
-        f"{key} is {value!r}; a saved configuration may refer to a single value of its own, as ${{trainer.epochs}}, and "
-        "to nothing outside it"
+        f"{key} is {value!r}; a saved configuration may refer to a single value of its own, as ${{trainer.epochs}}, "
+        "and to nothing outside it"
     )
 
 
@@ -282,7 +281,10 @@ CONFIGS: dict[str, tuple[Change, str]] = {
         put("init", value={"_target_": "mlp_exp.model.initialisation.Initialisation", "weight": SHELL}),
         is_refused("init.weight._target_", "os.system"),
     ),
-    "in arguments": (put("optimizer", "_args_", value=[[SHELL]]), is_refused("optimizer._args_.0.0._target_", "os.system")),
+    "in arguments": (
+        put("optimizer", "_args_", value=[[SHELL]]),
+        is_refused("optimizer._args_.0.0._target_", "os.system"),
+    ),
     "of a list": (put("model", "_target_", value=["os.system"]), is_refused("model._target_", ["os.system"])),
     "of a mapping": (put("model", "_target_", value=SHELL), is_refused("model._target_", SHELL)),
     "of a number": (put("model", "_target_", value=7), is_refused("model._target_", 7)),
@@ -424,12 +426,13 @@ def folder(path: Path) -> None:
 TOO_LARGE = "holds more than {size} values or more than 20 levels when it is written out"
 DAMAGED = "expected {what}, found a damaged or foreign file: "
 ARCHIVE = DAMAGED + "it is no archive of tensors"
+UNSAFE = DAMAGED + "it holds something else than tensors, numbers and texts"
 NO_FILE = "there is no such file; expected {what}"
 A_TENSOR = "expected numbers and texts, found a Tensor"
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle of a shell call": (as_pickle, ARCHIVE),
-    "a shell call in an archive": (as_tensors({"config": Shell(), "state_dict": Shell()}), DAMAGED + "Weights only load failed"),
-    "a class": (as_tensors({"config": {}, "state_dict": torch.nn.Linear(1, 1)}), DAMAGED + "Weights only load failed"),
+    "a shell call in an archive": (as_tensors({"config": Shell(), "state_dict": Shell()}), UNSAFE),
+    "a class": (as_tensors({"config": {}, "state_dict": torch.nn.Linear(1, 1)}), UNSAFE),
     "an old format": (legacy, ARCHIVE),
     "a compressed archive": (compressed, DAMAGED + "its parts are compressed"),
     "lists that grow": (as_tensors({"config": {}, "state_dict": {}, "format": 1, "x": shared()}), TOO_LARGE),
@@ -458,7 +461,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
 WHAT = {"checkpoint.pt": "a checkpoint of a run", "model.pt": "a model of this project"}
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+@pytest.mark.filterwarnings("ignore:Sparse")
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_no_plain_archive(
     said: Callable[..., tuple[int, str]], run: Path, tmp_path: Path, name: str
@@ -568,7 +571,10 @@ RESULTS: dict[str, tuple[str, str]] = {
         '{"status": "failed", "metrics": {}, "reason": {"a": 1}}',
         "expected the result of a run; reason: Input should be a valid string",
     ),
-    "many digits": ('{"status": "finished", "epochs": ' + "1" * 5000 + "}", "expected a result in JSON: Exceeds the limit"),
+    "many digits": (
+        f'{{"status": "finished", "epochs": {"1" * 5000}}}',
+        "expected a result in JSON: Exceeds the limit",
+    ),
 }  # fmt: skip
 
 
@@ -661,9 +667,7 @@ def test_an_absurd_sweep_is_not_gone_on_with(tmp_path: Path, fork_cli: Callable[
     assert files_in(tmp_path) == {"sweep/multirun.yaml"}
 
 
-@pytest.mark.parametrize(
-    "name", ["result.json", "history.csv", ".hydra/overrides.yaml", ".hydra/hydra.yaml", "run.log"]
-)
+@pytest.mark.parametrize("name", ["result.json", "history.csv"])
 def test_a_pipe_is_not_waited_for(said: Callable[..., tuple[int, str]], run: Path, name: str) -> None:
     """Where nobody writes."""
     fifo(run / name)
@@ -714,8 +718,10 @@ def own(call_main: CallMain, shelf: Path, tmp_path: Path) -> Iterator[Path]:
 def test_a_users_own_package(said: Callable[..., tuple[int, str]], own: Path, tmp_path: Path, command: str) -> None:
     for allowed in ([], ["--allow", "trusted"], ["--allow", "other", "--allow", "trusted_parts.nets"]):
         status, words = said(command, own, *allowed)
-        assert (status, words.partition(": ")[2]) == (1, is_refused("data._target_", "trusted_parts.points"))
+        assert (status, words.partition(": ")[2]) == (1, is_refused("model._target_", "trusted_parts.Net"))
     assert "trusted_parts" not in sys.modules
     assert not (tmp_path / "imported").exists()
+    if command == "resume":  # else nothing is left to train
+        (own / "result.json").unlink()
     assert said(command, own, "--allow", "other", "--allow", "trusted_parts") == (0, "")
-    assert (tmp_path / "imported").exists() == (command != "resume" or "trusted_parts" in sys.modules)
+    assert (tmp_path / "imported").exists()

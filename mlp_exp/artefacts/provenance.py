@@ -8,16 +8,18 @@ from typing import Any
 
 from mlp_exp import __version__
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.splits import Parts
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
 
 
-def provenance(dataset: Dataset, device: str, threads: int) -> dict[str, Any]:
-    """Versions, the commit of the working directory, the data's fingerprint, and the machine."""
+def provenance(dataset: Dataset, parts: Parts, device: str, threads: int) -> dict[str, Any]:
+    """Versions, the commit of the working directory, fingerprints of the data and of its split, and the machine."""
     return {
         "versions": versions(),
         "git": git_state(),
         "data_fingerprint": dataset.fingerprint,
+        "split_fingerprint": parts.fingerprint,
         "device": device,
         "threads": threads,
         "machine": platform.platform(),

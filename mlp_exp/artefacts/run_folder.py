@@ -51,13 +51,12 @@ class RunFolder:
         """
         return read_result(self.path / RESULT)
 
-    def make_room(self, *, resumes: bool, epochs: int | None = None) -> dict[str, Any] | None:
+    def make_room(self, *, resumes: bool) -> dict[str, Any] | None:
         """Makes sure that a run can begin here, or go on.
 
         Args:
             resumes: whether the folder goes on with what an earlier command began; what a run without a checkpoint has
                 left is then removed.
-            epochs: that it is to train, when resumed; None for as many as it was to.
 
         Returns:
             The result of a run that needs no other try, when resumed; else None.
@@ -70,9 +69,7 @@ class RunFolder:
             return None
         result = self.result()
         if result is not None and result["status"] in DONE:
-            extended = result["status"] == "finished" and epochs is not None and epochs > result["epochs"]
-            if not extended:
-                return result
+            return result
         if not self.checkpoint.exists():
             self.clear()
         return None

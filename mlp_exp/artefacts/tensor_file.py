@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.config.errors import RunFolderError
@@ -12,8 +12,14 @@ from mlp_exp.config.trust import check_plain
 
 
 def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes tensors, numbers and texts, so that the file loads with `weights_only=True`."""
+    """Writes tensors, numbers and texts, so that the file loads with `weights_only=True`.
+
+    Raises:
+        UntrustedError: it holds something else.
+    """
     import torch
+
+    check_plain(content, path, also=_is_whole_tensor)
 
     # through memory: torch would hide a full disk and write the temporary file's name into the archive
     buffer = io.BytesIO()
@@ -36,15 +42,17 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
     if not path.is_file():
         raise RunFolderError(f"{path}: there is no such file; expected {what}")
     try:
-        _check_archive(path, what)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        archive = io.BytesIO(path.read_bytes())
+        _check_archive(archive, f"{path}: expected {what}, found a damaged or foreign file")
+        content = torch.load(archive, map_location="cpu", weights_only=True)
     except (RunFolderError, OSError):
         raise
     except MemoryError:
         raise RunFolderError(f"{path}: expected {what}; it does not fit into memory") from None
     except Exception as error:  # torch raises whatever a damaged archive leads to
-        # what follows the first line is advice to load the file without safety
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "eights only" in reason:  # torch then says how to load it without safety
+            reason = "it holds something else than tensors, numbers and texts"
         raise RunFolderError(f"{path}: expected {what}, found a damaged or foreign file: {reason}") from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{path}: expected {what}, found a {type(content).__name__}")
@@ -52,17 +60,17 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
     return content
 
 
-def _check_archive(path: Path, what: str) -> None:
-    """Raises RunFolderError unless the file is a whole archive as torch writes it, its parts as large as they seem."""
-    found = f"{path}: expected {what}, found a damaged or foreign file"
-    if not zipfile.is_zipfile(path):
+def _check_archive(file: BinaryIO, found: str) -> None:
+    """Raises RunFolderError unless it is a whole archive as torch writes it, its parts as large as they seem."""
+    if not zipfile.is_zipfile(file):
         raise RunFolderError(f"{found}: it is no archive of tensors")
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise RunFolderError(f"{found}: its parts are compressed")
         damaged = archive.testzip()  # torch does not compare the checksums
     if damaged:
         raise RunFolderError(f"{found}: the checksum of {damaged} is wrong")
+    file.seek(0)
 
 
 def _is_whole_tensor(value: Any) -> bool:

@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 from mlp_exp.config.errors import MlpExpError, describe
 from mlp_exp.config.options import ALLOW
@@ -27,13 +30,23 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; ends a command as Ctrl-C does."""
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler of SIGTERM."""
+    raise Terminated
+
+
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Ends the process with status 1 and one message after what a user can cause, with 130 after Ctrl-C."""
+    """Ends the process with one message and status 1 after a mistake, 130 after Ctrl-C, 143 after SIGTERM."""
+    signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     except (MlpExpError, OSError) as error:
         sys.exit(describe(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(143 if isinstance(stop, Terminated) else 130)

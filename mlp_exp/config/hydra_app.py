@@ -9,8 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -24,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.config.commands import find_modules_here
+from mlp_exp.config.commands import Terminated, find_modules_here, terminate
 from mlp_exp.config.errors import ConfigError, MlpExpError, describe
 from mlp_exp.config.options import DRY_RUN, RERUN, RESUME, SWEEP_DIR, Options, take_options
 
@@ -40,10 +39,6 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 SAVED = "saved_run"
 """Name of the configuration that is that of an earlier run."""
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM; ends a run as Ctrl-C does."""
 
 
 _options = Options()
@@ -77,7 +72,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
     find_modules_here()
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
     typed = list(sys.argv[1:])
     command = Command(run, run_sweep, wants_traceback)
@@ -156,10 +151,6 @@ def _raw(node: DictConfig) -> list[tuple[str, Any]]:
     values = OmegaConf.to_container(node, resolve=False)
     assert isinstance(values, dict)
     return [(str(key), value) for key, value in values.items()]
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
 
 
 class Command:

@@ -59,7 +59,9 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
     if rerun is not None and (multirun or resume is not None):
         raise ConfigError([f"{RERUN}: trains one run again; leave out {'-m' if multirun else RESUME}"])
     saved = rerun
-    if resume is not None and not multirun and resume not in ("true", "false"):
+    if rerun == "":
+        raise ConfigError([f"{RERUN}: expected the folder of a run"])
+    if resume and not multirun and resume not in ("true", "false"):
         saved = resume
     elif resume is not None:
         _check_sweep(arguments, resume, multirun)

@@ -1,9 +1,11 @@
 """Which rows train, which validate, which test."""
 
+import hashlib
 import logging
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +30,15 @@ class Parts:
     train: Rows
     val: Rows
     test: Rows
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the row numbers."""
+        digest = hashlib.sha256()
+        for rows in (self.train, self.val, self.test):
+            digest.update(repr(len(rows)).encode())
+            digest.update(np.ascontiguousarray(rows, dtype=np.int64).data)
+        return digest.hexdigest()
 
     def items(self) -> list[tuple[str, Rows]]:
         """The parts that are not empty, by name."""

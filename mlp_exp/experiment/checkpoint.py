@@ -3,19 +3,56 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import ConfigError, RunFolderError
 from mlp_exp.config.trust import check_config, is_reference
+from mlp_exp.config.validation import validate
 from mlp_exp.training.state import MemberState
 
 FORMAT = 1
 EXTENDS = "trainer.epochs"
 """The one key that may change: a run can be extended."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class _SavedState(_Closed):
+    """A `MemberState` in a file; whether its tensors fit is for those to say who take them up."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    seconds: FiniteFloat
+    network: dict[str, Any]
+    mean: list[torch.Tensor]
+    optimizer: dict[str, Any]
+    shuffle: dict[str, Any]
+    dropout: dict[str, Any]
+
+
+class _Saved(_Closed):
+    """What a checkpoint's file holds."""
+
+    format: int
+    config: dict[str, Any]
+    data: str
+    versions: dict[str, str]
+    history: torch.Tensor
+    state: _SavedState | None
+
+    @field_validator("history")
+    @classmethod
+    def rows(cls, history: torch.Tensor) -> torch.Tensor:
+        in_rows = history.ndim == 2 and history.dtype == torch.float64 and history.shape[1] > 0
+        if history.numel() and not (in_rows and bool(history[:, 0].isfinite().all())):
+            raise ValueError("expected rows of numbers")
+        return history
 
 
 @dataclass(frozen=True)
@@ -24,7 +61,7 @@ class Checkpoint:
 
     Attributes:
         config: as `savable` gives it.
-        data: the fingerprint of the data.
+        data: the fingerprint of the data and of its split.
         versions: of the packages that it trained with.
         history: a row for each epoch.
         state: of its training; None before the first epoch.
@@ -62,20 +99,24 @@ class Checkpoint:
             RunFolderError: there is none, it is damaged, or another version has written it.
         """
         path = folder.checkpoint
-        saved = folder.read_checkpoint()
-        if saved["format"] != FORMAT:
+        content = folder.read_checkpoint()
+        if content["format"] != FORMAT:
             raise RunFolderError(
-                f"{path}: expected a checkpoint of format {FORMAT}, got {saved['format']!r}: another version of "
+                f"{path}: expected a checkpoint of format {FORMAT}, got {content['format']!r}: another version of "
                 "mlp_exp has written it. Go on with that version, or train another run"
             )
         try:
-            state = None if saved["state"] is None else MemberState(**saved["state"])
-            found = cls(saved["config"], saved["data"], saved["versions"], _rows(saved["history"]), state, path)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunFolderError(f"{path}: expected a checkpoint of a run: {error!r}") from error
-        if (state.epoch if state else 0) != found.epoch:
-            raise RunFolderError(f"{path}: expected a checkpoint of a run: its history is not that of its epoch")
-        return found
+            saved = _Saved.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise RunFolderError(f"{path}: expected a checkpoint of a run; {place}: {first['msg']}") from error
+        history = [[int(row[0]), *row[1:]] for row in saved.history.tolist()]
+        epochs = saved.state.epoch if saved.state else 0
+        if [row[0] for row in history] != list(range(1, epochs + 1)):
+            raise RunFolderError(f"{path}: expected a checkpoint of a run; history: it is not that of {epochs} epochs")
+        state = MemberState(**vars(saved.state)) if saved.state else None
+        return cls(saved.config, saved.data, saved.versions, history, state, path)
 
     def require_same(self, cfg: DictConfig) -> None:
         """Refuses to go on with another configuration; more epochs are the same run, extended.
@@ -84,26 +125,19 @@ class Checkpoint:
             ConfigError: names the keys that differ.
         """
         changes = differences(self.config, savable(cfg, plain(cfg)))
-        epochs = changes.pop(EXTENDS, None)
+        changes.pop(EXTENDS, None)
         reason = f"a run goes on as it began; only {EXTENDS} may grow. For another value train another run"
         problems = [f"{key}: the run has {was}, and now it is {now}; {reason}" for key, (was, now) in changes.items()]
-        if epochs and isinstance(epochs[1], int) and epochs[1] < self.epoch:
-            problems.append(
-                f"{EXTENDS}: the run has trained {self.epoch} epochs; expected as many or more, got {epochs[1]}"
-            )
         if problems:
             raise ConfigError(problems)
 
 
-def _rows(history: Any) -> list[list[float]]:
-    """The rows of a history; raises TypeError for anything else."""
-    if not isinstance(history, torch.Tensor) or (history.numel() and history.ndim != 2):
-        raise TypeError("expected rows of numbers as its history")
-    return [[int(row[0]), *row[1:]] for row in history.tolist()]
-
-
-def find_checkpoint(folder: RunFolder, cfg: DictConfig) -> Checkpoint | None:
+def find_checkpoint(folder: RunFolder, cfg: DictConfig, *, done: bool = False) -> Checkpoint | None:
     """The checkpoint that a run of this configuration goes on from; None if it has not begun.
+
+    Args:
+        done: whether it is only asked if the run is one of this configuration; a file that cannot be read then does
+            not matter.
 
     Raises:
         RunFolderError: it is damaged, or another version has written it.
@@ -111,7 +145,12 @@ def find_checkpoint(folder: RunFolder, cfg: DictConfig) -> Checkpoint | None:
     """
     if not folder.checkpoint.exists():
         return None
-    checkpoint = Checkpoint.read(folder)
+    try:
+        checkpoint = Checkpoint.read(folder)
+    except RunFolderError:
+        if done:
+            return None
+        raise
     checkpoint.require_same(cfg)
     return checkpoint
 
@@ -126,10 +165,12 @@ def saved_config(folder: RunFolder, allow: Sequence[str], *, to_resume: bool) ->
     Raises:
         RunFolderError: the folder does not hold it.
         UntrustedError: it is not one to be built.
+        ConfigError: it is not one of a run, or of another version.
     """
     begun = folder.checkpoint.exists() or to_resume
     config = (folder.read_checkpoint() if begun else folder.read_model())["config"]
     check_config(config, allow, folder.path)
+    validate(OmegaConf.create(config))
     assert isinstance(config, dict)
     return config
 
@@ -171,4 +212,5 @@ def differences(before: Any, after: Any, where: str = "") -> dict[str, tuple[Any
         for key in dict.fromkeys([*before, *after]):
             found |= differences(before.get(key), after.get(key), f"{where}.{key}".lstrip("."))
         return found
-    return {} if before == after else {where: (before, after)}
+    same = before == after or repr(before) == repr(after)  # as NaN
+    return {} if same else {where: (before, after)}

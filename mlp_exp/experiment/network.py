@@ -1,10 +1,11 @@
 """The network of a run: as configured, for the rows it will see."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
-from mlp_exp.config.errors import TrainingError
+from mlp_exp.config.errors import RunFolderError, TrainingError
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.model.embedding import EmbeddedNetwork
 
@@ -24,6 +25,23 @@ def build_network(
     rows, width = preprocessing.embedding_starts[-1], preprocessing.embedding_width
     network = make(inputs + len(embedded) * (width - 1), outputs)
     return EmbeddedNetwork(network, len(embedded), rows, width, preprocessing.never_trained)
+
+
+def require_no_larger(
+    make: Callable[[int, int], torch.nn.Module], preprocessing: Preprocessing, outputs: int, path: Path
+) -> None:
+    """Refuses a network of our own with more parameters than a file can hold, before it takes memory.
+
+    Raises:
+        RunFolderError: the file is that of another network.
+    """
+    with torch.device("meta"):
+        network = build_network(make, preprocessing, outputs)
+    count = sum(parameter.numel() for parameter in network.parameters())
+    if 4 * count > path.stat().st_size:
+        raise RunFolderError(
+            f"{path}: its configuration is that of a network with {count} parameters, which it does not hold"
+        )
 
 
 def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int) -> None:

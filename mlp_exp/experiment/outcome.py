@@ -74,7 +74,7 @@ def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
         "metrics": metrics,
         "seconds": run.history[-1][-1] if run.history else 0.0,
         "stacked": run.stacked,
-        "provenance": provenance(dataset, str(run.plan.device), trainer.threads),
+        "provenance": provenance(dataset, run.parts, str(run.plan.device), trainer.threads),
     }
     if run.reason:
         result["reason"] = run.reason
@@ -82,6 +82,7 @@ def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
         run.folder.write_model(_model(run))
     if run.state:
         run.write_checkpoint(run.state)
+        run.state = None  # it is as large as several networks
     run.folder.write_result(result)
 
 

@@ -43,6 +43,11 @@ class Plan:
     checkpoint: Checkpoint | None = None
 
     @property
+    def fingerprint(self) -> str:
+        """Of the data and of how it is divided."""
+        return f"{self.components.dataset.fingerprint} {self.parts.fingerprint}"
+
+    @property
     def epochs(self) -> int:
         return self.components.trainer.epochs_for(len(self.parts.train))
 
@@ -126,14 +131,18 @@ def plan(components: Components, checkpoint: Checkpoint | None = None) -> Plan:
         RunFolderError: the checkpoint is that of other data.
     """
     dataset, shared = components.dataset, components.shared
-    if checkpoint and checkpoint.data != dataset.fingerprint:
-        raise RunFolderError(f"{checkpoint.path}: the data has changed since the run began; train another run with it")
     parts, parts_key = _parts(components)
     key = (*parts_key, components.text("preprocess"))
     preprocessing = shared.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
     loss = components.loss(dataset.task, len(dataset.class_names))
     components.trainer.torch_device()
-    return Plan(components, parts, preprocessing, loss, key, checkpoint)
+    made = Plan(components, parts, preprocessing, loss, key, checkpoint)
+    if checkpoint and checkpoint.data != made.fingerprint:
+        what = "split" if checkpoint.data.partition(" ")[0] == dataset.fingerprint else "data"
+        raise RunFolderError(
+            f"{checkpoint.path}: the {what} has changed since the run began; train another run with it"
+        )
+    return made
 
 
 def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:

@@ -1,15 +1,14 @@
 """From a plan to a run: one that begins, one that goes on from its checkpoint, or one that has trained."""
 
-import math
-
 import torch
 
 from mlp_exp.artefacts.run_folder import MODEL, RunFolder
 from mlp_exp.config.errors import ConfigError, DivergedError, RunFolderError, TrainingError
-from mlp_exp.experiment.checkpoint import Checkpoint
-from mlp_exp.experiment.network import build_network, check_network
+from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint
+from mlp_exp.experiment.network import build_network, check_network, require_no_larger
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.run import Run
+from mlp_exp.model.mlp import MLP
 from mlp_exp.training.loop import Member, take_up
 from mlp_exp.training.metrics import history_metric
 from mlp_exp.training.schedulers import LearningRate
@@ -19,6 +18,8 @@ from mlp_exp.training.streams import Streams
 def prepare(plan: Plan, folder: RunFolder) -> Run:
     """Builds and initialises the network, and all else that the seed decides; takes up the plan's checkpoint."""
     components, trainer, loss = plan.components, plan.components.trainer, plan.loss
+    if plan.checkpoint and plan.checkpoint.state and components.model_class is MLP:
+        require_no_larger(components.model, plan.preprocessing, loss.out_features, plan.checkpoint.path)
     streams = Streams(components.seed)
     data = plan.data()
     with torch.random.fork_rng(devices=[]):
@@ -59,6 +60,13 @@ def _go_on(run: Run, checkpoint: Checkpoint) -> None:
     """
     if any(len(row) != len(run.columns) for row in checkpoint.history):
         raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(run.columns)} in its history")
+    if run.member.epochs < checkpoint.epoch:
+        raise ConfigError(
+            [
+                f"{EXTENDS}: the run has trained {checkpoint.epoch} epochs; expected as many or more, "
+                f"got {run.member.epochs}"
+            ]
+        )
     run.take_history(list(checkpoint.history))
     _follow_schedule(run)
     run.member.state = checkpoint.state
@@ -72,11 +80,10 @@ def _go_on(run: Run, checkpoint: Checkpoint) -> None:
 def _follow_schedule(run: Run) -> None:
     """Brings the scheduler to where the history ends."""
     learning_rate = run.member.learning_rate
-    judged = run.columns.index("val_loss" if "val_loss" in run.columns else "train_loss")
-    for epoch, lr, *rest in run.history:
-        value = (epoch, lr, *rest)[judged]
-        if not math.isfinite(value):
-            return  # it diverged
+    for row in run.history:
+        if run.diverged(row):
+            return
+        epoch, lr = row[:2]
         if lr != learning_rate.value:
             raise ConfigError(
                 [
@@ -85,14 +92,15 @@ def _follow_schedule(run: Run) -> None:
                     "epochs. Train another run with it"
                 ]
             )
-        learning_rate.advance(value)
+        train_loss, val_loss = run.losses(row)
+        learning_rate.advance(train_loss if val_loss is None else val_loss)
 
 
 def _end_if_over(run: Run, checkpoint: Checkpoint) -> None:
     """Marks a run that had come to its end, and was killed before it could say so."""
     if not run.history:
         return
-    if not all(map(math.isfinite, run.history[-1])):
+    if run.diverged(run.history[-1]):
         run.status, run.reason = "diverged", str(DivergedError(checkpoint.epoch))
     elif checkpoint.epoch >= run.member.epochs:
         run.status = "finished"
@@ -108,11 +116,15 @@ def load(plan: Plan, folder: RunFolder) -> Run:
     Raises:
         RunFolderError: the folder does not hold it, or holds that of another configuration or of other data.
     """
-    run = prepare(plan, folder)
-    result = folder.result() or {}
-    if result.get("provenance", {}).get("data_fingerprint") not in (None, run.dataset.fingerprint):
-        raise RunFolderError(f"{folder.path}: its data has changed since it trained")
     weights = folder.read_model()["state_dict"]
+    if plan.components.model_class is MLP:
+        path = folder.path / MODEL
+        require_no_larger(plan.components.model, plan.preprocessing, plan.loss.out_features, path)
+    run = prepare(plan, folder)
+    saved = (folder.result() or {}).get("provenance", {})
+    for what, now in (("data", run.dataset.fingerprint), ("split", run.parts.fingerprint)):
+        if saved.get(f"{what}_fingerprint") not in (None, now):
+            raise RunFolderError(f"{folder.path}: its {what} has changed since it trained")
     try:
         run.member.module.load_state_dict(weights)
     except (RuntimeError, TypeError) as error:

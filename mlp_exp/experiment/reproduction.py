@@ -15,20 +15,25 @@ def compare(earlier: RunFolder, again: RunFolder) -> None:
 
     Raises:
         NotReproducedError: says where the first difference is, and in what the environments differ.
-        RunFolderError: the earlier run has left nothing to compare.
     """
-    before, now = (result for result in (earlier.result(), again.result()))
-    if before is None or now is None or not earlier.history_columns:
-        raise RunFolderError(
-            f"{earlier.path}: expected the folder of a run that has trained; there is nothing to compare"
-        )
+    before, now = (folder.result() or {"status": "interrupted"} for folder in (earlier, again))
     whole = before["status"] != "interrupted"
     difference = next(_differences(earlier, again, before, now, whole=whole), None)
     environment = _environment(before, now)
     if difference:
         raise NotReproducedError("\n".join([f"not identical: {difference}", *environment]))
-    what = "history, weights and metrics" if whole else f"the {before['epochs']} epochs before it was interrupted"
+    epochs = len(earlier.read_history(earlier.history_columns))
+    what = "history, weights and metrics" if whole else f"the {epochs} epochs before it was interrupted"
     print("\n".join([f"identical to {earlier.path} to the last bit: {what}", *environment]))
+
+
+def require_history(earlier: RunFolder) -> None:
+    """Raises RunFolderError unless the run has left something to compare."""
+    columns = earlier.history_columns
+    if not columns or not earlier.read_history(columns):
+        raise RunFolderError(
+            f"{earlier.path}: expected the folder of a run that has trained; there is nothing to compare"
+        )
 
 
 def _differences(
@@ -39,7 +44,7 @@ def _differences(
     if not whole:
         return
     yield from _both(before, now, ("status", "epochs", "best_epoch", "best_value"))
-    if before["best_epoch"]:
+    if before.get("best_epoch"):
         yield from _in_weights(earlier, again)
     yield from _lines(differences(before["metrics"], now["metrics"], "metrics"))
 
@@ -84,7 +89,7 @@ def _lines(changes: dict[str, tuple[Any, Any]]) -> Iterator[str]:
 
 def _environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """In what versions, data, device, threads, commit and machine differ."""
-    changes = differences(before.get("provenance"), now.get("provenance"))
+    changes = differences(before.get("provenance", {}), now.get("provenance", {}))
     if not changes:
         return ["the environment is the same"]
     return ["the environment differs:", *(f"  {line}" for line in _lines(changes))]

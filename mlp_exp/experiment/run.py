@@ -1,20 +1,20 @@
 """A run while it lives: its member of a stack, its history, its folder."""
 
 import logging
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mlp_exp.artefacts.provenance import versions
 from mlp_exp.artefacts.result import DONE
 from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import DivergedError, describe
+from mlp_exp.config.errors import DivergedError, UntrustedError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts
 from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
-from mlp_exp.training.loop import EpochRecord, Member
+from mlp_exp.training.loop import EpochRecord, Member, has_diverged
 from mlp_exp.training.metrics import history_metric
 from mlp_exp.training.state import MemberState
 
@@ -139,8 +139,13 @@ class Run:
 
     def write_checkpoint(self, state: MemberState | None) -> None:
         """Saves how far it has come; `state` is that at the end of the latest epoch."""
-        config, data = self.components.source, self.dataset.fingerprint
-        Checkpoint(config, data, versions(), self.history, state, self.folder.checkpoint).write(self.folder)
+        checkpoint = Checkpoint(
+            self.components.source, self.plan.fingerprint, versions(), self.history, state, self.folder.checkpoint
+        )
+        try:
+            checkpoint.write(self.folder)
+        except UntrustedError as error:  # the user's own optimizer keeps what is not loaded again
+            log.warning("the run cannot be resumed from here: %s", error)
 
     def take_history(self, rows: list[list[float]]) -> None:
         """Takes the epochs of an earlier training, and tells early stopping of them."""
@@ -148,8 +153,17 @@ class Run:
         early_stopping = self.member.early_stopping
         watched = self.columns.index(early_stopping.monitor if early_stopping.monitor in self.columns else "train_loss")
         for row in rows:
-            if all(map(math.isfinite, row)):  # else it diverged
+            if not self.diverged(row):
                 early_stopping.update(row[watched])
+
+    def losses(self, row: Sequence[float]) -> tuple[float, float | None]:
+        """The training loss of a row of the history, and the validation loss where there is one."""
+        by_name = dict(zip(self.columns, row, strict=True))
+        return by_name["train_loss"], by_name.get("val_loss")
+
+    def diverged(self, row: Sequence[float]) -> bool:
+        """Whether the run diverged in the epoch of a row."""
+        return has_diverged(*self.losses(row))
 
     @property
     def over(self) -> bool:

@@ -31,7 +31,8 @@ from mlp_exp.model.embedding import EmbeddedNetwork
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+RUNTIME = "onnxruntime"
+PACKAGES = ("onnx", "onnxscript", RUNTIME)
 EXAMPLE_ROWS = 4
 METADATA_FILE = "metadata.json"
 """Of a `.pt2` file, among the extra files of its archive."""
@@ -67,12 +68,12 @@ def _require_onnx() -> Any:
     """Imports the packages of the extra `export`; returns onnxruntime."""
     for package in PACKAGES:
         try:
-            module = importlib.import_module(package)
+            importlib.import_module(package)
         except ImportError as error:
             raise ExportError(
                 f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
             ) from error
-    return module
+    return importlib.import_module(RUNTIME)
 
 
 def export(run: TrainedRun, path: Path) -> Exported:

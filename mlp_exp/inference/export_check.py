@@ -18,8 +18,11 @@ Arrays = dict[str, NDArray[Any]]
 Predict = Callable[[Arrays], NDArray[Any]]
 
 TOLERANCE = 1e-4
-"""How far a prediction may be from the run's own, in probability or in standard deviations of the target; in a row with
-an input beyond ±1, as many times more, since rounding grows with the numbers."""
+"""How far a prediction may be from the run's own, in probability or in standard deviations of the target …"""
+ROUNDINGS = 30
+"""… and so many times more by as much as it changes where each input is the next larger float32."""
+MOST = 0.01
+"""… but no further than this in probability."""
 BATCHES = (1, 2, 7, 1000)
 """Numbers of rows that are predicted at once."""
 GAPS = 0.1
@@ -59,14 +62,14 @@ def largest_difference(run: TrainedRun, predict: Predict, path: Path) -> float:
     """Of the file's predictions from the run's own, in the unit of `TOLERANCE`.
 
     Raises:
-        ExportError: it is larger than that, or the file fails.
+        ExportError: it is larger than rounding makes it, or the file fails.
     """
     rng = np.random.default_rng(0)
     return max(_difference(run, predict, random_rows(run.preprocessing, count, rng), path) for count in BATCHES)
 
 
 def _difference(run: TrainedRun, predict: Predict, rows: Arrays, path: Path) -> float:
-    expected, sizes = _expected(run, rows)
+    expected, tolerances = _expected(run, rows)
     count = f"{len(expected)} row{'s' * (len(expected) > 1)}"
     wrong = f"{path}: not written, since the exported file"
     try:
@@ -76,17 +79,18 @@ def _difference(run: TrainedRun, predict: Predict, rows: Arrays, path: Path) -> 
     if found.shape != expected.shape:
         shapes = f"{list(found.shape)}; expected {list(expected.shape)}"
         raise ExportError(f"{wrong} answers {count} with the shape {shapes}")
-    largest = float((_distances(run, found, expected) / sizes).max())
-    if largest > TOLERANCE:
+    distances = _distances(run, found, expected)
+    worst = int((distances / tolerances).argmax())
+    if distances[worst] > tolerances[worst]:
         raise ExportError(
-            f"{wrong} predicts something else than the run: in a batch of {count} the largest difference is "
-            f"{largest:.3g}; up to {TOLERANCE:g} would be rounding"
+            f"{wrong} predicts something else than the run: in a batch of {count} there is a difference of "
+            f"{distances[worst]:.3g}; up to {tolerances[worst]:.3g} would be rounding"
         )
-    return largest
+    return float(distances.max())
 
 
 def _expected(run: TrainedRun, rows: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats]:
-    """The run's own predictions by numpy, and by how much more than `TOLERANCE` rounding may change each row `[B]`."""
+    """The run's own predictions by numpy, and how far rounding may take those of each row `[B]`."""
     vocabularies = run.preprocessing.vocabularies
     indices = rows.get("categories", np.zeros((len(rows.get("numbers", ())), 0)))
     numbers = rows.get("numbers", np.zeros((len(indices), 0)))
@@ -94,8 +98,9 @@ def _expected(run: TrainedRun, rows: Mapping[str, NDArray[Any]]) -> tuple[Floats
     inputs = run.preprocessing.inputs(numbers, categories)
     with np.errstate(over="ignore"):  # of a logarithm's inverse
         expected = run.answer(inputs)
-    sizes = np.abs(inputs[:, : numbers.shape[1]]).max(axis=1, initial=1.0).astype(np.float64)
-    return expected, sizes
+        nudged = run.answer(np.nextafter(inputs, np.float32(np.inf)))
+    tolerances = TOLERANCE + ROUNDINGS * _distances(run, nudged, expected)
+    return expected, tolerances if run.loss.regression else np.minimum(tolerances, MOST)
 
 
 def _category(vocabulary: Vocabulary, indices: NDArray[np.int64]) -> Category:
@@ -105,14 +110,15 @@ def _category(vocabulary: Vocabulary, indices: NDArray[np.int64]) -> Category:
 
 
 def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:
-    """`[B]`, in probability or in standard deviations of the target; infinite where only one is a number."""
+    """`[B]`, in probability or in standard deviations of the target; infinite where only one is a number.
+
+    Of a value that is many of these away from 0, or whose logarithm was learned, a share.
+    """
     target = run.preprocessing.target
     with np.errstate(invalid="ignore"):
         distances = np.abs(found - expected)
         if run.loss.regression:
-            distances /= target.scale
-        if target.log:  # a difference of logarithms is a share of the value
-            distances /= np.maximum(1.0, np.abs(expected))
+            distances /= target.scale * np.maximum(1.0, np.abs(expected / (1.0 if target.log else target.scale)))
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     distances = np.where(same, 0.0, np.where(np.isnan(distances), np.inf, distances))
     largest: Floats = distances.reshape(len(distances), -1).max(axis=1)

@@ -34,7 +34,7 @@ class Predicted:
         rows: how many were predicted.
         ignored: columns that no run takes.
         without_target: rows that have none, where one was asked for.
-        not_finite: rows with a target whose prediction is no finite number; there are no metrics then.
+        not_finite: rows whose prediction is no finite number; there are no metrics where one of them has a target.
     """
 
     rows: int
@@ -65,7 +65,7 @@ def predict_table(
         DataError: the table cannot be read, or does not hold what the runs need.
     """
     where = f"'{path}'"
-    done = 0
+    done = not_finite = 0
     with _named_by_path():
         stream = TableStream(path, ensemble.first.reading.separator, ensemble.first.reading.encoding)
         ensemble.check(stream.names, where)
@@ -84,10 +84,11 @@ def predict_table(
                     scores.add(chunk, answers, done)
                 write(answers)
                 done += len(chunk)
+                not_finite += int((~np.isfinite(answers).reshape(len(answers), -1).all(axis=1)).sum())
     ignored = [name for name in stream.names if name not in names]
     if not scores:
-        return Predicted(done, ignored)
-    return Predicted(done, ignored, done - scores.count, scores.not_finite, scores.metrics())
+        return Predicted(done, ignored, 0, not_finite)
+    return Predicted(done, ignored, done - scores.count, not_finite, scores.metrics())
 
 
 @contextmanager
@@ -118,11 +119,6 @@ class _Scores:
         """Rows that have a target."""
         return sum(map(len, self._truth))
 
-    @property
-    def not_finite(self) -> int:
-        right = [np.isfinite(said) for said in self._said]
-        return sum(int((~(each if each.ndim == 1 else each.all(axis=1))).sum()) for each in right)
-
     def add(self, table: pa.Table, answers: Floats, first_row: int) -> None:
         """Takes in a piece of the table.
 
@@ -142,10 +138,12 @@ class _Scores:
 
     def metrics(self) -> dict[str, float | None]:
         """None where nothing has a target or a prediction is not a finite number."""
-        if not self.count or self.not_finite:
+        if not self.count:
             return {}
-        evaluate = evaluate_classes if self._run.class_names else evaluate_values
-        return finite(evaluate(np.concatenate(self._truth), np.concatenate(self._said)))
+        truth, said = np.concatenate(self._truth), np.concatenate(self._said)
+        if not np.isfinite(said).all():
+            return {}
+        return finite((evaluate_classes if self._run.class_names else evaluate_values)(truth, said))
 
     def _class_codes(self, labels: pa.ChunkedArray, first_row: int) -> NDArray[np.int64]:
         """Codes `[N]` of labels, -1 where missing."""

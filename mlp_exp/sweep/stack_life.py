@@ -160,7 +160,8 @@ class _Life:
         plans = [run.plan for _, run in self._members]
         batch_size = max(plan.batch_size for plan in plans)
         save_histories = Regularly(HISTORY_SECONDS, self._save_histories)
-        save_checkpoints = Regularly(plans[0].components.trainer.checkpoint_every, self._save_checkpoints)
+        every = min(plan.components.trainer.checkpoint_every for plan in plans)
+        save_checkpoints = Regularly(every, self._save_checkpoints)
         for records in train([run.member for _, run in self._members], batch_size, plans[0].device):
             for record in records:
                 self._members[record.member][1].add(record)

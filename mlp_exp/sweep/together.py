@@ -81,8 +81,8 @@ class _Sweep:
         """A job's plan, in its folder; None if it is done."""
         with job.active() as cfg:
             folder = RunFolder(job.folder)
-            checkpoint = find_checkpoint(folder, cfg) if options().resumes else None
             result = folder.make_room(resumes=options().resumes)
+            checkpoint = find_checkpoint(folder, cfg, done=result is not None) if options().resumes else None
             if result is not None:
                 job.value, job.failure = result.get("best_value"), result.get("reason")
                 return None

@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import NoReturn
 
-from mlp_exp.config.hydra_app import Terminated
+from mlp_exp.config.commands import Terminated
 from mlp_exp.sweep.stack_life import Attempt, Broken, Event, Members, train_stack
 
 

@@ -36,8 +36,10 @@ class Never:
             self.monitor = ("val_rmse" if regression else "val_accuracy") if validates else "train_loss"
 
     def update(self, value: float) -> bool:
-        """Takes the value of the next epoch; whether it is the best so far."""
+        """Takes the value of the next epoch; whether it is the best so far, which one that is not finite never is."""
         self._epoch += 1
+        if not math.isfinite(value):
+            return False
         sign = self._sign
         improved = not self.best_epoch or sign * value < sign * self.best_value - self._min_delta
         if improved:

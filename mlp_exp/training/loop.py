@@ -91,6 +91,11 @@ class EpochRecord:
     error: Exception | None = None
 
 
+def has_diverged(train_loss: float, val_loss: float | None) -> bool:
+    """Whether a loss of an epoch has left the finite numbers."""
+    return not (math.isfinite(train_loss) and (val_loss is None or math.isfinite(val_loss)))
+
+
 def train(members: Sequence[Member], batch_size: int | None, device: torch.device) -> Generator[list[EpochRecord]]:
     """Trains all members together until each is finished; yields a record of each active member an epoch.
 
@@ -164,6 +169,7 @@ class _Stack:
         self._target_shift = self._column([m.target.shift for m in members])
         self._target_scale = self._column([m.target.scale for m in members])
         self._start = time.perf_counter()
+        self._earlier_seconds = [m.state.seconds if m.state else 0.0 for m in members]
         self._go_on([m.state for m in members if m.state])
 
     def _go_on(self, states: Sequence[MemberState]) -> None:
@@ -173,7 +179,6 @@ class _Stack:
         if len(states) < len(self.members) or len({state.epoch for state in states}) > 1:
             raise TrainingError("members of one stack go on from the same epoch")
         self.epoch = states[0].epoch
-        self._start -= states[0].seconds
         self._network.restore([state.network for state in states])
         self._average.restore([state.mean for state in states])
         self._stepper.restore([state.optimizer for state in states])
@@ -185,7 +190,7 @@ class _Stack:
         row, streams = self.active.index(index), self.members[index].streams
         return MemberState(
             epoch=self.epoch,
-            seconds=time.perf_counter() - self._start,
+            seconds=time.perf_counter() - self._start + self._earlier_seconds[index],
             network=self._network.state(row),
             mean=self._average.state(row),
             optimizer=self._stepper.state(row),
@@ -215,7 +220,7 @@ class _Stack:
                     lr[row],
                     train_loss[row],
                     *validation[row],
-                    seconds,
+                    seconds + self._earlier_seconds[index],
                     None,
                     partial(self.state, index),
                 )
@@ -303,7 +308,7 @@ class _Stack:
         """Whether the epoch is the member's best so far, and how the member ends with it, if it does, and why."""
         member = self.members[record.member]
         val_loss = record.train_loss if record.val_loss is None else record.val_loss
-        if not (math.isfinite(record.train_loss) and math.isfinite(val_loss)):
+        if has_diverged(record.train_loss, record.val_loss):
             return False, "diverged", None
         watched = {"train_loss": record.train_loss, "val_loss": val_loss}
         if record.val_metric is not None:

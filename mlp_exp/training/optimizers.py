@@ -7,6 +7,7 @@ Any other class (LBFGS, Rprop, Muon, a user's own …) gets the real parameters 
 """
 
 import copy
+import functools
 import inspect
 import math
 from abc import ABC, abstractmethod
@@ -105,7 +106,10 @@ class StackedStepper(Stepper):
         self._delta.grad = network.gradients
         kernel = {"fused": True} if cls in FUSED_ON_CPU else {"foreach": False}
         options = {k: v for k, v in options.items() if k != "decoupled_weight_decay"}
-        self._optimizer = cls([self._delta], **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options})
+        self._make = functools.partial(
+            cast(OptimizerClass, cls), **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options}
+        )
+        self._optimizer = self._make([self._delta])
         # torch wraps `step` in a profiler's record and in hooks, which cost as much as a small step itself
         self._optimizer_step = inspect.unwrap(cls.step)
         self.set_lr(lr)
@@ -143,16 +147,31 @@ class StackedStepper(Stepper):
         return {name: copy_row(v, row) if self._is_rows(v) else copy.deepcopy(v) for name, v in kept.items()}
 
     def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        expected = self._state_after_a_step()
         kept: dict[str, Any] = {}
-        for name, first in states[0].items():
-            if isinstance(first, Tensor) and first.ndim:
+        for name, value in expected.items():
+            if self._is_rows(value):
                 kept[name] = torch.zeros_like(self._delta)
                 for row, state in enumerate(states):
                     set_row(kept[name], row, state.get(name))
             else:  # the count of steps, which is that of all
-                kept[name] = first
+                kept[name] = states[0].get(name)
+                if type(kept[name]) is not type(value) or getattr(kept[name], "shape", ()) != ():
+                    raise TrainingError(f"a saved state does not fit the optimizer: '{name}' is {kept[name]!r:.50}")
+        if any(state.keys() != expected.keys() for state in states):
+            raise TrainingError(
+                f"a saved state does not fit the optimizer: expected {', '.join(expected) or 'nothing'}"
+            )
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": {0: kept}, "param_groups": groups})
+
+    def _state_after_a_step(self) -> dict[str, Any]:
+        """What such an optimizer keeps, by name."""
+        probe = torch.zeros_like(self._delta)
+        probe.grad = torch.zeros_like(probe)
+        optimizer = self._make([probe])
+        self._optimizer_step(optimizer)
+        return dict(optimizer.state[probe])
 
     def _is_rows(self, value: Any) -> bool:
         """Whether it is a matrix with a row for each member."""
@@ -199,8 +218,8 @@ class SingleStepper(Stepper):
         return evaluations[0]
 
     def state(self, row: int) -> dict[str, Any]:
-        state: dict[str, Any] = self._optimizer.state_dict()
-        return copy.deepcopy(state)
+        state: dict[str, Any] = _on_cpu(self._optimizer.state_dict())
+        return state
 
     def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
         try:
@@ -211,6 +230,17 @@ class SingleStepper(Stepper):
 
     def keep(self, rows: Tensor) -> None:
         """A stack of one never shrinks to less than one."""
+
+
+def _on_cpu(value: Any) -> Any:
+    """A copy of nested tensors and values."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _on_cpu(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(each) for each in value)
+    return copy.deepcopy(value)
 
 
 def stacks(cls: OptimizerClass) -> bool:
