@@ -34,6 +34,7 @@ from mlp_exp.artefacts.console import ConsoleHandler, epoch_bar, print_scores
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import DataError, RunFolderError
 from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.splits import Parts
 
 # the run folder
 
@@ -227,6 +228,7 @@ def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path) -> None:
 # provenance
 
 DATA = Dataset.from_arrays([[1, 2], [3, 4], [5, 6]], [0, 1, 0], feature_names=("a", "b"), class_names=("n", "y"))
+PARTS = Parts(np.array([0, 2]), np.array([1]), np.array([], dtype=np.int64))
 
 
 def changed_features(row: int, column: int) -> np.ndarray:
@@ -351,7 +353,7 @@ def test_git_state_without_git(git: Callable[..., str], tmp_path: Path, monkeypa
 @pytest.mark.usefixtures("git")
 def test_provenance() -> None:
     packages = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
-    assert provenance.provenance(DATA, "cuda", 3) == {
+    assert provenance.provenance(DATA, PARTS, "cuda", 3) == {
         "versions": {
             "mlp_exp": __version__,
             "python": platform.python_version(),
@@ -359,6 +361,7 @@ def test_provenance() -> None:
         },
         "git": None,
         "data_fingerprint": DATA.fingerprint,
+        "split_fingerprint": PARTS.fingerprint,
         "device": "cuda",
         "threads": 3,
         "machine": platform.platform(),

@@ -1096,7 +1096,7 @@ def test_a_hostile_model_on_the_command_line(run: Path, small: Path, tmp_path: P
 
 
 def test_folders_without_a_model(tmp_path: Path, run: Path) -> None:
-    with pytest.raises(RunFolderError, match=r"nowhere/model\.pt: there is no such file"):
+    with pytest.raises(RunFolderError, match=r"nowhere: there is no such folder; expected that of a run"):
         load(tmp_path / "nowhere")
     (run / "model.pt").write_bytes(b"hello")
     with pytest.raises(RunFolderError, match=r"run/model\.pt: expected a model of this project, found a damaged"):

@@ -195,7 +195,9 @@ def test_a_users_own_network(call_main: CallMain, monkeypatch: pytest.MonkeyPatc
     assert call_main(*QUIET, *words, "hydra.run.dir=r").returncode == 0
     monkeypatch.delitem(sys.modules, "net_of_report")
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
-    report.main(["r"])
+    with pytest.raises(SystemExit, match="--allow net_of_report"):
+        report.main(["r"])
+    report.main(["r", "--allow", "net_of_report"])
     assert (tmp_path / "r/plots/loss.png").is_file()
 
 
@@ -213,7 +215,7 @@ def test_a_folder_that_is_neither(tmp_path: Path) -> None:
 
 
 def test_a_file(run: Path) -> None:
-    assert refusal(run / "history.csv") == f"{run}/history.csv/result.json: Not a directory"
+    assert refusal(run / "history.csv") == f"{run}/history.csv: {NEITHER}"
 
 
 @pytest.mark.parametrize("content", ["", "half", "text"])
@@ -226,17 +228,30 @@ def test_a_damaged_model(run: Path, content: str) -> None:
     assert not (run / "plots").exists()
 
 
-@pytest.mark.parametrize("kind", ["dictionary", "list", "no weights", "other weights"])
-def test_a_model_of_something_else(run: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("dictionary", "expected a model of this project: it has no config and state_dict"),
+        ("list", "expected a model of this project, found a list"),
+        ("no weights", "its configuration is that of a network with 2305 parameters, which it does not hold"),
+        ("other weights", "its configuration is that of a network with 2305 parameters, which it does not hold"),
+        (
+            "weights of another shape",
+            "expected a model of this project: its weights do not fit the network and the data of its ",
+        ),
+    ],
+)
+def test_a_model_of_something_else(run: Path, kind: str, says: str) -> None:
     model = torch.load(run / "model.pt", weights_only=True)
     other: dict[str, object] = {
         "dictionary": {"epoch": 3},
         "list": [1, 2],
         "no weights": {**model, "state_dict": {}},
         "other weights": {**model, "state_dict": {name: torch.zeros(1) for name in model["state_dict"]}},
+        "weights of another shape": {**model, "state_dict": {name: w[None] for name, w in model["state_dict"].items()}},
     }
     torch.save(other[kind], run / "model.pt")
-    assert refusal(run).startswith(f"{run}/model.pt: expected a model of this project")
+    assert refusal(run).startswith(f"{run}/model.pt: {says}")
 
 
 HEADER = "epoch,lr,train_loss,val_loss,val_accuracy,seconds"
@@ -249,7 +264,7 @@ HEADER = "epoch,lr,train_loss,val_loss,val_accuracy,seconds"
         (
             "history.csv",
             None,
-            "expected the history of a run: [Errno 2] No such file or directory: '{path}'",
+            "there is no such file; expected the history of a run",
         ),
         (
             "history.csv",
@@ -259,7 +274,11 @@ HEADER = "epoch,lr,train_loss,val_loss,val_accuracy,seconds"
         ("history.csv", "epoch,lr\n1,1\n", f"expected the history of a run: columns {HEADER.replace(',', ', ')}"),
         ("result.json", "{", "expected a result in JSON: Expecting property name enclosed in double quotes: "
          "line 1 column 2 (char 1)"),
-        ("result.json", "[]", "expected a result with a status"),
+        (
+            "result.json",
+            "[]",
+            "expected the result of a run; all of it: Input should be a valid dictionary or instance of Result",
+        ),
     ],
 )  # fmt: skip
 def test_a_damaged_file(run: Path, name: str, content: str | None, message: str) -> None:
@@ -289,7 +308,10 @@ def test_a_damaged_run_of_a_sweep(run: Path, tmp_path: Path) -> None:
     (run / ".hydra").mkdir()
     (run / ".hydra/overrides.yaml").write_text("- seed=1\n", encoding="utf-8")
     (run / "result.json").write_text("[]", encoding="utf-8")
-    assert refusal(tmp_path / "s") == f"{run}/result.json: expected a result with a status"
+    assert refusal(tmp_path / "s") == (
+        f"{run}/result.json: expected the result of a run; all of it: Input should be a valid dictionary or instance "
+        "of Result"
+    )
     assert not (tmp_path / "s/leaderboard.csv").exists()
 
 
