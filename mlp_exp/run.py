@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config import hydra_app
 from mlp_exp.config.errors import DivergedError, RunFolderError, TrainingError
-from mlp_exp.config.options import RESUME, Options
+from mlp_exp.config.options import ALLOW, RESUME, Options
 
 if TYPE_CHECKING:
     from mlp_exp.config.hydra_jobs import Job
@@ -51,8 +51,18 @@ def _train(cfg: DictConfig, folder: RunFolder, checkpoint: "Checkpoint | None" =
     except BaseException as error:
         folder.write_failure(error)
         if isinstance(error, KeyboardInterrupt) and folder.checkpoint.exists():
-            error.add_note(f"Go on with: {hydra_app.program()} {shlex.join([f'{RESUME}={folder.path}'])}")
+            error.add_note(f"Go on with: {hydra_app.program()} {_continuation(cfg, folder)}")
         raise
+
+
+def _continuation(cfg: DictConfig, folder: RunFolder) -> str:
+    """The arguments that go on with a run."""
+    from mlp_exp.config.trust import foreign_packages
+
+    values = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(values, dict)
+    allowed = [f"{ALLOW}={package}" for package in foreign_packages({str(key): value for key, value in values.items()})]
+    return shlex.join([f"{RESUME}={folder.path}", *allowed])
 
 
 def _resume(cfg: DictConfig, folder: RunFolder) -> float:

@@ -721,10 +721,10 @@ def test_index_files(name: str, call_main: CallMain, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("change", "form"), [(stray_words, "csv.gz"), (infinite, "parquet")])
-def test_in_a_process_of_its_own(change: Change, form: str, run_cli: RunCli, tmp_path: Path) -> None:
+def test_in_a_process_of_its_own(change: Change, form: str, fork_cli: RunCli, tmp_path: Path) -> None:
     table, overrides, message = change(good(), generator_of(form))
     write(table, tmp_path / f"houses.{form}", form)
-    done = run_cli(*TINY, f"data.path=houses.{form}", "data.target=mood", *overrides)
+    done = fork_cli(*TINY, f"data.path=houses.{form}", "data.target=mood", *overrides)
     assert_refused(done, tmp_path, message.format(path=f"houses.{form}"))
 
 

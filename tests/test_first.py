@@ -129,8 +129,8 @@ def test_every_option_is_right(group, option, tmp_path):
         assert find_problems(compose("run", overrides=overrides), overrides) == []
 
 
-def test_a_run_leaves_its_folder_and_runs_again(run_cli, fork_cli, tmp_path):
-    first = run_cli("trainer.epochs=3", "hydra.run.dir=first")
+def test_a_run_leaves_its_folder_and_runs_again(fork_cli, tmp_path):
+    first = fork_cli("trainer.epochs=3", "hydra.run.dir=first")
     assert (first.returncode, first.stderr) == (0, "")
     folder = tmp_path / "first"
     plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}

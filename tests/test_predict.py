@@ -1229,9 +1229,3 @@ def test_the_real_command_line(small: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("ignored: split, answer\n240 predictions: o.csv\n")
     assert len(content(tmp_path / "o.csv")) == 240
-    done = subprocess.run([*command, "-o", "o.txt"], check=False, **how)
-    assert (done.returncode, done.stdout, done.stderr) == (
-        1,
-        "",
-        "o.txt: expected a name that ends in .csv or .parquet\n",
-    )

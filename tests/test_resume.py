@@ -5,6 +5,7 @@ import csv
 import hashlib
 import itertools
 import json
+import math
 import os
 import random
 import re
@@ -30,6 +31,8 @@ from mlp_exp.config.errors import ConfigError, RunFolderError
 from mlp_exp.config.options import take_options
 from mlp_exp.experiment import regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.run import Run
+from mlp_exp.training.loop import EpochRecord
 
 CallMain = Callable[..., Result]
 
@@ -65,7 +68,7 @@ CASES = {
         "early_stopping=patience",
         "optimizer.lr=0.02",
     ],
-    "mean": [*SMALL, "trainer.average=0.8", "optimizer=adamw", "scheduler=warmup_cosine", "early_stopping.latest=true"],
+    "mean": [*SMALL, "trainer.average=0.8", "optimizer=adamw", "scheduler=warmup_cosine", "early_stopping.mode=max"],
     "table": [
         "data=table",
         "data.path=table.csv",
@@ -278,7 +281,7 @@ def went_on(folder: Path) -> list[str]:
 EXTENDED = [
     ("optimizer=nadam", "model.dropout=0.3", "scheduler=step", "scheduler.step_size=1"),
     ("optimizer=sgd", "optimizer.momentum=0.9", "model.norm=batch", "split.val=0", "split.train=0.8", *PLATEAU),
-    ("optimizer=rmsprop", "trainer.average=0.5", "trainer.clip_grad_norm=0.1", "early_stopping=patience"),
+    ("optimizer=rmsprop", "trainer.average=0.5", "early_stopping=patience", "early_stopping.mode=max"),
     TABLE,
     ("model._target_=own_net.Net",),
 ]
@@ -441,6 +444,13 @@ def test_nothing_else_may_change(make: Make, call_main: CallMain, more: list[str
             "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, "
             "got 'run'",
         ),
+        (
+            ["resume="],
+            "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got ''",
+        ),
+        (["rerun="], "rerun: expected the folder of a run"),
+        (["resume=a/${seed}"], "resume: 'a/${seed}' has ${ in its name; rename the folder"),
+        (["rerun=${oc.env:HOME}"], "rerun: '${oc.env:HOME}' has ${ in its name; rename the folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -480,7 +490,7 @@ def test_a_folder_that_is_not_a_runs(make: Make, call_main: CallMain, tmp_path: 
     assert content(tmp_path) == before
 
 
-NAMES = ['it\'s a="b", c', "läuft [1] {2} (3) #4 100% ~ *"]
+NAMES = ['it\'s a="b", c', "läuft [1] {2} (3) #4 100% ~ *", "$seed $x", "back\\slash\\' \\"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -881,3 +891,67 @@ def test_a_short_run_has_a_checkpoint_at_its_beginning_and_at_its_end(
     kill(tmp_path / "often")
     assert call_main("resume=often").returncode == 0
     assert timeless(tmp_path / "often")[0] == timeless(tmp_path / "run")[0]
+
+
+# ---- what a review found
+
+
+def test_a_split_that_has_changed(call_main: CallMain, tmp_path: Path) -> None:
+    for part, rows in (("train", range(60)), ("val", range(60, 80)), ("test", range(80, 100))):
+        (tmp_path / f"{part}.txt").write_text("\n".join(map(str, rows)), encoding="utf-8")
+    files = [f"split.{part}={part}.txt" for part in ("train", "val", "test")]
+    done = call_main(*words("split=files", *files), "hydra.run.dir=run")
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "train.txt").write_text("\n".join(map(str, [*range(59), 99])), encoding="utf-8")
+    (tmp_path / "test.txt").write_text("\n".join(map(str, [*range(80, 99), 59])), encoding="utf-8")
+    before = content(tmp_path / "run")
+    done = call_main("resume=run", "trainer.epochs=6")
+    changed = "the split has changed since the run began; train another run with it"
+    assert (done.returncode, done.stderr) == (1, f"{tmp_path}/run/checkpoint.pt: {changed}\n")
+    assert content(tmp_path / "run") == before
+
+
+def test_as_many_epochs_as_the_data_ask_for(make: Make, call_main: CallMain) -> None:
+    """`trainer.epochs=auto` is a number once the data is known: for an extension, and against a shorter one."""
+    run = make("trainer.epochs=auto", "trainer.steps=1")
+    assert len(went_on(run)) == 0
+    done = call_main("resume=run", "trainer.epochs=29")
+    assert done.stderr == mistakes("trainer.epochs: the run has trained 30 epochs; expected as many or more, got 29")
+    assert call_main("resume=run", "trainer.epochs=31").returncode == 0
+    done = call_main("resume=run", "trainer.epochs=auto")
+    assert done.stderr == mistakes("trainer.epochs: the run has trained 31 epochs; expected as many or more, got 30")
+
+
+def test_a_metric_that_is_no_number_is_never_the_best(call_main: CallMain, tmp_path: Path) -> None:
+    """The inverse of a logarithm leaves the finite numbers before the loss does; the replay sees it as training did."""
+    wild = ("data=diabetes", "preprocess.log_target=true", "optimizer=sgd", "optimizer.lr=1000", "trainer.epochs=6")
+    args = (*words(*wild), "trainer.clip_grad_norm=1", "early_stopping=patience", "early_stopping.monitor=val_metric")
+    done = call_main(*args, "early_stopping.patience=50", "hydra.run.dir=run")
+    assert (done.returncode, done.stderr) == (0, "")
+    with (tmp_path / "run/history.csv").open(encoding="utf-8", newline="") as file:
+        values = [float(row["val_rmse"]) for row in csv.DictReader(file)]
+    finite = [value for value in values if math.isfinite(value)]
+    assert len(finite) < len(values) == 6
+    before = timeless(tmp_path / "run")
+    assert before[2]["best_value"] == (min(finite) if finite else None)
+    for name in ("result.json", "model.pt"):
+        (tmp_path / "run" / name).unlink(missing_ok=True)
+    assert call_main("resume=run").returncode == 0
+    assert timeless(tmp_path / "run") == before
+
+
+def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
+    call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    add = Run.add
+
+    def interrupted(run: Run, record: EpochRecord) -> None:
+        if record.epoch == 3 and run.member.latest is record:
+            monkeypatch.setattr(Run, "add", add)
+            raise KeyboardInterrupt
+        add(run, record)
+
+    monkeypatch.setattr(Run, "add", interrupted)
+    assert call_main(*words(), "hydra.run.dir=run").returncode == 130
+    result = json.loads((tmp_path / "run/result.json").read_text(encoding="utf-8"))
+    assert (result["status"], result["epochs"], result["best_epoch"]) == ("interrupted", 3, 3)

@@ -67,6 +67,8 @@ class RunFolder:
         if not resumes:
             self.require_unused()
             return None
+        if self.path.exists():
+            self.require_own_files()
         result = self.result()
         if result is not None and result["status"] in DONE:
             return result
@@ -163,11 +165,13 @@ class RunFolder:
         return checkpoint
 
     def require_own_files(self) -> None:
-        """Refuses a folder that is not there, or has a link out of it: what is written there would land elsewhere.
+        """Refuses a folder that is not there, that has a link out of it, or a pipe.
+
+        What is written to a link would land elsewhere, and a pipe would be waited for.
 
         Raises:
             RunFolderError: there is no such folder.
-            UntrustedError: it has such a link.
+            UntrustedError: it has such a link, or something else than files and folders.
         """
         if not self.path.is_dir():
             raise RunFolderError(f"{self.path}: there is no such folder; expected that of a run")
@@ -175,6 +179,8 @@ class RunFolder:
         for path in self.path.rglob("*"):
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise UntrustedError(f"{path}: is a link that leads out of the run's folder; remove it")
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise UntrustedError(f"{path}: is neither a file nor a folder; remove it")
 
     @property
     def history_columns(self) -> list[str]:

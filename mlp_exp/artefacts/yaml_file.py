@@ -1,5 +1,7 @@
 """YAML that Hydra has written beside a run, or that somebody says it has."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ def read_yaml(path: Path) -> Any:
     """What a file holds; nothing where it is empty.
 
     Raises:
+        FileNotFoundError: there is no such file.
         RunFolderError: it is damaged.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:

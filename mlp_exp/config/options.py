@@ -1,5 +1,6 @@
 """What the command line says that is no part of a run's configuration."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,8 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
         _check_sweep(arguments, resume, multirun)
     if allow and saved is None:
         raise ConfigError([f"{ALLOW}: is for {RESUME}=RUN and {RERUN}=RUN; a configuration of your own is trusted"])
+    if saved and "${" in saved:  # Hydra would replace it by a value, wherever it has the folder's name
+        raise ConfigError([f"{RERUN if rerun else RESUME}: '{saved}' has ${{ in its name; rename the folder"])
     if saved is None:
         return Options(resume == "true", None, dry_run)
     if rerun is None:
@@ -109,5 +112,6 @@ def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
 
 
 def quoted(text: str) -> str:
-    """A text as a value of Hydra's command line."""
-    return "'" + text.replace("'", "\\'") + "'"
+    """A text as a value of Hydra's command line, where backslashes count before quotes alone."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"

@@ -110,6 +110,12 @@ def check_plain(values: Any, where: object, most: int = MOST_VALUES, also: Calla
             raise UntrustedError(f"{where}: expected numbers and texts, found a {type(value).__name__}")
 
 
+def foreign_packages(config: Mapping[str, Any]) -> list[str]:
+    """The packages that have to be allowed for a configuration to be built once it is saved."""
+    targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not is_trusted(value)]
+    return sorted({str(target).partition(".")[0] for target in targets})
+
+
 def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
     """Whether a `_target_` is on the list."""
     if not isinstance(path, str):

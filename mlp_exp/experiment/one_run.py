@@ -83,4 +83,5 @@ def fit(run: Run) -> None:
             if record.error:
                 raise record.error
     finally:
+        run.catch_up()
         run.write_history()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlp_exp.artefacts.provenance import versions
 from mlp_exp.artefacts.result import DONE
@@ -103,6 +103,12 @@ class Run:
             self.fail(record.error)
         elif record.status:
             self.state = record.state()
+
+    def catch_up(self) -> None:
+        """Takes the epoch that an interrupt has kept from the history."""
+        latest = self.member.latest
+        if latest and latest.epoch == len(self.history) + 1:
+            self.add(replace(latest, status=None))
 
     def logs(self, record: EpochRecord) -> bool:
         """Whether the epoch is one for the log."""

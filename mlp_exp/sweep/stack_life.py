@@ -196,6 +196,7 @@ class _Life:
 
     def _end(self, job: Job, run: Run, error: Exception | None = None) -> None:
         """Writes what a run leaves behind, however it ended."""
+        run.catch_up()
         trained, spared = len(run.history), run.member.epochs - len(run.history)
         try:
             with job.logging():

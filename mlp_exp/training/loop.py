@@ -45,6 +45,7 @@ class Member:
         average: how much of the mean weights an epoch keeps (`WeightAverage`); what is evaluated and kept is the mean.
         target: how a regression's target was scaled, for errors in its own unit.
         state: where an earlier training has come to; learning rate and early stopping have then followed its history.
+        latest: the record of the latest epoch that was judged; an interrupt may keep it from the caller.
     """
 
     data: MemberData
@@ -60,6 +61,7 @@ class Member:
     average: float = 0.0
     target: TargetScaling = field(default_factory=TargetScaling)
     state: MemberState | None = None
+    latest: "EpochRecord | None" = None
 
 
 @dataclass(frozen=True)
@@ -290,7 +292,8 @@ class _Stack:
 
     def _keep_the_best(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
         """Judges each member's epoch and remembers the weights of those that improved; an interrupt undoes it."""
-        before = [dict(vars(self.members[index].early_stopping)) for index in self.active]
+        members = [self.members[index] for index in self.active]
+        before = [(dict(vars(member.early_stopping)), member.latest) for member in members]
         try:
             judged, improved = [], []
             for row, record in enumerate(records):
@@ -298,9 +301,12 @@ class _Stack:
                 judged.append(replace(record, status=status, error=error))
                 improved += [row] * better
             self._network.remember(torch.tensor(improved, dtype=torch.long, device=self._device))
+            for member, record in zip(members, judged, strict=True):
+                member.latest = record
         except BaseException:
-            for index, state in zip(self.active, before, strict=True):
-                vars(self.members[index].early_stopping).update(state)
+            for member, (state, latest) in zip(members, before, strict=True):
+                vars(member.early_stopping).update(state)
+                member.latest = latest
             raise
         return judged
 

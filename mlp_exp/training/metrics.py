@@ -53,11 +53,12 @@ def evaluate_classes(target: NDArray[np.int64], probabilities: NDArray[np.float6
 
 def evaluate_values(target: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float | None]:
     """Metrics of values `[n]` in the target's own unit; R² needs two rows."""
-    return {
-        "rmse": float(sk.root_mean_squared_error(target, predicted)),
-        "mae": float(sk.mean_absolute_error(target, predicted)),
-        "r2": float(sk.r2_score(target, predicted)) if len(target) > 1 else None,
-    }
+    with np.errstate(over="ignore"):  # the square of a wild value
+        return {
+            "rmse": float(sk.root_mean_squared_error(target, predicted)),
+            "mae": float(sk.mean_absolute_error(target, predicted)),
+            "r2": float(sk.r2_score(target, predicted)) if len(target) > 1 else None,
+        }
 
 
 def finite(values: dict[str, float | None]) -> dict[str, float | None]:
