@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import gc
 import importlib
 import io
 import logging
@@ -22,6 +23,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+gc.set_threshold(200_000, 20, 100)  # a twelfth of the time went into looking through what torch and Hydra hold
 os.environ["COLUMNS"] = "120"  # of every table that is printed, however the suite is started
 os.environ["OMP_NUM_THREADS"] = "1"  # of the suite's own processes, of which there is one for each core
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored
