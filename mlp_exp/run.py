@@ -27,13 +27,14 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> float:
     """One run, from a composed configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(hydra_app.output_dir())
-    if hydra_app.options().resumes:
-        return _resume(cfg, folder)
-    folder.require_unused()
-    earlier = hydra_app.options().rerun
-    if earlier:
-        return _rerun(cfg, folder, RunFolder(earlier))
-    return _train(cfg, folder)
+    with folder.held():
+        if hydra_app.options().resumes:
+            return _resume(cfg, folder)
+        folder.require_unused()
+        earlier = hydra_app.options().rerun
+        if earlier:
+            return _rerun(cfg, folder, RunFolder(earlier))
+        return _train(cfg, folder)
 
 
 def _train(cfg: DictConfig, folder: RunFolder, checkpoint: "Checkpoint | None" = None) -> float:

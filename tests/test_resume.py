@@ -955,3 +955,14 @@ def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
     assert call_main(*words(), "hydra.run.dir=run").returncode == 130
     result = json.loads((tmp_path / "run/result.json").read_text(encoding="utf-8"))
     assert (result["status"], result["epochs"], result["best_epoch"]) == ("interrupted", 3, 3)
+
+
+def test_a_run_that_is_training_is_not_trained_twice(make: Make, call_main: CallMain) -> None:
+    run = make(stopped=2)
+    before = content(run)
+    with RunFolder(run).held():
+        done = call_main("resume=run")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{run}: another process is training this run; wait for it, or end it\n"
+    assert content(run) == before
+    assert call_main("resume=run").returncode == 0

@@ -7,7 +7,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.result import DONE, read_result
 from mlp_exp.artefacts.tensor_file import read_tensors, write_tensors
 from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 HISTORY = "history.csv"
 RESULT = "result.json"
@@ -29,11 +35,39 @@ MODEL_FORMAT = 2
 """Of what a model file holds; another one is refused."""
 
 
+def _is_locked(folder: int) -> bool:
+    """Whether another process has locked an open folder; else it is locked now."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
 class RunFolder:
     """A folder that belongs to one run."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, no other process trains the run of this folder; where the system knows no such locks, one may.
+
+        Raises:
+            RunFolderError: one does.
+        """
+        if fcntl is None:
+            yield
+            return
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # some network drives lock no folders
+                if _is_locked(folder):
+                    raise RunFolderError(f"{self.path}: another process is training this run; wait for it, or end it")
+            yield
+        finally:
+            os.close(folder)  # with which the lock is gone, as with the process
 
     def require_unused(self) -> None:
         """Raises RunFolderError where another run has left its files."""
