@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config import hydra_app
@@ -59,10 +59,9 @@ def _train(cfg: DictConfig, folder: RunFolder, checkpoint: "Checkpoint | None" =
 def _continuation(cfg: DictConfig, folder: RunFolder) -> str:
     """The arguments that go on with a run."""
     from mlp_exp.config.trust import foreign_packages
+    from mlp_exp.experiment.checkpoint import plain
 
-    values = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(values, dict)
-    allowed = [f"{ALLOW}={package}" for package in foreign_packages({str(key): value for key, value in values.items()})]
+    allowed = [f"{ALLOW}={package}" for package in foreign_packages(plain(cfg))]
     return shlex.join([f"{RESUME}={folder.path}", *allowed])
 
 

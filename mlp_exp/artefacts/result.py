@@ -6,10 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mlp_exp.artefacts.checked import first_problem
 from mlp_exp.config.errors import RunFolderError
-
-DONE = ("finished", "stopped_early", "diverged")
-"""How a run ends that needs no other try."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -44,9 +42,7 @@ def read_result(path: Path) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(text)
         Result.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "all of it"
-        raise RunFolderError(f"{path}: expected the result of a run; {where}: {first['msg']}") from error
+        raise RunFolderError(f"{path}: expected the result of a run; {first_problem(error, 'all of it')}") from error
     except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path}: expected a result in JSON: {error}") from error
     return found

@@ -15,14 +15,15 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mlp_exp.artefacts.atomic import atomic
-from mlp_exp.artefacts.result import DONE, read_result
-from mlp_exp.artefacts.tensor_file import read_tensors, write_tensors
 from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+DONE = ("finished", "stopped_early", "diverged")
+"""How a run ends that needs no other try."""
 
 HISTORY = "history.csv"
 RESULT = "result.json"
@@ -83,6 +84,8 @@ class RunFolder:
         Raises:
             RunFolderError: the file holds something else.
         """
+        from mlp_exp.artefacts.result import read_result  # with pydantic, which `--help` does not wait for
+
         return read_result(self.path / RESULT)
 
     def make_room(self, *, resumes: bool) -> dict[str, Any] | None:
@@ -162,6 +165,8 @@ class RunFolder:
 
     def write_model(self, model: Mapping[str, Any]) -> None:
         """Tensors, numbers and texts alone."""
+        from mlp_exp.artefacts.tensor_file import write_tensors
+
         write_tensors(self.path / MODEL, model)
 
     def read_model(self) -> dict[str, Any]:
@@ -170,6 +175,8 @@ class RunFolder:
         Raises:
             RunFolderError: there is none, or it is damaged.
         """
+        from mlp_exp.artefacts.tensor_file import read_tensors
+
         path = self.path / MODEL
         self.require_own_files()
         model = read_tensors(path, "a model of this project")
@@ -184,6 +191,8 @@ class RunFolder:
 
     def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Tensors, numbers and texts alone."""
+        from mlp_exp.artefacts.tensor_file import write_tensors
+
         write_tensors(self.checkpoint, checkpoint)
 
     def read_checkpoint(self) -> dict[str, Any]:
@@ -192,6 +201,8 @@ class RunFolder:
         Raises:
             RunFolderError: there is none, or it is damaged.
         """
+        from mlp_exp.artefacts.tensor_file import read_tensors
+
         self.require_own_files()
         checkpoint = read_tensors(self.checkpoint, "a checkpoint of a run")
         if not {"format", "config"} <= checkpoint.keys():

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,19 +56,18 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
         raise RunFolderError(f"{path}: expected {what}, found a damaged or foreign file: {reason}") from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{path}: expected {what}, found a {type(content).__name__}")
-    size = path.stat().st_size
-    check_plain(content, path, most=size, also=_is_whole_tensor)
-    if sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content)) > size:
+    size, taken = path.stat().st_size, 0
+
+    def is_whole_tensor(value: Any) -> bool:
+        nonlocal taken
+        whole = _is_whole_tensor(value)
+        taken += value.numel() * value.element_size() if whole else 0
+        return whole
+
+    check_plain(content, path, most=size, also=is_whole_tensor)
+    if taken > size:
         raise RunFolderError(f"{path}: expected {what}; its tensors are larger than the file")
     return content
-
-
-def _tensors(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping | list | tuple):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors(each)
-    elif not isinstance(value, str | int | float | None):
-        yield value
 
 
 def _check_archive(file: BinaryIO, found: str) -> None:

@@ -110,6 +110,11 @@ def check_plain(values: Any, where: object, most: int = MOST_VALUES, also: Calla
             raise UntrustedError(f"{where}: expected numbers and texts, found a {type(value).__name__}")
 
 
+def is_allowed(path: str, allow: Sequence[str]) -> bool:
+    """Whether a `_target_` is in one of these packages."""
+    return any(path.startswith(f"{package}.") for package in allow)
+
+
 def foreign_packages(config: Mapping[str, Any]) -> list[str]:
     """The packages that have to be allowed for a configuration to be built once it is saved."""
     targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not is_trusted(value)]
@@ -120,8 +125,11 @@ def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
     """Whether a `_target_` is on the list."""
     if not isinstance(path, str):
         return False
-    allowed = any(path.startswith(f"{package}.") for package in allow)
-    return allowed or bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path)) or _is_component(path)
+    return (
+        is_allowed(path, allow)
+        or bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path))
+        or _is_component(path)
+    )
 
 
 def _is_component(path: str) -> bool:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+from pydantic import Field, FiniteFloat, ValidationError, field_validator
 
+from mlp_exp.artefacts.checked import Closed, first_problem
 from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.config.errors import ConfigError, RunFolderError
 from mlp_exp.config.trust import check_config, is_reference
@@ -20,11 +21,7 @@ EXTENDS = "trainer.epochs"
 """The one key that may change: a run can be extended."""
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class _SavedState(_Closed):
+class _SavedState(Closed):
     """A `MemberState` in a file; whether its tensors fit is for those to say who take them up."""
 
     epoch: Annotated[int, Field(ge=1)]
@@ -36,7 +33,7 @@ class _SavedState(_Closed):
     dropout: dict[str, Any]
 
 
-class _Saved(_Closed):
+class _Saved(Closed):
     """What a checkpoint's file holds."""
 
     format: int
@@ -108,9 +105,7 @@ class Checkpoint:
         try:
             saved = _Saved.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise RunFolderError(f"{path}: expected a checkpoint of a run; {place}: {first['msg']}") from error
+            raise RunFolderError(f"{path}: expected a checkpoint of a run; {first_problem(error)}") from error
         history = [[int(row[0]), *row[1:]] for row in saved.history.tolist()]
         epochs = saved.state.epoch if saved.state else 0
         if [row[0] for row in history] != list(range(1, epochs + 1)):

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mlp_exp.artefacts.provenance import versions
-from mlp_exp.artefacts.result import DONE
-from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.run_folder import DONE, RunFolder
 from mlp_exp.config.errors import DivergedError, UntrustedError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts

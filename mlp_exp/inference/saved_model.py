@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from mlp_exp.artefacts.checked import Closed, first_problem
 from mlp_exp.artefacts.run_folder import MODEL, MODEL_FORMAT, RunFolder
 from mlp_exp.config.errors import RunFolderError
 from mlp_exp.config.trust import check_config
@@ -18,11 +19,7 @@ Count = Annotated[int, Field(ge=0)]
 TABLE = "mlp_exp.data.table.table"
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class SavedColumn(_Closed):
+class SavedColumn(Closed):
     name: str
     kind: Kind
     note: str
@@ -31,7 +28,7 @@ class SavedColumn(_Closed):
     type: str
 
 
-class SavedNumbers(_Closed):
+class SavedNumbers(Closed):
     fill: list[FiniteFloat]
     shift: list[FiniteFloat]
     scale: list[Annotated[float, Field(gt=0)]]
@@ -40,20 +37,20 @@ class SavedNumbers(_Closed):
     quantiles: Annotated[list[list[FiniteFloat]], Field(min_length=1)] | None = None
 
 
-class SavedCategory(_Closed):
+class SavedCategory(Closed):
     name: str
     texts: list[str]
     has_missing: bool
     embedded: bool
 
 
-class SavedTarget(_Closed):
+class SavedTarget(Closed):
     shift: FiniteFloat
     scale: Annotated[FiniteFloat, Field(gt=0)]
     log: bool
 
 
-class SavedPreprocess(_Closed):
+class SavedPreprocess(Closed):
     numbers: SavedNumbers
     ranks: bool
     indicators: list[Count]
@@ -165,9 +162,4 @@ def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
     try:
         return SavedModel.model_validate({**content, "reading": reading})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        reason = first["msg"].removeprefix("Value error, ")
-        raise RunFolderError(
-            f"{path}: expected a model of this project: {place}: {reason}".replace(": : ", ": ")
-        ) from error
+        raise RunFolderError(f"{path}: expected a model of this project: {first_problem(error)}") from error

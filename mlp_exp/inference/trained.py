@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mlp_exp.artefacts.run_folder import MODEL
 from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
+from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.dataset import Column, Task
 from mlp_exp.data.incoming import Incoming
 from mlp_exp.data.preprocessing import Preprocessing
@@ -93,7 +94,7 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         try:
             preprocessing = Preprocessing.from_state(saved.preprocess.model_dump(exclude_none=True))
             loss = _loss(saved)
-            module = _network(saved, preprocessing, _is_allowed(saved.config["model"], allow))
+            module = _network(saved, preprocessing, is_allowed(saved.config["model"]["_target_"], allow))
         except Exception as error:  # a stranger's settings, or the user's own code, may lead to anything
             raise RunFolderError(f"{where}: expected a model of this project: {describe(error)}") from error
     return TrainedRun(
@@ -112,14 +113,9 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
     )
 
 
-def _is_allowed(node: Mapping[str, Any], allow: Sequence[str]) -> bool:
-    """Whether a component is the user's own."""
-    return any(node["_target_"].startswith(f"{package}.") for package in allow)
-
-
 def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], where: Path) -> None:
     """Raises UntrustedError for a component of another kind, and for one inside another, which would be built too."""
-    if _is_allowed(node, allow):
+    if is_allowed(node["_target_"], allow):
         return
     if not node["_target_"].startswith(COMPONENTS[group]):
         raise UntrustedError(f"{where}: {group}._target_ is '{node['_target_']}', which is no {group}")
