@@ -1,6 +1,7 @@
 """Looks back at what was trained: `python -m mlp_exp.report DIR [DIR ...]`.
 
-For a sweep's folder, its leaderboard is written and printed; for a run's folder, its figures are drawn.
+For a sweep's folder, its leaderboard is written and printed, with its page `report.html`; for a run's folder, its
+figures are drawn.
 """
 
 import argparse
@@ -25,9 +26,9 @@ def report(path: Path, allow: Sequence[str]) -> None:
         draw_figures(path, allow)
         return
 
-    from mlp_exp.sweep.leaderboard import print_leaderboard_of
+    from mlp_exp.compare.sweep_report import report_sweep
 
-    if not print_leaderboard_of(path):
+    if not report_sweep(path):
         raise RunFolderError(f"{path}: expected the folder of a run, with result.json, or of a sweep of such runs")
 
 

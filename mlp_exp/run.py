@@ -108,10 +108,10 @@ def run_sweep(jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_ru
 
 
 def end_sweep(folder: Path) -> None:
-    """The leaderboard of a sweep, whichever launcher it had."""
-    from mlp_exp.sweep.leaderboard import print_leaderboard_of
+    """The leaderboard of a sweep and its page, whichever launcher it had."""
+    from mlp_exp.compare.sweep_report import report_sweep
 
-    print_leaderboard_of(folder)
+    report_sweep(folder)
 
 
 def read_config(options: Options) -> dict[str, Any]:

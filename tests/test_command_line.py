@@ -350,6 +350,7 @@ def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, fork_cli: RunCli, tm
     assert files_in(sweep) - {f"{folder.name}/{name}" for folder in folders for name in RUN_FILES} == {
         "leaderboard.csv",
         "multirun.yaml",
+        "report.html",
     }
     assert re.fullmatch(FOLDER_NAME, sweep.name)
     assert sweep.parent.parent == tmp_path / "outputs" / "multirun"

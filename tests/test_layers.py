@@ -20,10 +20,11 @@ RANKS = {
     "experiment": 4,
     "inference": 5,
     "sweep": 5,
-    "run": 6,
-    "report": 6,
-    "predict": 6,
-    "export": 6,
+    "compare": 6,
+    "run": 7,
+    "report": 7,
+    "predict": 7,
+    "export": 7,
 }
 """From the bottom; `model` and `data` lie side by side, so do `inference` and `sweep`, and the commands.
 

@@ -58,14 +58,20 @@ def test_the_leaderboard_of_a_sweep(call_main: CallMain, capfd: Capture, tmp_pat
     file = tmp_path / "s" / "leaderboard.csv"
     written = file.read_bytes()
     assert len(written.splitlines()) > 6
+    page = tmp_path / "s" / "report.html"
+    shown = page.read_bytes()
     file.unlink()
     before = {name: (tmp_path / "s" / name).read_bytes() for name in files_in(tmp_path / "s")}
     capfd.readouterr()
+    page.unlink()
+    before.pop("report.html")
     report.main([str(tmp_path / "s")])
+    assert page.read_bytes() == shown
     assert file.read_bytes() == written
     assert {name: (tmp_path / "s" / name).read_bytes() for name in files_in(tmp_path / "s")} == {
         **before,
         "leaderboard.csv": written,
+        "report.html": shown,
     }
     printed = capfd.readouterr().out
     assert printed.startswith("6 runs, best first by val_log_loss; mean ± standard deviation over seed")

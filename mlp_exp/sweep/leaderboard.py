@@ -231,11 +231,11 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
     return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
 
 
-def print_leaderboard_of(folder: Path) -> bool:
-    """Writes and prints the leaderboard of a sweep's folder; whether there is a run in it."""
+def print_leaderboard_of(folder: Path) -> list[Entry]:
+    """Writes and prints the leaderboard of a sweep's folder, and returns the runs in it, best first."""
     leaderboard = Leaderboard.read(folder)
-    if not leaderboard.entries:
-        return False
-    leaderboard.write()
-    print_leaderboard(*as_table(leaderboard.entries), folder / LEADERBOARD)
-    return True
+    entries = leaderboard.entries
+    if entries:
+        leaderboard.write()
+        print_leaderboard(*as_table(entries), folder / LEADERBOARD)
+    return entries

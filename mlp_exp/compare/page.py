@@ -1,0 +1,36 @@
+"""The page of a sweep: one file that opens from disk and fetches nothing."""
+
+import html
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from mlp_exp.artefacts.atomic import atomic
+
+
+def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
+    """Writes the page.
+
+    Args:
+        shown: what `gather` found.
+    """
+    from plotly.offline import get_plotlyjs
+
+    parts = files("mlp_exp.compare")
+    text = Template((parts / "page.html").read_text(encoding="utf-8")).substitute(
+        title=html.escape(title),
+        style=(parts / "page.css").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+        data=_in_script(shown),
+        script=(parts / "page.js").read_text(encoding="utf-8"),
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _in_script(values: Mapping[str, Any]) -> str:
+    """JSON that no text within can end: a class may be named `</script>`."""
+    return json.dumps(values, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
