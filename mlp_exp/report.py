@@ -1,35 +1,39 @@
 """Looks back at what was trained: `python -m mlp_exp.report DIR [DIR ...]`.
 
-For a sweep's folder, its leaderboard is written and printed, with its page `report.html`; for a run's folder, its
-figures are drawn.
+All runs in the folders, also those in progress, are compared on one page, `report.html`, and in `leaderboard.csv`. Of a
+run that is named itself the figures are drawn, too.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.run_folder import RunFolder, runs_in
 from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
 from mlp_exp.config.errors import RunFolderError
 
 
-def report(path: Path, allow: Sequence[str]) -> None:
-    """What there is to say of one folder.
+def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
+    """Compares the runs in some folders.
 
     Args:
+        output: the folder that gets leaderboard and page.
         allow: packages that the configuration of a run may name beside the project's own.
 
     Raises:
-        RunFolderError: it holds neither a run nor a sweep.
+        RunFolderError: there is no run in one of them, or a file of a run is damaged.
     """
-    if RunFolder(path).result() is not None:
-        draw_figures(path, allow)
-        return
+    for path in folders:
+        if not runs_in(path):
+            raise RunFolderError(f"{path}: expected the folder of a run, or of a sweep of such runs")
+    for path in folders:
+        result = RunFolder(path).result()
+        if result is not None and result.get("best_epoch"):
+            draw_figures(path, allow)
 
-    from mlp_exp.compare.sweep_report import report_sweep
+    from mlp_exp.compare.report import report_on
 
-    if not report_sweep(path):
-        raise RunFolderError(f"{path}: expected the folder of a run, with result.json, or of a sweep of such runs")
+    report_on(folders, output)
 
 
 def draw_figures(path: Path, allow: Sequence[str] = ()) -> None:
@@ -56,14 +60,21 @@ def draw_figures(path: Path, allow: Sequence[str] = ()) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
-    parser = argparse.ArgumentParser(prog="mlp-report", description="Leaderboards of sweeps, and figures of runs.")
+    parser = argparse.ArgumentParser(prog="mlp-report", description="Compares runs, and draws figures of those named.")
     parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="folder for leaderboard.csv and report.html; if not given, DIR, or of several the working directory",
+    )
     add_allow(parser)
     given = parser.parse_args(arguments)
     find_modules_here()
     with readable_errors():
-        for path in given.folders:
-            report(path, given.allow)
+        output = given.output or (given.folders[0] if len(given.folders) == 1 else Path())
+        report(given.folders, output, given.allow)
 
 
 if __name__ == "__main__":

@@ -109,9 +109,9 @@ def run_sweep(jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_ru
 
 def end_sweep(folder: Path) -> None:
     """The leaderboard of a sweep and its page, whichever launcher it had."""
-    from mlp_exp.compare.sweep_report import report_sweep
+    from mlp_exp.compare.report import report_on
 
-    report_sweep(folder)
+    report_on([folder], folder)
 
 
 def read_config(options: Options) -> dict[str, Any]:

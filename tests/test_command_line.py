@@ -368,7 +368,7 @@ def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, fork_cli: RunCli, tm
         ),
         ["1", "-1", "–", "–", "–", "–", "failed"],
     ]
-    assert lines[-1] == str(sweep / "leaderboard.csv")
+    assert lines[-2:] == [str(sweep / "leaderboard.csv"), str(sweep / "report.html")]
     if launcher == "stacked":  # and of the runs nothing else is said
         assert lines[:begin] == ["2 runs in 1 stack"]
     else:

@@ -514,7 +514,7 @@ def test_a_sweep_whose_jobs_change_the_folder_has_its_leaderboard(
     words = ["seed=1,2", "hydra.job.chdir=true", "hydra.sweep.dir=s", f"hydra/launcher={launcher}"]
     done = call_main("-m", *QUIET, *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == f"{tmp_path}/s/leaderboard.csv"
+    assert done.stdout.splitlines()[-2:] == [f"{tmp_path}/s/leaderboard.csv", f"{tmp_path}/s/report.html"]
     assert {name for name in files_in(tmp_path) if name.endswith(("model.pt", ".csv"))} == {
         *(f"s/{job}/{name}" for job in (0, 1) for name in ("model.pt", "history.csv")),
         "s/leaderboard.csv",

@@ -73,7 +73,8 @@ def write_run(
         ([values(3.0, monitor="val_rmse"), values(2.0, monitor="val_rmse")], [1, 0], "val_rmse"),
         ([classes(0.2), classes(0.1), classes(0.2), classes(0.1)], [1, 3, 0, 2], "val_log_loss"),
         ([FAILED, classes(0.2), FAILED, DIVERGED, classes(0.1)], [4, 1, 0, 2, 3], "val_log_loss"),
-        ([FAILED, values(0.2), classes(0.1)], [2, 0, 1], "val_log_loss"),
+        ([FAILED, values(0.2), classes(0.1)], [2, 1, 0], "val_log_loss"),
+        ([FAILED, values(0.2), DIVERGED], [1, 0, 2], "val_rmse"),
         ([classes(None), classes(9.0), classes(None)], [1, 0, 2], "val_log_loss"),
         ([DIVERGED, FAILED], [0, 1], "train_log_loss"),
         ([classes(0.0), classes(-1e-9), classes(1e300)], [1, 0, 2], "val_log_loss"),
@@ -241,14 +242,17 @@ def test_a_folder_with_folders_in_it(tmp_path: Path) -> None:
     (tmp_path / "other/result.json").write_text('{"status": "finished"}', encoding="utf-8")  # of another program
     entries = Leaderboard.read(tmp_path).entries
     assert [(one.job, one.folder.relative_to(tmp_path).as_posix()) for one in entries] == [
-        (None if num == "???" else num, name) for name, (_, num) in runs.items()
+        *((None if num == "???" else num, name) for name, (_, num) in runs.items()),
+        (None, "begun"),
     ]
+    begun = entries.pop()
+    assert (begun.result, begun.overrides) == ({"status": "unfinished", "metrics": {}}, {"seed": "1"})
     assert [one.overrides["optimizer.lr"] for one in entries] == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6"]
     Leaderboard.read(tmp_path).write()
     with (tmp_path / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["folder"] for row in rows] == list(runs)
-    assert [row["job"] for row in rows] == ["0", "11", "3", "4", "", "7"]
+    assert [row["folder"] for row in rows] == [*runs, "begun"]
+    assert [row["job"] for row in rows] == ["0", "11", "3", "4", "", "7", ""]
 
 
 def test_a_folder_named_by_another_number(tmp_path: Path) -> None:
@@ -258,7 +262,7 @@ def test_a_folder_named_by_another_number(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_run(tmp_path / "0", None)
+    (tmp_path / "0").mkdir()
     assert Leaderboard.read(tmp_path).entries == []
     assert not print_leaderboard_of(tmp_path)
     assert not (tmp_path / "leaderboard.csv").exists()
@@ -465,4 +469,4 @@ def test_a_sweep_of_many_runs(call_main: CallMain, tmp_path: Path) -> None:
     assert sorted((row["optimizer.lr"] for row in rows), key=float) == rates
     order = [(float(row["val_log_loss"]), int(row["job"])) for row in rows]
     assert order == sorted(order)
-    assert lines[-1] == str(tmp_path / "s/leaderboard.csv")
+    assert lines[-2:] == [str(tmp_path / "s" / name) for name in ("leaderboard.csv", "report.html")]

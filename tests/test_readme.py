@@ -105,7 +105,7 @@ def jobs_of(arguments: Sequence[str]) -> int:
 
 
 def test_the_commands_are_found() -> None:
-    assert len(COMMANDS) == 29
+    assert len(COMMANDS) == 30
     assert len(SNIPPETS) == 1
     assert "make run" in README
     assert "make test" in README

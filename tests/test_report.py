@@ -75,13 +75,13 @@ def test_the_leaderboard_of_a_sweep(call_main: CallMain, capfd: Capture, tmp_pat
     }
     printed = capfd.readouterr().out
     assert printed.startswith("6 runs, best first by val_log_loss; mean ± standard deviation over seed")
-    assert printed.endswith(f"{file}\n")
+    assert printed.endswith(f"{file}\n{page}\n")
     assert done.stdout.endswith(printed)
 
     os.chdir(tmp_path)  # call_main puts it back
     report.main(["s"])
     assert file.read_bytes() == written
-    assert capfd.readouterr().out == printed.replace(str(file), "s/leaderboard.csv")
+    assert capfd.readouterr().out == printed.replace(str(tmp_path / "s"), "s")
 
 
 def test_a_sweep_in_folders_of_other_names(call_main: CallMain, capfd: Capture, tmp_path: Path) -> None:
@@ -138,7 +138,9 @@ def test_the_figures_of_a_run(call_main: CallMain, capfd: Capture, tmp_path: Pat
     before = {path: (folder / path).read_bytes() for path in files_in(folder) - {"run.log"}}
     capfd.readouterr()
     report.main([str(folder)])
-    assert capfd.readouterr().out.splitlines()[-1] == f"{folder}/plots"
+    lines = capfd.readouterr().out.splitlines()
+    assert f"{folder}/plots" in lines
+    assert lines[-2:] == [f"{folder}/leaderboard.csv", f"{folder}/report.html"]
     assert {path.name: path.read_bytes() for path in (folder / "plots").iterdir()} == drawn
     assert {path: (folder / path).read_bytes() for path in before} == before
     assert figures <= {file.removesuffix(".png") for file in drawn}
@@ -157,8 +159,14 @@ def test_the_figures_of_a_job(call_main: CallMain, tmp_path: Path) -> None:
 
 def test_several_folders(run: Path, capfd: Capture, tmp_path: Path) -> None:
     other = Path(shutil.copytree(run, tmp_path / "other"))
-    report.main([str(run), str(other)])
-    assert capfd.readouterr().out == f"{run}/plots\n{other}/plots\n"
+    report.main([str(run), str(other), "-o", str(tmp_path / "new/folder")])
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.strip() for line in lines[:3]] == [
+        f"{run}/plots",
+        f"{other}/plots",
+        "2 runs, best first by val_log_loss",
+    ]
+    assert files_in(tmp_path / "new/folder") == {"leaderboard.csv", "report.html"}
     assert sorted(path.name for path in (run / "plots").iterdir()) == sorted(
         f"{name}.png" for name in BINARY | {"decision_boundary"}
     )
@@ -174,8 +182,8 @@ def test_the_real_command_line(run: Path, tmp_path: Path) -> None:
         env=clean_environment(),
         check=False,
     )
-    assert (done.returncode, done.stdout) == (1, f"{run}/plots\n")
-    assert done.stderr == ("nowhere: expected the folder of a run, with result.json, or of a sweep of such runs\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"nowhere: {NEITHER}\n"
 
 
 def test_a_folder_is_needed(capfd: Capture) -> None:
@@ -209,7 +217,7 @@ def test_a_users_own_network(call_main: CallMain, monkeypatch: pytest.MonkeyPatc
 
 # ---- what cannot be reported
 
-NEITHER = "expected the folder of a run, with result.json, or of a sweep of such runs"
+NEITHER = "expected the folder of a run, or of a sweep of such runs"
 
 
 def test_a_folder_that_is_neither(tmp_path: Path) -> None:
@@ -303,9 +311,12 @@ def test_a_history_of_other_columns(run: Path) -> None:
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_a_run_without_a_model(run: Path, status: str) -> None:
+    """It is on the page, without figures."""
     (run / "result.json").write_text(json.dumps({"status": status, "metrics": {}}), encoding="utf-8")
     (run / "model.pt").unlink()
-    assert refusal(run) == f"{run}/model.pt: there is no such file; expected a model of this project"
+    report.main([str(run)])
+    assert (run / "report.html").is_file()
+    assert not (run / "plots").exists()
 
 
 def test_a_damaged_run_of_a_sweep(run: Path, tmp_path: Path) -> None:

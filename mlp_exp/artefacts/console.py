@@ -154,9 +154,13 @@ def print_leaderboard(title: str, columns: Sequence[str], rows: Sequence[Sequenc
         table.add_row(*map(escape, row))
     if len(rows) > MOST_RUNS:
         table.add_row(f"… {len(rows) - MOST_RUNS} more", *[""] * (len(columns) - 1))
-    console = get_console()
-    console.print(table)
-    console.print(str(file), markup=False, highlight=False, soft_wrap=True)
+    get_console().print(table)
+    print_path(file)
+
+
+def print_path(path: Path) -> None:
+    """On one line, however long, so that it can be copied."""
+    get_console().print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Sequence[str]], seconds: float) -> None:

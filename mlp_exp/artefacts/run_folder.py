@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mlp_exp.artefacts.atomic import atomic
+from mlp_exp.artefacts.yaml_file import read_yaml
 from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
 
 try:
@@ -24,12 +25,15 @@ except ImportError:  # Windows
 
 DONE = ("finished", "stopped_early", "diverged")
 """How a run ends that needs no other try."""
+UNFINISHED = "unfinished"
+"""What is said of a run that has no result: it waits, trains, or was killed."""
 
 HISTORY = "history.csv"
 RESULT = "result.json"
 MODEL = "model.pt"
 CHECKPOINT = "checkpoint.pt"
 HYDRA = ".hydra"
+OVERRIDES = f"{HYDRA}/overrides.yaml"
 PLOTS = "plots"
 
 MODEL_FORMAT = 2
@@ -257,10 +261,53 @@ class RunFolder:
         except (ValueError, csv.Error) as error:
             raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 
+    def overrides(self) -> list[str]:
+        """As typed for this run; none where Hydra has saved nothing.
+
+        Raises:
+            RunFolderError: the file holds something else.
+        """
+        saved = self.path / OVERRIDES
+        overrides = (read_yaml(saved) or []) if saved.exists() else []
+        if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
+            raise RunFolderError(f"{saved}: expected a list of overrides")
+        return overrides
+
+    def config(self) -> dict[str, Any]:
+        """The configuration that Hydra has saved, as it stands in the file; empty where there is none.
+
+        Raises:
+            RunFolderError: the file holds something else.
+        """
+        saved = self.path / HYDRA / "config.yaml"
+        config = read_yaml(saved) if saved.exists() else {}
+        if not isinstance(config, dict):
+            raise RunFolderError(f"{saved}: expected the configuration of a run")
+        return config
+
+    def job_number(self) -> int | None:
+        """In a sweep; None for a run that was no job.
+
+        Raises:
+            RunFolderError: the file holds something else.
+        """
+        saved = self.path / HYDRA / "hydra.yaml"
+        if not saved.exists():
+            return None
+        try:
+            number = read_yaml(saved)["hydra"]["job"]["num"]
+        except (KeyError, TypeError) as error:
+            raise RunFolderError(f"{saved}: expected Hydra's settings with hydra.job.num") from error
+        return number if isinstance(number, int) else None
+
     @property
     def figures(self) -> Path:
         """The folder of the figures."""
         return self.path / PLOTS
+
+    def figure_files(self) -> list[Path]:
+        """The figures that are drawn, by name; no links, which may lead anywhere."""
+        return sorted(path for path in self.figures.glob("*.png") if path.is_file() and not path.is_symlink())
 
     def write_figures(self, figures: Mapping[str, Any]) -> None:
         """matplotlib figures by name, as `plots/<name>.png`."""
@@ -268,3 +315,10 @@ class RunFolder:
         for name, figure in figures.items():
             with atomic(self.figures / f"{name}.png") as temporary:
                 figure.savefig(temporary, format="png", dpi=120)
+
+
+def runs_in(folder: Path) -> list[RunFolder]:
+    """The folder itself, where it is a run's, and the runs at any depth in it that Hydra has begun, by path."""
+    begun = [path.parent.parent for path in folder.rglob(OVERRIDES)]
+    itself = [folder] if (folder / RESULT).is_file() else []
+    return [RunFolder(path) for path in sorted({*begun, *itself})]

@@ -1,95 +1,131 @@
-"""What a page shows of runs, as plain values."""
+"""All that the page shows of runs, as plain values."""
 
+import base64
+import math
+import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlp_exp.artefacts.run_folder import DONE, RunFolder
-from mlp_exp.sweep.leaderboard import Entry, repeated
+from mlp_exp.compare.configs import divide
+from mlp_exp.compare.curves import Curves, read_curves
+from mlp_exp.compare.effects import as_numbers, axis_of, importance
+from mlp_exp.compare.made import PROGRAM, how_made
+from mlp_exp.sweep.leaderboard import HEADLINES, Entry, repeated
 
 MOST_POINTS = 200
-"""Of a learning curve; of a longer one, epochs at equal distances and the last."""
-DIGITS = 5
-"""Significant ones of what is drawn."""
+"""Of a learning curve."""
+POINTS_IN_ALL = 60_000
+"""Of the curves of a column together; those of very many runs are coarser."""
+FEWEST_POINTS = 20
+BEST_SHOWN = 2
+"""For how many runs the page has the figures."""
+LARGEST_FIGURE = 1_000_000
+"""Bytes."""
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@dataclass(frozen=True)
-class Curves:
-    """The history of a run.
-
-    Attributes:
-        columns: by name, a value an epoch.
-    """
-
-    epochs: list[int]
-    columns: dict[str, list[float | None]]
-
-
-def read_curves(entry: Entry) -> Curves:
-    """A run's history, thinned to what a screen can show; empty where there is none.
-
-    Raises:
-        RunFolderError: it is damaged.
-    """
-    folder = RunFolder(entry.folder)
-    names = folder.history_columns
-    if "epoch" not in names:
-        return Curves([], {})
-    rows = folder.read_history(names)
-    step = -(-len(rows) // MOST_POINTS) or 1
-    kept = rows[:-1:step] + rows[-1:]
-    by_name = {name: [_drawn(row[index]) for row in kept] for index, name in enumerate(names)}
-    epochs = [int(value) for value in by_name.pop("epoch") if value is not None]
-    return Curves(epochs, {name: values for name, values in by_name.items() if name != "seconds"})
-
-
-def _drawn(value: float) -> float | None:
-    """As JSON can hold it."""
-    return float(f"{value:.{DIGITS}g}") if abs(value) < float("inf") else None
-
-
-def again(entry: Entry) -> str:
-    """The command that trains a run again."""
-    if entry.result["status"] in DONE:
-        return shlex.join(["python", "-m", "mlp_exp.run", f"rerun={entry.folder}"])
-    return shlex.join(["python", "-m", "mlp_exp.run", *(f"{key}={value}" for key, value in entry.overrides.items())])
-
-
-def gather(entries: Sequence[Entry]) -> dict[str, Any]:
-    """All that the page shows.
+def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
+    """What a page shows.
 
     Args:
-        entries: best first, one at least.
+        folders: that were asked for.
+        entries: the runs in them, best first, one at least.
+
+    Raises:
+        RunFolderError: a file of a run is damaged.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
-    metrics.sort(key=lambda name: name != first.judged_by)
-    groups = repeated(entries)
+    headlines = [name for name in _headlines(first) if name in metrics]
+    shared, own = divide([RunFolder(entry.folder).config() for entry in entries])
+    most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
+    curves = [read_curves(RunFolder(entry.folder), most) for entry in entries]
+    place = {entry.folder: index for index, entry in enumerate(entries)}
+    names = _names(entries)
     return {
-        "metric": first.judged_by,
-        "keys": varying,
+        "keys": {
+            key: axis_of([entry.overrides[key] for entry in entries if key in entry.overrides]) for key in varying
+        },
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
-        "metrics": metrics,
-        "runs": [_run(entry) for entry in entries],
-        "groups": [[entries.index(entry) for entry in group.entries] for group in groups],
+        "headlines": headlines,
+        "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
+        "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
+        "groups": [[place[entry.folder] for entry in group.entries] for group in repeated(entries)],
+        "importance": {name: _importance(entries, varying, name) for name in headlines},
+        "config": shared,
+        "figures": _figures(entries, names),
+        "made": how_made(folders, entries),
     }
 
 
-def _run(entry: Entry) -> Mapping[str, Any]:
-    curves = read_curves(entry)
+def _headlines(first: Entry) -> list[str]:
+    """The metric that ranks, and the others that are compared."""
+    part = first.judged_by.partition("_")[0]
+    names = [f"{of}_{name}" for of in (part, "test") for name in HEADLINES[first.regression]]
+    return list(dict.fromkeys([first.judged_by, *names]))
+
+
+def _names(entries: Sequence[Entry]) -> list[str]:
+    """The number of each job; paths where runs of several sweeps, or none, have them."""
+    jobs = [str(entry.job) for entry in entries if entry.job is not None]
+    if len(set(jobs)) == len(entries):
+        return jobs
+    common = os.path.commonpath([entry.folder.parent for entry in entries])
+    return [entry.folder.relative_to(common).as_posix() for entry in entries]
+
+
+def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> dict[str, Any]:
+    result = entry.result
     return {
-        "name": entry.folder.name if entry.job is None else str(entry.job),
+        "name": name,
         "overrides": dict(entry.overrides),
-        "status": entry.result["status"],
-        "reason": entry.result.get("reason", ""),
-        "best_epoch": entry.result.get("best_epoch"),
-        "epochs": entry.result.get("epochs"),
-        "seconds": entry.result.get("seconds"),
+        "status": result["status"],
+        "reason": result.get("reason", ""),
+        "best_epoch": result.get("best_epoch"),
+        "epochs": result.get("epochs", curves.epochs[-1] if curves.epochs else None),
+        "seconds": result.get("seconds"),
         "metrics": entry.metrics,
         "again": again(entry),
+        "config": config,
         "at": curves.epochs,
         "curves": curves.columns,
     }
+
+
+def again(entry: Entry) -> str:
+    """The command that trains a run again: as it was, or, where it did not come to its end, what was typed for it."""
+    words = [f"rerun={entry.folder}"] if entry.result["status"] in DONE else RunFolder(entry.folder).overrides()
+    return shlex.join([*PROGRAM, *words])
+
+
+def _importance(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> dict[str, Any] | None:
+    """Of the keys that all runs with the metric have."""
+    scored = [(entry, value) for entry in entries if (value := entry.metrics.get(metric)) is not None]
+    scored = [(entry, value) for entry, value in scored if math.isfinite(value)]
+    values = {}
+    for key in keys:
+        texts = [entry.overrides[key] for entry, _ in scored if key in entry.overrides]
+        if len(texts) == len(scored) and len(set(texts)) > 1:
+            values[key] = as_numbers(texts, axis_of(texts))
+    return importance(values, np.array([value for _, value in scored]))
+
+
+def _figures(entries: Sequence[Entry], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Those of the best runs that have some, as they can stand in a page."""
+    found: list[dict[str, Any]] = []
+    for entry, name in zip(entries, names, strict=True):
+        files = [path for path in RunFolder(entry.folder).figure_files() if path.stat().st_size <= LARGEST_FIGURE]
+        images = [(path.stem, path.read_bytes()) for path in files]
+        shown = [[figure, base64.b64encode(data).decode()] for figure, data in images if data.startswith(PNG)]
+        if shown:
+            found.append({"run": name, "images": shown})
+        if len(found) == BEST_SHOWN:
+            break
+    return found

@@ -10,6 +10,8 @@ from typing import Any
 
 from mlp_exp.artefacts.atomic import atomic
 
+SCRIPTS = ("base", "leaderboard", "curves", "mattered", "pair", "page")
+
 
 def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
     """Writes the page.
@@ -19,13 +21,15 @@ def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
     """
     from plotly.offline import get_plotlyjs
 
-    parts = files("mlp_exp.compare")
-    text = Template((parts / "page.html").read_text(encoding="utf-8")).substitute(
+    def part(name: str) -> str:
+        return (files("mlp_exp.compare") / "web" / name).read_text(encoding="utf-8")
+
+    text = Template(part("page.html")).substitute(
         title=html.escape(title),
-        style=(parts / "page.css").read_text(encoding="utf-8"),
+        style=part("page.css"),
         plotly=get_plotlyjs(),
         data=_in_script(shown),
-        script=(parts / "page.js").read_text(encoding="utf-8"),
+        script="\n".join(part(f"{name}.js") for name in SCRIPTS),
     )
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +14,7 @@ from typing import Any
 
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.console import print_leaderboard
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.artefacts.yaml_file import read_yaml
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.artefacts.run_folder import UNFINISHED, RunFolder, runs_in
 
 LEADERBOARD = "leaderboard.csv"
 WRITE_SECONDS = 1.0
@@ -80,6 +79,11 @@ class Entry:
             return math.inf
         return -value if self.judged_by.endswith("accuracy") else value
 
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """What sorts: runs with metrics first, those with classes before regressions, the best score first."""
+        return not self.metrics, self.regression, self.score
+
 
 class Leaderboard:
     """What is known of a sweep's runs so far, and the file that holds it."""
@@ -90,9 +94,10 @@ class Leaderboard:
         self._written = -math.inf
 
     @classmethod
-    def read(cls, folder: Path) -> "Leaderboard":
-        """From the results in a sweep's folder."""
-        return cls(folder, list(_entries(Path(os.path.abspath(folder)))))
+    def read(cls, folder: Path, sources: Sequence[Path] = ()) -> "Leaderboard":
+        """From all runs in a sweep's folder, or in the sources, however far they have come."""
+        paths = [Path(os.path.abspath(source)) for source in sources or [folder]]
+        return cls(folder, [entry for path in paths for entry in _entries(path)])
 
     @property
     def entries(self) -> list[Entry]:
@@ -101,7 +106,7 @@ class Leaderboard:
         with_metrics = [entry for entry in entries if entry.metrics]
         by_accuracy = bool(with_metrics) and all(entry.watches_accuracy for entry in with_metrics)
         entries = [replace(entry, by_accuracy=by_accuracy) for entry in entries]
-        return sorted(entries, key=lambda e: (e.regression, e.score, -1 if e.job is None else e.job, e.folder))
+        return sorted(entries, key=lambda e: (*e.rank, -1 if e.job is None else e.job, e.folder))
 
     def add(self, job: int, overrides: Sequence[str], folder: Path) -> None:
         """Takes in what a run has left, and writes the file now and then."""
@@ -148,24 +153,9 @@ def _by_key(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _entries(folder: Path) -> Iterator[Entry]:
-    for saved in sorted(folder.rglob(".hydra/overrides.yaml")):
-        run = saved.parent.parent
-        result = RunFolder(run).result()
-        if result is not None:
-            overrides = read_yaml(saved) or []
-            if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
-                raise RunFolderError(f"{saved}: expected a list of overrides")
-            yield Entry(_job_number(run), _by_key(overrides), result, run)
-
-
-def _job_number(run: Path) -> int | None:
-    """As Hydra has saved it; None for a run that was no job."""
-    path = run / ".hydra" / "hydra.yaml"
-    try:
-        number = read_yaml(path)["hydra"]["job"]["num"]
-    except (FileNotFoundError, KeyError, TypeError) as error:
-        raise RunFolderError(f"{path}: expected Hydra's settings with hydra.job.num") from error
-    return number if isinstance(number, int) else None
+    for run in runs_in(folder):
+        result = run.result() or {"status": UNFINISHED, "metrics": {}}
+        yield Entry(run.job_number(), _by_key(run.overrides()), result, run.path)
 
 
 @dataclass(frozen=True)
@@ -195,13 +185,22 @@ class Experiments:
 
 
 def repeated(entries: Sequence[Entry]) -> list[Experiments]:
-    """The runs with those together that differ by seed or fold alone, best first."""
-    groups: dict[tuple[tuple[str, str], ...], list[Entry]] = {}
+    """The runs with those together that differ by seed or fold alone, best first.
+
+    A copy of a run, as in two sweeps that were the same, is no repetition: it goes into a group of its own.
+    """
+    copies: Counter[frozenset[tuple[str, str]]] = Counter()
+    copy_of = {}
+    for entry in sorted(entries, key=lambda entry: entry.folder):
+        whole = frozenset(entry.overrides.items())
+        copy_of[entry.folder] = copies[whole]
+        copies[whole] += 1
+    groups: dict[Any, Experiments] = {}
     for entry in entries:
-        common = tuple((key, value) for key, value in entry.overrides.items() if key not in REPETITIONS)
-        groups.setdefault(common, []).append(entry)
-    found = [Experiments(dict(common), members) for common, members in groups.items()]
-    return sorted(found, key=lambda group: (group.entries[0].regression, group.score))
+        common = {key: value for key, value in entry.overrides.items() if key not in REPETITIONS}
+        found = groups.setdefault((frozenset(common.items()), copy_of[entry.folder]), Experiments(common, []))
+        found.entries.append(entry)
+    return sorted(groups.values(), key=lambda group: (*group.entries[0].rank[:2], group.score))
 
 
 def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]:
@@ -231,9 +230,9 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
     return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
 
 
-def print_leaderboard_of(folder: Path) -> list[Entry]:
-    """Writes and prints the leaderboard of a sweep's folder, and returns the runs in it, best first."""
-    leaderboard = Leaderboard.read(folder)
+def print_leaderboard_of(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:
+    """Writes and prints the leaderboard of the runs in a folder, or in the sources; returns them, best first."""
+    leaderboard = Leaderboard.read(folder, sources)
     entries = leaderboard.entries
     if entries:
         leaderboard.write()

@@ -1,0 +1,66 @@
+"""How runs were made: command, commit, versions, machine, time."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mlp_exp.artefacts.run_folder import RESULT
+from mlp_exp.artefacts.used_folder import MULTIRUN
+from mlp_exp.artefacts.yaml_file import read_yaml
+from mlp_exp.config.errors import RunFolderError
+from mlp_exp.sweep.leaderboard import Entry
+
+PROGRAM = ("python", "-m", "mlp_exp.run")
+
+
+def sweep_command(folder: Path) -> str | None:
+    """The command that a sweep was begun with; None where the folder is no sweep's.
+
+    Raises:
+        RunFolderError: its settings are damaged.
+    """
+    saved = folder / MULTIRUN
+    if not saved.is_file():
+        return None
+    try:
+        typed = read_yaml(saved)["hydra"]["overrides"]
+        words = [*typed["task"], *(word for word in typed["hydra"] if not word.startswith("hydra.mode="))]
+        return shlex.join([*PROGRAM, "-m", *words])
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}") from error
+
+
+def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Names and texts; where runs differ, each of the texts with how many have it."""
+    commands = [command for command in map(sweep_command, folders) if command]
+    times = [(entry.folder / RESULT).stat().st_mtime for entry in entries if (entry.folder / RESULT).exists()]
+    begun = [(folder / MULTIRUN).stat().st_mtime for folder in folders if (folder / MULTIRUN).exists()]
+    trained = sum(entry.result.get("seconds", 0) / entry.result.get("stacked", 1) for entry in entries)
+    facts = [("Command", command) for command in commands]
+    facts += [("Folder", str(folder.absolute())) for folder in folders]
+    facts += [("Begun", _moment(min(begun)))] if begun else []
+    facts += [("Latest result", _moment(max(times)))] if times else []
+    facts += [("Training", f"{trained:.1f} s, divided among the runs that trained together")]
+    names = ("git", "versions", "machine", "device", "threads", "data_fingerprint")
+    provenances = [entry.result["provenance"] for entry in entries if entry.result.get("provenance")]
+    for name in names:
+        texts = Counter(_text(name, provenance.get(name)) for provenance in provenances)
+        for text, runs in texts.most_common():
+            where = f" ({runs} run{'s' * (runs != 1)})" if len(texts) > 1 else ""
+            facts.append((name.replace("_", " ").replace("git", "commit").capitalize(), f"{text}{where}"))
+    return facts
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def _text(name: str, value: Any) -> str:
+    if name == "git" and isinstance(value, dict):
+        return f"{value.get('commit')}{', with changes not committed' if value.get('dirty') else ''}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {of}" for key, of in value.items())
+    return "unknown" if value is None else str(value)

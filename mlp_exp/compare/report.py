@@ -1,0 +1,32 @@
+"""What is written and printed of runs when a sweep has ended, or later."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_exp.artefacts.console import print_path
+from mlp_exp.compare.gather import gather
+from mlp_exp.compare.page import write_page
+from mlp_exp.sweep.leaderboard import print_leaderboard_of
+
+PAGE = "report.html"
+
+
+def report_on(folders: Sequence[Path], output: Path) -> bool:
+    """Writes the leaderboard of the runs in folders and the page that compares them, and prints the best.
+
+    Args:
+        output: the folder that gets the files; made if it is not there.
+
+    Returns:
+        Whether there is a run.
+
+    Raises:
+        RunFolderError: a file of a run is damaged.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    entries = print_leaderboard_of(output, folders)
+    if entries:
+        title = ", ".join(folder.absolute().name for folder in folders)
+        write_page(output / PAGE, title, gather(folders, entries))
+        print_path(output / PAGE)
+    return bool(entries)

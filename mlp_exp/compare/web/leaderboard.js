@@ -1,0 +1,169 @@
+// The leaderboard: a row for each group of runs that differ by seed or fold alone, opened to its runs.
+
+const columns = [
+  { name: "run", of: (run) => run.name },
+  ...keys.map((key) => ({ name: key, of: (run) => run.overrides[key] ?? "" })),
+  ...data.metrics.map((name) => ({
+    name, of: (run) => run.metrics[name] ?? null, measured: true, optional: !data.headlines.includes(name),
+  })),
+  { name: "status", of: (run) => run.status },
+  { name: "best epoch", of: (run) => run.best_epoch, measured: true },
+  { name: "epochs", of: (run) => run.epochs, measured: true },
+  { name: "seconds", of: (run) => run.seconds, measured: true },
+  ...(data.runs.some((run) => run.reason) ? [{ name: "reason", of: (run) => run.reason }] : []),
+];
+const table = { sort: null, descending: false, open: new Set() };
+const shownColumns = () => columns.filter((column) => !column.optional || find("all-metrics").checked);
+
+// what a column says of several runs: mean ± sample standard deviation, or the values they have
+function summary(column, runs) {
+  const values = finite(runs.map(column.of)).filter((value) => value !== "");
+  if (!values.length) return { text: column.measured ? "–" : "", key: null };
+  if (column.measured) {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    if (runs.length === 1) return { text: rounded(mean), key: mean };
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    const spread = values.length > 1 ? ` ± ${Number(Math.sqrt(squares / (values.length - 1)).toPrecision(2))}` : "";
+    return { text: rounded(mean) + spread, key: mean };
+  }
+  const distinct = [...new Set(values.map(String))];
+  if (distinct.length > 3) return { text: `${distinct.length} values`, key: null };
+  const number = distinct.length === 1 && distinct[0].trim() !== "" ? Number(distinct[0]) : NaN;
+  return { text: distinct.join(", "), key: Number.isNaN(number) ? distinct.join(", ") : number };
+}
+
+function compare(a, b) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  const order = typeof a === "number" && typeof b === "number" ? a - b : inOrder(String(a), String(b));
+  return table.descending ? -order : order;
+}
+
+function ordered(lists) {
+  if (table.sort === null) return lists;
+  const key = (runs) => summary(table.sort, runs).key;
+  return lists.map((runs) => [key(runs), runs]).sort(([a], [b]) => compare(a, b)).map(([, runs]) => runs);
+}
+
+// ---- the filter
+
+function condition(word) {
+  const found = /^(.+?)(<=|>=|<|>|=)(.*)$/.exec(word);
+  const column = found && columns.find((each) => each.name.toLowerCase() === found[1].toLowerCase());
+  if (!column) return (run) => columns.some((each) => String(each.of(run) ?? "").toLowerCase().includes(word));
+  const [, , sign, text] = found;
+  const number = Number(text);
+  const tests = { "<": (a) => a < number, ">": (a) => a > number, "<=": (a) => a <= number, ">=": (a) => a >= number };
+  return (run) => {
+    const value = column.of(run);
+    if (value == null || value === "") return false;
+    if (sign !== "=") return tests[sign](Number(value));
+    return String(value).toLowerCase() === text || (text !== "" && Number(value) === number);
+  };
+}
+
+function filtered() {
+  const conditions = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean).map(condition);
+  return data.runs.filter((run) => conditions.every((holds) => holds(run)));
+}
+
+// ---- rows
+
+async function copy(button, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {  // some browsers do not allow it for a page from disk
+    const area = element("textarea", { value: text });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    button.focus();
+  }
+  button.textContent = "copied";
+  setTimeout(() => { button.textContent = "copy"; }, 1500);
+}
+
+function copyButton(text) {
+  const button = element("button", { textContent: "copy", title: text, type: "button" });
+  button.setAttribute("aria-label", `copy the command ${text}`);
+  button.onclick = () => copy(button, text);
+  return button;
+}
+
+function checkbox(runs) {
+  const box = element("input", { type: "checkbox", checked: runs.every((run) => chosen.has(run)) });
+  box.setAttribute("aria-label", `highlight ${runs.length === 1 ? title(runs[0]) : `these ${runs.length} runs`}`);
+  box.onchange = () => {
+    runs.forEach((run) => (box.checked ? chosen.add(run) : chosen.delete(run)));
+    const place = [...find("leaderboard").querySelectorAll(".choose input")].indexOf(box);
+    drawRuns();
+    find("leaderboard").querySelectorAll(".choose input")[place].focus();
+  };
+  return box;
+}
+
+function opener(group, runs) {
+  const isOpen = table.open.has(group);
+  const button = element("button", { textContent: `${isOpen ? "▾" : "▸"} ${runs.length} runs`, type: "button" });
+  button.setAttribute("aria-expanded", String(isOpen));
+  button.onclick = () => {
+    if (isOpen) table.open.delete(group);
+    else table.open.add(group);
+    drawTable();
+    find("leaderboard").querySelector(`[data-group="${group}"] button`).focus();
+  };
+  return button;
+}
+
+function row(runs, kind, group) {
+  const cells = shownColumns().map((column) => {
+    const { text, key } = summary(column, runs);
+    const type = column.name === "reason" ? "reason" : column.measured || typeof key === "number" ? "number" : "";
+    return element("td", { className: type, textContent: text });
+  });
+  const last = element("td", { className: "again" });
+  if (kind === "group") cells[0].replaceChildren(opener(group, runs));
+  else last.append(copyButton(runs[0].again));
+  const made = element("tr", {}, element("td", { className: "choose" }, checkbox(runs)), ...cells, last);
+  made.className = runs.every((run) => chosen.has(run)) ? `${kind} chosen` : kind;
+  if (kind === "group") made.dataset.group = group;
+  return made;
+}
+
+function drawTable() {
+  const left = new Set(filtered());
+  const place = new Map();
+  const groups = data.groups.flatMap((members, group) => {
+    const runs = members.map((index) => data.runs[index]).filter((run) => left.has(run));
+    place.set(runs, group);
+    return runs.length ? [runs] : [];
+  });
+  const rows = ordered(groups).flatMap((runs) => {
+    const group = place.get(runs);
+    if (data.groups[group].length === 1) return [row(runs, "run", group)];
+    const members = table.open.has(group) ? ordered(runs.map((run) => [run])) : [];
+    return [row(runs, "group", group), ...members.map((run) => row(run, "member", group))];
+  });
+  find("leaderboard").tBodies[0].replaceChildren(...rows);
+  find("shown").textContent = `${left.size} of ${data.runs.length} runs`;
+}
+
+function drawHead() {
+  const heads = shownColumns().map((column, index) => {
+    const arrow = table.sort !== column ? "" : table.descending ? " ↓" : " ↑";
+    const button = element("button", { textContent: column.name + arrow, type: "button" });
+    button.onclick = () => {
+      table.descending = table.sort === column && !table.descending;
+      table.sort = column;
+      drawHead();
+      drawTable();
+      find("leaderboard").tHead.querySelectorAll("button")[index].focus();
+    };
+    const head = element("th", { scope: "col" }, button);
+    if (arrow) head.setAttribute("aria-sort", table.descending ? "descending" : "ascending");
+    return head;
+  });
+  const show = element("th", { scope: "col", className: "choose", textContent: "show" });
+  const again = element("th", { scope: "col", className: "again", textContent: "command" });
+  find("leaderboard").tHead.replaceChildren(element("tr", {}, show, ...heads, again));
+}

@@ -1,0 +1,70 @@
+// Draws the page, and draws anew what a person changes.
+
+function drawRuns() {
+  drawTable();
+  drawCurves();
+}
+
+function drawPlots() {
+  drawCurves();
+  drawMattered();
+  drawPair();
+}
+
+function fillHeader() {
+  const count = `${data.runs.length} run${data.runs.length === 1 ? "" : "s"}`;
+  const ended = Object.entries(Object.groupBy(data.runs, (run) => run.status))
+    .map(([status, runs]) => `${runs.length} ${status.replace("_", " ")}`).join(", ");
+  const ranked = data.headlines.length ? `, best first by ${data.headlines[0]}` : "";
+  find("summary").textContent = `${count}${ranked}: ${ended}.`;
+  const constants = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`);
+  if (constants.length) find("constants").append("The same in all: ", element("code", { textContent: constants.join(" ") }));
+}
+
+function fillFigures() {
+  const shown = data.figures.map(({ run, images }) => element(
+    "article", {}, element("h3", { textContent: `Run ${run}` }),
+    element("div", { className: "images" }, ...images.map(([name, image]) => element(
+      "img", { src: `data:image/png;base64,${image}`, alt: `${name.replaceAll("_", " ")} of run ${run}` },
+    ))),
+  ));
+  const none = element("p", { textContent: "None are drawn; python -m mlp_exp.report RUN draws those of a run." });
+  find("figures").append(...(shown.length ? shown : [none]));
+}
+
+function fillMade() {
+  find("made").append(...data.made.flatMap(([name, text]) => {
+    const value = element("dd", {}, element("code", { textContent: text }));
+    if (name === "Command") value.append(" ", copyButton(text));
+    return [element("dt", { textContent: name }), value];
+  }));
+}
+
+function listen() {
+  find("filter").oninput = drawRuns;
+  find("all-metrics").onchange = () => { drawHead(); drawTable(); };
+  find("clear").onclick = () => { chosen.clear(); drawRuns(); };
+  find("column").onchange = drawCurves;
+  find("log").onchange = drawCurves;
+  find("metric").onchange = drawMattered;
+  find("first").onchange = drawPair;
+  find("second").onchange = drawPair;
+  find("curves").on("plotly_click", toggle);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawPlots);
+  matchMedia("print").addEventListener("change", drawPlots);
+}
+
+const runOptions = data.runs.map((run, index) => [index, title(run)]);
+fill(find("column"), watched.map((name) => [name, name]), watched.includes("val_loss") ? "val_loss" : watched.at(-1));
+fill(find("metric"), data.headlines.map((name) => [name, name]), data.headlines[0]);
+fill(find("first"), runOptions, 0);
+const others = data.groups.find((members) => !members.includes(0));  // the best run of another experiment
+fill(find("second"), runOptions, others ? Math.min(...others) : Math.min(1, data.runs.length - 1));
+fillHeader();
+fillFigures();
+fillMade();
+drawHead();
+drawRuns();
+drawMattered();
+drawPair();
+listen();
