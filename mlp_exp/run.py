@@ -7,12 +7,15 @@ torch is imported only after the configuration has been found right, and never f
 import logging
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.trackers.following import Following
 from mlp_exp.config import hydra_app
 from mlp_exp.config.errors import DivergedError, RunFolderError, TrainingError
 from mlp_exp.config.options import ALLOW, RESUME, Options
@@ -24,29 +27,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def run(cfg: DictConfig) -> float:
+def run(following: Following, cfg: DictConfig) -> float:
     """One run, from a composed configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(hydra_app.output_dir())
     with folder.held():
         if hydra_app.options().resumes:
-            return _resume(cfg, folder)
+            return _resume(cfg, folder, following)
         folder.require_unused()
         earlier = hydra_app.options().rerun
         if earlier:
-            return _rerun(cfg, folder, RunFolder(earlier))
-        return _train(cfg, folder)
+            return _rerun(cfg, folder, RunFolder(earlier), following)
+        return _train(cfg, folder, following)
 
 
-def _train(cfg: DictConfig, folder: RunFolder, checkpoint: "Checkpoint | None" = None) -> float:
+def _train(cfg: DictConfig, folder: RunFolder, following: Following, checkpoint: "Checkpoint | None" = None) -> float:
     try:
         from mlp_exp.config.validation import validate
 
         validate(cfg, hydra_app.task_overrides())
 
+        following.expect(cfg)
+
         from mlp_exp.experiment.components import build
         from mlp_exp.experiment.one_run import run_experiment
 
-        return run_experiment(build(cfg), folder, checkpoint, in_sweep=hydra_app.in_sweep())
+        components = build(cfg)
+        following.begin(components.tracker(), folder.path, components.config, hydra_app.sweep_folder())
+        return run_experiment(components, folder, checkpoint, in_sweep=hydra_app.in_sweep(), following=following)
     except RunFolderError:
         raise  # the files there are another run's
     except BaseException as error:
@@ -54,6 +61,8 @@ def _train(cfg: DictConfig, folder: RunFolder, checkpoint: "Checkpoint | None" =
         if isinstance(error, KeyboardInterrupt) and folder.checkpoint.exists():
             error.add_note(f"Go on with: {hydra_app.program()} {_continuation(cfg, folder)}")
         raise
+    finally:
+        following.end(folder.path)
 
 
 def _continuation(cfg: DictConfig, folder: RunFolder) -> str:
@@ -65,7 +74,7 @@ def _continuation(cfg: DictConfig, folder: RunFolder) -> str:
     return shlex.join([f"{RESUME}={folder.path}", *allowed])
 
 
-def _resume(cfg: DictConfig, folder: RunFolder) -> float:
+def _resume(cfg: DictConfig, folder: RunFolder, following: Following) -> float:
     """Goes on with a run, unless it has come to its end."""
     from mlp_exp.experiment.checkpoint import find_checkpoint
 
@@ -73,7 +82,7 @@ def _resume(cfg: DictConfig, folder: RunFolder) -> float:
     checkpoint = find_checkpoint(folder, cfg, done=result is not None)
     extended = checkpoint is not None and checkpoint.config["trainer"]["epochs"] != cfg.trainer.epochs
     if result is None or (result["status"] == "finished" and extended):
-        return _train(cfg, folder, checkpoint)
+        return _train(cfg, folder, following, checkpoint)
     if result.get("reason"):
         raise TrainingError(result["reason"])
     status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
@@ -81,20 +90,20 @@ def _resume(cfg: DictConfig, folder: RunFolder) -> float:
     return float("nan") if result.get("best_value") is None else float(result["best_value"])
 
 
-def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder) -> float:
+def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder, following: Following) -> float:
     """Trains a saved run again and says whether it came out the same."""
     from mlp_exp.experiment.reproduction import compare, require_history
 
     require_history(earlier)
     try:
-        value = _train(cfg, folder)
+        value = _train(cfg, folder, following)
     except DivergedError:
         value = float("nan")  # as the earlier one has, perhaps
     compare(earlier, folder)
     return value
 
 
-def run_sweep(jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_run: bool) -> None:
+def run_sweep(following: Following, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_run: bool) -> None:
     """The runs of a sweep, as few stacks as can be."""
     if dry_run:
         from mlp_exp.sweep.dry_run import describe_sweep
@@ -102,9 +111,12 @@ def run_sweep(jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_ru
         describe_sweep(jobs, max_stack)
         return
 
+    with suppress(Exception), jobs[0].active() as cfg:  # what is wrong with a job is said when it begins
+        following.expect(cfg)
+
     from mlp_exp.sweep.together import train_together
 
-    train_together(jobs, folder, max_stack)
+    train_together(jobs, folder, max_stack, following)
 
 
 def end_sweep(folder: Path) -> None:
@@ -124,7 +136,8 @@ def read_config(options: Options) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    hydra_app.main(run, run_sweep, end_sweep, read_config)
+    with Following(Path.cwd()) as following:
+        hydra_app.main(partial(run, following), partial(run_sweep, following), end_sweep, read_config)
 
 
 if __name__ == "__main__":

@@ -226,14 +226,28 @@ def _work_and_exit(work: Callable[[], object], cwd: Path, env: Mapping[str, str]
         os._exit(status if isinstance(status, int) else 1)
 
 
-LATE = ("artefacts.plots", "experiment.one_run", "sweep.dry_run", "sweep.together", "inference.tables")
+LATE = (
+    *(
+        f"mlp_exp.{name}"
+        for name in (
+            "artefacts.plots",
+            "experiment.one_run",
+            "sweep.dry_run",
+            "sweep.together",
+            "compare.report",
+            "inference.tables",
+        )
+    ),
+    "plotly.offline",
+    "sklearn.inspection",
+)
 """What commands import when they come to it; a fork of a process that has done so need not."""
 
 
 def fork_command(name: str, *args: str, cwd: Path, env: Mapping[str, str] | None = None) -> Fork:
     """`python -m mlp_exp.<name> …` in a fork of this process."""
     for module in LATE:
-        importlib.import_module(f"mlp_exp.{module}")
+        importlib.import_module(module)
     command = importlib.import_module(f"mlp_exp.{name}")
 
     def work() -> None:

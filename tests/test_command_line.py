@@ -175,7 +175,7 @@ MESSAGES = [
         ["+typo=1"],
         mistakes(
             "typo: there is no such key. Known: data, early_stopping, init, loss, model, optimizer, preprocess, "
-            "scheduler, seed, split, trainer."
+            "scheduler, seed, split, tracker, trainer."
         ),
     ),
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),

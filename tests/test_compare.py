@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from test_leaderboard import DIVERGED, FAILED, classes, write_run
+from test_leaderboard import DIVERGED, FAILED, classes, values, write_run
 
 from mlp_exp.compare.configs import divide
-from mlp_exp.compare.effects import as_numbers, axis_of, importance
+from mlp_exp.compare.effects import axis_of, importance, places
 from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather
 from mlp_exp.compare.page import write_page
+from mlp_exp.compare.report import report_on
+from mlp_exp.config.errors import RunFolderError
 from mlp_exp.sweep.leaderboard import Leaderboard
 
 
@@ -39,7 +41,10 @@ def test_what_is_shown(tmp_path: Path) -> None:
     found = shown(tmp_path)
     assert found["headlines"] == ["val_log_loss", "val_accuracy", "test_accuracy", "test_log_loss"]
     assert found["metrics"] == found["headlines"]
-    assert found["keys"] == {"optimizer.lr": "linear", "seed": "linear"}
+    assert found["keys"] == {
+        "optimizer.lr": {"axis": "log", "numbers": {"1": 1.0, "0.1": 0.1, "-1": -1.0}},  # of the runs with metrics
+        "seed": {"axis": "linear", "numbers": {"0": 0.0, "1": 1.0}},
+    }
     assert found["constants"] == {"model.dropout": "0.1"}
     assert [run["name"] for run in found["runs"]] == ["2", "1", "0", "3"]
     assert found["groups"] == [[0], [1, 2], [3]]
@@ -76,14 +81,14 @@ def test_the_command_of_a_run_is_quoted(tmp_path: Path) -> None:
 def test_no_text_breaks_out_of_the_page(tmp_path: Path) -> None:
     hostile = "</script><script>alert(1)</script><!--"
     write_run(tmp_path / "0", {**FAILED, "reason": hostile}, [f"data.target={hostile}"], 0)
-    values = shown(tmp_path)
+    content = shown(tmp_path)
     page = tmp_path / "page.html"
-    write_page(page, f"Sweep {hostile}", values)
+    write_page(page, f"Sweep {hostile}", content)
     text = page.read_text(encoding="utf-8")
     assert hostile not in text
     assert text.count("&lt;/script&gt;&lt;script&gt;alert(1)") == 2  # title and heading
     (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)
-    assert json.loads(data) == json.loads(json.dumps(values))
+    assert json.loads(data) == json.loads(json.dumps(content))
 
 
 def test_the_page_fetches_nothing(tmp_path: Path) -> None:
@@ -127,9 +132,9 @@ def test_how_values_are_laid_out(texts: list[str], axis: str) -> None:
     assert axis_of(texts) == axis_of(texts[::-1] + texts) == axis
 
 
-def test_values_of_names_are_places() -> None:
-    assert as_numbers(["b", "a", "c", "a"], "category").tolist() == [1, 0, 2, 0]
-    assert as_numbers(["1e-3", "10"], "log").tolist() == [1e-3, 10]
+def test_values_are_places() -> None:
+    assert places(["b", "a", "c", "a"]).tolist() == [1, 0, 2, 0]
+    assert places(["10", "1e-3", "1e40", "1_000"]).tolist() == [1, 0, 3, 2]
 
 
 def test_importance_finds_what_mattered() -> None:
@@ -239,3 +244,31 @@ def test_several_sweeps_and_runs_in_progress(tmp_path: Path) -> None:
     assert (running["status"], running["epochs"], running["metrics"]) == ("unfinished", 2, {})
     assert running["curves"]["train_loss"] == [0.5, 0.25]
     assert running["again"] == "python -m mlp_exp.run seed=2"
+
+
+@pytest.mark.parametrize("size", [1e40, 1e154, 1e308, 5e-324])
+def test_importance_of_numbers_of_any_size(tmp_path: Path, size: float) -> None:
+    for job in range(16):
+        write_run(
+            tmp_path / str(job), values(size * ((1 + job % 4) / 4)), [f"trainer.clip_grad_norm={size}{job % 4}"], job
+        )
+    found = shown(tmp_path)["importance"]["val_rmse"]
+    json.dumps(found, allow_nan=False)
+    if size > 1:
+        assert found["explained"] == pytest.approx(1, abs=0.05)
+
+
+def test_a_history_without_whole_epochs(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", classes(0.1), [], 0)
+    for epoch in ("nan", "1.5"):
+        (tmp_path / "0/history.csv").write_text(f"epoch,lr\n{epoch},0.1\n", encoding="utf-8")
+        with pytest.raises(RunFolderError, match=f"^{tmp_path}/0: expected the history of a run, with whole numbers"):
+            shown(tmp_path)
+
+
+def test_texts_that_are_no_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    write_run(folder / "0", {**FAILED, "reason": "no \udce9"}, [], 0)
+    assert report_on([folder], folder)
+    assert "caf\\udce9" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "no \\udce9" in (folder / "leaderboard.csv").read_text(encoding="utf-8")

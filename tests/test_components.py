@@ -146,7 +146,7 @@ def test_every_option_trains(train: Train, tmp_path: Path, group: str, option: s
     run = train(*dict.fromkeys([f"data={data}", *option_with_values(group, option, tmp_path)]))
     check(run, SETS[data][0])
     model = run.model()
-    assert model["config"][group]["_target_"]
+    assert ("_target_" in model["config"].get(group, ())) == (group != "tracker")  # on which no result depends
     assert model["format"] == MODEL_FORMAT
     assert model["task"] == SETS[data][0]
     assert len(model["feature_names"]) == SETS[data][2]

@@ -423,7 +423,7 @@ def test_a_table_without_a_validation_part() -> None:
 
 def test_a_table_of_failures() -> None:
     assert as_table([entry(0, FAILED, "seed=0"), entry(1, DIVERGED, "optimizer.lr=9")]) == (
-        "2 runs, best first by train_log_loss",
+        "2 runs, without metrics",
         ["job", "seed", "optimizer.lr", "status"],
         [["0", "0", "", "failed"], ["1", "", "9", "diverged"]],
     )

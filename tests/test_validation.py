@@ -27,7 +27,7 @@ NATURAL = "a whole number, 0 or more"
 SHARE = "a share from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
 SHARES = "split: expected train + val + test to be 1, with train above 0, got"
-GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, trainer"
+GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
 
 
 def _arguments(cls: type) -> str:

@@ -35,6 +35,8 @@ CHECKPOINT = "checkpoint.pt"
 HYDRA = ".hydra"
 OVERRIDES = f"{HYDRA}/overrides.yaml"
 PLOTS = "plots"
+TRACKED = "tracker.json"
+EVENT_FILES = "tensorboard"
 
 MODEL_FORMAT = 2
 """Of what a model file holds; another one is refused."""
@@ -261,6 +263,13 @@ class RunFolder:
         except (ValueError, csv.Error) as error:
             raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 
+    def history_written(self) -> int:
+        """When the history was written, in nanoseconds since 1970; 0 where there is none."""
+        try:
+            return (self.path / HISTORY).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def overrides(self) -> list[str]:
         """As typed for this run; none where Hydra has saved nothing.
 
@@ -308,6 +317,17 @@ class RunFolder:
     def figure_files(self) -> list[Path]:
         """The figures that are drawn, by name; no links, which may lead anywhere."""
         return sorted(path for path in self.figures.glob("*.png") if path.is_file() and not path.is_symlink())
+
+    @property
+    def event_files(self) -> Path:
+        """The folder of what TensorBoard reads."""
+        return self.path / EVENT_FILES
+
+    def attachments(self) -> list[Path]:
+        """The files that a tracker keeps of a run: what it was, what came out, and the figures that are drawn."""
+        names = (f"{HYDRA}/config.yaml", HISTORY, RESULT, MODEL)
+        files = [self.path / name for name in names]
+        return [file for file in files if file.is_file() and not file.is_symlink()] + self.figure_files()
 
     def write_figures(self, figures: Mapping[str, Any]) -> None:
         """matplotlib figures by name, as `plots/<name>.png`."""

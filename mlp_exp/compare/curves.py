@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.config.errors import RunFolderError
 
 DIGITS = 5
 """Significant ones of what is drawn."""
@@ -34,9 +35,13 @@ def read_curves(folder: RunFolder, most: int) -> Curves:
     step = max(1, -(-len(rows) // most))
     kept = rows[:-1:step] + rows[-1:]
     by_name = dict(zip(names, zip(*kept, strict=True), strict=True)) if kept else {}
-    epochs = [int(epoch) for epoch in by_name.get("epoch", ())]
+    epochs = by_name.get("epoch", ())
+    if not all(epoch.is_integer() for epoch in epochs):
+        raise RunFolderError(f"{folder.path}: expected the history of a run, with whole numbers as epochs")
     drawn = {name: values for name, values in by_name.items() if name not in ("epoch", "seconds")}
-    return Curves(epochs, {name: [_drawn(value) for value in values] for name, values in drawn.items()})
+    return Curves(
+        [int(epoch) for epoch in epochs], {name: [_drawn(value) for value in values] for name, values in drawn.items()}
+    )
 
 
 def _drawn(value: float) -> float | None:

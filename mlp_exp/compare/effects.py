@@ -11,19 +11,26 @@ from numpy.typing import NDArray
 MOST_RUNS = 500
 """As many of them teach the forest."""
 FEWEST_RUNS = 8
+TREES, SHUFFLES = 50, 3
 LOG_RATIO = 10
 """Between the largest and the smallest value, at least, for a log axis."""
 
 Axis = Literal["linear", "log", "category"]
 
 
+def number(text: str) -> float | None:
+    """What a text stands for; None where that is no finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def axis_of(texts: Sequence[str]) -> Axis:
     """How values are laid out: by name where one is no number, by logarithm where that spaces them more evenly."""
-    try:
-        values = sorted({float(text) for text in texts})
-    except ValueError:
-        return "category"
-    if not all(math.isfinite(value) for value in values):
+    values = sorted({value for value in map(number, texts) if value is not None})
+    if any(number(text) is None for text in texts):
         return "category"
     if values[0] <= 0 or values[-1] < LOG_RATIO * values[0]:
         return "linear"
@@ -36,11 +43,10 @@ def _unevenness(values: NDArray[np.float64]) -> float:
     return float(gaps.std() / gaps.mean())
 
 
-def as_numbers(texts: Sequence[str], axis: Axis) -> NDArray[np.float64]:
-    """The values `[n]` of a key, for a forest: where they have no order of their own, their places in the alphabet."""
-    if axis == "category":
-        return np.unique(texts, return_inverse=True)[1].astype(np.float64)
-    return np.array([float(text) for text in texts])
+def places(texts: Sequence[str]) -> NDArray[np.float64]:
+    """The place `[n]` of each value among all of a key, which is all that a tree asks for: by size or by name."""
+    values = texts if axis_of(texts) == "category" else [float(text) for text in texts]
+    return np.unique(values, return_inverse=True)[1].astype(np.float64)
 
 
 def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.float64]) -> dict[str, Any] | None:
@@ -49,24 +55,27 @@ def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.flo
     That is permutation importance (Breiman, 2001).
 
     Args:
-        values: of each key `[n]`.
+        values: places of each key `[n]`.
         metric: `[n]`, finite.
 
     Returns:
         `explained`, the share of the variance that the forest explains of runs it has not seen (out of bag), and
         `keys`, the importance of each, highest first. None for few runs or a metric that never varies.
     """
-    if len(metric) < FEWEST_RUNS or not values or np.ptp(metric) == 0:
+    if len(metric) < FEWEST_RUNS or not values:
+        return None
+    metric = metric / (np.abs(metric).max() or 1.0)  # whose squares are numbers, too
+    if np.ptp(metric) == 0:
         return None
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
 
     some = np.random.default_rng(0).permutation(len(metric))[:MOST_RUNS]
     features, target = np.stack(list(values.values()), axis=1)[some], metric[some]
-    forest = RandomForestRegressor(100, oob_score=True, random_state=0)
+    forest = RandomForestRegressor(TREES, oob_score=True, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a few runs some may be in every tree's bag
         forest.fit(features, target)
-    found = permutation_importance(forest, features, target, n_repeats=5, random_state=0).importances_mean
+    found = permutation_importance(forest, features, target, n_repeats=SHUFFLES, random_state=0).importances_mean
     ranked = sorted(zip(values, found.tolist(), strict=True), key=lambda pair: -pair[1])
     return {"explained": round(float(forest.oob_score_), 3), "keys": [[key, round(of, 4)] for key, of in ranked]}

@@ -13,7 +13,7 @@ import numpy as np
 from mlp_exp.artefacts.run_folder import DONE, RunFolder
 from mlp_exp.compare.configs import divide
 from mlp_exp.compare.curves import Curves, read_curves
-from mlp_exp.compare.effects import as_numbers, axis_of, importance
+from mlp_exp.compare.effects import axis_of, importance, number, places
 from mlp_exp.compare.made import PROGRAM, how_made
 from mlp_exp.sweep.leaderboard import HEADLINES, Entry, repeated
 
@@ -50,9 +50,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
     place = {entry.folder: index for index, entry in enumerate(entries)}
     names = _names(entries)
     return {
-        "keys": {
-            key: axis_of([entry.overrides[key] for entry in entries if key in entry.overrides]) for key in varying
-        },
+        "keys": {key: _values(entries, key) for key in varying},
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
@@ -62,6 +60,17 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
         "config": shared,
         "figures": _figures(entries, names),
         "made": how_made(folders, entries),
+    }
+
+
+def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
+    """How the values of a key are laid out in plots, which show runs with metrics, and what they are as numbers."""
+    having = [entry for entry in entries if key in entry.overrides]
+    shown = [entry.overrides[key] for entry in having if entry.metrics]
+    numbers = {entry.overrides[key]: number(entry.overrides[key]) for entry in having}
+    return {
+        "axis": axis_of(shown) if shown else "category",
+        "numbers": {text: value for text, value in numbers.items() if value is not None},
     }
 
 
@@ -113,7 +122,7 @@ def _importance(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> d
     for key in keys:
         texts = [entry.overrides[key] for entry, _ in scored if key in entry.overrides]
         if len(texts) == len(scored) and len(set(texts)) > 1:
-            values[key] = as_numbers(texts, axis_of(texts))
+            values[key] = places(texts)
     return importance(values, np.array([value for _, value in scored]))
 
 

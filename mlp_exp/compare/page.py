@@ -32,7 +32,7 @@ def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
         script="\n".join(part(f"{name}.js") for name in SCRIPTS),
     )
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # a folder may have any name
 
 
 def _in_script(values: Mapping[str, Any]) -> str:

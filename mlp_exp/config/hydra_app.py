@@ -172,8 +172,7 @@ class Command:
         """One job; an error that the user can mend, and any in a sweep, is logged at once and counted."""
         self.job_began = True
         job = HydraConfig.get().job
-        if in_sweep():
-            self.sweep_folder = Path(HydraConfig.get().runtime.cwd, HydraConfig.get().sweep.dir)
+        self.sweep_folder = sweep_folder()
         try:
             return self._run(cfg)
         except Exception as error:
@@ -204,6 +203,11 @@ class Command:
 def in_sweep() -> bool:
     """Whether the job at hand is one of a multirun."""
     return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def sweep_folder() -> Path | None:
+    """The folder of the sweep that the job at hand is of."""
+    return Path(HydraConfig.get().runtime.cwd, HydraConfig.get().sweep.dir) if in_sweep() else None
 
 
 def output_dir() -> Path:

@@ -236,8 +236,19 @@ class Trainer(Group):
     checkpoint_every: NonNegative = 30.0
 
 
+class Tracker(Group):
+    tracking_uri: Text = ""
+    experiment: Text = ""
+    project: Text = ""
+    mode: Literal["offline", "online"] = Field("offline", description="offline or online")
+    dir: Annotated[str, Field(min_length=1, description="the path of a folder")] = ""
+
+
+NO_TRACKER = "mlp_exp.artefacts.trackers.none.NoTracker"
+
+
 class Experiment(Closed):
-    """The whole configuration of a run."""
+    """The whole configuration of a run; saved ones of before there were trackers have none."""
 
     seed: Natural
     data: Data
@@ -250,6 +261,7 @@ class Experiment(Closed):
     init: Init
     early_stopping: EarlyStopping
     trainer: Trainer
+    tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 
 GROUPS: dict[str, type[Group]] = {

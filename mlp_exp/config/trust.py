@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mlp_exp.config.errors import UntrustedError
+from mlp_exp.config.options import ALLOW
 from mlp_exp.config.schema import Experiment
 from mlp_exp.config.targets import locate
 
@@ -25,6 +26,10 @@ OWN_MODULES = tuple(
         "training.schedulers",
         "training.early_stopping",
         "training.trainer",
+        "artefacts.trackers.none",
+        "artefacts.trackers.tensorboard",
+        "artefacts.trackers.mlflow",
+        "artefacts.trackers.wandb",
     )
 )
 """Where this project's components are; only what is defined there, not what is imported."""
@@ -38,6 +43,15 @@ TORCH_INIT = re.compile(r"torch\.nn\.init\.[a-z]\w*_")
 SKLEARN_DATA = re.compile(r"sklearn\.datasets\.(make_\w+|load_(breast_cancer|diabetes|digits|iris|linnerud|wine))")
 REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
 """The one kind of interpolation that a saved configuration may have: the value of another key."""
+IN_OUTPUTS = r"outputs(/\w[\w.-]*)*"
+STAYS_HERE = {
+    "mlp_exp.artefacts.trackers.mlflow.MLflow": ("mlflow", {"tracking_uri": re.compile(f"sqlite:///{IN_OUTPUTS}")}),
+    "mlp_exp.artefacts.trackers.wandb.WandB": (
+        "wandb",
+        {"mode": re.compile("offline"), "dir": re.compile(IN_OUTPUTS)},
+    ),
+}
+"""Trackers that can send or write elsewhere, their packages, and the settings with which they do not."""
 MOST_VALUES = 1_000_000
 DEEPEST = 20
 
@@ -74,6 +88,22 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
                 f"{where}: {key} is {value!r}; a saved configuration may refer to a single value of its own, "
                 "as ${trainer.epochs}, and to nothing outside it"
             )
+    for package, key, value in _leads_elsewhere(config):
+        if package not in allow:
+            raise UntrustedError(
+                f"{where}: {key} is {value!r}; a saved run may be tracked inside outputs/ alone, offline. If you know "
+                f"that place and trust it: {ALLOW} {package}"
+            )
+
+
+def _leads_elsewhere(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """The package of a tracker, with each of its settings by which data could leave `outputs/`."""
+    tracker = config.get("tracker")
+    tracker = tracker if isinstance(tracker, Mapping) else {}
+    package, settings = STAYS_HERE.get(str(tracker.get("_target_")), ("", {}))
+    for key, stays in settings.items():
+        if not stays.fullmatch(str(tracker.get(key))):
+            yield package, f"tracker.{key}", tracker.get(key)
 
 
 def _not(value: Any) -> bool:
@@ -118,7 +148,8 @@ def is_allowed(path: str, allow: Sequence[str]) -> bool:
 def foreign_packages(config: Mapping[str, Any]) -> list[str]:
     """The packages that have to be allowed for a configuration to be built once it is saved."""
     targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not is_trusted(value)]
-    return sorted({str(target).partition(".")[0] for target in targets})
+    packages = {package for package, _, _ in _leads_elsewhere(config)}
+    return sorted({str(target).partition(".")[0] for target in targets} | packages)
 
 
 def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:

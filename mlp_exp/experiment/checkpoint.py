@@ -114,13 +114,15 @@ class Checkpoint:
         return cls(saved.config, saved.data, saved.versions, history, state, path)
 
     def require_same(self, cfg: DictConfig) -> None:
-        """Refuses to go on with another configuration; more epochs are the same run, extended.
+        """Refuses to go on with another configuration; with more epochs, or tracked elsewhere, it is the same run.
 
         Raises:
             ConfigError: names the keys that differ.
         """
         changes = differences(self.config, savable(cfg, plain(cfg)))
-        changes.pop(EXTENDS, None)
+        changes = {
+            key: change for key, change in changes.items() if key != EXTENDS and key.partition(".")[0] != "tracker"
+        }
         reason = f"a run goes on as it began; only {EXTENDS} may grow. For another value train another run"
         problems = [f"{key}: the run has {was}, and now it is {now}; {reason}" for key, (was, now) in changes.items()]
         if problems:

@@ -13,7 +13,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mlp_exp.artefacts.console import open_with_progress
+from mlp_exp.artefacts.trackers.none import NoTracker
+from mlp_exp.artefacts.trackers.tracker import Tracker
 from mlp_exp.config.errors import ConfigError, MlpExpError
+from mlp_exp.config.schema import NO_TRACKER
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
 from mlp_exp.data.preprocessing import Preprocess
@@ -32,11 +35,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Components:
     """What a configuration stands for. Loss, network and scheduler wait for the data they depend on, early
-    stopping for the training it belongs to.
+    stopping and tracker for the training they belong to.
 
     Attributes:
-        config: the configuration itself as plain values.
-        source: the same as it is saved, to be resumed.
+        config: the configuration itself as plain values, without the tracker, on which no result depends.
+        source: all of it as it is saved, to be resumed.
         model_class: what makes the network.
         shared: what its parts have in common with those of other runs.
     """
@@ -57,6 +60,7 @@ class Components:
     scheduler: Callable[[int], SchedulerFactory]
     early_stopping: Callable[[], Never]
     trainer: Trainer
+    tracker: Callable[[], Tracker | NoTracker]
 
     def text(self, group: str) -> str:
         """A group of the configuration, to be compared with that of other runs."""
@@ -73,14 +77,15 @@ def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
         ConfigError: a component refuses its settings, or the data is not a `Dataset`.
     """
     shared = shared or Shared()
-    config = plain(cfg)
+    values = plain(cfg)
+    config = {key: value for key, value in values.items() if key != "tracker"}
     make = partial(build_group, shared)
     optimizer = _factory(shared, "optimizer", config["optimizer"]).make
     split = make("split", config["split"])
     trainer = make("trainer", config["trainer"])
     return Components(
         config=config,
-        source=savable(cfg, config),
+        source=savable(cfg, values),
         shared=shared,
         seed=config["seed"],
         dataset=_dataset(shared, config["data"], split),
@@ -95,6 +100,7 @@ def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
         scheduler=lambda epochs: partial(_build_scheduler, shared, _scheduler_node(cfg, config, epochs)),
         early_stopping=lambda: make("early_stopping", config["early_stopping"]),
         trainer=trainer,
+        tracker=lambda: _tracker(shared, values.get("tracker", {"_target_": NO_TRACKER})),
     )
 
 
@@ -106,6 +112,13 @@ def _dataset(shared: Shared, node: dict[str, Any], split: Split) -> Dataset:
         return dataset
 
     return shared.keep(("data", repr(node), repr((split.aside, split.aside_is_feature))), read)
+
+
+def _tracker(shared: Shared, node: dict[str, Any]) -> Tracker | NoTracker:
+    tracker = build_group(shared, "tracker", node)
+    if not isinstance(tracker, Tracker | NoTracker):
+        raise ConfigError([f"tracker._target_: expected a Tracker, got {type(tracker).__name__}"])
+    return tracker
 
 
 def _scheduler_node(cfg: DictConfig, config: dict[str, Any], epochs: int) -> dict[str, Any]:

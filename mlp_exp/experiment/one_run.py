@@ -6,6 +6,7 @@ import torch
 
 from mlp_exp.artefacts.console import epoch_bar, print_columns, print_scores
 from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.trackers.following import UNTRACKED, Following
 from mlp_exp.config.errors import DivergedError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
@@ -23,13 +24,19 @@ HISTORY_SECONDS = 5.0
 
 
 def run_experiment(
-    components: Components, folder: RunFolder, checkpoint: Checkpoint | None = None, *, in_sweep: bool
+    components: Components,
+    folder: RunFolder,
+    checkpoint: Checkpoint | None = None,
+    *,
+    in_sweep: bool,
+    following: Following = UNTRACKED,
 ) -> float:
     """The whole life of a run.
 
     Args:
         checkpoint: to go on from.
         in_sweep: whether it is one of many, which draw only when told to.
+        following: what tracks it, to be looked after.
 
     Returns:
         The best value of what early stopping watches, for a sweeper that optimises.
@@ -45,7 +52,7 @@ def run_experiment(
     run.begin()
     run.write_checkpoint(checkpoint.state if checkpoint else None)  # from now on the run can be resumed
     try:
-        fit(run)
+        fit(run, following)
     except Exception as error:
         run.fail(error)
         raise
@@ -62,9 +69,14 @@ def run_experiment(
     return run.best_value
 
 
-def fit(run: Run) -> None:
+def fit(run: Run, following: Following) -> None:
     """Trains, with a progress bar, log lines and a growing history. After Ctrl-C the best weights so far stay."""
-    save_history = Regularly(HISTORY_SECONDS, run.write_history)
+
+    def write_history() -> None:
+        run.write_history()
+        following.check()
+
+    save_history = Regularly(HISTORY_SECONDS, write_history)
     every = run.components.trainer.checkpoint_every
     save_checkpoint = Regularly(every, lambda record: run.write_checkpoint(record.state()))
     if run.over:

@@ -9,7 +9,7 @@ from mlp_exp.artefacts.run_folder import DONE, RunFolder
 from mlp_exp.config.errors import DivergedError, UntrustedError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts
-from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint
+from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint, differences
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
@@ -88,7 +88,7 @@ class Run:
         self.folder.clear()
         self.folder.claim(self.columns)
         self.write_history()
-        if checkpoint.config != self.components.source:
+        if EXTENDS in differences(checkpoint.config, self.components.source):
             self.folder.save_extended(self.components.source, f"{EXTENDS}={self.plan.epochs}")
 
     def add(self, record: EpochRecord) -> None:

@@ -139,7 +139,7 @@ class Leaderboard:
                 ]
             )
         with atomic(self._folder / LEADERBOARD) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+            temporary.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace")
         self._written = time.monotonic()
 
 
@@ -223,7 +223,7 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
         status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
         rows.append([who, *overrides, *scores, *status])
     count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
-    title = f"{count}, best first by {entries[0].judged_by}"
+    title = f"{count}, best first by {entries[0].judged_by}" if entries[0].metrics else f"{count}, without metrics"
     if not one_each:
         repeats = [key for key in REPETITIONS if len({entry.overrides.get(key) for entry in entries}) > 1]
         title += f"; mean ± standard deviation over {', '.join(repeats)}"

@@ -4,12 +4,14 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import torch
 
 from mlp_exp.artefacts.console import SweepBar, print_columns
 from mlp_exp.artefacts.run_folder import RunFolder
+from mlp_exp.artefacts.trackers.following import Following
 from mlp_exp.config.errors import TrainingError
 from mlp_exp.config.hydra_app import options
 from mlp_exp.config.hydra_jobs import Job
@@ -31,14 +33,15 @@ BEST_DRAWN = 2
 """For how many runs a sweep draws figures."""
 
 
-def train_together(jobs: Sequence[Job], folder: Path, max_stack: int | None) -> None:
+def train_together(jobs: Sequence[Job], folder: Path, max_stack: int | None, following: Following) -> None:
     """Trains the jobs of a batch; each has its value or its failure afterwards.
 
     Args:
         folder: the sweep's.
         max_stack: how many may form a stack; None for as many as train best together.
+        following: what tracks the jobs that have a tracker.
     """
-    sweep = _Sweep(jobs, Leaderboard.read(folder))
+    sweep = _Sweep(jobs, folder, following)
     try:
         planned = sweep.begin()
         if planned:
@@ -51,9 +54,11 @@ def train_together(jobs: Sequence[Job], folder: Path, max_stack: int | None) -> 
 class _Sweep:
     """The jobs of a batch on their way."""
 
-    def __init__(self, jobs: Sequence[Job], leaderboard: Leaderboard) -> None:
+    def __init__(self, jobs: Sequence[Job], folder: Path, following: Following) -> None:
         self._jobs = {job.number: job for job in jobs}
-        self.leaderboard = leaderboard
+        self._folder = folder
+        self._following = following
+        self.leaderboard = Leaderboard.read(folder)
         self._bar = SweepBar(0, 0)
 
     def begin(self) -> list[tuple[Job, Plan]]:
@@ -88,7 +93,10 @@ class _Sweep:
                 return None
             job.begin()
             validate(cfg, job.overrides)
-            return plan(build(cfg, shared), checkpoint)
+            made = plan(build(cfg, shared), checkpoint)
+            components = made.components
+            self._following.begin(components.tracker(), folder.path, components.config, self._folder)
+            return made
 
     def train(self, planned: Members, max_stack: int | None) -> None:
         """Trains all of them, in stacks, as many at the same time as there are cores for.
@@ -142,6 +150,7 @@ class _Sweep:
 
     def _take(self, event: Event) -> None:
         """Takes note of what has happened to a stack."""
+        self._following.check()
         if isinstance(event, Progress):
             self._bar.advance(event.epochs)
             self._bar.describe(event.epoch, event.column, event.value, event.job)
@@ -152,6 +161,7 @@ class _Sweep:
                 log.error("%s: %s", job.name, event.failure)
             if job.has_folder:
                 self.leaderboard.add(job.number, job.overrides, job.folder)
+                self._following.end(job.folder)
             self._bar.advance(event.spared, ended=1)
 
     def _again(self, attempt: Attempt) -> list[Members]:
@@ -174,7 +184,12 @@ class _Sweep:
         """Draws the figures of the best runs."""
         drawn = {job.folder: (job, made) for job, made in planned if made.components.trainer.plots == "auto"}
         ranked = [entry for entry in self.leaderboard.entries if entry.folder in drawn and entry.ended_well]
-        in_forks([partial(_draw, *drawn[entry.folder]) for entry in ranked[:BEST_DRAWN]])
+        best = [drawn[entry.folder] for entry in ranked[:BEST_DRAWN]]
+        if best:
+            import_module("mlp_exp.artefacts.plots")  # once: the forks need it, and the page what it imports
+        in_forks([partial(_draw, job, made) for job, made in best])
+        for job, _ in best:
+            self._following.attach(job.folder)
 
 
 def _draw(job: Job, made: Plan) -> None:

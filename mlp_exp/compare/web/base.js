@@ -1,7 +1,11 @@
 "use strict";
 // What the sections share. Values come from #data; every text goes in as text, never as HTML.
 
-const data = JSON.parse(document.getElementById("data").textContent);
+// Without a prototype an object has the keys of the data alone, not also `constructor`
+const bare = (_, value) => (
+  value && typeof value === "object" && !Array.isArray(value) ? Object.assign(Object.create(null), value) : value
+);
+const data = JSON.parse(document.getElementById("data").textContent, bare);
 const keys = Object.keys(data.keys);
 const chosen = new Set();  // runs that are highlighted
 const find = (id) => document.getElementById(id);
@@ -17,7 +21,12 @@ function fill(select, options, value) {
   select.value = value;
 }
 
-const rounded = (value) => (value == null ? "–" : Number(value.toPrecision(5)).toString());
+const rounded = (value) => {
+  if (value == null) return "–";
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
+};
+const count = (runs) => `${runs} run${runs === 1 ? "" : "s"}`;
+const number = (key, text) => data.keys[key].numbers[text];
 const describe = (run) => keys.map((key) => `${key}=${run.overrides[key] ?? ""}`).join(", ");
 const title = (run) => `run ${run.name}${keys.length ? ": " : ""}${describe(run)}`;
 const inOrder = (a, b) => a.localeCompare(b, undefined, { numeric: true });
@@ -25,9 +34,12 @@ const finite = (values) => values.filter((value) => value != null);
 
 // Plotly reads a few tags in texts, and long ones would cover the plot
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const short = (text, most = 120) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const short = (text, most = 120) => plain(cut(text, most));
 
 // ---- plots
+
+const printed = matchMedia("print");
 
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];  // Okabe and Ito
 const DASHES = ["solid", "dash", "dot", "dashdot"];
@@ -37,18 +49,24 @@ const line = (index) => ({
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function plot(where, traces, { xaxis = {}, yaxis = {}, ...more }, config = {}) {
-  const axis = { gridcolor: style("--line"), zerolinecolor: style("--line"), automargin: true };
+  const empty = traces.every((trace) => trace.x && !trace.x.length);
+  const axis = { gridcolor: style("--line"), zerolinecolor: style("--line"), automargin: true, visible: !empty };
   const layout = {
     paper_bgcolor: style("--paper"), plot_bgcolor: style("--paper"), font: { color: style("--ink") },
     margin: { t: 20, r: 20, l: 60, b: 50 }, hovermode: "closest",
-    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...more,
+    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis },
+    ...(empty ? { annotations: [{ text: "nothing to draw", showarrow: false }] } : {}),
+    ...(printed.matches ? { width: find(where)?.clientWidth } : {}),  // Plotly would measure too late
+    ...more,
   };
-  return Plotly.react(where, traces, layout, { responsive: true, displaylogo: false, ...config });
+  const offline = { responsive: true, displaylogo: false, showSendToCloud: false };
+  return Plotly.react(where, traces, layout, { ...offline, ...config });
 }
 
 // All runs as one trace with gaps: a trace of its own for each of a thousand would take seconds
 function curves(runs, column) {
-  const trace = { mode: "lines", x: [], y: [], text: [], customdata: [], connectgaps: false };
+  const mode = runs.some((run) => run.at.length === 1) ? "lines+markers" : "lines";  // one epoch is no line
+  const trace = { mode, marker: { size: 5 }, x: [], y: [], text: [], customdata: [] };
   for (const run of runs.filter((each) => each.curves[column])) {
     const [label, index] = [short(title(run)), data.runs.indexOf(run)];
     trace.x.push(...run.at, null);

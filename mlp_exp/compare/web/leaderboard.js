@@ -2,12 +2,12 @@
 
 const columns = [
   { name: "run", of: (run) => run.name },
-  ...keys.map((key) => ({ name: key, of: (run) => run.overrides[key] ?? "" })),
+  ...keys.map((key) => ({ name: key, of: (run) => run.overrides[key] ?? "", number: (text) => number(key, text) })),
   ...data.metrics.map((name) => ({
     name, of: (run) => run.metrics[name] ?? null, measured: true, optional: !data.headlines.includes(name),
   })),
   { name: "status", of: (run) => run.status },
-  { name: "best epoch", of: (run) => run.best_epoch, measured: true },
+  { name: "best_epoch", of: (run) => run.best_epoch, measured: true },
   { name: "epochs", of: (run) => run.epochs, measured: true },
   { name: "seconds", of: (run) => run.seconds, measured: true },
   ...(data.runs.some((run) => run.reason) ? [{ name: "reason", of: (run) => run.reason }] : []),
@@ -28,13 +28,14 @@ function summary(column, runs) {
   }
   const distinct = [...new Set(values.map(String))];
   if (distinct.length > 3) return { text: `${distinct.length} values`, key: null };
-  const number = distinct.length === 1 && distinct[0].trim() !== "" ? Number(distinct[0]) : NaN;
-  return { text: distinct.join(", "), key: Number.isNaN(number) ? distinct.join(", ") : number };
+  const text = distinct.join(", ");
+  return { text, key: column.number?.(text) ?? text };
 }
 
 function compare(a, b) {
   if (a === null || b === null) return (a === null) - (b === null);
-  const order = typeof a === "number" && typeof b === "number" ? a - b : inOrder(String(a), String(b));
+  const numbers = (typeof b === "number") - (typeof a === "number");  // come before texts
+  const order = numbers || (typeof a === "number" ? a - b : inOrder(a, b));
   return table.descending ? -order : order;
 }
 
@@ -46,18 +47,21 @@ function ordered(lists) {
 
 // ---- the filter
 
+const constants = Object.entries(data.constants).map(([name, value]) => ({ name, of: () => value }));
+
 function condition(word) {
-  const found = /^(.+?)(<=|>=|<|>|=)(.*)$/.exec(word);
-  const column = found && columns.find((each) => each.name.toLowerCase() === found[1].toLowerCase());
+  const found = /^(.+?)(<=|>=|<|>|=)(.+)$/.exec(word);
+  const column = found && [...columns, ...constants].find((each) => each.name.toLowerCase() === found[1]);
   if (!column) return (run) => columns.some((each) => String(each.of(run) ?? "").toLowerCase().includes(word));
-  const [, , sign, text] = found;
-  const number = Number(text);
-  const tests = { "<": (a) => a < number, ">": (a) => a > number, "<=": (a) => a <= number, ">=": (a) => a >= number };
+  const [sign, text] = found.slice(2);
+  const limit = Number(text);
+  const tests = {
+    "<": (a) => a < limit, ">": (a) => a > limit, "<=": (a) => a <= limit, ">=": (a) => a >= limit,
+    "=": (a, value) => a === limit || String(value).toLowerCase() === text,
+  };
   return (run) => {
     const value = column.of(run);
-    if (value == null || value === "") return false;
-    if (sign !== "=") return tests[sign](Number(value));
-    return String(value).toLowerCase() === text || (text !== "" && Number(value) === number);
+    return value != null && value !== "" && tests[sign](column.number?.(value) ?? Number(value), value);
   };
 }
 
@@ -104,7 +108,7 @@ function checkbox(runs) {
 
 function opener(group, runs) {
   const isOpen = table.open.has(group);
-  const button = element("button", { textContent: `${isOpen ? "▾" : "▸"} ${runs.length} runs`, type: "button" });
+  const button = element("button", { textContent: `${isOpen ? "▾" : "▸"} ${count(runs.length)}`, type: "button" });
   button.setAttribute("aria-expanded", String(isOpen));
   button.onclick = () => {
     if (isOpen) table.open.delete(group);
@@ -145,7 +149,7 @@ function drawTable() {
     return [row(runs, "group", group), ...members.map((run) => row(run, "member", group))];
   });
   find("leaderboard").tBodies[0].replaceChildren(...rows);
-  find("shown").textContent = `${left.size} of ${data.runs.length} runs`;
+  find("shown").textContent = `${left.size} of ${count(data.runs.length)}`;
 }
 
 function drawHead() {

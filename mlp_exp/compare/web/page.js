@@ -12,13 +12,12 @@ function drawPlots() {
 }
 
 function fillHeader() {
-  const count = `${data.runs.length} run${data.runs.length === 1 ? "" : "s"}`;
   const ended = Object.entries(Object.groupBy(data.runs, (run) => run.status))
     .map(([status, runs]) => `${runs.length} ${status.replace("_", " ")}`).join(", ");
   const ranked = data.headlines.length ? `, best first by ${data.headlines[0]}` : "";
-  find("summary").textContent = `${count}${ranked}: ${ended}.`;
-  const constants = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`);
-  if (constants.length) find("constants").append("The same in all: ", element("code", { textContent: constants.join(" ") }));
+  find("summary").textContent = `${count(data.runs.length)}${ranked}: ${ended}.`;
+  const same = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`).join(" ");
+  if (same) find("constants").append("The same in all: ", element("code", { textContent: same }));
 }
 
 function fillFigures() {
@@ -51,7 +50,7 @@ function listen() {
   find("second").onchange = drawPair;
   find("curves").on("plotly_click", toggle);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawPlots);
-  matchMedia("print").addEventListener("change", drawPlots);
+  printed.addEventListener("change", drawPlots);
 }
 
 const runOptions = data.runs.map((run, index) => [index, title(run)]);

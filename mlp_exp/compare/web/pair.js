@@ -2,13 +2,14 @@
 
 function differences(first, second) {
   const rows = [];
-  const add = (name, a, b) => { if (a !== b) rows.push([name, a ?? "–", b ?? "–"]); };
+  const add = (name, a, b, text) => { if ((a ?? null) !== (b ?? null)) rows.push([name, text(a), text(b)]); };
+  const exact = (value) => String(typeof value === "number" ? Number(value.toPrecision(8)) : value ?? "–");
   for (const key of [...new Set([...Object.keys(first.config), ...Object.keys(second.config)])].sort()) {
-    add(key, first.config[key], second.config[key]);
+    add(key, first.config[key], second.config[key], exact);
   }
-  add("status", first.status, second.status);
-  add("epochs", rounded(first.epochs), rounded(second.epochs));
-  for (const name of data.metrics) add(name, rounded(first.metrics[name]), rounded(second.metrics[name]));
+  add("status", first.status, second.status, exact);
+  add("epochs", first.epochs, second.epochs, exact);
+  for (const name of data.metrics) add(name, first.metrics[name], second.metrics[name], exact);
   return rows;
 }
 

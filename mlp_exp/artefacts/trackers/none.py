@@ -1,0 +1,5 @@
+"""No tracker: the run folder is all there is."""
+
+
+class NoTracker:
+    """Tracks nothing."""
