@@ -22,9 +22,9 @@ where each of them begins on a cache line."""
 def matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """`[K, n, m] @ [K, m, p] (+ [K, 1, p])`, the same bits a member for any K.
 
-    A matrix times a vector takes another way through the BLAS when it is alone; two copies of it do not.
+    A product with a side of one may take another way through the BLAS when it is alone; two copies of it do not.
     """
-    if len(a) == 1 and 1 in (a.shape[1], b.shape[2]):
+    if len(a) == 1 and 1 in (*a.shape[1:], b.shape[2]):
         a, b = a.expand(2, -1, -1), b.expand(2, -1, -1)
         bias = bias if bias is None else bias.expand(2, -1, -1)
         return (torch.bmm(a, b) if bias is None else torch.baddbmm(bias, a, b))[:1]
