@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
+from mlp_exp.config.commands import add_allow, begin, readable_errors
 
 
 def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_allow(parser)
     given = parser.parse_args(arguments)
-    find_modules_here()
+    begin()
     with readable_errors():
         export_run(given.run, given.output, given.allow)
 

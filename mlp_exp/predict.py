@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlp_exp.artefacts.run_folder import MODEL, RunFolder
-from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
+from mlp_exp.config.commands import add_allow, begin, readable_errors
 from mlp_exp.config.errors import DataError, RunFolderError
 from mlp_exp.data.reading import shown
 
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_allow(parser)
     given = parser.parse_intermixed_args(arguments)
-    find_modules_here()
+    begin()
     with readable_errors():
         predict(given.runs, given.table, given.output, given.target, given.top, given.allow)
 

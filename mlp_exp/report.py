@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_exp.artefacts.run_folder import RunFolder, runs_in
-from mlp_exp.config.commands import add_allow, find_modules_here, readable_errors
+from mlp_exp.config.commands import add_allow, begin, readable_errors
 from mlp_exp.config.errors import RunFolderError
 
 
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_allow(parser)
     given = parser.parse_args(arguments)
-    find_modules_here()
+    begin()
     with readable_errors():
         output = given.output or (given.folders[0] if len(given.folders) == 1 else Path())
         report(given.folders, output, given.allow)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TABLE_ROWS, Compose, files_in, option_with_values, options, presets
+import yaml
+from conftest import CONF, TABLE_ROWS, Compose, files_in, option_with_values, options, presets
 
 from mlp_exp.artefacts.run_folder import MODEL_FORMAT, RunFolder
 from mlp_exp.config.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
@@ -146,7 +147,10 @@ def test_every_option_trains(train: Train, tmp_path: Path, group: str, option: s
     run = train(*dict.fromkeys([f"data={data}", *option_with_values(group, option, tmp_path)]))
     check(run, SETS[data][0])
     model = run.model()
-    assert ("_target_" in model["config"].get(group, ())) == (group != "tracker")  # on which no result depends
+    written = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    saved = model["config"].get(group, {})
+    assert set(saved) == (set(written) - {"defaults"} if group != "tracker" else set())  # on which no result depends
+    assert saved.get("_target_") in (written["_target_"], None)
     assert model["format"] == MODEL_FORMAT
     assert model["task"] == SETS[data][0]
     assert len(model["feature_names"]) == SETS[data][2]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from conftest import CONF, Compose, option_with_values, options, presets
+from conftest import CONF, Compose, options, presets
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 from torch.optim import SGD, Adam
@@ -364,16 +364,6 @@ def test_every_preset_says_why(name: str) -> None:
     assert re.match(r"# \S", reason)
     values = [line for line in rest if re.match(r"^ +\w+: ", line)]
     assert [line for line in values if " # " not in line] == []
-
-
-@pytest.mark.parametrize(("group", "option"), options(), ids=[f"{g}={o}" for g, o in options()])
-def test_every_option_composes_without_a_problem(compose: Compose, tmp_path: Path, group: str, option: str) -> None:
-    words = option_with_values(group, option, tmp_path)
-    cfg = compose(words)
-    assert find_problems(cfg, words) == []
-    written = _load(CONF / group / f"{option}.yaml")
-    assert set(cfg[group]) == set(written)
-    assert cfg[group]._target_ == written["_target_"]
 
 
 @pytest.mark.parametrize("name", presets())

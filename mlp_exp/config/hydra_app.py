@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.config.commands import Terminated, find_modules_here, terminate
+from mlp_exp.config.commands import Terminated, begin, terminate
 from mlp_exp.config.errors import ConfigError, MlpExpError, describe
 from mlp_exp.config.options import DRY_RUN, RERUN, RESUME, SWEEP_DIR, Options, take_options
 
@@ -71,7 +71,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
     global _options  # noqa: PLW0603
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
-    find_modules_here()
+    begin()
     signal.signal(signal.SIGTERM, terminate)
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
     typed = list(sys.argv[1:])
