@@ -5,25 +5,39 @@ import itertools
 import json
 import os
 import re
+import shlex
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from conftest import Result
 from test_leaderboard import DIVERGED, FAILED, classes, values, write_run
 
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.compare.configs import divide
 from mlp_exp.compare.effects import axis_of, importance, places
 from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather
-from mlp_exp.compare.page import write_page
+from mlp_exp.compare.made import sweep_command
+from mlp_exp.compare.page import SCRIPTS, write_page
 from mlp_exp.compare.report import report_on
 from mlp_exp.config.errors import RunFolderError
-from mlp_exp.sweep.leaderboard import Leaderboard
+from mlp_exp.sweep.leaderboard import Leaderboard, as_table, repeated
+
+CallMain = Callable[..., Result]
+Capture = pytest.CaptureFixture[str]
 
 
 def shown(folder: Path) -> dict[str, Any]:
-    return gather([folder], Leaderboard.read(folder).entries)
+    return gather([folder], Leaderboard.read(folder, configs=True).entries)
+
+
+def write_config(folder: Path, config: Any) -> None:
+    text = config if isinstance(config, str) else yaml.safe_dump(config)
+    (folder / ".hydra/config.yaml").write_text(text, encoding="utf-8")
 
 
 def write_history(folder: Path, values: list[float]) -> None:
@@ -258,12 +272,169 @@ def test_importance_of_numbers_of_any_size(tmp_path: Path, size: float) -> None:
         assert found["explained"] == pytest.approx(1, abs=0.05)
 
 
-def test_a_history_without_whole_epochs(tmp_path: Path) -> None:
-    write_run(tmp_path / "0", classes(0.1), [], 0)
-    for epoch in ("nan", "1.5"):
-        (tmp_path / "0/history.csv").write_text(f"epoch,lr\n{epoch},0.1\n", encoding="utf-8")
-        with pytest.raises(RunFolderError, match=f"^{tmp_path}/0: expected the history of a run, with whole numbers"):
-            shown(tmp_path)
+@pytest.mark.parametrize(
+    ("history", "says"),
+    [
+        ("epoch,lr\nnan,0.1\n", ": expected the history of a run, with whole numbers as epochs"),
+        ("epoch,lr\n1.5,0.1\n", ": expected the history of a run, with whole numbers as epochs"),
+        ("epoch,lr\n1,0.1\n2,", "/history.csv: expected the history of a run: could not convert string to float: ''"),
+        ("epoch,lr\n1,0.1\n2", "/history.csv: expected the history of a run: columns epoch, lr"),
+    ],
+)
+def test_a_damaged_history_is_not_shown(tmp_path: Path, capfd: Capture, history: str, says: str) -> None:
+    for job in range(2):
+        write_run(tmp_path / str(job), classes(0.1), [], job)
+        write_history(tmp_path / str(job), [0.5])
+    (tmp_path / "1/history.csv").write_text(history, encoding="utf-8")
+    whole, damaged = shown(tmp_path)["runs"]
+    assert whole["curves"]["train_loss"] == [0.5]
+    assert (damaged["name"], damaged["at"], damaged["curves"]) == ("1", [], {})
+    assert damaged["metrics"] == whole["metrics"]
+    assert capfd.readouterr().err == f"{tmp_path}/1{says}. The run is shown without curves\n"
+
+
+TENFOLD = "\n".join(["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)])
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("a: &a [*a]", "holds more than 100000 values or more than 20 levels"),
+        (TENFOLD, "holds more than 100000 values or more than 20 levels"),
+        ("[1]", "expected the configuration of a run"),
+        ("a: 2020-01-01", "expected numbers and texts, found a date"),
+    ],
+    ids=["in itself", "tenfold", "a list", "a date"],
+)
+def test_a_configuration_that_is_not_plain_is_not_shown(tmp_path: Path, capfd: Capture, config: str, says: str) -> None:
+    for job in range(2):
+        write_run(tmp_path / str(job), classes(0.1), [], job)
+        write_config(tmp_path / str(job), {"seed": 3})
+    write_config(tmp_path / "1", config)
+    assert report_on([tmp_path], tmp_path)
+    (line,) = capfd.readouterr().err.splitlines()  # read once
+    assert line.startswith(f"{tmp_path}/1/.hydra/config.yaml: {says}")
+    assert line.endswith(". The run is shown without it")
+    found = shown(tmp_path)
+    assert [run["config"] for run in found["runs"]] == [{"seed": "3"}, {}]
+
+
+def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for job in range(2):
+        write_run(tmp_path / str(job), classes(0.1), [], job)
+        write_config(tmp_path / str(job), {"seed": job})
+    read: list[Path] = []
+    whole = RunFolder.config
+    monkeypatch.setattr(RunFolder, "config", lambda folder: (read.append(folder.path), whole(folder))[1])
+    report_on([tmp_path], tmp_path)
+    assert read == [tmp_path / "0", tmp_path / "1"]
+
+
+# ---- commands to copy
+
+
+def test_the_command_of_a_run_with_a_saved_configuration(tmp_path: Path) -> None:
+    """What was typed, as after rerun=…, is not all of it."""
+    for job, result in enumerate((FAILED, None, {**FAILED, "status": "interrupted"}, DIVERGED)):
+        write_run(tmp_path / str(job), result, ["seed=5"], job)
+        write_config(tmp_path / str(job), {"seed": 5, "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.1}})
+    (tmp_path / "2/checkpoint.pt").touch()
+    (tmp_path / "3/checkpoint.pt").touch()
+    assert {run["name"]: run["again"].removeprefix("python -m mlp_exp.run ") for run in shown(tmp_path)["runs"]} == {
+        "0": f"--config-dir {tmp_path}/0/.hydra --config-name config",
+        "1": f"--config-dir {tmp_path}/1/.hydra --config-name config",
+        "2": f"resume={tmp_path}/2",
+        "3": f"rerun={tmp_path}/3",
+    }
+
+
+def test_the_command_of_a_run_allows_its_packages(tmp_path: Path) -> None:
+    elsewhere = {"_target_": "mlp_exp.artefacts.trackers.mlflow.MLflow", "tracking_uri": "http://there"}
+    for job, result in enumerate((classes(0.1), None, FAILED)):
+        write_run(tmp_path / str(job), result, [], job)
+        model = {"_target_": "mine.Net", "layers": [{"_target_": "yours.Layer"}, {"_target_": "torch.nn.ReLU"}]}
+        write_config(tmp_path / str(job), {"model": model, "tracker": elsewhere})
+    (tmp_path / "1/checkpoint.pt").touch()
+    done, going_on, failed = (run["again"] for run in sorted(shown(tmp_path)["runs"], key=lambda run: run["name"]))
+    allow = "--allow=mine --allow=mlflow --allow=yours"
+    assert done == f"python -m mlp_exp.run rerun={tmp_path}/0 {allow}"
+    assert going_on == f"python -m mlp_exp.run resume={tmp_path}/1 {allow}"
+    assert "--allow" not in failed  # with --config-dir all is trusted
+
+
+def test_the_command_of_a_sweep_of_another_primary_config(call_main: CallMain, tmp_path: Path) -> None:
+    (tmp_path / "my conf").mkdir()
+    (tmp_path / "my conf/mine.yaml").write_text("defaults: [run, _self_]\nseed: 7\n", encoding="utf-8")
+    quiet = ("trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never", "data.n_samples=60")
+    words = (*quiet, "model.dropout=0,0.1")
+    flags = ("--config-dir", "my conf", "--config-name", "mine")
+    done = call_main("-m", *flags, *words, "hydra.sweep.dir=s", "hydra.launcher.max_stack=2")
+    assert (done.returncode, done.stderr) == (0, "")
+    command = (
+        f"python -m mlp_exp.run -m --config-dir '{tmp_path}/my conf' --config-name mine {' '.join(words)} "
+        "hydra.sweep.dir=s hydra.launcher.max_stack=2"
+    )
+    assert sweep_command(tmp_path / "s") == command
+    found = shown(tmp_path / "s")
+    assert found["config"]["seed"] == "7"
+    assert found["runs"][0]["again"] == f"python -m mlp_exp.run rerun={tmp_path}/s/{found['runs'][0]['name']}"
+    again = call_main(*shlex.split(command)[3:], "hydra.sweep.dir=t")
+    assert (again.returncode, again.stderr) == (0, "")
+    for job in "01":
+        assert (tmp_path / "t" / job / "history.csv").read_text().count("\n") == 2
+        assert RunFolder(tmp_path / "t" / job).config() == RunFolder(tmp_path / "s" / job).config()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"hydra": [1]}, "hydra: Input should be a valid dictionary or instance of _Hydra"),
+        ([1], "all of it: Input should be a valid dictionary or instance of _Saved"),
+        ({"hydra": {"overrides": {"task": [], "hydra": [1]}}}, "hydra.overrides.hydra.0: Input should be a valid "),
+        ({"hydra": {"overrides": {"task": [None], "hydra": []}}}, "hydra.overrides.task.0: Input should be a valid "),
+        ({"hydra": {"overrides": None}}, "hydra.overrides: Input should be a valid dictionary or instance of _Words"),
+    ],
+)  # fmt: skip
+def test_damaged_settings_of_a_sweep(tmp_path: Path, settings: Any, says: str) -> None:
+    (tmp_path / "multirun.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with pytest.raises(RunFolderError) as caught:
+        sweep_command(tmp_path)
+    assert str(caught.value).startswith(
+        f"{tmp_path}/multirun.yaml: expected the settings of a sweep, as Hydra writes them; {says}"
+    )
+
+
+# ---- repetitions of what was saved
+
+
+def test_runs_of_other_configurations_are_no_repetitions(tmp_path: Path) -> None:
+    """As `rerun=a seed=5` and `rerun=b seed=6`; and what was typed in one and set in the other is the same."""
+    runs = [(0.1, 5, 0.1, []), (0.001, 6, 0.9, []), (0.1, 7, 0.2, ["optimizer.lr=0.1"]), (0.1, 7, 0.3, [])]
+    for job, (lr, seed, loss, more) in enumerate(runs):
+        write_run(tmp_path / str(job), classes(loss), [f"seed={seed}", *more], job)
+        write_config(tmp_path / str(job), {"optimizer": {"lr": lr}, "seed": seed, "split": {"fold": job}})
+    entries = Leaderboard.read(tmp_path, configs=True).entries
+    assert [[entry.job for entry in group.entries] for group in repeated(entries)] == [[0, 2, 3], [1]]
+    for entry in entries:  # now the last two are one run twice
+        write_config(entry.folder, {**entry.config, "split": {"fold": 0}})
+    entries = Leaderboard.read(tmp_path, configs=True).entries
+    assert [[entry.job for entry in group.entries] for group in repeated(entries)] == [[0, 2], [3], [1]]
+    assert as_table(entries)[0] == "4 runs, best first by val_log_loss; mean ± standard deviation over seed"
+
+
+# ---- the page's own texts
+
+
+def test_the_filter_that_is_proposed_means_one_status() -> None:
+    page = (files("mlp_exp.compare") / "web/page.html").read_text(encoding="utf-8")
+    assert 'placeholder="status=finished ' in page
+
+
+def test_the_page_needs_no_new_browser() -> None:
+    """Firefox ESR 115 and Chrome 116 are without these."""
+    for script in SCRIPTS:
+        text = (files("mlp_exp.compare") / f"web/{script}.js").read_text(encoding="utf-8")
+        assert re.findall(r"\bgroupBy\b|\bwithResolvers\b|\bfromAsync\b", text) == []
 
 
 def test_texts_that_are_no_utf_8(tmp_path: Path) -> None:

@@ -286,6 +286,14 @@ def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
             '{"status": "finished", "metrics": {"val": {"accuracy": NaN}}}',
             "expected the result of a run; metrics.val.accuracy: Input should be a finite number",
         ),
+        (
+            '{"status": "finished", "metrics": {}, "stacked": 0}',
+            "expected the result of a run; stacked: Input should be greater than or equal to 1",
+        ),
+        (
+            '{"status": "finished", "metrics": {}, "stacked": null}',
+            "expected the result of a run; stacked: Input should be a valid integer",
+        ),
         ("null", "expected the result of a run; all of it: Input should be a valid dictionary or instance of Result"),
     ],
 )

@@ -10,6 +10,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from conftest import CONF, Fork, Result
 
 from mlp_exp.artefacts import plots
 from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.artefacts.trackers import following, tracker
+from mlp_exp.artefacts.trackers import following, mlflow, tracker
 from mlp_exp.artefacts.trackers.follower import Follower
 from mlp_exp.artefacts.trackers.mlflow import MLflow
 from mlp_exp.artefacts.trackers.tensorboard import TensorBoard
-from mlp_exp.artefacts.trackers.tracker import flatten, went_well
+from mlp_exp.artefacts.trackers.tracker import Param, flatten, went_well
 from mlp_exp.artefacts.trackers.wandb import WandB
 from mlp_exp.config.errors import ConfigError, UntrustedError
 from mlp_exp.config.trust import check_config, foreign_packages
@@ -195,6 +196,10 @@ def read_wandb(place: Path, run_id: str) -> tuple[Tracked, Any]:
     return found, about
 
 
+def no_word() -> None:
+    """For a follower that nobody listens to."""
+
+
 def remembered(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "tracker.json").read_text(encoding="utf-8")))
 
@@ -234,6 +239,9 @@ def check_mlflow(
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["mlflow.runName"] == f"{sweep.parent.name}/{sweep.name}"
     assert read_mlflow(client, parent).files == {"leaderboard.csv", "report.html"}
+    for file in ("leaderboard.csv", "report.html"):
+        kept = sweep.parent / "outputs" / "mlruns" / parent.info.run_id / "artifacts" / file
+        assert kept.read_bytes() == (sweep / file).read_bytes()
     for job in children:
         folder = sweep / str(job)
         run = runs[str(folder)]
@@ -246,7 +254,6 @@ def check_mlflow(
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in params.items()}
         read_mlflow(client, run).check(folder, texts, FILES | drawn)
         assert remembered(folder)["id"] == run.info.run_id
-    assert (sweep.parent / "outputs" / "mlruns" / parent.info.run_id / "artifacts" / "report.html").is_file()
     return {run.info.run_id for run in runs.values()}
 
 
@@ -304,6 +311,28 @@ def test_a_sweep_and_what_goes_on_from_it(call_main: CallMain, tmp_path: Path) -
     longer = {key: value for key, value in PARAMS.items() if key != "trainer.epochs"}
     assert check_mlflow(sweep, longer) == runs
     check_wandb(sweep, longer)
+    check_a_stop_in_the_first_epoch(tmp_path / "outputs" / "mlflow.db")
+
+
+def check_a_stop_in_the_first_epoch(database: Path) -> None:
+    """Whether MLflow takes up such a run, whose parameters it has already, and names that it would refuse."""
+    folder = RunFolder(database.parent / "stopped")
+    folder.path.mkdir()
+
+    def track(params: dict[str, Param]) -> None:
+        followed = Follower(no_word)
+        followed.begin(MLflow(f"sqlite:///{database}", "mlp_exp"), "MLflow", folder.path, params, 1.0, None)
+        followed.close()
+
+    track({"trainer.epochs": 3, "model.a,b(c)": 1})
+    assert in_mlflow(database)[1][str(folder.path)].info.status == "KILLED"
+    folder.write_history(["epoch", "val_f(1)", "seconds"], [[1, 0.5, 1.0]])
+    folder.write_result({"status": "finished", "metrics": {}})
+    track({"trainer.epochs": 4, "model.a,b(c)": 2, "new": 1})
+    run = in_mlflow(database)[1][str(folder.path)]
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"trainer.epochs": "3", "model.a_b_c_": "1", "new": "1"}
+    assert run.data.metrics == {"val_f_1_": 0.5}
 
 
 # ---- a tracker of one's own, which writes down what it is told, and fails as it is asked to
@@ -331,6 +360,8 @@ class Own(Tracker):
         if where == what:
             if how == "raises":
                 raise RuntimeError("no\\nmore")
+            if how == "rambles":
+                raise RuntimeError("x" * 1000)
             if how == "full":
                 raise OSError(28, "No space left on device", "there")
             if how == "exits":
@@ -397,7 +428,7 @@ FAILURES = {
     "raises in open": "RuntimeError: no more",
     "raises in write": "RuntimeError: no more",
     "full in attach": "there: No space left on device",
-    "raises in close": "RuntimeError: no more",
+    "rambles in close": f"RuntimeError: {'x' * 286}",
     "exits in write": "its process ended with 7",
     "dies in write": "its process was ended by signal 9",
     "hangs in close": "no answer for 1 s",
@@ -473,8 +504,9 @@ def test_one_process_and_one_sweep_for_the_jobs_of_the_basic_launcher(
     args = ("-m", *SMALL, BY_ITSELF, "seed=0,1", "hydra.sweep.dir=s", "hydra/launcher=basic", "hydra.job.chdir=true")
     assert call_main(*args).returncode == 0
     told = own()  # of the directory in which the command was typed
+    files = ["attach"] * len(FILES)
     assert [each["what"] for each in told] == [
-        *("open", "begin", "write", "attach", "begin", "write", "attach"),
+        *("open", "begin", "write", *files, "begin", "write", *files),
         *("finish", "finish", "close"),
     ]
     assert len({each["process"] for each in told}) == 1
@@ -540,20 +572,39 @@ def test_epochs_are_tracked_while_the_run_trains(
 
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    followed = Follower()
+    clock = count(1)
+    heard: list[int] = []  # how much it had told its tracker each time that it said it was alive
+    followed = Follower(lambda: heard.append(len(own())))
     followed.begin(own_tracker.Own(), "Own", folder.path, {}, 0.0, None)
-    followed.look()
-    for count in (0, 2, 2, 3):
-        folder.write_history(["epoch", "lr", "seconds"], [[epoch, 0.1, 0.5 * epoch] for epoch in range(1, count + 1)])
-        followed.look()
-    assert [each.get("epochs") for each in own() if each["what"] == "write"] == [[1, 2], [3]]
+
+    def write(last: int) -> None:
+        rows = [[epoch, 0.1, 0.5 * epoch] for epoch in range(1, last + 1)]
+        folder.write_history(["epoch", "lr", "seconds"], rows)
+        os.utime(folder.path / "history.csv", (next(clock),) * 2)
+
+    def read_and_replace(self: RunFolder, columns: list[str]) -> list[list[float]]:
+        rows = read_history(self, columns)
+        write(4)
+        return rows
+
+    read_history = RunFolder.read_history
+    followed.look(lambda: False)
+    for last in (0, 2, 2, 3):
+        write(last)
+        followed.look(lambda: True)
+        followed.look(lambda: False)
+    write(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "read_history", read_and_replace)
+        followed.look(lambda: False)
+    followed.look(lambda: False)
+    assert [each.get("epochs") for each in own() if each["what"] == "write"] == [[1, 2], [3], [4]]
     folder.write_result({"status": "finished", "metrics": {}})
-    followed.end(folder.path)
-    followed.look()
-    assert own()[-2:] == [
-        {**own()[-2], "what": "write", "epochs": [], "status": "finished"},
-        {**own()[-1], "files": ["history.csv", "result.json"]},
-    ]
+    followed.close()  # as when the command has been killed before it could say that the run had ended
+    assert [each["what"] for each in own()[-5:]] == ["write", "attach", "attach", "finish", "close"]
+    assert (own()[-5]["epochs"], own()[-5]["status"]) == ([], "finished")
+    assert [each["files"] for each in own() if each["what"] == "attach"] == [["history.csv"], ["result.json"]]
+    assert heard == list(range(3, len(own()) + 1))  # after each write and file, and all of the end
 
 
 # ---- before anything trains
@@ -583,6 +634,12 @@ def test_a_folder_of_the_packages_name_is_no_package(monkeypatch: pytest.MonkeyP
 def test_a_dry_run_starts_nothing(call_main: CallMain, own: Callable[[], Any]) -> None:
     done = call_main("-m", *SMALL, BY_ITSELF, "seed=0,1", "--dry-run")
     assert (done.returncode, own()) == (0, [])
+
+
+def test_mlflow_makes_its_folder_where_no_folder_can_be_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(mlflow, "fcntl", None)
+    with mlflow._alone(tmp_path / "outputs"):
+        assert (tmp_path / "outputs").is_dir()
 
 
 def test_a_target_that_is_no_tracker(call_main: CallMain) -> None:

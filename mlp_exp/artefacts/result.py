@@ -25,6 +25,7 @@ class Result(BaseModel):
     best_epoch: int = 0
     best_value: Number | None = None
     seconds: Number = 0.0
+    stacked: Annotated[int, Field(ge=1)] = 1
     metrics: dict[str, dict[str, Number | None]]
     provenance: dict[str, Any] = {}
 

@@ -38,6 +38,8 @@ PLOTS = "plots"
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
 
+MOST_SETTINGS = 100_000
+"""Values in the configuration that Hydra has saved."""
 MODEL_FORMAT = 2
 """Of what a model file holds; another one is refused."""
 
@@ -286,12 +288,15 @@ class RunFolder:
         """The configuration that Hydra has saved, as it stands in the file; empty where there is none.
 
         Raises:
-            RunFolderError: the file holds something else.
+            RunFolderError: the file holds something else, or too much when it is written out.
         """
+        from mlp_exp.config.trust import check_plain  # with pydantic, as above
+
         saved = self.path / HYDRA / "config.yaml"
         config = read_yaml(saved) if saved.exists() else {}
         if not isinstance(config, dict):
             raise RunFolderError(f"{saved}: expected the configuration of a run")
+        check_plain(config, saved, MOST_SETTINGS)
         return config
 
     def job_number(self) -> int | None:

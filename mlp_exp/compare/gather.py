@@ -4,17 +4,21 @@ import base64
 import math
 import os
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlp_exp.artefacts.run_folder import DONE, RunFolder
+from mlp_exp.artefacts.run_folder import DONE, HYDRA, RunFolder
 from mlp_exp.compare.configs import divide
 from mlp_exp.compare.curves import Curves, read_curves
 from mlp_exp.compare.effects import axis_of, importance, number, places
 from mlp_exp.compare.made import PROGRAM, how_made
+from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.options import ALLOW, RERUN, RESUME
+from mlp_exp.config.trust import foreign_packages
 from mlp_exp.sweep.leaderboard import HEADLINES, Entry, repeated
 
 MOST_POINTS = 200
@@ -34,19 +38,19 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
 
     Args:
         folders: that were asked for.
-        entries: the runs in them, best first, one at least.
+        entries: the runs in them with their configurations, best first, one at least.
 
     Raises:
-        RunFolderError: a file of a run is damaged.
+        RunFolderError: the settings of a sweep are damaged.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
     headlines = [name for name in _headlines(first) if name in metrics]
-    shared, own = divide([RunFolder(entry.folder).config() for entry in entries])
+    shared, own = divide([entry.config for entry in entries])
     most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
-    curves = [read_curves(RunFolder(entry.folder), most) for entry in entries]
+    curves = [_curves(entry, most) for entry in entries]
     place = {entry.folder: index for index, entry in enumerate(entries)}
     names = _names(entries)
     return {
@@ -90,6 +94,15 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     return [entry.folder.relative_to(common).as_posix() for entry in entries]
 
 
+def _curves(entry: Entry, most: int) -> Curves:
+    """Of a run with a damaged history none: the page is for the others, too."""
+    try:
+        return read_curves(RunFolder(entry.folder), most)
+    except RunFolderError as error:
+        print(f"{error}. The run is shown without curves", file=sys.stderr)
+        return Curves([], {})
+
+
 def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> dict[str, Any]:
     result = entry.result
     return {
@@ -109,8 +122,19 @@ def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> 
 
 
 def again(entry: Entry) -> str:
-    """The command that trains a run again: as it was, or, where it did not come to its end, what was typed for it."""
-    words = [f"rerun={entry.folder}"] if entry.result["status"] in DONE else RunFolder(entry.folder).overrides()
+    """The command that trains a run again, or, where it did not come to its end, goes on with it or begins anew.
+
+    What was typed is only for a run without a saved configuration: it may not be all of it.
+    """
+    folder = RunFolder(entry.folder)
+    done = entry.result["status"] in DONE
+    if done or folder.checkpoint.exists():
+        allow = [f"{ALLOW}={package}" for package in foreign_packages(entry.config, by_name=True)]
+        words = [f"{RERUN if done else RESUME}={folder.path}", *allow]
+    elif entry.config:
+        words = ["--config-dir", str(folder.path / HYDRA), "--config-name", "config"]
+    else:
+        words = folder.overrides()
     return shlex.join([*PROGRAM, *words])
 
 

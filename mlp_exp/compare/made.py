@@ -7,13 +7,47 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
+from mlp_exp.artefacts.checked import first_problem
 from mlp_exp.artefacts.run_folder import RESULT
 from mlp_exp.artefacts.used_folder import MULTIRUN
 from mlp_exp.artefacts.yaml_file import read_yaml
 from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.hydra_app import CONFIG_NAME, own_hydra_settings
 from mlp_exp.sweep.leaderboard import Entry
 
 PROGRAM = ("python", "-m", "mlp_exp.run")
+
+
+class _Words(BaseModel):
+    task: list[str]
+    hydra: list[str]
+
+
+class _Job(BaseModel):
+    config_name: str | None = CONFIG_NAME
+
+
+class _Source(BaseModel):
+    provider: str
+    path: str
+
+
+class _Runtime(BaseModel):
+    config_sources: list[_Source] = []
+
+
+class _Hydra(BaseModel):
+    overrides: _Words
+    job: _Job = _Job()
+    runtime: _Runtime = _Runtime()
+
+
+class _Saved(BaseModel):
+    """The parts of `multirun.yaml` that are read."""
+
+    hydra: _Hydra
 
 
 def sweep_command(folder: Path) -> str | None:
@@ -26,11 +60,17 @@ def sweep_command(folder: Path) -> str | None:
     if not saved.is_file():
         return None
     try:
-        typed = read_yaml(saved)["hydra"]["overrides"]
-        words = [*typed["task"], *(word for word in typed["hydra"] if not word.startswith("hydra.mode="))]
-        return shlex.join([*PROGRAM, "-m", *words])
-    except (KeyError, TypeError) as error:
-        raise RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}") from error
+        hydra = _Saved.model_validate(read_yaml(saved)).hydra
+    except ValidationError as error:
+        problem = first_problem(error, "all of it")
+        raise RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them; {problem}") from error
+    words, name = hydra.overrides, hydra.job.config_name or CONFIG_NAME
+    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    flags = [word for path in folders for word in ("--config-dir", path)]
+    flags += ["--config-name", name] if name != CONFIG_NAME else []
+    untyped = own_hydra_settings([], name)
+    typed = [word for word in words.hydra if not word.startswith("hydra.mode=") and word not in untyped]
+    return shlex.join([*PROGRAM, "-m", *flags, *words.task, *typed])
 
 
 def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[str, str]]:

@@ -15,7 +15,11 @@ from mlp_exp.config.options import ALLOW
 
 
 def begin() -> None:
-    """Lets the user's own modules be imported from the working directory, as `python -m` does and a script does not."""
+    """Prepares the process of a command.
+
+    The user's own modules can then be imported from the working directory, as `python -m` lets them and a script does
+    not, and garbage is collected more rarely.
+    """
     gc.set_threshold(20_000, 10, 10)  # an eighth of a short run went into looking through what torch and Hydra hold
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

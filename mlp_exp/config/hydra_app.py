@@ -83,7 +83,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
             arguments = sys.argv[1:]
             _options = take_options(arguments, folder, multirun=_is_multirun(arguments))
             name = _store_saved(arguments, read_config) if _options.saved else CONFIG_NAME
-            sys.argv[1:] = arguments + _own_hydra_settings(arguments, name)
+            sys.argv[1:] = arguments + own_hydra_settings(arguments, name)
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(command.run)()
         if command.sweep_folder and not _options.dry_run:
             end_sweep(command.sweep_folder)
@@ -133,7 +133,7 @@ def _continuation(typed: Sequence[str], folder: Path) -> str:
     return f"{program()} {shlex.join([*kept, f'{SWEEP_DIR}{folder}', f'{RESUME}=true'])}"
 
 
-def _own_hydra_settings(arguments: Sequence[str], name: str) -> list[str]:
+def own_hydra_settings(arguments: Sequence[str], name: str) -> list[str]:
     """Hydra's settings of `conf/run.yaml` as overrides, for another primary config, as a saved one, that has none."""
     if (get_args_parser().parse_known_args(arguments)[0].config_name or name) == CONFIG_NAME:
         return []

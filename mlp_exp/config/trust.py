@@ -145,9 +145,14 @@ def is_allowed(path: str, allow: Sequence[str]) -> bool:
     return any(path.startswith(f"{package}.") for package in allow)
 
 
-def foreign_packages(config: Mapping[str, Any]) -> list[str]:
-    """The packages that have to be allowed for a configuration to be built once it is saved."""
-    targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not is_trusted(value)]
+def foreign_packages(config: Mapping[str, Any], *, by_name: bool = False) -> list[str]:
+    """The packages that have to be allowed for a configuration to be built once it is saved.
+
+    Args:
+        by_name: whether names in the right modules are taken for components, so that torch is not imported.
+    """
+    trusted = _is_named_as_component if by_name else is_trusted
+    targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not trusted(value)]
     packages = {package for package, _, _ in _leads_elsewhere(config)}
     return sorted({str(target).partition(".")[0] for target in targets} | packages)
 
@@ -156,11 +161,20 @@ def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
     """Whether a `_target_` is on the list."""
     if not isinstance(path, str):
         return False
-    return (
-        is_allowed(path, allow)
-        or bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path))
-        or _is_component(path)
-    )
+    return is_allowed(path, allow) or _is_function(path) or _is_component(path)
+
+
+def _is_named_as_component(path: Any) -> bool:
+    """Whether a `_target_` would be on the list if the module has it; nothing is imported to find out."""
+    if not isinstance(path, str):
+        return False
+    module = path.rpartition(".")[0]
+    return module in OWN_MODULES or module in TORCH_CLASSES or _is_function(path)
+
+
+def _is_function(path: str) -> bool:
+    """Whether it is one of torch's initialisations or of scikit-learn's data sets."""
+    return bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path))
 
 
 def _is_component(path: str) -> bool:

@@ -4,10 +4,11 @@ import csv
 import io
 import math
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.console import print_leaderboard
 from mlp_exp.artefacts.run_folder import UNFINISHED, RunFolder, runs_in
+from mlp_exp.config.errors import RunFolderError
 
 LEADERBOARD = "leaderboard.csv"
 WRITE_SECONDS = 1.0
@@ -33,6 +35,7 @@ class Entry:
         job: its number; None for a run that was no job of a sweep.
         overrides: values as typed, by key.
         result: what its `result.json` holds.
+        config: that Hydra has saved; empty where there is none, or where nobody asked for it.
         by_accuracy: whether accuracy ranks, which it does where all runs watch it.
     """
 
@@ -40,6 +43,7 @@ class Entry:
     overrides: Mapping[str, str]
     result: Mapping[str, Any]
     folder: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
     by_accuracy: bool = False
 
     @property
@@ -47,6 +51,14 @@ class Entry:
         """By part and name, as `val_accuracy`."""
         parts: Mapping[str, Mapping[str, float | None]] = self.result.get("metrics", {})
         return {f"{part}_{name}": value for part, values in parts.items() for name, value in values.items()}
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What it was, by dotted keys: its configuration, or what was typed where there is none.
+
+        What was typed is not all of it for a run of another primary config, as one that was trained again.
+        """
+        return flatten(self.config) if self.config else self.overrides
 
     @property
     def regression(self) -> bool:
@@ -94,10 +106,14 @@ class Leaderboard:
         self._written = -math.inf
 
     @classmethod
-    def read(cls, folder: Path, sources: Sequence[Path] = ()) -> "Leaderboard":
-        """From all runs in a sweep's folder, or in the sources, however far they have come."""
+    def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
+        """From all runs in a sweep's folder, or in the sources, however far they have come.
+
+        Args:
+            configs: whether their configurations are read, too.
+        """
         paths = [Path(os.path.abspath(source)) for source in sources or [folder]]
-        return cls(folder, [entry for path in paths for entry in _entries(path)])
+        return cls(folder, [entry for path in paths for entry in _entries(path, configs)])
 
     @property
     def entries(self) -> list[Entry]:
@@ -152,10 +168,32 @@ def _by_key(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _entries(folder: Path) -> Iterator[Entry]:
+def flatten(config: Mapping[str, Any], where: str = "") -> dict[str, str]:
+    """Values by dotted keys, as they are typed on the command line."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        flat |= flatten(value, f"{where}{key}.") if isinstance(value, Mapping) else {f"{where}{key}": _text(value)}
+    return flat
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else str(value).lower()
+    return f"[{','.join(_text(item) for item in value)}]" if isinstance(value, list) else str(value)
+
+
+def _entries(folder: Path, configs: bool) -> Iterator[Entry]:
     for run in runs_in(folder):
         result = run.result() or {"status": UNFINISHED, "metrics": {}}
-        yield Entry(run.job_number(), _by_key(run.overrides()), result, run.path)
+        yield Entry(run.job_number(), _by_key(run.overrides()), result, run.path, _config(run) if configs else {})
+
+
+def _config(run: RunFolder) -> dict[str, Any]:
+    try:
+        return run.config()
+    except RunFolderError as error:
+        print(f"{error}. The run is shown without it", file=sys.stderr)
+        return {}
 
 
 @dataclass(frozen=True)
@@ -163,7 +201,7 @@ class Experiments:
     """Runs that differ by seed or fold alone, as one line.
 
     Attributes:
-        overrides: what they have in common.
+        overrides: of the best, without what makes it a repetition.
     """
 
     overrides: dict[str, str]
@@ -191,16 +229,22 @@ def repeated(entries: Sequence[Entry]) -> list[Experiments]:
     """
     copies: Counter[frozenset[tuple[str, str]]] = Counter()
     copy_of = {}
-    for entry in sorted(entries, key=lambda entry: entry.folder):
-        whole = frozenset(entry.overrides.items())
-        copy_of[entry.folder] = copies[whole]
+    settings = {entry.folder: entry.settings for entry in entries}
+    for folder in sorted(settings):
+        whole = frozenset(settings[folder].items())
+        copy_of[folder] = copies[whole]
         copies[whole] += 1
     groups: dict[Any, Experiments] = {}
     for entry in entries:
-        common = {key: value for key, value in entry.overrides.items() if key not in REPETITIONS}
-        found = groups.setdefault((frozenset(common.items()), copy_of[entry.folder]), Experiments(common, []))
+        experiment = frozenset(_without_repetitions(settings[entry.folder]).items())
+        typed = _without_repetitions(entry.overrides)
+        found = groups.setdefault((experiment, copy_of[entry.folder]), Experiments(typed, []))
         found.entries.append(entry)
     return sorted(groups.values(), key=lambda group: (*group.entries[0].rank[:2], group.score))
+
+
+def _without_repetitions(settings: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in settings.items() if key not in REPETITIONS}
 
 
 def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]:
@@ -225,14 +269,15 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
     count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
     title = f"{count}, best first by {entries[0].judged_by}" if entries[0].metrics else f"{count}, without metrics"
     if not one_each:
-        repeats = [key for key in REPETITIONS if len({entry.overrides.get(key) for entry in entries}) > 1]
+        settings = [entry.settings for entry in entries]
+        repeats = [key for key in REPETITIONS if len({of.get(key) for of in settings}) > 1]
         title += f"; mean ± standard deviation over {', '.join(repeats)}"
     return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
 
 
 def print_leaderboard_of(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:
     """Writes and prints the leaderboard of the runs in a folder, or in the sources; returns them, best first."""
-    leaderboard = Leaderboard.read(folder, sources)
+    leaderboard = Leaderboard.read(folder, sources, configs=True)
     entries = leaderboard.entries
     if entries:
         leaderboard.write()

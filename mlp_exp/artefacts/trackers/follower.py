@@ -9,7 +9,6 @@ import os
 import pickle
 import queue
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -43,12 +42,14 @@ class _Followed:
 
     Attributes:
         ended: whether the tracker has the result, too.
+        alive: called after whatever may take long.
         read: when the history was written that was read last, in nanoseconds.
         attached: likewise of each file that is attached.
     """
 
     run: TrackedRun
     tracker: Tracker
+    alive: Callable[[], None]
     ended: bool = False
     read: int = 0
     attached: dict[Path, int] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class _Followed:
         new = self._history()[self.run.epochs :]
         if new or result is not None:
             self.tracker.write(self.run, new, result)
+            self.alive()
             self.run.epochs += len(new)
             self.ended = result is not None
             self._remember()
@@ -74,11 +76,11 @@ class _Followed:
     def _history(self) -> list[Epoch]:
         """The epochs so far; the last one has ended when they were written."""
         folder = RunFolder(self.run.folder)
-        columns = folder.history_columns
+        self.read = folder.history_written()  # before it is read: if it is replaced meanwhile, the next look sees that
+        columns = folder.history_columns if self.read else []
         rows = folder.read_history(columns) if columns else []
         by_name = [dict(zip(columns, row, strict=True)) for row in rows]
         numbers = [(int(row.pop("epoch")), row.pop("seconds")) for row in by_name]
-        self.read = folder.history_written()
         begin = 1e-9 * self.read - (numbers[-1][1] if numbers else 0.0)
         return [
             Epoch(number, begin + seconds, values) for (number, seconds), values in zip(numbers, by_name, strict=True)
@@ -99,15 +101,21 @@ class _Followed:
     def attach(self) -> None:
         """Attaches the files that are there and have not been, or not as they are now."""
         written = {file: file.stat().st_mtime_ns for file in RunFolder(self.run.folder).attachments()}
-        new = [file for file, when in written.items() if self.attached.get(file) != when]
-        self.tracker.attach(self.run, new)
+        for file in [file for file, when in written.items() if self.attached.get(file) != when]:
+            self.tracker.attach(self.run, [file])
+            self.alive()
         self.attached |= written
 
 
 class Follower:
-    """Its methods are called by messages."""
+    """Its methods are called by messages.
 
-    def __init__(self) -> None:
+    Args:
+        alive: called after whatever may take long.
+    """
+
+    def __init__(self, alive: Callable[[], None]) -> None:
+        self._alive = alive
         self._trackers: dict[str, Tracker] = {}
         self._runs: dict[Path, _Followed] = {}
 
@@ -134,7 +142,7 @@ class Follower:
             self._trackers[settings] = tracker
             tracker.open()
         run = TrackedRun(settings, folder, params, began, sweep, name_of(sweep) if sweep else None)
-        self._runs[folder] = _Followed(run, self._trackers[settings])
+        self._runs[folder] = _Followed(run, self._trackers[settings], self._alive)
         self._runs[folder].begin()
 
     def end(self, folder: Path) -> None:
@@ -146,25 +154,27 @@ class Follower:
         """There are more files in the folder of a run that has ended."""
         self._runs[folder].attach()
 
-    def look(self) -> None:
-        """Brings what is new of the runs that train."""
-        for followed in self._runs.values():
-            followed.look()
-
-    def close(self, alive: Callable[[], None]) -> None:
-        """That was all; a run that has not ended was killed.
+    def look(self, stops: Callable[[], bool]) -> None:
+        """Brings what is new of the runs that train.
 
         Args:
-            alive: called now and then.
+            stops: whether something else is more urgent; asked before each run.
         """
         for followed in self._runs.values():
+            if stops():
+                return
+            followed.look()
+
+    def close(self) -> None:
+        """That was all; a run that has left no result was killed."""
+        for folder, followed in self._runs.items():
             if not followed.ended:
-                followed.bring(KILLED)
-                followed.attach()
+                self.end(folder)
             followed.tracker.finish(followed.run)
-            alive()
+            self._alive()
         for tracker in self._trackers.values():
             tracker.close()
+            self._alive()
 
 
 def _receive(messages: "queue.SimpleQueue[bytes | None]") -> None:
@@ -182,14 +192,14 @@ def _receive(messages: "queue.SimpleQueue[bytes | None]") -> None:
 
 def follow(messages: "queue.SimpleQueue[bytes | None]", say: Callable[[str], None]) -> None:
     """Works off messages as they come in, and looks at the runs in between."""
-    follower = Follower()
+    follower = Follower(lambda: say(ALIVE))
     next_look = time.monotonic() + LOOK_SECONDS
     while True:
         try:
             message = messages.get(timeout=max(0.0, next_look - time.monotonic()))
         except queue.Empty:
             start = time.monotonic()
-            follower.look()
+            follower.look(lambda: not messages.empty())
             end = time.monotonic()
             next_look = end + max(LOOK_SECONDS, REST * (end - start))
             continue
@@ -198,7 +208,7 @@ def follow(messages: "queue.SimpleQueue[bytes | None]", say: Callable[[str], Non
         name, *arguments = pickle.loads(message)  # may import the user's own tracker
         getattr(follower, name)(*arguments)
         say(ALIVE)
-    follower.close(lambda: say(ALIVE))
+    follower.close()
 
 
 def main() -> None:
@@ -216,7 +226,7 @@ def main() -> None:
     try:
         follow(messages, say)
     except Exception as error:  # a package may raise anything
-        say(FAILED + textwrap.shorten(describe(error), MOST_LETTERS, placeholder=" …"))
+        say(FAILED + " ".join(describe(error).split())[:MOST_LETTERS])
         sys.exit(1)
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 ALIVE = "."
 FAILED = "!"
-"""How the lines of the process begin: one for each message that it has worked off, and one with why it gives up."""
+"""How the lines of the process begin: one after whatever may take long, and one with why it gives up."""
 
 PATIENCE_SECONDS = 60.0
 """How long the process may be silent at the end."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -70,11 +71,14 @@ class MLflow(Tracker):
         return str(self._client.create_experiment(self.experiment, artifact_location=place))
 
     def begin(self, run: TrackedRun) -> None:
+        parent = {"mlflow.parentRunId": self._parent(run.sweep, run)} if run.sweep else {}
+        told: Mapping[str, str] = {}  # it takes no other values for them
         if not (run.id and self._goes_on(run.id)):
-            parent = {"mlflow.parentRunId": self._parent(run.sweep, run)} if run.sweep else {}
             run.id, run.epochs = self._create(run.folder, run.began, parent), 0
+        elif not run.epochs:
+            told = self._client.get_run(run.id).data.params
         if not run.epochs:
-            self._untold[run.id] = run.params
+            self._untold[run.id] = {key: value for key, value in run.params.items() if _taken(key) not in told}
 
     def _goes_on(self, run_id: str) -> bool:
         """Takes up a run of an earlier command; False where it is not known here any more."""
@@ -120,8 +124,8 @@ class MLflow(Tracker):
         tags: Mapping[str, str],
     ) -> None:
         entities = self._mlflow.entities
-        points = [entities.Metric(name, value, round(1000 * when), step) for name, value, when, step in metrics]
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in params.items()}
+        points = [entities.Metric(_taken(name), value, round(1000 * when), step) for name, value, when, step in metrics]
+        texts = {_taken(key): value if isinstance(value, str) else json.dumps(value) for key, value in params.items()}
         named = [entities.Param(key, text) for key, text in texts.items()]
         marks = [entities.RunTag(key, text) for key, text in tags.items()]
         for some, few in zip_longest(_cut(points, MOST_METRICS), _cut(named, MOST_PARAMS), fillvalue=()):
@@ -146,10 +150,11 @@ class MLflow(Tracker):
 @contextmanager
 def _alone(folder: Path | None) -> Iterator[None]:
     """Inside, no other command is here with this folder: of two that make the tables of one new file, both fail."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     if folder is None or fcntl is None:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
     opened = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network drives lock no folders
@@ -157,6 +162,11 @@ def _alone(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         os.close(opened)
+
+
+def _taken(key: str) -> str:
+    """With no character that MLflow refuses in the name of a parameter or metric."""
+    return re.sub(r"[^\w\-. /]", "_", key)
 
 
 def _cut(things: Sequence[Any], size: int) -> list[Sequence[Any]]:

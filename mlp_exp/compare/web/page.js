@@ -12,8 +12,9 @@ function drawPlots() {
 }
 
 function fillHeader() {
-  const ended = Object.entries(Object.groupBy(data.runs, (run) => run.status))
-    .map(([status, runs]) => `${runs.length} ${status.replace("_", " ")}`).join(", ");
+  const byStatus = new Map();
+  for (const { status } of data.runs) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+  const ended = [...byStatus].map(([status, runs]) => `${runs} ${status.replace("_", " ")}`).join(", ");
   const ranked = data.headlines.length ? `, best first by ${data.headlines[0]}` : "";
   find("summary").textContent = `${count(data.runs.length)}${ranked}: ${ended}.`;
   const same = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`).join(" ");

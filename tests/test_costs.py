@@ -1,0 +1,86 @@
+"""What a step, a run and a sweep cost, in counts that do not depend on the machine: a rise has to be meant.
+
+Times are measured by `make bench`.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Result, files_in
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from torch.utils._python_dispatch import TorchDispatchMode
+from training_helpers import make_member
+
+from mlp_exp.training.loop import train
+
+CallMain = Callable[..., Result]
+QUIET = ("trainer.epochs=3", "data.n_samples=100", "trainer.device=cpu", "trainer.plots=never")
+
+
+class Kernels(TorchDispatchMode):
+    """Counts the operations that torch is asked for; views, which move no number, are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def kernels_of_a_step(members: int, dropout: float) -> float:
+    """The difference of two epochs, of which one has ten steps more."""
+
+    def count(steps: int) -> int:
+        stack = [make_member(seed=seed, train_rows=8 * steps, dropout=dropout) for seed in range(members)]
+        epochs = train(stack, 8, torch.device("cpu"))
+        next(epochs)
+        with Kernels() as kernels:
+            next(epochs)
+        epochs.close()
+        return kernels.count
+
+    return (count(20) - count(10)) / 10
+
+
+@pytest.mark.parametrize("members", [1, 2, 16])
+@pytest.mark.parametrize(("dropout", "kernels"), [(0.0, 22), (0.2, 26)])
+def test_kernels_of_a_step(members: int, dropout: float, kernels: float) -> None:
+    """Of two hidden layers, with Adam; however many members there are."""
+    assert kernels_of_a_step(members, dropout) == kernels
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, key: Callable[..., str]) -> Counter[str]:
+    """How often a function is called from now on, by what `key` says of its arguments."""
+    counts: Counter[str] = Counter()
+    function = getattr(owner, name)
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        counts[key(*args, **kwargs)] += 1
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, count)
+    return counts
+
+
+def test_files_that_a_run_writes(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = counted(monkeypatch, os, "replace", lambda _, path: Path(path).name)
+    assert call_main(*QUIET, "hydra.run.dir=run").returncode == 0
+    # the checkpoint at the beginning too, from when on the run can be resumed
+    assert written == {"checkpoint.pt": 2, "history.csv": 1, "model.pt": 1, "result.json": 1}
+    of_hydra = {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "run.log"}
+    assert files_in(tmp_path / "run") == {*written, *of_hydra}
+
+
+@pytest.mark.parametrize("jobs", [2, 7])
+def test_compositions_of_a_sweep(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    """By Hydra; however many jobs there are."""
+    composed = counted(monkeypatch, ConfigLoaderImpl, "_load_configuration_impl", lambda *_, **__: "")
+    assert call_main("-m", *QUIET, f"seed=range({jobs})").returncode == 0
+    assert composed.total() == 3
