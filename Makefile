@@ -1,10 +1,11 @@
-# make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests. Both set up .venv first.
+# make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests; make bench measures beside other tools
+# (an hour; make bench-quick takes minutes). Each sets up .venv first.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check format clean
+.PHONY: run test check format bench bench-quick clean
 
 run: .venv/ready
 	$(BIN)/python -m mlp_exp.run $(ARGS)
@@ -21,6 +22,12 @@ format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: .venv/bench
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-quick: .venv/bench
+	$(BIN)/python benchmarks/run.py --quick $(ARGS)
+
 # constraints.txt holds exact versions, so that every install is the same
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -30,6 +37,10 @@ format: .venv/dev
 
 .venv/dev: .venv/ready
 	$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+.venv/bench: .venv/ready
+	$(INSTALL) --editable '.[bench]'
 	@touch $@
 
 clean:

@@ -9,6 +9,9 @@ DIR holds tables with published splits: `<name>.csv.gz`, and `splits/<name>.tar.
 """
 
 import argparse
+import contextlib
+import io
+import json
 import re
 import tarfile
 import tempfile
@@ -23,10 +26,11 @@ from hydra import compose, initialize_config_dir
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
+from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.experiment.components import build
-from mlp_exp.experiment.one_run import Run, evaluate, prepare
-from mlp_exp.training.loop import train
+from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.experiment.plan import Plan, plan
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TABLES.md"
@@ -122,50 +126,49 @@ def published_cases(data: Path, folder: Path) -> list[Case]:
     return cases
 
 
-def prepared(overrides: list[str]) -> Run:
-    """A run that is ready to train, as the command line makes it."""
+def planned(overrides: list[str]) -> Plan:
+    """A run that could be trained, as the command line makes it."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return prepare(build(compose("run", overrides=["trainer.device=cpu", *overrides])))
+        return plan(build(compose("run", overrides=["trainer.device=cpu", *overrides])))
 
 
-def preset(run: Run) -> tuple[float, float]:
+def preset(run: Plan) -> tuple[float, float]:
     """Test score and seconds of the preset."""
-    batch_size = run.components.trainer.batch_size_for(len(run.parts.train))
-    for (record,) in train([run.member], batch_size, run.device):
-        seconds = record.seconds
-    score = evaluate(run)["test"][metric(run)]
-    assert score is not None
-    return score, seconds
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()):
+        folder = RunFolder(Path(name))
+        run_experiment(run.components, folder, in_sweep=True)
+        result = json.loads((folder.path / "result.json").read_text(encoding="utf-8"))
+    return result["metrics"]["test"][metric(run)], result["seconds"]
 
 
-def scikit_learn(run: Run) -> tuple[float, float]:
+def scikit_learn(run: Plan) -> tuple[float, float]:
     """The same of scikit-learn's network."""
     dataset, parts = run.components.dataset, run.parts
     rows = np.concatenate([parts.train, parts.val])
     plain = Preprocess(one_hot_max=10**9).fit(dataset, rows)
     inputs = plain.inputs(dataset.features, dataset.categories)
-    target = plain.target.scaled(dataset.target) if run.member.loss.regression else dataset.target
-    model = (MLPRegressor if run.member.loss.regression else MLPClassifier)(random_state=run.components.seed)
+    target = plain.target.scaled(dataset.target) if run.loss.regression else dataset.target
+    model = (MLPRegressor if run.loss.regression else MLPClassifier)(random_state=run.components.seed)
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that 200 epochs do not converge
         model.fit(inputs[rows], target[rows])
     seconds = time.perf_counter() - start
     answer = model.predict(inputs[parts.test])
-    if run.member.loss.regression:
+    if run.loss.regression:
         return float(np.sqrt(np.mean((plain.target.unit(answer) - dataset.target[parts.test]) ** 2))), seconds
     return float(np.mean(answer == dataset.target[parts.test])), seconds
 
 
-def metric(run: Run) -> str:
-    return "rmse" if run.member.loss.regression else "accuracy"
+def metric(run: Plan) -> str:
+    return "rmse" if run.loss.regression else "accuracy"
 
 
 def measure(case: Case) -> str:
     """The case as a line of a table: mean ± standard error over its runs, and median seconds."""
     ours, theirs = [], []
     for overrides in case.runs:
-        run = prepared([*case.shared, *overrides])
+        run = planned([*case.shared, *overrides])
         contenders = [(theirs, scikit_learn), (ours, preset)]
         for found, contender in contenders:
             found.append(contender(run))

@@ -1,0 +1,1 @@
+"""One file for each library, all with the same `train`."""

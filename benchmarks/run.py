@@ -1,0 +1,84 @@
+"""Measures everything: `python benchmarks/run.py [--quick] [--only PART …] [--rounds N]`.
+
+Writes the tables into RESULTS.md and the figures into docs/; with --quick it prints them instead, of one round and less
+work. Parts: one-run, many-runs, growth, quality, time-spent.
+"""
+
+import argparse
+import datetime
+import sys
+from collections.abc import Callable
+
+from growth import by_rows, members, start_up, stretch
+from harness import PAGE, machine, write_section
+from many_runs import many_runs
+from one_run import one_run
+from plots import draw_growth, draw_sweep
+from quality import quality
+from time_spent import steps, sweep
+from work import SMALL, WORKS
+
+
+def measure_one_run(quick: bool, rounds: int) -> str:
+    return one_run(rounds, [SMALL] if quick else [*WORKS])
+
+
+def measure_many_runs(quick: bool, rounds: int) -> str:
+    text, seconds = many_runs(rounds, quick)
+    if not quick:
+        draw_sweep(seconds)
+    return text
+
+
+def measure_growth(quick: bool, rounds: int) -> str:
+    text, found = members((1, 8, 128) if quick else (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
+    if not quick:
+        draw_growth(found)
+    rows, _ = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000))
+    return "\n\n".join([
+        "µs of a step, each of K runs, on one core; `stack` is how many the launcher stacks:", text, stretch(found),
+        "One epoch of one run of 64-32 on 20 features at batch 256:", rows,
+        "Short commands:", start_up(1 if quick else rounds),
+    ])  # fmt: skip
+
+
+def measure_quality(quick: bool, rounds: int) -> str:
+    return quality(2 if quick else 3, quick)
+
+
+def measure_time_spent(quick: bool, rounds: int) -> str:
+    return (
+        f"{steps([SMALL] if quick else [*WORKS], (1, 128) if quick else (1, 8, 128))}\n\n{sweep(16 if quick else 128)}"
+    )
+
+
+PARTS: dict[str, Callable[[bool, int], str]] = {
+    "one-run": measure_one_run,
+    "many-runs": measure_many_runs,
+    "growth": measure_growth,
+    "quality": measure_quality,
+    "time-spent": measure_time_spent,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    for part in asked.only:
+        print(part, file=sys.stderr, flush=True)
+        text = PARTS[part](asked.quick, 1 if asked.quick else asked.rounds)
+        if asked.quick:
+            print(f"\n## {part}\n\n{text}\n", flush=True)
+        else:
+            words = f"--only {part} --rounds {asked.rounds}"
+            made = f"Made on {datetime.date.today()} by `python benchmarks/run.py {words}`. {machine()}"
+            write_section(part, f"{text}\n\n{made}")
+    if not asked.quick:
+        print(PAGE)
+
+
+if __name__ == "__main__":
+    main()

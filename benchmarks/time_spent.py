@@ -1,0 +1,108 @@
+"""Where the time goes: in a training step, beside what arithmetic alone would take, and in a whole sweep."""
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from harness import measured, table
+from members import make_members
+from torch.profiler import ProfilerActivity, profile
+from work import WORKS, Work, make_rows
+
+from mlp_exp.training.loop import train
+
+GROUPS = {
+    "matrix products": ("aten::bmm", "aten::baddbmm"),
+    "optimizer": ("aten::_foreach", "aten::_fused", "aten::lerp", "aten::addcdiv", "aten::addcmul", "aten::sqrt"),
+    "rows of a batch": ("aten::index", "aten::gather", "aten::take", "aten::embedding"),
+    "copies": ("aten::copy_", "aten::cat", "aten::fill_", "aten::zero_"),
+    "sums": ("aten::sum", "aten::mean"),
+}
+"""Kernels by the beginnings of their names; the rest are activations and the loss."""
+PHASES = {
+    "imports": "_find_and_load (<frozen importlib",
+    "composing the jobs": "load_sweep_config (mlp_exp/config/hydra_jobs.py",
+    "training": "train (mlp_exp/training/loop.py",
+    "metrics": "evaluate (mlp_exp/experiment/outcome.py",
+    "figures of the best": "draw (mlp_exp/experiment/outcome.py",
+    "leaderboard and page": "report_on (mlp_exp/compare/report.py",
+}
+"""Functions whose time, with all that they call, is a phase; the innermost of them has it."""
+
+
+def matrix_rate() -> float:
+    """Floating-point operations a second of one core in a product of two large matrices."""
+    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    times = []
+    for _ in range(10):
+        start = time.perf_counter()
+        torch.mm(a, b)
+        times.append(time.perf_counter() - start)
+    return 2 * 1024**3 / min(times)
+
+
+def epochs_of(work: Work, members: int):
+    """The epochs of a stack that trains; one has passed."""
+    rows = make_rows(work.rows, work.features)
+    stack = make_members(members, torch.from_numpy(rows.train_x), rows.train_y, work.hidden, 0.0, epochs=9)
+    epochs = train(stack, work.batch, torch.device("cpu"))
+    next(epochs)
+    return epochs
+
+
+def step(work: Work, members: int, rate: float) -> list[str]:
+    """A row: microseconds of a step beside those of its arithmetic, and the shares of its kernels."""
+    epochs = epochs_of(work, members)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        next(epochs)
+        times.append(time.perf_counter() - start)
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        next(epochs)
+    epochs.close()
+    steps = work.steps // work.epochs
+    microseconds = min(times) / steps * 1e6
+    limit = 6 * work.parameters * work.batch * members / rate * 1e6  # two a weight forwards, four backwards
+    kernels = [event for event in found.key_averages() if event.key.startswith("aten::")]
+    whole = sum(event.self_cpu_time_total for event in kernels)
+    shares = dict.fromkeys([*GROUPS, "activations, loss, other"], 0.0)
+    for event in kernels:
+        group = next(
+            (name for name, begins in GROUPS.items() if event.key.startswith(begins)), "activations, loss, other"
+        )
+        shares[group] += event.self_cpu_time_total / whole
+    calls = sum(event.count for event in kernels) / steps
+    cells = [f"{microseconds:.0f}", f"{limit:.0f}", f"{limit / microseconds:.0%}", f"{calls:.0f}"]
+    return [*cells, *(f"{share:.0%}" for share in shares.values())]
+
+
+def steps(names: Sequence[str], counts: Sequence[int]) -> str:
+    torch.set_num_threads(1)
+    rate = matrix_rate()
+    rows = [[f"{name}, {count} runs", *step(WORKS[name], count, rate)] for name in names for count in counts]
+    head = ["", "µs a step", "µs of arithmetic", "share", "kernels a step", *GROUPS, "activations, loss, other"]
+    return f"One core multiplies matrices at {rate / 1e9:.0f} GFLOP/s.\n\n{table(head, rows)}"
+
+
+def sweep(runs: int) -> str:
+    """Shares of the processor time of a sweep's processes, sampled a hundred times a second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        record = [str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--format", "raw"]
+        sweep = [sys.executable, "-m", "mlp_exp.run", "-m", f"seed=range({runs})"]
+        measured([*record, "--output", "samples", "--", *sweep], folder)
+        lines = (folder / "samples").read_text(encoding="utf-8").splitlines()
+    counts: Counter[str] = Counter()
+    for line in lines:
+        stack, _, count = line.rpartition(" ")
+        inner = reversed(stack.split(";"))
+        found = (phase for frame in inner for phase, function in PHASES.items() if function in frame)
+        counts[next(found, "the rest")] += int(count)
+    rows = [[phase, f"{counts[phase] / counts.total():.0%}"] for phase in (*PHASES, "the rest")]
+    head = ["", "share"]
+    return f"Processor time of a sweep of {runs} runs of the default experiment:\n\n{table(head, rows)}"
