@@ -30,6 +30,8 @@ LIBRARIES = (
     "pytabkit",
     "hydra-joblib-launcher",
 )
+LOOK_SECONDS = 0.5
+"""Between two looks at the memory of a process, which cost it time."""
 Row = Sequence[str]
 Result = TypeVar("Result")
 
@@ -61,10 +63,11 @@ def measured(command: Sequence[str], folder: Path, core: int | None = None) -> P
         process = psutil.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, preexec_fn=pin
         )
-        most = 0.0
+        most, looks = 0.0, 1
         while process.poll() is None:
-            most = max(most, _memory(process))
-            time.sleep(0.05)
+            time.sleep(0.01)
+            if time.perf_counter() > start + LOOK_SECONDS * looks:
+                most, looks = max(most, _memory(process)), looks + 1
         seconds = time.perf_counter() - start
         output.seek(0)
         text = output.read()

@@ -17,7 +17,7 @@ from work import LEARNING_RATES, SMALL, WORKS
 SEEDS = 16
 RUNS = SEEDS * len(LEARNING_RATES)
 US = "mlp_exp, stacked"
-QUICK = ("JAX, vmap", "mlp_exp, basic", US)
+QUICK = ("JAX, vmap", US)
 Rates = Sequence[float]
 
 

@@ -23,6 +23,8 @@ GROUPS = {
     "sums": ("aten::sum", "aten::mean"),
 }
 """Kernels by the beginnings of their names; the rest are activations and the loss."""
+MOST_PARAMETERS = 1_000_000
+"""Of a stack whose step is looked at; larger ones are not made by the launcher, either."""
 PHASES = {
     "imports": "_find_and_load (<frozen importlib",
     "composing the jobs": "load_sweep_config (mlp_exp/config/hydra_jobs.py",
@@ -84,7 +86,12 @@ def step(work: Work, members: int, rate: float) -> list[str]:
 def steps(names: Sequence[str], counts: Sequence[int]) -> str:
     torch.set_num_threads(1)
     rate = matrix_rate()
-    rows = [[f"{name}, {count} runs", *step(WORKS[name], count, rate)] for name in names for count in counts]
+    rows = [
+        [f"{name}, {count} run{'s' * (count > 1)}", *step(WORKS[name], count, rate)]
+        for name in names
+        for count in counts
+        if count * WORKS[name].parameters < MOST_PARAMETERS
+    ]
     head = ["", "µs a step", "µs of arithmetic", "share", "kernels a step", *GROUPS, "activations, loss, other"]
     return f"One core multiplies matrices at {rate / 1e9:.0f} GFLOP/s.\n\n{table(head, rows)}"
 
