@@ -124,7 +124,8 @@ def measure(case: Case, runs: int) -> list[str]:
         seconds = float(np.median([seconds for _, seconds in each]))
         cells.append(f"{f'**{text}**' if mean[name] == best else text}, {seconds:.1f} s")
     rows = len(run.components.dataset.target)
-    return [f"{case.name}, {rows:,} rows, {metric(run)}", *cells]
+    name = case.name if case.name.startswith("mixed") else f"{case.name}, {rows:,} rows"
+    return [f"{name}, {metric(run)}", *cells]
 
 
 def quality(runs: int, quick: bool) -> str:
