@@ -2,7 +2,6 @@
 
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,48 +9,29 @@ from pathlib import Path
 import torch
 from commands import mlp_exp, result_of, words_for
 from harness import measured, median, table
-from members import make_members
-from work import SMALL, WORKS, make_rows
+from members import timed_step
+from work import SMALL, WORKS, Work
 
-from mlp_exp.model.mlp import MLP
 from mlp_exp.sweep.stacks import STACK_BYTES, step_bytes
-from mlp_exp.training.loop import train
 
-SHAPES = [  # features, hidden sizes, rows a batch
-    (2, (64, 32), 32),
-    (50, (128, 128), 32),
-    (50, (256, 256), 32),
-    (50, (512, 512), 32),
-    (50, (128, 128), 256),
-    (50, (512, 512), 256),
+SHAPES = [
+    Work(rows=0, features=2, hidden=(64, 32), batch=32, epochs=0),
+    Work(rows=0, features=50, hidden=(128, 128), batch=32, epochs=0),
+    Work(rows=0, features=50, hidden=(256, 256), batch=32, epochs=0),
+    Work(rows=0, features=50, hidden=(512, 512), batch=32, epochs=0),
+    Work(rows=0, features=50, hidden=(128, 128), batch=256, epochs=0),
+    Work(rows=0, features=50, hidden=(512, 512), batch=256, epochs=0),
 ]
+"""Rows follow from how long a step takes."""
 STEP_SECONDS = 0.5
 """About how long one timing of steps takes."""
 
 
-def share_of_a_step(count: int, features: int, hidden: Sequence[int], batch: int) -> float:
-    """Microseconds of a step for each of the members; the fastest of five epochs."""
-    guess = count * (30e-6 + 6 * _parameters(features, hidden) * batch / 4e10)
+def share_of_a_step(count: int, shape: Work) -> float:
+    """Microseconds of a step for each of the members."""
+    guess = count * (30e-6 + 6 * shape.parameters * shape.batch / 4e10)
     steps = max(2, min(40, int(STEP_SECONDS / guess)))
-    rows = make_rows(batch * steps, features)
-    members = make_members(count, torch.from_numpy(rows.train_x), rows.train_y, hidden, 0.0, epochs=7)
-    epochs = train(members, batch, torch.device("cpu"))
-    next(epochs)  # warms up
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        next(epochs)
-        times.append(time.perf_counter() - start)
-    epochs.close()
-    return min(times) / steps / count * 1e6
-
-
-def _parameters(features: int, hidden: Sequence[int]) -> int:
-    return sum(p.numel() for p in MLP(features, 1, hidden).parameters())
-
-
-def name_of(features: int, hidden: Sequence[int], batch: int) -> str:
-    return f"{features}-{'-'.join(map(str, hidden))}-1, batch {batch}"
+    return timed_step(count, replace(shape, rows=shape.batch * steps))[0] / count
 
 
 def members(counts: Sequence[int]) -> tuple[str, dict[str, dict[int, float]]]:
@@ -59,35 +39,31 @@ def members(counts: Sequence[int]) -> tuple[str, dict[str, dict[int, float]]]:
     torch.set_num_threads(1)
     found: dict[str, dict[int, float]] = {}
     rows = []
-    for features, hidden, batch in SHAPES:
-        name = name_of(features, hidden, batch)
-        parameters = _parameters(features, hidden)
+    for shape in SHAPES:
+        name = f"{shape.features}-{'-'.join(map(str, shape.hidden))}-1, batch {shape.batch}"
         # wide members need gigabytes for their epochs of steps, and show nothing new
-        found[name] = {
-            count: share_of_a_step(count, features, hidden, batch) for count in counts if count * parameters < 80e6
-        }
-        stack = max(1, STACK_BYTES // step_bytes(parameters, features + sum(hidden) + 1, batch))
-        chosen = share_of_a_step(min(stack, max(counts)), features, hidden, batch)
+        found[name] = {count: share_of_a_step(count, shape) for count in counts if count * shape.parameters < 80e6}
+        width = shape.features + sum(shape.hidden) + 1
+        stack = max(1, STACK_BYTES // step_bytes(shape.parameters, width, shape.batch))
+        chosen = share_of_a_step(min(stack, max(counts)), shape)
         cells = [f"{found[name][count]:.0f}" if count in found[name] else "" for count in counts]
         rows.append([name, f"{found[name][1] / chosen:.1f}", str(stack), *cells])
         print(f"  {rows[-1]}", file=sys.stderr, flush=True)
     return table(["", "alone / stacked", "stack", *(f"K={count}" for count in counts)], rows), found
 
 
-def by_rows(counts: Sequence[int]) -> tuple[str, dict[int, float]]:
-    """Of the command with one run of one epoch at batch 256: the table, and training seconds by rows."""
-    lines, found = [], {}
+def by_rows(counts: Sequence[int]) -> str:
+    """Of the command with one run of one epoch at batch 256."""
+    lines = []
     for count in counts:
         work = replace(WORKS[SMALL], rows=count, features=20, batch=256, epochs=1)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             process = mlp_exp(*words_for(work, folder), "hydra.run.dir=run", folder=folder)
-            found[count] = result_of(folder / "run")["seconds"]
-        microseconds = found[count] / count * 1e6
-        lines.append(
-            [f"{count:,}", f"{microseconds:.2f}", f"{found[count]:.2f}", f"{process.seconds:.1f}", f"{process.mib:.0f}"]
-        )
-    return table(["rows", "µs a row", "s training", "s in all", "MiB"], lines), found
+            seconds = result_of(folder / "run")["seconds"]
+        whole = [f"{process.seconds:.1f}", f"{process.mib:.0f}"]
+        lines.append([f"{count:,}", f"{seconds / count * 1e6:.2f}", f"{seconds:.2f}", *whole])
+    return table(["rows", "µs a row", "s training", "s in all", "MiB"], lines)
 
 
 def start_up(rounds: int) -> str:

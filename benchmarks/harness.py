@@ -1,4 +1,4 @@
-"""How everything is measured: whole processes in turn, medians, and the page that keeps the tables."""
+"""How everything is measured: whole processes in turn, and medians. For Linux, which tells shared memory apart."""
 
 import os
 import platform
@@ -17,7 +17,6 @@ from typing import TypeVar
 import psutil
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE / "RESULTS.md"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 LIBRARIES = (
     "torch",
@@ -121,12 +120,3 @@ def machine() -> str:
         f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, {versions}. One thread a process."
     )
-
-
-def write_section(name: str, text: str) -> None:
-    """Puts the text into the page in the place of what was there under this name."""
-    start, end = f"<!-- {name}: made by make bench -->", f"<!-- end of {name} -->"
-    page = PAGE.read_text(encoding="utf-8")
-    body = f"{start}\n{text}\n{end}"
-    page = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: body, page, flags=re.DOTALL)
-    PAGE.write_text(page, encoding="utf-8")

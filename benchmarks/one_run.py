@@ -22,9 +22,9 @@ US = "mlp_exp"
 Measured = tuple[Process, dict[str, float]]
 
 
-def other(module: str, work: str, seed: int = 0) -> Measured:
+def other(module: str, work: str) -> Measured:
     """A contender's process, and what it printed."""
-    runs = json.dumps([[seed, WORKS[work].lr]])
+    runs = json.dumps([[0, WORKS[work].lr]])
     process = measured([sys.executable, str(HERE / "contender.py"), module, work, runs], HERE, core=0)
     return process, json.loads(process.output.splitlines()[-1])
 

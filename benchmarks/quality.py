@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,32 +19,24 @@ import pandas as pd
 from harness import table
 from numpy.typing import NDArray
 from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor, TabM_D_Classifier, TabM_D_Regressor
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from tables import Case, bundled_cases, made_cases, metric, planned, preset
+from tables import Case, bundled_cases, made_cases, metric, planned, preset, scikit_learn, score
 from threadpoolctl import threadpool_limits
 
-from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.experiment.plan import Plan
 
 UNFIT = re.compile("val=0|50000 rows")
-"""Presets that are changed; and tables for which TabM takes an hour without a GPU."""
+"""Presets that are changed; and tables for which TabM, which needs minutes for 2000 rows, would need hours."""
 QUICK = ("wine",)
-US = "mlp_exp"
 
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of a run: numbers, missing ones NaN, then categories as codes, missing ones -1."""
+    """Features of a run's rows, numbers and categories with gaps, and the target of those to train with."""
 
     train_x: pd.DataFrame
     train_y: NDArray[np.float64]
     test_x: pd.DataFrame
-    test_y: NDArray[np.float64]
-    inputs: tuple[NDArray[np.float32], NDArray[np.float32]]  # of a network: standardised and one-hot
     regression: bool
     seed: int
 
@@ -54,26 +47,8 @@ def split_of(run: Plan) -> Split:
     frame = pd.DataFrame(np.asarray(dataset.features)).add_prefix("n")
     for index, category in enumerate(dataset.categories):
         frame[f"c{index}"] = pd.Categorical.from_codes(category.codes, range(len(category.texts)))
-    plain = Preprocess(one_hot_max=10**9).fit(dataset, rows)
-    inputs = np.asarray(plain.inputs(dataset.features, dataset.categories))
-    return Split(
-        frame.iloc[rows],
-        dataset.target[rows],
-        frame.iloc[parts.test],
-        dataset.target[parts.test],
-        (inputs[rows], inputs[parts.test]),
-        run.loss.regression,
-        run.components.seed,
-    )
-
-
-def scikit_mlp(split: Split) -> NDArray[np.float64]:
-    if split.regression:
-        model = TransformedTargetRegressor(MLPRegressor(random_state=split.seed), transformer=StandardScaler())
-    else:
-        model = make_pipeline(MLPClassifier(random_state=split.seed))
-    model.fit(split.inputs[0], split.train_y)
-    return model.predict(split.inputs[1])
+    test = frame.iloc[parts.test]
+    return Split(frame.iloc[rows], dataset.target[rows], test, run.loss.regression, run.components.seed)
 
 
 def boosting(split: Split) -> NDArray[np.float64]:
@@ -90,34 +65,33 @@ def pytabkit(split: Split, kinds: Sequence[type]) -> NDArray[np.float64]:
     return np.asarray(model.predict(filled[1])).reshape(-1)
 
 
-OTHERS: dict[str, Callable[[Split], NDArray[np.float64]]] = {
-    "scikit-learn's MLP": scikit_mlp,
-    "histogram boosting": boosting,
-    "RealMLP": lambda split: pytabkit(split, (RealMLP_TD_Classifier, RealMLP_TD_Regressor)),
-    "TabM": lambda split: pytabkit(split, (TabM_D_Classifier, TabM_D_Regressor)),
+def timed(model: Callable[[Split], NDArray[np.float64]], run: Plan) -> tuple[float, float]:
+    """Test score and seconds."""
+    split = split_of(run)
+    start = time.perf_counter()
+    answer = model(split)
+    return score(run, answer), time.perf_counter() - start
+
+
+CONTENDERS: dict[str, Callable[[Plan], tuple[float, float]]] = {
+    "mlp_exp": preset,
+    "scikit-learn's MLP": scikit_learn,
+    "histogram boosting": partial(timed, boosting),
+    "RealMLP": partial(timed, partial(pytabkit, kinds=(RealMLP_TD_Classifier, RealMLP_TD_Regressor))),
+    "TabM": partial(timed, partial(pytabkit, kinds=(TabM_D_Classifier, TabM_D_Regressor))),
 }
-
-
-def score(split: Split, predicted: NDArray[np.float64]) -> float:
-    if split.regression:
-        return float(np.sqrt(np.mean((predicted - split.test_y) ** 2)))
-    return float(np.mean(predicted == split.test_y))
 
 
 def measure(case: Case, runs: int) -> list[str]:
     """A row of the table: mean ± standard deviation over the runs, and median seconds of training."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (US, *OTHERS)}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
     chosen = [case.runs[index] for index in np.linspace(0, len(case.runs) - 1, min(runs, len(case.runs))).astype(int)]
     for overrides in chosen:
         run = planned([*case.shared, *overrides])
-        split = split_of(run)
-        found[US].append(preset(run))
-        for name, contender in OTHERS.items():
-            start = time.perf_counter()
-            predicted = contender(split)
-            found[name].append((score(split, predicted), time.perf_counter() - start))
+        for name, contender in CONTENDERS.items():
+            found[name].append(contender(run))
     mean = {name: float(np.mean([value for value, _ in each])) for name, each in found.items()}
-    best = (min if split.regression else max)(mean.values())
+    best = (min if run.loss.regression else max)(mean.values())
     cells = []
     for name, each in found.items():
         text = f"{mean[name]:.4f} ± {np.std([value for value, _ in each], ddof=1):.4f}"
@@ -139,4 +113,4 @@ def quality(runs: int, quick: bool) -> str:
         for case in cases:
             lines.append(measure(case, runs))
             print(f"  {lines[-1]}", file=sys.stderr, flush=True)
-    return table(["", US, *OTHERS], lines)
+    return table(["", *CONTENDERS], lines)

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable
 
 from growth import by_rows, members, start_up, stretch
-from harness import PAGE, machine, write_section
+from harness import HERE, machine
 from many_runs import many_runs
 from one_run import one_run
+from pages import write_section
 from plots import draw_growth, draw_sweep
 from quality import quality
 from time_spent import steps, sweep
@@ -34,7 +35,7 @@ def measure_growth(quick: bool, rounds: int) -> str:
     text, found = members((1, 8, 128) if quick else (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
     if not quick:
         draw_growth(found)
-    rows, _ = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000))
+    rows = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000))
     return "\n\n".join([
         "µs of a step, each of K runs, on one core; `stack` is how many the launcher stacks:", text, stretch(found),
         "One epoch of one run of 64-32 on 20 features at batch 256:", rows,
@@ -52,6 +53,7 @@ def measure_time_spent(quick: bool, rounds: int) -> str:
     )
 
 
+PAGE = HERE / "RESULTS.md"
 PARTS: dict[str, Callable[[bool, int], str]] = {
     "one-run": measure_one_run,
     "many-runs": measure_many_runs,
@@ -75,7 +77,7 @@ def main() -> None:
         else:
             words = f"--only {part} --rounds {asked.rounds}"
             made = f"Made on {datetime.date.today()} by `python benchmarks/run.py {words}`. {machine()}"
-            write_section(part, f"{text}\n\n{made}")
+            write_section(PAGE, part, "make bench", f"{text}\n\n{made}")
     if not asked.quick:
         print(PAGE)
 

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import io
 import json
-import re
 import tarfile
 import tempfile
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 from hydra import compose, initialize_config_dir
+from numpy.typing import ArrayLike
+from pages import write_section
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
@@ -34,7 +35,6 @@ from mlp_exp.experiment.plan import Plan, plan
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TABLES.md"
-MARKS = "<!-- {}: made by benchmarks/tables.py -->", "<!-- end of {} -->"
 
 PUBLISHED = {
     "adult": "0.854",
@@ -155,9 +155,15 @@ def scikit_learn(run: Plan) -> tuple[float, float]:
         model.fit(inputs[rows], target[rows])
     seconds = time.perf_counter() - start
     answer = model.predict(inputs[parts.test])
+    return score(run, plain.target.unit(answer) if run.loss.regression else answer), seconds
+
+
+def score(run: Plan, answer: ArrayLike) -> float:
+    """Of the answers for the test part."""
+    truth = run.components.dataset.target[run.parts.test]
     if run.loss.regression:
-        return float(np.sqrt(np.mean((plain.target.unit(answer) - dataset.target[parts.test]) ** 2))), seconds
-    return float(np.mean(answer == dataset.target[parts.test])), seconds
+        return float(np.sqrt(np.mean((np.asarray(answer) - truth) ** 2)))
+    return float(np.mean(np.asarray(answer) == truth))
 
 
 def metric(run: Plan) -> str:
@@ -214,12 +220,8 @@ def main() -> None:
     with threadpool_limits(1):
         tables = dict(sections(arguments.data and arguments.data.resolve(), arguments.only))
     if arguments.write:
-        page = PAGE.read_text(encoding="utf-8")
         for title, lines in tables.items():
-            start, end = (mark.format(title) for mark in MARKS)
-            body = "\n".join([start, HEAD, *lines, end])
-            page = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _, body=body: body, page, flags=re.DOTALL)
-        PAGE.write_text(page, encoding="utf-8")
+            write_section(PAGE, title, "benchmarks/tables.py", "\n".join([HEAD, *lines]))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import torch
 from harness import measured, table
-from members import make_members
+from members import timed_step
 from torch.profiler import ProfilerActivity, profile
-from work import WORKS, Work, make_rows
-
-from mlp_exp.training.loop import train
+from work import WORKS, Work
 
 GROUPS = {
     "matrix products": ("aten::bmm", "aten::baddbmm"),
@@ -22,7 +20,8 @@ GROUPS = {
     "copies": ("aten::copy_", "aten::cat", "aten::fill_", "aten::zero_"),
     "sums": ("aten::sum", "aten::mean"),
 }
-"""Kernels by the beginnings of their names; the rest are activations and the loss."""
+"""Torch's operations, with views and those that others call, by the beginnings of their names."""
+OTHER = "activations, loss, other"
 MOST_PARAMETERS = 1_000_000
 """Of a stack whose step is looked at; larger ones are not made by the launcher, either."""
 PHASES = {
@@ -47,38 +46,19 @@ def matrix_rate() -> float:
     return 2 * 1024**3 / min(times)
 
 
-def epochs_of(work: Work, members: int):
-    """The epochs of a stack that trains; one has passed."""
-    rows = make_rows(work.rows, work.features)
-    stack = make_members(members, torch.from_numpy(rows.train_x), rows.train_y, work.hidden, 0.0, epochs=9)
-    epochs = train(stack, work.batch, torch.device("cpu"))
-    next(epochs)
-    return epochs
-
-
 def step(work: Work, members: int, rate: float) -> list[str]:
-    """A row: microseconds of a step beside those of its arithmetic, and the shares of its kernels."""
-    epochs = epochs_of(work, members)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        next(epochs)
-        times.append(time.perf_counter() - start)
+    """A row: microseconds of a step beside those of its arithmetic, and the shares of its operations."""
+    microseconds, epochs = timed_step(members, work)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         next(epochs)
-    epochs.close()
-    steps = work.steps // work.epochs
-    microseconds = min(times) / steps * 1e6
     limit = 6 * work.parameters * work.batch * members / rate * 1e6  # two a weight forwards, four backwards
-    kernels = [event for event in found.key_averages() if event.key.startswith("aten::")]
-    whole = sum(event.self_cpu_time_total for event in kernels)
-    shares = dict.fromkeys([*GROUPS, "activations, loss, other"], 0.0)
-    for event in kernels:
-        group = next(
-            (name for name, begins in GROUPS.items() if event.key.startswith(begins)), "activations, loss, other"
-        )
+    operations = [event for event in found.key_averages() if event.key.startswith("aten::")]
+    whole = sum(event.self_cpu_time_total for event in operations)
+    shares = dict.fromkeys([*GROUPS, OTHER], 0.0)
+    for event in operations:
+        group = next((name for name, begins in GROUPS.items() if event.key.startswith(begins)), OTHER)
         shares[group] += event.self_cpu_time_total / whole
-    calls = sum(event.count for event in kernels) / steps
+    calls = sum(event.count for event in operations) / work.steps_of_an_epoch
     cells = [f"{microseconds:.0f}", f"{limit:.0f}", f"{limit / microseconds:.0%}", f"{calls:.0f}"]
     return [*cells, *(f"{share:.0%}" for share in shares.values())]
 
@@ -92,7 +72,7 @@ def steps(names: Sequence[str], counts: Sequence[int]) -> str:
         for count in counts
         if count * WORKS[name].parameters < MOST_PARAMETERS
     ]
-    head = ["", "µs a step", "µs of arithmetic", "share", "kernels a step", *GROUPS, "activations, loss, other"]
+    head = ["", "µs a step", "µs of arithmetic", "share", "torch calls a step", *GROUPS, OTHER]
     return f"One core multiplies matrices at {rate / 1e9:.0f} GFLOP/s.\n\n{table(head, rows)}"
 
 

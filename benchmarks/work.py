@@ -29,9 +29,13 @@ class Work:
     lr: float = 1e-3
 
     @property
+    def steps_of_an_epoch(self) -> int:
+        return -(-self.rows // self.batch)
+
+    @property
     def steps(self) -> int:
         """Of the whole training."""
-        return -(-self.rows // self.batch) * self.epochs
+        return self.steps_of_an_epoch * self.epochs
 
     @property
     def parameters(self) -> int:

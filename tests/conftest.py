@@ -313,6 +313,7 @@ def call_main(
 
     root = logging.getLogger()
     before = (list(root.handlers), root.level, signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+    collects = gc.get_threshold()
 
     def call(*args: str) -> Result:
         GlobalHydra.instance().clear()
@@ -339,4 +340,5 @@ def call_main(
     root.setLevel(before[1])
     signal.signal(signal.SIGTERM, before[2])
     signal.signal(signal.SIGINT, before[3])
+    gc.set_threshold(*collects)
     GlobalHydra.instance().clear()

@@ -25,7 +25,7 @@ from mlp_exp.compare.made import sweep_command
 from mlp_exp.compare.page import SCRIPTS, write_page
 from mlp_exp.compare.report import report_on
 from mlp_exp.config.errors import RunFolderError
-from mlp_exp.sweep.leaderboard import Leaderboard, as_table, repeated
+from mlp_exp.sweep.leaderboard import Entry, Leaderboard, as_table, repeated
 
 CallMain = Callable[..., Result]
 Capture = pytest.CaptureFixture[str]
@@ -197,7 +197,8 @@ def test_importance_takes_keys_that_all_runs_have(tmp_path: Path) -> None:
 def test_configurations_are_divided() -> None:
     a = {"model": {"hidden_sizes": [64, 32], "norm": None}, "seed": 0, "residual": True}
     b = {"model": {"hidden_sizes": [64, 32], "norm": "batch", "depth": 3}, "seed": 0, "residual": False}
-    shared, (own_a, own_b) = divide([a, b])
+    values = [Entry(None, {}, {}, Path(), config).values for config in (a, b)]
+    shared, (own_a, own_b) = divide(values)
     assert shared == {"model.hidden_sizes": "[64,32]", "seed": "0"}
     assert own_a == {"model.norm": "null", "residual": "true"}
     assert own_b == {"model.norm": "batch", "model.depth": "3", "residual": "false"}

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from torch.optim.lr_scheduler import ConstantLR
 
+from mlp_exp.config.validation import find_problems
 from mlp_exp.data.sources import circle
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
@@ -92,6 +94,23 @@ def test_a_member_alone_is_the_member_in_a_stack(norm):
             )
         for mine, other in zip(alone.module.parameters(), together[index].module.parameters(), strict=True):
             assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("optimizer.lr=-1", "optimizer.lr: expected a number above 0, got -1"),
+        ("early_stopping.monitor=val_los", "early_stopping.monitor: expected one of val_loss, train_loss"),
+        ("trainer.epochs=0", "trainer.epochs: expected a whole number, 1 or more, or auto, got 0"),
+        ("split.train=0.9", "split: expected train + val + test to be 1"),
+        ("+typo=1", "typo: there is no such key."),
+        ("+model.hidden_size=[1]", "model.hidden_size: MLP takes no 'hidden_size'. Did you mean 'hidden_sizes'?"),
+    ],
+)
+def test_a_mistake_is_named(override, line):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        (problem,) = find_problems(compose("run", overrides=[override]), [override])
+    assert problem.startswith(line)
 
 
 def test_a_run_leaves_its_folder_and_runs_again(fork_cli, tmp_path):

@@ -201,15 +201,19 @@ IDENTICAL = [
         {"finished", "stopped_early"},
     ),
     ("data=diabetes loss=huber trainer.clip_grad_norm=0.1,null", "2 runs in 1 stack", FINISHED),
-    ("data=wine trainer.epochs=2,4 split.seed=null seed=0,1 loss.class_weight=balanced", "4 runs in 1 stack", FINISHED),
+    (
+        "data=wine trainer.epochs=2,4 split.seed=null seed=0,1 loss.class_weight=balanced,null",
+        "8 runs in 1 stack",
+        FINISHED,
+    ),
     (
         "model.hidden_sizes=[7,5] model.activation=gelu trainer.batch_size=13,full seed=0,1",
         "4 runs in 2 stacks: trainer.batch_size, the number of rows differ",
         FINISHED,
     ),
     (
-        "optimizer=sgd,adagrad,rmsprop,nadam,radam,adamw optimizer.weight_decay=0.1",
-        "6 runs in 6 stacks: optimizer differs",
+        "optimizer=sgd,adagrad,rmsprop,nadam,radam,adamw optimizer.weight_decay=0,0.1",
+        "12 runs in 6 stacks: optimizer differs",
         FINISHED,
     ),
     ("split=folds split.folds=3 split.fold=range(3)", "3 runs in 1 stack", FINISHED),

@@ -382,8 +382,8 @@ class Own(Tracker):
     def write(self, run, epochs, result):
         self.told("write", id=run.id, epochs=[e.number for e in epochs], status=result and result["status"])
 
-    def attach(self, run, files):
-        self.told("attach", id=run.id, files=[file.name for file in files])
+    def attach(self, run, file):
+        self.told("attach", id=run.id, files=[file.name])
 
     def finish(self, run):
         self.told("finish", id=run.id)

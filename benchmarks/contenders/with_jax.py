@@ -34,7 +34,7 @@ def first_parameters(work: Work, key: jax.Array) -> Arrays:
 
 def trainer(work: Work, x: jax.Array, y: jax.Array) -> Callable[[jax.Array, jax.Array], Arrays]:
     """A function of seed and learning rate that gives the trained parameters."""
-    steps = work.steps // work.epochs
+    steps = work.steps_of_an_epoch
     missing = steps * work.batch - work.rows  # of the last batch; filled up with rows of weight zero
     counts = jnp.ones(work.rows + missing).at[work.rows :].set(0.0).reshape(steps, work.batch)
     adam = optax.scale_by_adam()

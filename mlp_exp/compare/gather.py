@@ -48,7 +48,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
     headlines = [name for name in _headlines(first) if name in metrics]
-    shared, own = divide([entry.config for entry in entries])
+    shared, own = divide([entry.values for entry in entries])
     most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
     curves = [_curves(entry, most) for entry in entries]
     place = {entry.folder: index for index, entry in enumerate(entries)}

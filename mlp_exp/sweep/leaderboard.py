@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from mlp_exp.artefacts.atomic import atomic
 from mlp_exp.artefacts.console import print_leaderboard
 from mlp_exp.artefacts.run_folder import UNFINISHED, RunFolder, runs_in
+from mlp_exp.config.dotted import dotted
 from mlp_exp.config.errors import RunFolderError
 
 LEADERBOARD = "leaderboard.csv"
@@ -52,13 +54,18 @@ class Entry:
         parts: Mapping[str, Mapping[str, float | None]] = self.result.get("metrics", {})
         return {f"{part}_{name}": value for part, values in parts.items() for name, value in values.items()}
 
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """Of its configuration, by dotted keys, as they are typed on the command line."""
+        return {key: _text(value) for key, value in dotted(self.config)}
+
     @property
     def settings(self) -> Mapping[str, str]:
-        """What it was, by dotted keys: its configuration, or what was typed where there is none.
+        """What it was: its configuration, or what was typed where there is none.
 
         What was typed is not all of it for a run of another primary config, as one that was trained again.
         """
-        return flatten(self.config) if self.config else self.overrides
+        return self.values or self.overrides
 
     @property
     def regression(self) -> bool:
@@ -166,14 +173,6 @@ def _union(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
 def _by_key(overrides: Sequence[str]) -> dict[str, str]:
     pairs = (override.lstrip("+").partition("=") for override in overrides)
     return {key: value for key, _, value in pairs}
-
-
-def flatten(config: Mapping[str, Any], where: str = "") -> dict[str, str]:
-    """Values by dotted keys, as they are typed on the command line."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        flat |= flatten(value, f"{where}{key}.") if isinstance(value, Mapping) else {f"{where}{key}": _text(value)}
-    return flat
 
 
 def _text(value: Any) -> str:

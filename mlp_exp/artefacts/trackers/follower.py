@@ -102,7 +102,7 @@ class _Followed:
         """Attaches the files that are there and have not been, or not as they are now."""
         written = {file: file.stat().st_mtime_ns for file in RunFolder(self.run.folder).attachments()}
         for file in [file for file, when in written.items() if self.attached.get(file) != when]:
-            self.tracker.attach(self.run, [file])
+            self.tracker.attach(self.run, file)
             self.alive()
         self.attached |= written
 

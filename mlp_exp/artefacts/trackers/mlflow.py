@@ -131,10 +131,9 @@ class MLflow(Tracker):
         for some, few in zip_longest(_cut(points, MOST_METRICS), _cut(named, MOST_PARAMS), fillvalue=()):
             self._client.log_batch(run_id, metrics=some, params=few, tags=marks)
 
-    def attach(self, run: TrackedRun, files: Sequence[Path]) -> None:
-        for file in files:
-            inside = file.relative_to(run.folder).parent.as_posix()
-            self._client.log_artifact(run.id, str(file), None if inside == "." else inside)
+    def attach(self, run: TrackedRun, file: Path) -> None:
+        inside = file.relative_to(run.folder).parent.as_posix()
+        self._client.log_artifact(run.id, str(file), None if inside == "." else inside)
 
     def finish(self, run: TrackedRun) -> None:
         """Has been done with its result."""

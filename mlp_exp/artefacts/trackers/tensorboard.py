@@ -38,9 +38,10 @@ class TensorBoard(Tracker):
             events.append(_event(time.time(), summary=_session_end(succeeded=went_well(result))))
         _append(run, events)
 
-    def attach(self, run: TrackedRun, files: Sequence[Path]) -> None:
+    def attach(self, run: TrackedRun, file: Path) -> None:
         shown = {".png": _image, ".yaml": _text, ".json": _text}
-        _append(run, [shown[file.suffix](run, file) for file in files if file.suffix in shown])
+        if file.suffix in shown:
+            _append(run, [shown[file.suffix](run, file)])
 
     def finish(self, run: TrackedRun) -> None:
         """No file is open."""

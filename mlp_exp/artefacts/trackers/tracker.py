@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from mlp_exp.artefacts.run_folder import DONE
+from mlp_exp.config.dotted import dotted
 from mlp_exp.config.errors import ConfigError
 
 Param = str | int | float | bool
@@ -95,8 +96,8 @@ class Tracker(ABC):
         """Takes epochs that are new, and the result of a run that has ended."""
 
     @abstractmethod
-    def attach(self, run: TrackedRun, files: Sequence[Path]) -> None:
-        """Takes files of the run's folder, once it has ended; an earlier one of the same name is replaced."""
+    def attach(self, run: TrackedRun, file: Path) -> None:
+        """Takes a file of the run's folder, once it has ended; an earlier one of the same name is replaced."""
 
     @abstractmethod
     def finish(self, run: TrackedRun) -> None:
@@ -109,13 +110,7 @@ class Tracker(ABC):
 
 def flatten(config: Mapping[str, Any]) -> dict[str, Param]:
     """A configuration as one level of dotted keys; lists and nulls become texts."""
-    flat: dict[str, Param] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{key}.{inner}": each for inner, each in flatten(value).items()}
-        else:
-            flat[key] = value if isinstance(value, Param) else json.dumps(value)
-    return flat
+    return {key: value if isinstance(value, Param) else json.dumps(value) for key, value in dotted(config)}
 
 
 def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:

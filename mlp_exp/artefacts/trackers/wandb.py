@@ -63,9 +63,8 @@ class WandB(Tracker):
             open_run.summary.update({"status": result["status"], **final_metrics(result)})
             self._exit_codes[run.folder] = int(not went_well(result))
 
-    def attach(self, run: TrackedRun, files: Sequence[Path]) -> None:
-        for file in files:
-            self._runs[run.folder].save(file, base_path=run.folder, policy="now")
+    def attach(self, run: TrackedRun, file: Path) -> None:
+        self._runs[run.folder].save(file, base_path=run.folder, policy="now")
 
     def finish(self, run: TrackedRun) -> None:
         self._runs[run.folder].finish(exit_code=self._exit_codes[run.folder])

@@ -1,0 +1,19 @@
+"""Pages whose tables are measured."""
+
+import re
+from pathlib import Path
+
+
+def write_section(page: Path, name: str, maker: str, text: str) -> None:
+    """Puts a text between the marks of this name: `<!-- name: made by maker -->` and `<!-- end of name -->`.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    start, end = f"<!-- {name}: made by {maker} -->", f"<!-- end of {name} -->"
+    marked = f"{re.escape(start)}.*?{re.escape(end)}"
+    body = f"{start}\n{text}\n{end}"
+    written, count = re.subn(marked, lambda _: body, page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    if not count:
+        raise ValueError(f"{page}: expected the marks {start} and {end}")
+    page.write_text(written, encoding="utf-8")
