@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from commands import mlp_exp, result_of, words_for
-from harness import measured, median, table
+from arithmetic import least_microseconds
+from commands import mlp_exp, result_of
+from harness import Process, measured, median, table
 from members import timed_step
-from work import SMALL, WORKS, Work
+from work import SMALL, WORKS, Work, words_for
 
 from mlp_exp.sweep.stacks import STACK_BYTES, step_bytes
 
@@ -23,6 +24,7 @@ SHAPES = [
     Work(rows=0, features=50, hidden=(512, 512), batch=256, epochs=0),
 ]
 """Rows follow from how long a step takes."""
+WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 STEP_SECONDS = 0.5
 """About how long one timing of steps takes."""
 
@@ -52,18 +54,40 @@ def members(counts: Sequence[int]) -> tuple[str, dict[str, dict[int, float]]]:
     return table(["", "alone / stacked", "stack", *(f"K={count}" for count in counts)], rows), found
 
 
-def by_rows(counts: Sequence[int]) -> str:
+def by_width(widths: Sequence[int]) -> str:
+    """Of one run with two hidden layers of a width, at batch 256."""
+    torch.set_num_threads(1)
+    lines = []
+    for width in widths:
+        shape = Work(rows=0, features=50, hidden=(width, width), batch=256, epochs=0)
+        microseconds, least = share_of_a_step(1, shape), least_microseconds(shape)
+        lines.append([
+            f"{width}-{width}", f"{shape.parameters:,}", f"{microseconds:.0f}", f"{least:.0f}",
+            f"{least / microseconds:.0%}",
+        ])  # fmt: skip
+    return table(["hidden", "parameters", "µs a step", "µs of arithmetic", "arithmetic"], lines)
+
+
+def by_rows(counts: Sequence[int], rounds: int) -> str:
     """Of the command with one run of one epoch at batch 256."""
     lines = []
     for count in counts:
         work = replace(WORKS[SMALL], rows=count, features=20, batch=256, epochs=1)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            process = mlp_exp(*words_for(work, folder), "hydra.run.dir=run", folder=folder)
-            seconds = result_of(folder / "run")["seconds"]
-        whole = [f"{process.seconds:.1f}", f"{process.mib:.0f}"]
-        lines.append([f"{count:,}", f"{seconds / count * 1e6:.2f}", f"{seconds:.2f}", *whole])
+        found = [one_epoch(work) for _ in range(rounds)]
+        seconds = median(found, lambda each: each[1])
+        lines.append([
+            f"{count:,}", f"{seconds / count * 1e6:.2f}", f"{seconds:.2f}",
+            f"{median(found, lambda each: each[0].seconds):.1f}", f"{median(found, lambda each: each[0].mib):.0f}",
+        ])  # fmt: skip
     return table(["rows", "µs a row", "s training", "s in all", "MiB"], lines)
+
+
+def one_epoch(work: Work) -> tuple[Process, float]:
+    """The command, and seconds of the training."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        process = mlp_exp(*words_for(work, folder), "hydra.run.dir=run", folder=folder)
+        return process, result_of(folder / "run")["seconds"]
 
 
 def start_up(rounds: int) -> str:

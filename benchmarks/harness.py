@@ -85,18 +85,24 @@ def _memory(process: psutil.Process) -> float:
     return total / 2**20
 
 
-def in_turn(contenders: Mapping[str, Callable[[], Result]], rounds: int) -> dict[str, list[Result]]:
-    """Each contender once a round, so that a change of the machine's speed meets all of them."""
+def in_turn(contenders: Mapping[str, Callable[[int], Result]], rounds: int) -> dict[str, list[Result]]:
+    """Each contender once a round, so that a change of the machine's speed meets all; it is told the round's number."""
     found: dict[str, list[Result]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, work in contenders.items():
             print(f"  round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
-            found[name].append(work())
+            found[name].append(work(number))
     return found
 
 
 def median(found: Sequence[Result], value: Callable[[Result], float]) -> float:
     return statistics.median(value(each) for each in found)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation; the mean alone of a single value."""
+    mean = f"{statistics.fmean(values):.4f}"
+    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 
 
 def table(head: Row, rows: Sequence[Row]) -> str:

@@ -1,5 +1,9 @@
-"""Members of a stack for the benchmarks: an MLP each, trained by Adam on the same rows."""
+"""Members of a stack for the benchmarks: an MLP each, trained by Adam on the same rows.
 
+`python benchmarks/members.py WORK COUNT` trains them for some seconds, for a profile.
+"""
+
+import argparse
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -7,7 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch.optim.lr_scheduler import ConstantLR
-from work import Work, make_rows
+from work import WORKS, Work, make_rows
 
 from mlp_exp.model.mlp import MLP
 from mlp_exp.training.batches import MemberData
@@ -19,9 +23,10 @@ from mlp_exp.training.streams import Streams
 
 TIMED = 5
 """Epochs, of which the fastest counts."""
+PROFILED_SECONDS = 5.0
 
 
-def make_members(count: int, work: Work) -> list[Member]:
+def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Member]:
     """`count` members that do this work, without a validation part."""
     rows = make_rows(work.rows, work.features)
     loss = BinaryCrossEntropy("binary")
@@ -37,7 +42,7 @@ def make_members(count: int, work: Work) -> list[Member]:
             learning_rate=LearningRate(work.lr, partial(ConstantLR, factor=1.0)),
             early_stopping=Never(),
             streams=Streams(seed),
-            epochs=TIMED + 3,
+            epochs=epochs,
         )
         for seed in range(count)
     ]
@@ -53,3 +58,20 @@ def timed_step(count: int, work: Work) -> tuple[float, Iterator[list[EpochRecord
         next(epochs)
         times.append(time.perf_counter() - start)
     return min(times) / work.steps_of_an_epoch * 1e6, epochs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", choices=WORKS)
+    parser.add_argument("count", type=int)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    work = WORKS[asked.work]
+    end = time.perf_counter() + PROFILED_SECONDS
+    for _ in train(make_members(asked.count, work, epochs=100_000), work.batch, torch.device("cpu")):
+        if time.perf_counter() > end:
+            break
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@ training rows; the others train with all of them.
 """
 
 import re
-import sys
+import statistics
 import tempfile
 import time
 import warnings
@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from harness import table
+import torch
+from harness import median, spread, table
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor, TabM_D_Classifier, TabM_D_Regressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -28,6 +30,8 @@ from mlp_exp.experiment.plan import Plan
 UNFIT = re.compile("val=0|50000 rows")
 """Presets that are changed; and tables for which TabM, which needs minutes for 2000 rows, would need hours."""
 QUICK = ("wine",)
+Score = tuple[float, float]
+"""Of the test part, and seconds of training."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,14 @@ def pytabkit(split: Split, kinds: Sequence[type]) -> NDArray[np.float64]:
     return np.asarray(model.predict(filled[1])).reshape(-1)
 
 
-def timed(model: Callable[[Split], NDArray[np.float64]], run: Plan) -> tuple[float, float]:
-    """Test score and seconds."""
+def timed(model: Callable[[Split], NDArray[np.float64]], run: Plan) -> Score:
     split = split_of(run)
     start = time.perf_counter()
     answer = model(split)
     return score(run, answer), time.perf_counter() - start
 
 
-CONTENDERS: dict[str, Callable[[Plan], tuple[float, float]]] = {
+CONTENDERS: dict[str, Callable[[Plan], Score]] = {
     "mlp_exp": preset,
     "scikit-learn's MLP": scikit_learn,
     "histogram boosting": partial(timed, boosting),
@@ -82,35 +85,43 @@ CONTENDERS: dict[str, Callable[[Plan], tuple[float, float]]] = {
 }
 
 
-def measure(case: Case, runs: int) -> list[str]:
-    """A row of the table: mean ± standard deviation over the runs, and median seconds of training."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
-    chosen = [case.runs[index] for index in np.linspace(0, len(case.runs) - 1, min(runs, len(case.runs))).astype(int)]
-    for overrides in chosen:
-        run = planned([*case.shared, *overrides])
-        for name, contender in CONTENDERS.items():
-            found[name].append(contender(run))
-    mean = {name: float(np.mean([value for value, _ in each])) for name, each in found.items()}
-    best = (min if run.loss.regression else max)(mean.values())
+def measure(overrides: list[str]) -> dict[str, Score]:
+    """A run of every contender, in one thread."""
+    warnings.simplefilter("ignore")
+    with threadpool_limits(1):
+        torch.set_num_threads(1)
+        run = planned(overrides)
+        return {name: contender(run) for name, contender in CONTENDERS.items()}
+
+
+def row(case: Case, found: Sequence[dict[str, Score]]) -> list[str]:
+    """Mean ± standard deviation over the runs, and median seconds of training; the best mean is bold."""
+    run = planned([*case.shared, *case.runs[0]])
+    values = {name: [each[name][0] for each in found] for name in CONTENDERS}
+    best = (min if run.loss.regression else max)(statistics.fmean(each) for each in values.values())
     cells = []
-    for name, each in found.items():
-        text = f"{mean[name]:.4f} ± {np.std([value for value, _ in each], ddof=1):.4f}"
-        seconds = float(np.median([seconds for _, seconds in each]))
-        cells.append(f"{f'**{text}**' if mean[name] == best else text}, {seconds:.1f} s")
-    rows = len(run.components.dataset.target)
-    name = case.name if case.name.startswith("mixed") else f"{case.name}, {rows:,} rows"
-    return [f"{name}, {metric(run)}", *cells]
+    for name in CONTENDERS:
+        text = f"**{spread(values[name])}**" if statistics.fmean(values[name]) == best else spread(values[name])
+        cells.append(f"{text}, {median(found, lambda each, name=name: each[name][1]):.1f} s")
+    return [f"{case.name}, {len(run.components.dataset.target):,} rows, {metric(run)}", *cells]
 
 
 def quality(runs: int, quick: bool) -> str:
-    """The table; `runs` of each set, with as many seeds and splits."""
-    warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+    """The table; `runs` of each set, with as many seeds and splits, as many at a time as there are cores."""
+    with tempfile.TemporaryDirectory() as folder:
         cases = [case for case in (*bundled_cases(), *made_cases(Path(folder))) if not UNFIT.search(case.name)]
         if quick:
             cases = [case for case in cases if case.name in QUICK]
-        lines = []
-        for case in cases:
-            lines.append(measure(case, runs))
-            print(f"  {lines[-1]}", file=sys.stderr, flush=True)
-    return table(["", *CONTENDERS], lines)
+        # the long ones first, so that no core waits for one at the end
+        chosen = [(case, overrides) for case in reversed(cases) for overrides in spaced(case.runs, runs)]
+        jobs = (delayed(measure)([*case.shared, *overrides]) for case, overrides in chosen)
+        found = Parallel(n_jobs=-1, batch_size=1, verbose=5)(jobs)
+        results: dict[str, list[dict[str, Score]]] = {case.name: [] for case in cases}
+        for (case, _), result in zip(chosen, found, strict=True):
+            results[case.name].append(result)
+        return table(["", *CONTENDERS], [row(case, results[case.name]) for case in cases])
+
+
+def spaced(runs: list[list[str]], count: int) -> list[list[str]]:
+    """Some of them, from the first to the last."""
+    return [runs[index] for index in np.linspace(0, len(runs) - 1, min(count, len(runs))).astype(int)]

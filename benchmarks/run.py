@@ -9,14 +9,14 @@ import datetime
 import sys
 from collections.abc import Callable
 
-from growth import by_rows, members, start_up, stretch
+from growth import WIDTHS, by_rows, by_width, members, start_up, stretch
 from harness import HERE, machine
 from many_runs import many_runs
 from one_run import one_run
 from pages import write_section
 from plots import draw_growth, draw_sweep
 from quality import quality
-from time_spent import steps, sweep
+from time_spent import time_spent
 from work import SMALL, WORKS
 
 
@@ -35,22 +35,21 @@ def measure_growth(quick: bool, rounds: int) -> str:
     text, found = members((1, 8, 128) if quick else (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
     if not quick:
         draw_growth(found)
-    rows = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000))
+    rows = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000), rounds)
     return "\n\n".join([
         "µs of a step, each of K runs, on one core; `stack` is how many the launcher stacks:", text, stretch(found),
+        "One run with two hidden layers on 50 features at batch 256:", by_width(WIDTHS[::3] if quick else WIDTHS),
         "One epoch of one run of 64-32 on 20 features at batch 256:", rows,
         "Short commands:", start_up(1 if quick else rounds),
     ])  # fmt: skip
 
 
 def measure_quality(quick: bool, rounds: int) -> str:
-    return quality(2 if quick else 3, quick)
+    return quality(2 if quick else 5, quick)
 
 
 def measure_time_spent(quick: bool, rounds: int) -> str:
-    return (
-        f"{steps([SMALL] if quick else [*WORKS], (1, 128) if quick else (1, 8, 128))}\n\n{sweep(16 if quick else 128)}"
-    )
+    return time_spent(quick)
 
 
 PAGE = HERE / "RESULTS.md"

@@ -1,95 +1,123 @@
 """Where the time goes: in a training step, beside what arithmetic alone would take, and in a whole sweep."""
 
 import sys
-import tempfile
-import time
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
-from harness import measured, table
+from arithmetic import least_microseconds, matrix_rate
+from harness import HERE, table
 from members import timed_step
+from samples import REST, sampled
 from torch.profiler import ProfilerActivity, profile
-from work import WORKS, Work
+from work import SMALL, WORKS, Work
 
-GROUPS = {
-    "matrix products": ("aten::bmm", "aten::baddbmm"),
-    "optimizer": ("aten::_foreach", "aten::_fused", "aten::lerp", "aten::addcdiv", "aten::addcmul", "aten::sqrt"),
-    "rows of a batch": ("aten::index", "aten::gather", "aten::take", "aten::embedding"),
-    "copies": ("aten::copy_", "aten::cat", "aten::fill_", "aten::zero_"),
-    "sums": ("aten::sum", "aten::mean"),
-}
-"""Torch's operations, with views and those that others call, by the beginnings of their names."""
-OTHER = "activations, loss, other"
+PRODUCTS = ("aten::bmm", "aten::baddbmm")
 MOST_PARAMETERS = 1_000_000
 """Of a stack whose step is looked at; larger ones are not made by the launcher, either."""
-PHASES = {
+FEW = 0.05
+"""Less arithmetic than this share, and the calls alone explain a step."""
+LAYERS = "(mlp_exp/model/stacked_mlp.py"
+STEP_PHASES = {
+    "forwards": f"forward {LAYERS}",
+    "backwards": f"backward {LAYERS}",
+    "loss": "(mlp_exp/training/losses.py",
+    "optimizer": "step (mlp_exp/training/optimizers.py",
+    "rows of the batches": "epoch (mlp_exp/training/batches.py",
+    "the loop itself": "train (mlp_exp/training/loop.py",
+}
+OUTSIDE = "outside"
+"""Of the training: imports and the rows of the table."""
+SWEEP_PHASES = {
     "imports": "_find_and_load (<frozen importlib",
     "composing the jobs": "load_sweep_config (mlp_exp/config/hydra_jobs.py",
+    "checking them, and their folders": "begin (mlp_exp/sweep/together.py",
     "training": "train (mlp_exp/training/loop.py",
     "metrics": "evaluate (mlp_exp/experiment/outcome.py",
     "figures of the best": "draw (mlp_exp/experiment/outcome.py",
     "leaderboard and page": "report_on (mlp_exp/compare/report.py",
 }
-"""Functions whose time, with all that they call, is a phase; the innermost of them has it."""
 
 
-def matrix_rate() -> float:
-    """Floating-point operations a second of one core in a product of two large matrices."""
-    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
-    times = []
-    for _ in range(10):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        times.append(time.perf_counter() - start)
-    return 2 * 1024**3 / min(times)
+@dataclass(frozen=True)
+class Step:
+    """A training step of some members of a stack together.
+
+    Attributes:
+        microseconds, least: measured, and of its arithmetic alone.
+        calls: of torch, with views and calls that others make.
+        products: the matrix products' share of the time in torch.
+        phases: shares of the time, in the order of `STEP_PHASES`.
+    """
+
+    members: int
+    microseconds: float
+    least: float
+    calls: float
+    products: float
+    phases: list[float]
+
+    def in_words(self, name: str) -> str:
+        share, each = self.least / self.microseconds, self.microseconds / self.members
+        who = "A run alone" if self.members == 1 else f"Of {self.members} runs that train together each"
+        calls = f"{self.calls:.0f} calls of torch, {self.microseconds / self.calls:.1f} µs each"
+        products = f"matrix products are {self.products:.0%} of the time in torch"
+        limit = f"what it waits for are {calls}" if share < FEW else products
+        return f"{name}. {who} takes {each:.0f} µs a step, {share:.0%} of them arithmetic; {limit}."
 
 
-def step(work: Work, members: int, rate: float) -> list[str]:
-    """A row: microseconds of a step beside those of its arithmetic, and the shares of its operations."""
+def step(name: str, members: int) -> Step:
+    work: Work = WORKS[name]
     microseconds, epochs = timed_step(members, work)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         next(epochs)
-    limit = 6 * work.parameters * work.batch * members / rate * 1e6  # two a weight forwards, four backwards
     operations = [event for event in found.key_averages() if event.key.startswith("aten::")]
     whole = sum(event.self_cpu_time_total for event in operations)
-    shares = dict.fromkeys([*GROUPS, OTHER], 0.0)
-    for event in operations:
-        group = next((name for name, begins in GROUPS.items() if event.key.startswith(begins)), OTHER)
-        shares[group] += event.self_cpu_time_total / whole
+    products = sum(event.self_cpu_time_total for event in operations if event.key in PRODUCTS)
     calls = sum(event.count for event in operations) / work.steps_of_an_epoch
-    cells = [f"{microseconds:.0f}", f"{limit:.0f}", f"{limit / microseconds:.0%}", f"{calls:.0f}"]
-    return [*cells, *(f"{share:.0%}" for share in shares.values())]
+    seconds = sampled([sys.executable, str(HERE / "members.py"), name, str(members)], STEP_PHASES, OUTSIDE)
+    inside = [seconds[phase] for phase in STEP_PHASES]
+    phases = [each / sum(inside) for each in inside]
+    return Step(members, microseconds, least_microseconds(work, members), calls, products / whole, phases)
 
 
 def steps(names: Sequence[str], counts: Sequence[int]) -> str:
+    """A table of steps, and what it shows in words."""
     torch.set_num_threads(1)
-    rate = matrix_rate()
-    rows = [
-        [f"{name}, {count} run{'s' * (count > 1)}", *step(WORKS[name], count, rate)]
-        for name in names
-        for count in counts
-        if count * WORKS[name].parameters < MOST_PARAMETERS
-    ]
-    head = ["", "µs a step", "µs of arithmetic", "share", "torch calls a step", *GROUPS, OTHER]
-    return f"One core multiplies matrices at {rate / 1e9:.0f} GFLOP/s.\n\n{table(head, rows)}"
+    rows, words = [], []
+    for name in names:
+        for count in counts:
+            if count * WORKS[name].parameters < MOST_PARAMETERS:
+                found = step(name, count)
+                cells = [found.microseconds, found.least, found.calls]
+                shares = [found.least / found.microseconds, found.products, *found.phases]
+                title = f"{name}, {count} run{'s' * (count > 1)}"
+                rows.append([title, *(f"{cell:.0f}" for cell in cells), *(f"{share:.0%}" for share in shares)])
+                words.append(f"- {found.in_words(name)}")
+    head = ["", "µs a step", "µs of arithmetic", "calls of torch", "arithmetic", "products in torch", *STEP_PHASES]
+    rate = f"One core multiplies matrices at {matrix_rate() / 1e9:.0f} GFLOP/s."
+    return "\n\n".join([rate, table(head, rows), "\n".join(words)])
 
 
 def sweep(runs: int) -> str:
-    """Shares of the processor time of a sweep's processes, sampled a hundred times a second."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        record = [str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--format", "raw"]
-        sweep = [sys.executable, "-m", "mlp_exp.run", "-m", f"seed=range({runs})"]
-        measured([*record, "--output", "samples", "--", *sweep], folder)
-        lines = (folder / "samples").read_text(encoding="utf-8").splitlines()
-    counts: Counter[str] = Counter()
-    for line in lines:
-        stack, _, count = line.rpartition(" ")
-        inner = reversed(stack.split(";"))
-        found = (phase for frame in inner for phase, function in PHASES.items() if function in frame)
-        counts[next(found, "the rest")] += int(count)
-    rows = [[phase, f"{counts[phase] / counts.total():.0%}"] for phase in (*PHASES, "the rest")]
-    head = ["", "share"]
-    return f"Processor time of a sweep of {runs} runs of the default experiment:\n\n{table(head, rows)}"
+    """Processor time of a sweep's processes."""
+    command = [sys.executable, "-m", "mlp_exp.run", "-m", f"seed=range({runs})"]
+    seconds = sampled(command, SWEEP_PHASES)
+    whole = sum(seconds.values())
+    rows = [
+        [phase, f"{each:.1f}", f"{each / whole:.0%}", f"{1000 * each / runs:.0f}"] for phase, each in seconds.items()
+    ]
+    training, fixed = seconds["training"], seconds["imports"] + seconds["leaderboard and page"]
+    around = whole - training - fixed
+    words = (
+        f"A sweep of {runs} runs of the default experiment takes {whole:.1f} s of processor time, all its processes "
+        f"together. {training:.1f} s of them train; {fixed:.1f} s are imports and the page, which more runs would "
+        f"not make much longer; {around:.1f} s, {1000 * around / runs:.0f} ms a run, are everything around a run "
+        f"({REST}: starting, logs, histories, models)."
+    )
+    return f"{words}\n\n{table(['', 's', 'share', 'ms a run'], rows)}"
+
+
+def time_spent(quick: bool) -> str:
+    parts = [steps([SMALL], (1, 128)), sweep(16)] if quick else [steps([*WORKS], (1, 8, 128)), sweep(128)]
+    return "\n\n".join(parts)

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +79,18 @@ def dataset(rows: int, features: int):
 
     made = make_rows(rows, features)
     return Dataset.from_arrays(np.concatenate([made.train_x, made.test_x]), np.concatenate([made.train_y, made.test_y]))
+
+
+def words_for(work: Work, folder: Path) -> list[str]:
+    """The overrides that make a run of mlp_exp do this work; row numbers of the parts are written into a folder."""
+    parts = {"train": np.arange(work.rows), "test": np.arange(work.rows, work.rows + TEST_ROWS)}
+    for part, numbers in parts.items():
+        np.save(folder / f"{part}.npy", numbers)
+    return [
+        *("--config-dir", str(Path(__file__).with_name("conf"))),
+        *("data=made", f"data.rows={work.rows}", f"data.features={work.features}"),
+        *("split=files", *(f"split.{part}={folder / part}.npy" for part in parts), "preprocess=none"),
+        *("model.dropout=0", f"model.hidden_sizes={list(work.hidden)}".replace(" ", "")),
+        *(f"optimizer.lr={work.lr}", f"trainer.batch_size={work.batch}", f"trainer.epochs={work.epochs}"),
+        *("trainer.device=cpu", "trainer.plots=never"),
+    ]

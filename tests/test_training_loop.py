@@ -376,6 +376,42 @@ def test_the_caller_of_a_training_keeps_its_own_grad_mode():
     assert torch.is_grad_enabled()
 
 
+HALF = float(np.float32(1e-39) / np.float32(2))
+"""Of a subnormal number, exactly."""
+
+
+class Watching(Huber):
+    """Notes what torch makes of a subnormal number in each step, and raises in the fourth."""
+
+    def __init__(self):
+        super().__init__("regression")
+        self.seen = []
+
+    def gradient(self, logits, target):
+        self.seen.append(halved_subnormal())
+        if len(self.seen) == 4:
+            raise ZeroDivisionError
+        return super().gradient(logits, target)
+
+
+def halved_subnormal():
+    return float(torch.full((8,), 1e-39).mul(0.5)[0])
+
+
+@pytest.mark.parametrize(("threads", "within"), [(1, 0.0), (2, HALF)])
+def test_subnormal_numbers_are_zero_in_the_steps_of_one_thread_and_nowhere_else(threads, within):
+    torch.set_num_threads(threads)
+    loss = Watching()
+    training = train([make_member("regression", epochs=5, loss=loss)], None, CPU)
+    for _ in range(3):
+        next(training)
+        assert halved_subnormal() == HALF
+    with pytest.raises(ZeroDivisionError):
+        next(training)
+    assert halved_subnormal() == HALF
+    assert loss.seen == [within] * 4
+
+
 # ---- a module of the user's own ----
 
 

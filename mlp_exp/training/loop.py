@@ -22,6 +22,7 @@ from mlp_exp.model.single_module import SingleModule
 from mlp_exp.model.stacked_mlp import StackedMLP, stacks
 from mlp_exp.training.averaging import WeightAverage
 from mlp_exp.training.batches import EVALUATION_ROWS, BatchSource, MemberData, StackedData, evaluation_rows
+from mlp_exp.training.denormals import flushed_denormals
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.losses import Loss
 from mlp_exp.training.metrics import row_scores
@@ -211,9 +212,11 @@ class _Stack:
         self.epoch += 1
         lr = [self.members[index].learning_rate.value for index in self.active]
         self._stepper.set_lr(lr)
-        train_loss = self._train_epoch()
+        with flushed_denormals():
+            train_loss = self._train_epoch()
         with self._average.applied(self.epoch):
-            validation = self._validate()
+            with flushed_denormals():
+                validation = self._validate()
             seconds = time.perf_counter() - self._start
             records = [
                 EpochRecord(

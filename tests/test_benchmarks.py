@@ -1,0 +1,76 @@
+"""The benchmarks are run by hand; here it shows when they no longer fit the project."""
+
+import ast
+import csv
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import Result
+
+CallMain = Callable[..., Result]
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+FILES = sorted(BENCHMARKS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(BENCHMARKS)) for path in FILES])
+def test_what_a_benchmark_imports_of_the_project_is_there(path: Path) -> None:
+    own = {file.stem for file in FILES} | {file.parent.name for file in FILES}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        package = node.module.split(".")[0]
+        if package == "mlp_exp":
+            module = importlib.import_module(node.module)
+            assert [each.name for each in node.names if not hasattr(module, each.name)] == []
+        elif package in own:
+            file = BENCHMARKS / (node.module.replace(".", "/") + ".py")
+            defined = ast.parse(file.read_text(encoding="utf-8")).body
+            names = {each.name for each in defined if isinstance(each, ast.FunctionDef | ast.ClassDef)}
+            names |= {name.id for each in defined for name in ast.walk(each) if isinstance(name, ast.Name)}
+            assert [each.name for each in node.names if each.name not in names] == []
+
+
+@pytest.fixture
+def benchmark_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets the benchmarks' modules be imported, and forgets them."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.mark.usefixtures("benchmark_modules")
+def test_the_overrides_of_a_work_make_a_run_of_it(call_main: CallMain, tmp_path: Path) -> None:
+    work = importlib.import_module("work")
+    small = work.Work(rows=70, features=3, hidden=(8, 4), batch=32, epochs=2, lr=0.01)
+    result = call_main(*work.words_for(small, tmp_path), "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    config = yaml.safe_load((tmp_path / "run/.hydra/config.yaml").read_text(encoding="utf-8"))
+    assert (config["model"]["hidden_sizes"], config["model"]["dropout"]) == ([8, 4], 0)
+    assert (config["optimizer"]["lr"], config["trainer"]["batch_size"]) == (0.01, 32)
+    with (tmp_path / "run/history.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["epoch"], row["lr"]) for row in rows] == [("1", "0.01"), ("2", "0.01")]
+    found = json.loads((tmp_path / "run/result.json").read_text(encoding="utf-8"))
+    assert list(found["metrics"]) == ["train", "test"]
+    made = work.make_rows(70, 3)
+    assert np.load(tmp_path / "train.npy").tolist() == list(range(len(made.train_y)))
+    assert np.load(tmp_path / "test.npy").tolist() == list(range(70, 70 + len(made.test_y)))
+    assert small.parameters == 3 * 8 + 8 + 8 * 4 + 4 + 4 + 1
+    assert small.steps == 6
+
+
+@pytest.mark.usefixtures("benchmark_modules")
+def test_members_of_a_benchmark_train() -> None:
+    work, members = importlib.import_module("work"), importlib.import_module("members")
+    microseconds, epochs = members.timed_step(2, work.Work(rows=64, features=3, hidden=(8, 4), batch=32, epochs=0))
+    assert microseconds > 0
+    assert [record.epoch for record in next(epochs)] == [members.TIMED + 2] * 2
