@@ -24,6 +24,8 @@ SHAPES = [
     Work(rows=0, features=50, hidden=(512, 512), batch=256, epochs=0),
 ]
 """Rows follow from how long a step takes."""
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
+"""Of members."""
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 STEP_SECONDS = 0.5
 """About how long one timing of steps takes."""
@@ -36,12 +38,12 @@ def share_of_a_step(count: int, shape: Work) -> float:
     return timed_step(count, replace(shape, rows=shape.batch * steps))[0] / count
 
 
-def members(counts: Sequence[int]) -> tuple[str, dict[str, dict[int, float]]]:
+def members(counts: Sequence[int], shapes: Sequence[Work]) -> tuple[str, dict[str, dict[int, float]]]:
     """The table, and microseconds by shape and number of members."""
     torch.set_num_threads(1)
     found: dict[str, dict[int, float]] = {}
     rows = []
-    for shape in SHAPES:
+    for shape in shapes:
         name = f"{shape.features}-{'-'.join(map(str, shape.hidden))}-1, batch {shape.batch}"
         # wide members need gigabytes for their epochs of steps, and show nothing new
         found[name] = {count: share_of_a_step(count, shape) for count in counts if count * shape.parameters < 80e6}

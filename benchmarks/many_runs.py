@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from commands import leaderboard_of, mlp_exp
-from harness import HERE, in_turn, measured, median, ratio, spread, table
+from harness import HERE, Process, in_turn, measured, median, ratio, spread, table
 from work import LEARNING_RATES, SMALL, WORKS, words_for
 
 SEEDS = 16
@@ -26,44 +27,63 @@ class Sweep:
 
     Attributes:
         runs: that were measured.
-        seconds: for 128 of them, when it comes from `from_few`.
+        seconds, training, compiling: for 128 of them, when it comes from `from_few`; of the whole command, and of it
+            while runs train or are compiled.
         mib: the most memory, all processes together.
         accuracies: on the test part, of the runs with the work's own learning rate.
     """
 
     runs: int
     seconds: float
+    training: float
+    compiling: float
     mib: float
     accuracies: list[float]
 
 
-def accuracies(found: Sequence[Mapping[str, float]]) -> list[float]:
-    return [each["accuracy"] for each in found if math.isclose(each["lr"], WORKS[SMALL].lr)]
+Together = Callable[[list[float]], float]
+"""How long runs train for all of them, from how long each does."""
 
 
-def other(module: str, together: bool, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
+def on_all_cores(seconds: list[float]) -> float:
+    return sum(seconds) / (os.cpu_count() or 1)
+
+
+def sweep_of(process: Process, found: Sequence[Mapping[str, float]], together: Together) -> Sweep:
+    return Sweep(
+        len(found),
+        process.seconds,
+        together([each["seconds"] for each in found]),
+        sum(each.get("compile", 0.0) for each in found),
+        process.mib,
+        [each["accuracy"] for each in found if math.isclose(each["lr"], WORKS[SMALL].lr)],
+    )
+
+
+def other(module: str, how: Sequence[str], together: Together, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
     """All runs of a contender in one process, or as the library trains many."""
     runs = [[seed, lr] for lr in rates for seed in seeds]
     command = [sys.executable, str(HERE / "contender.py"), module, SMALL, json.dumps(runs)]
-    process = measured([*command, "--together"] if together else command, HERE)
+    process = measured([*command, *how], HERE)
     found = [json.loads(line) for line in process.output.splitlines() if line.startswith("{")]
-    return Sweep(len(runs), process.seconds, process.mib, accuracies(found))
+    assert len(found) == len(runs)
+    return sweep_of(process, found, together)
 
 
 def swept(key: str, seeds: range, rates: Rates) -> list[str]:
     return [f"seed=range({seeds.start},{seeds.stop})", f"{key}={','.join(map(str, rates))}"]
 
 
-def lightning(launcher: list[str], seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
+def lightning(launcher: Sequence[str], together: Together, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
     with tempfile.TemporaryDirectory() as folder:
         app = [sys.executable, str(HERE / "lightning_app.py"), "-m", *launcher, *swept("lr", seeds, rates)]
         process = measured([*app, f"hydra.sweep.dir={folder}"], HERE)
         found = [json.loads(path.read_text()) for path in Path(folder).glob("*/found.json")]
         assert len(found) == len(seeds) * len(rates)
-        return Sweep(len(found), process.seconds, process.mib, accuracies(found))
+        return sweep_of(process, found, together)
 
 
-def ours(launcher: str, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
+def ours(launcher: str, together: Together, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
     """With all files of all runs, leaderboard and page."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -71,16 +91,32 @@ def ours(launcher: str, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
         how = [f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
         process = mlp_exp("-m", *same, *swept("optimizer.lr", seeds, rates), *how, folder=folder)
         lines = leaderboard_of(folder / "sweep")
-        found = [{"lr": float(line["optimizer.lr"]), "accuracy": float(line["test_accuracy"])} for line in lines]
+        columns = {"lr": "optimizer.lr", "accuracy": "test_accuracy", "seconds": "seconds"}
+        found = [{name: float(line[column]) for name, column in columns.items()} for line in lines]
         assert len(found) == len(seeds) * len(rates)
-        return Sweep(len(found), process.seconds, process.mib, accuracies(found))
+        return sweep_of(process, found, together)
 
 
 def from_few(contender: Callable[..., Sweep], seeds: range) -> Sweep:
     """What 128 runs would take one after another: 16 are measured, and for the start a command with two."""
     few, many = contender(seeds[:2], [WORKS[SMALL].lr]), contender(seeds[:2])
     share = (many.seconds - few.seconds) / (many.runs - few.runs)
-    return replace(many, seconds=many.seconds + (RUNS - many.runs) * share)
+    seconds = many.seconds + (RUNS - many.runs) * share
+    return replace(many, seconds=seconds, training=many.training * RUNS / many.runs)
+
+
+HEAD = [
+    "",
+    "of mlp_exp's",
+    f"s for {RUNS} runs",
+    "runs an hour",
+    "s training",
+    "s compiling",
+    "s around them",
+    "runs measured",
+    "MiB",
+    "accuracy",
+]
 
 
 def of_round(contender: Callable[[range], Sweep], number: int) -> Sweep:
@@ -92,13 +128,13 @@ def many_runs(rounds: int, quick: bool) -> tuple[str, dict[str, float]]:
     """The table, and seconds for 128 runs of each contender; the slow ones are left out if it is to be quick."""
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"]
     contenders: dict[str, Callable[[range], Sweep]] = {
-        "guide's loop, one after another": partial(from_few, partial(other, "guide_loop", False)),
-        "Lightning, Hydra's basic launcher": partial(from_few, partial(lightning, [])),
-        "Lightning, Hydra's joblib launcher": partial(from_few, partial(lightning, joblib)),
-        "scikit-learn with joblib": partial(other, "with_sklearn", True),
-        "JAX, vmap": partial(other, "with_jax", True),
-        "mlp_exp, basic": partial(from_few, partial(ours, "basic")),
-        US: partial(ours, "stacked"),
+        "guide's loop, one after another": partial(from_few, partial(other, "guide_loop", [], sum)),
+        "Lightning, Hydra's basic launcher": partial(from_few, partial(lightning, [], sum)),
+        "Lightning, Hydra's joblib launcher": partial(from_few, partial(lightning, joblib, on_all_cores)),
+        "scikit-learn with joblib": partial(other, "with_sklearn", ["--together"], on_all_cores),
+        "JAX, vmap": partial(other, "with_jax", ["--together"], sum),
+        "mlp_exp, basic": partial(from_few, partial(ours, "basic", sum)),
+        US: partial(ours, "stacked", max),
     }
     if quick:
         contenders = {name: work for name, work in contenders.items() if name in QUICK}
@@ -112,9 +148,11 @@ def many_runs(rounds: int, quick: bool) -> tuple[str, dict[str, float]]:
             ratio(seconds[name], seconds[US]),
             f"{seconds[name]:.1f}",
             f"{3600 * RUNS / seconds[name]:,.0f}",
+            f"{(training := median(each, lambda one: one.training)):.1f}",
+            f"{compiling:.1f}" if (compiling := median(each, lambda one: one.compiling)) else "",
+            f"{seconds[name] - training - compiling:.1f}",
             str(each[0].runs),
             f"{median(each, lambda one: one.mib):.0f}",
             spread([accuracy for one in each for accuracy in one.accuracies]),
         ])  # fmt: skip
-    head = ["", "of mlp_exp's", f"s for {RUNS} runs", "runs an hour", "runs measured", "MiB", "accuracy"]
-    return table(head, rows), seconds
+    return table(HEAD, rows), seconds

@@ -9,7 +9,7 @@ import datetime
 import sys
 from collections.abc import Callable
 
-from growth import WIDTHS, by_rows, by_width, members, start_up, stretch
+from growth import COUNTS, SHAPES, WIDTHS, by_rows, by_width, members, start_up, stretch
 from harness import HERE, machine
 from many_runs import many_runs
 from one_run import one_run
@@ -32,7 +32,7 @@ def measure_many_runs(quick: bool, rounds: int) -> str:
 
 
 def measure_growth(quick: bool, rounds: int) -> str:
-    text, found = members((1, 8, 128) if quick else (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
+    text, found = members((1, 8, 128), SHAPES[:2]) if quick else members(COUNTS, SHAPES)
     if not quick:
         draw_growth(found)
     rows = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000), rounds)
