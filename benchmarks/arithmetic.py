@@ -20,5 +20,5 @@ def matrix_rate() -> float:
 
 
 def least_microseconds(work: Work, members: int = 1) -> float:
-    """Of a step at that rate: two operations for each parameter and row forwards, and four backwards."""
-    return 6 * work.parameters * work.batch * members / matrix_rate() * 1e6
+    """Of a step at that rate."""
+    return work.operations * members / matrix_rate() * 1e6

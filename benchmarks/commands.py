@@ -1,4 +1,4 @@
-"""The command of mlp_exp, and what its run folders say."""
+"""The commands that are measured, and what they say of their runs."""
 
 import csv
 import json
@@ -6,18 +6,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import Process, measured
+from harness import HERE, Process, measured
+
+Numbers = dict[str, float]
+"""Of a run: `seconds` of the training, test `accuracy`, and what else is known."""
 
 
-def mlp_exp(*words: str, folder: Path, core: int | None = None) -> Process:
+def contender(
+    module: str, work: str, runs: Sequence[tuple[int, float]], *how: str, one_core: bool = False
+) -> tuple[Process, list[Numbers]]:
+    """Another library's process, and what it says of each run, a seed and a learning rate."""
+    command = [sys.executable, str(HERE / "contender.py"), module, work, json.dumps(runs), *how]
+    process = measured(command, HERE, one_core=one_core)
+    found = [json.loads(line) for line in process.output.splitlines() if line.startswith("{")]
+    assert len(found) == len(runs)
+    return process, found
+
+
+def mlp_exp(*words: str, folder: Path, one_core: bool = False) -> Process:
     """`python -m mlp_exp.run …`"""
-    return measured([sys.executable, "-m", "mlp_exp.run", *words], folder, core)
+    return measured([sys.executable, "-m", "mlp_exp.run", *words], folder, one_core=one_core)
 
 
-def result_of(folder: Path) -> dict[str, float]:
-    """`seconds` of the training and test `accuracy` of a run."""
+def result_of(folder: Path) -> Numbers:
+    """What a run folder says; a run's share of the seconds that its stack has trained."""
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    return {"seconds": result["seconds"], "accuracy": result["metrics"]["test"]["accuracy"]}
+    return {"seconds": result["seconds"] / result["stacked"], "accuracy": result["metrics"]["test"]["accuracy"]}
 
 
 def leaderboard_of(sweep: Path) -> Sequence[dict[str, str]]:

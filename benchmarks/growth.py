@@ -10,10 +10,8 @@ import torch
 from arithmetic import least_microseconds
 from commands import mlp_exp, result_of
 from harness import Process, measured, median, table
-from members import timed_step
+from members import launcher_stack, timed_step
 from work import SMALL, WORKS, Work, words_for
-
-from mlp_exp.sweep.stacks import STACK_BYTES, step_bytes
 
 SHAPES = [
     Work(rows=0, features=2, hidden=(64, 32), batch=32, epochs=0),
@@ -34,7 +32,7 @@ STEP_SECONDS = 0.5
 def share_of_a_step(count: int, shape: Work) -> float:
     """Microseconds of a step for each of the members."""
     guess = count * (30e-6 + 6 * shape.parameters * shape.batch / 4e10)
-    steps = max(2, min(40, int(STEP_SECONDS / guess)))
+    steps = max(5, min(40, int(STEP_SECONDS / guess)))
     return timed_step(count, replace(shape, rows=shape.batch * steps))[0] / count
 
 
@@ -47,9 +45,8 @@ def members(counts: Sequence[int], shapes: Sequence[Work]) -> tuple[str, dict[st
         name = f"{shape.features}-{'-'.join(map(str, shape.hidden))}-1, batch {shape.batch}"
         # wide members need gigabytes for their epochs of steps, and show nothing new
         found[name] = {count: share_of_a_step(count, shape) for count in counts if count * shape.parameters < 80e6}
-        width = shape.features + sum(shape.hidden) + 1
-        stack = max(1, STACK_BYTES // step_bytes(shape.parameters, width, shape.batch))
-        chosen = share_of_a_step(min(stack, max(counts)), shape)
+        stack = launcher_stack(shape)
+        chosen = found[name].get(stack) or share_of_a_step(stack, shape)
         cells = [f"{found[name][count]:.0f}" if count in found[name] else "" for count in counts]
         rows.append([name, f"{found[name][1] / chosen:.1f}", str(stack), *cells])
         print(f"  {rows[-1]}", file=sys.stderr, flush=True)
@@ -97,11 +94,12 @@ def start_up(rounds: int) -> str:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        run = ["-m", "mlp_exp.run", "trainer.epochs=1", "trainer.device=cpu"]
         commands = {
             "import torch": [sys.executable, "-c", "import torch"],
             "--help": [sys.executable, "-m", "mlp_exp.run", "--help"],
-            "one epoch": [sys.executable, "-m", "mlp_exp.run", "trainer.epochs=1", "trainer.plots=never"],
-            "one epoch, with figures": [sys.executable, "-m", "mlp_exp.run", "trainer.epochs=1"],
+            "one epoch": [sys.executable, *run, "trainer.plots=never"],
+            "one epoch, with figures": [sys.executable, *run],
         }
         for title, command in commands.items():
             found = [measured(command, folder) for _ in range(rounds)]

@@ -1,8 +1,10 @@
 """How everything is measured: whole processes in turn, and medians. For Linux, which tells shared memory apart."""
 
+import contextlib
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+from joblib import cpu_count
 
 HERE = Path(__file__).resolve().parent
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -41,22 +44,26 @@ class Process:
 
     Attributes:
         seconds: from start to end.
-        mib: the most memory that it and its children had together, each shared page counted once.
+        processor: seconds of processor time, of it and of its children.
+        mib: the most memory that they were seen to have together, each shared page counted once.
     """
 
     seconds: float
+    processor: float
     mib: float
     output: str
 
 
-def measured(command: Sequence[str], folder: Path, core: int | None = None) -> Process:
+def measured(command: Sequence[str], folder: Path, *, one_core: bool = False) -> Process:
     """Runs a command with one thread a process, on one core if told.
 
     Raises:
         RuntimeError: it failed.
     """
-    pin: Callable[[], None] | None = None if core is None else lambda: os.sched_setaffinity(0, {core})
+    core = min(os.sched_getaffinity(0))
+    pin: Callable[[], None] | None = (lambda: os.sched_setaffinity(0, {core})) if one_core else None
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(HERE)}
+    before = _processor_seconds()
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = psutil.Popen(
@@ -72,16 +79,21 @@ def measured(command: Sequence[str], folder: Path, core: int | None = None) -> P
         text = output.read()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}:\n{text}")
-    return Process(seconds, most, text)
+    return Process(seconds, _processor_seconds() - before, most, text)
+
+
+def _processor_seconds() -> float:
+    """Of all processes that have been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory(process: psutil.Process) -> float:
     total = 0
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         for each in (process, *process.children(recursive=True)):
-            total += each.memory_full_info().pss
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0.0
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it has just ended
+                total += each.memory_full_info().pss
     return total / 2**20
 
 
@@ -113,7 +125,8 @@ def table(head: Row, rows: Sequence[Row]) -> str:
 
 def ratio(value: float, base: float) -> str:
     """`value / base`, small ones as 1/n."""
-    return f"{value / base:.2f}" if value >= base else f"1/{base / value:.1f}"
+    more, less = value / base, base / value
+    return f"{more:.2f}" if more >= 1 else f"1/{less:.{1 if less >= 2 else 2}f}"
 
 
 def machine() -> str:
@@ -122,7 +135,11 @@ def machine() -> str:
     memory = psutil.virtual_memory().total / 2**30
     name = cpu[1] if cpu else platform.processor()
     versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], check=False, cwd=HERE, capture_output=True, text=True
+    )
     return (
-        f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
-        f"Python {platform.python_version()}, {versions}. One thread a process."
+        f"{name}, {cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}, {versions}; mlp_exp at {commit.stdout.strip() or 'no commit'}. "
+        "One thread a process."
     )

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from commands import leaderboard_of, mlp_exp
+from commands import contender, leaderboard_of, mlp_exp, result_of
 from harness import HERE, Process, in_turn, measured, median, ratio, spread, table
+from joblib import cpu_count
 from work import LEARNING_RATES, SMALL, WORKS, words_for
 
 SEEDS = 16
 RUNS = SEEDS * len(LEARNING_RATES)
 US = "mlp_exp, stacked"
 QUICK = ("JAX, vmap", US)
-Rates = Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,9 @@ class Sweep:
 
     Attributes:
         runs: that were measured.
-        seconds, training, compiling: for 128 of them, when it comes from `from_few`; of the whole command, and of it
-            while runs train or are compiled.
+        seconds, training, compiling: of the whole command, and of it while runs train or are compiled; for 128 of them
+            when it comes from `from_few`.
+        processor: seconds of processor time of all processes, likewise.
         mib: the most memory, all processes together.
         accuracies: on the test part, of the runs with the work's own learning rate.
     """
@@ -37,6 +37,7 @@ class Sweep:
     seconds: float
     training: float
     compiling: float
+    processor: float
     mib: float
     accuracies: list[float]
 
@@ -46,7 +47,7 @@ Together = Callable[[list[float]], float]
 
 
 def on_all_cores(seconds: list[float]) -> float:
-    return sum(seconds) / (os.cpu_count() or 1)
+    return sum(seconds) / cpu_count()
 
 
 def sweep_of(process: Process, found: Sequence[Mapping[str, float]], together: Together) -> Sweep:
@@ -55,54 +56,60 @@ def sweep_of(process: Process, found: Sequence[Mapping[str, float]], together: T
         process.seconds,
         together([each["seconds"] for each in found]),
         sum(each.get("compile", 0.0) for each in found),
+        process.processor,
         process.mib,
         [each["accuracy"] for each in found if math.isclose(each["lr"], WORKS[SMALL].lr)],
     )
 
 
-def other(module: str, how: Sequence[str], together: Together, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
+def other(module: str, how: Sequence[str], together: Together, seeds: range) -> Sweep:
     """All runs of a contender in one process, or as the library trains many."""
-    runs = [[seed, lr] for lr in rates for seed in seeds]
-    command = [sys.executable, str(HERE / "contender.py"), module, SMALL, json.dumps(runs)]
-    process = measured([*command, *how], HERE)
-    found = [json.loads(line) for line in process.output.splitlines() if line.startswith("{")]
-    assert len(found) == len(runs)
+    runs = [(seed, lr) for lr in LEARNING_RATES for seed in seeds]
+    process, found = contender(module, SMALL, runs, *how)
     return sweep_of(process, found, together)
 
 
-def swept(key: str, seeds: range, rates: Rates) -> list[str]:
-    return [f"seed=range({seeds.start},{seeds.stop})", f"{key}={','.join(map(str, rates))}"]
+def swept(key: str, seeds: range) -> list[str]:
+    return [f"seed=range({seeds.start},{seeds.stop})", f"{key}={','.join(map(str, LEARNING_RATES))}"]
 
 
-def lightning(launcher: Sequence[str], together: Together, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
+def lightning(launcher: Sequence[str], together: Together, seeds: range) -> Sweep:
     with tempfile.TemporaryDirectory() as folder:
-        app = [sys.executable, str(HERE / "lightning_app.py"), "-m", *launcher, *swept("lr", seeds, rates)]
+        app = [sys.executable, str(HERE / "lightning_app.py"), "-m", *launcher, *swept("lr", seeds)]
         process = measured([*app, f"hydra.sweep.dir={folder}"], HERE)
         found = [json.loads(path.read_text()) for path in Path(folder).glob("*/found.json")]
-        assert len(found) == len(seeds) * len(rates)
+        assert len(found) == len(seeds) * len(LEARNING_RATES)
         return sweep_of(process, found, together)
 
 
-def ours(launcher: str, together: Together, seeds: range, rates: Rates = LEARNING_RATES) -> Sweep:
+def ours(launcher: str, together: Together, seeds: range) -> Sweep:
     """With all files of all runs, leaderboard and page."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         same = [word for word in words_for(WORKS[SMALL], folder) if not word.startswith("optimizer.lr=")]
         how = [f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
-        process = mlp_exp("-m", *same, *swept("optimizer.lr", seeds, rates), *how, folder=folder)
+        process = mlp_exp("-m", *same, *swept("optimizer.lr", seeds), *how, folder=folder)
         lines = leaderboard_of(folder / "sweep")
-        columns = {"lr": "optimizer.lr", "accuracy": "test_accuracy", "seconds": "seconds"}
-        found = [{name: float(line[column]) for name, column in columns.items()} for line in lines]
-        assert len(found) == len(seeds) * len(rates)
+        found = [{"lr": float(line["optimizer.lr"]), **result_of(folder / "sweep" / line["folder"])} for line in lines]
+        assert len(found) == len(seeds) * len(LEARNING_RATES)
         return sweep_of(process, found, together)
 
 
-def from_few(contender: Callable[..., Sweep], seeds: range) -> Sweep:
-    """What 128 runs would take one after another: 16 are measured, and for the start a command with two."""
-    few, many = contender(seeds[:2], [WORKS[SMALL].lr]), contender(seeds[:2])
-    share = (many.seconds - few.seconds) / (many.runs - few.runs)
-    seconds = many.seconds + (RUNS - many.runs) * share
-    return replace(many, seconds=seconds, training=many.training * RUNS / many.runs)
+def from_few(contender: Callable[[range], Sweep], at_a_time: int, seeds: range) -> Sweep:
+    """What 128 runs would take, from a command with some of them and one with twice as many.
+
+    Args:
+        at_a_time: runs that the contender trains at the same time; each command has several rounds of them.
+    """
+    count = min(SEEDS // 2, math.ceil(at_a_time / 2))
+    few, many = contender(seeds[:count]), contender(seeds[: 2 * count])
+    share = (RUNS - many.runs) / few.runs  # of the difference between the two
+    return replace(
+        many,
+        seconds=many.seconds + share * (many.seconds - few.seconds),
+        training=many.training * RUNS / many.runs,
+        processor=many.processor + share * (many.processor - few.processor),
+    )
 
 
 HEAD = [
@@ -113,6 +120,7 @@ HEAD = [
     "s training",
     "s compiling",
     "s around them",
+    "s of processors",
     "runs measured",
     "MiB",
     "accuracy",
@@ -128,13 +136,13 @@ def many_runs(rounds: int, quick: bool) -> tuple[str, dict[str, float]]:
     """The table, and seconds for 128 runs of each contender; the slow ones are left out if it is to be quick."""
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"]
     contenders: dict[str, Callable[[range], Sweep]] = {
-        "guide's loop, one after another": partial(from_few, partial(other, "guide_loop", [], sum)),
-        "Lightning, Hydra's basic launcher": partial(from_few, partial(lightning, [], sum)),
-        "Lightning, Hydra's joblib launcher": partial(from_few, partial(lightning, joblib, on_all_cores)),
+        "guide's loop, one after another": partial(from_few, partial(other, "guide_loop", [], sum), 1),
+        "Lightning, Hydra's basic launcher": partial(from_few, partial(lightning, [], sum), 1),
+        "Lightning, Hydra's joblib launcher": partial(from_few, partial(lightning, joblib, on_all_cores), cpu_count()),
         "scikit-learn with joblib": partial(other, "with_sklearn", ["--together"], on_all_cores),
         "JAX, vmap": partial(other, "with_jax", ["--together"], sum),
-        "mlp_exp, basic": partial(from_few, partial(ours, "basic", sum)),
-        US: partial(ours, "stacked", max),
+        "mlp_exp, basic": partial(from_few, partial(ours, "basic", sum), 1),
+        US: partial(ours, "stacked", on_all_cores),
     }
     if quick:
         contenders = {name: work for name, work in contenders.items() if name in QUICK}
@@ -151,6 +159,7 @@ def many_runs(rounds: int, quick: bool) -> tuple[str, dict[str, float]]:
             f"{(training := median(each, lambda one: one.training)):.1f}",
             f"{compiling:.1f}" if (compiling := median(each, lambda one: one.compiling)) else "",
             f"{seconds[name] - training - compiling:.1f}",
+            f"{median(each, lambda one: one.processor):.0f}",
             str(each[0].runs),
             f"{median(each, lambda one: one.mib):.0f}",
             spread([accuracy for one in each for accuracy in one.accuracies]),

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import ConstantLR
 from work import WORKS, Work, make_rows
 
 from mlp_exp.model.mlp import MLP
+from mlp_exp.sweep.stacks import STACK_BYTES, step_bytes
 from mlp_exp.training.batches import MemberData
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.loop import EpochRecord, Member, train
@@ -46,6 +47,12 @@ def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Member
         )
         for seed in range(count)
     ]
+
+
+def launcher_stack(work: Work) -> int:
+    """How many members the launcher stacks at most."""
+    width = work.features + sum(work.hidden) + 1
+    return max(1, STACK_BYTES // step_bytes(work.parameters, width, work.batch))
 
 
 def timed_step(count: int, work: Work) -> tuple[float, Iterator[list[EpochRecord]]]:

@@ -1,13 +1,11 @@
 """One run with each contender: a step, and the whole command. On one core, each round with a seed of its own."""
 
-import json
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from commands import mlp_exp, result_of
-from harness import HERE, Process, in_turn, measured, median, ratio, spread, table
+from commands import Numbers, contender, mlp_exp, result_of
+from harness import Process, in_turn, median, ratio, spread, table
 from work import WORKS, words_for
 
 CONTENDERS = {
@@ -19,14 +17,12 @@ CONTENDERS = {
 }
 BASE = "guide's loop"
 US = "mlp_exp"
-Measured = tuple[Process, dict[str, float]]
+Measured = tuple[Process, Numbers]
 
 
 def other(module: str, work: str, seed: int) -> Measured:
-    """A contender's process, and what it printed."""
-    runs = json.dumps([[seed, WORKS[work].lr]])
-    process = measured([sys.executable, str(HERE / "contender.py"), module, work, runs], HERE, core=0)
-    return process, json.loads(process.output.splitlines()[-1])
+    process, (numbers,) = contender(module, work, [(seed, WORKS[work].lr)], one_core=True)
+    return process, numbers
 
 
 def ours(work: str, seed: int) -> Measured:
@@ -34,7 +30,7 @@ def ours(work: str, seed: int) -> Measured:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         words = [*words_for(WORKS[work], folder), f"seed={seed}", "hydra.run.dir=run"]
-        process = mlp_exp(*words, folder=folder, core=0)
+        process = mlp_exp(*words, folder=folder, one_core=True)
         return process, result_of(folder / "run")
 
 

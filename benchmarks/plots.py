@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from harness import HERE
+from joblib import cpu_count
 from matplotlib.figure import Figure
 
 DOCS = HERE.parent / "docs"
@@ -12,15 +13,17 @@ OURS, OTHERS = "#0072B2", "#999999"  # of Okabe and Ito, whom the colour-blind c
 mpl.rcParams |= {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def draw_sweep(seconds: Mapping[str, float], path: Path = DOCS / "sweep.png") -> None:
-    """Bars: runs an hour of each contender; seconds are for 128 runs."""
+def draw_sweep(seconds: Mapping[str, float], count: int, path: Path = DOCS / "sweep.png") -> None:
+    """Bars: runs an hour of each contender; seconds are for so many runs."""
     names = sorted(seconds, key=seconds.__getitem__, reverse=True)
-    runs = [3600 * 128 / seconds[name] for name in names]
+    runs = [3600 * count / seconds[name] for name in names]
     figure = Figure(figsize=(7, 2.6), layout="constrained", dpi=130)
     axes = figure.subplots()
     bars = axes.barh(names, runs, color=[OURS if name.startswith("mlp_exp") else OTHERS for name in names])
     axes.bar_label(bars, [f"{run:,.0f}" for run in runs], padding=3)
-    axes.set(xlabel="runs an hour, 128 runs of 64-32 at batch 32 on two cores", xlim=(0, 1.12 * max(runs)))
+    axes.set(
+        xlabel=f"runs an hour, {count} runs of 64-32 at batch 32 on {cpu_count()} cores", xlim=(0, 1.12 * max(runs))
+    )
     figure.savefig(path)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from growth import COUNTS, SHAPES, WIDTHS, by_rows, by_width, members, start_up, stretch
 from harness import HERE, machine
-from many_runs import many_runs
+from many_runs import RUNS, many_runs
 from one_run import one_run
 from pages import write_section
 from plots import draw_growth, draw_sweep
@@ -21,13 +21,13 @@ from work import SMALL, WORKS
 
 
 def measure_one_run(quick: bool, rounds: int) -> str:
-    return one_run(rounds, [SMALL] if quick else [*WORKS])
+    return one_run(1, [SMALL]) if quick else one_run(2 * rounds, [*WORKS])  # a seed each; a sweep has sixteen
 
 
 def measure_many_runs(quick: bool, rounds: int) -> str:
     text, seconds = many_runs(rounds, quick)
     if not quick:
-        draw_sweep(seconds)
+        draw_sweep(seconds, RUNS)
     return text
 
 
@@ -45,13 +45,14 @@ def measure_growth(quick: bool, rounds: int) -> str:
 
 
 def measure_quality(quick: bool, rounds: int) -> str:
-    return quality(2 if quick else 5, quick)
+    return quality(quick)
 
 
 def measure_time_spent(quick: bool, rounds: int) -> str:
     return time_spent(quick)
 
 
+ROUNDS = 3
 PAGE = HERE / "RESULTS.md"
 PARTS: dict[str, Callable[[bool, int], str]] = {
     "one-run": measure_one_run,
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args()
     for part in asked.only:
         print(part, file=sys.stderr, flush=True)
@@ -74,7 +75,7 @@ def main() -> None:
         if asked.quick:
             print(f"\n## {part}\n\n{text}\n", flush=True)
         else:
-            words = f"--only {part} --rounds {asked.rounds}"
+            words = f"--only {part}" + (f" --rounds {asked.rounds}" if asked.rounds != ROUNDS else "")
             made = f"Made on {datetime.date.today()} by `python benchmarks/run.py {words}`. {machine()}"
             write_section(PAGE, part, "make bench", f"{text}\n\n{made}")
     if not asked.quick:

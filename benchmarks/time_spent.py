@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import torch
 from arithmetic import least_microseconds, matrix_rate
 from harness import HERE, table
-from members import timed_step
+from members import launcher_stack, timed_step
 from samples import REST, sampled
 from torch.profiler import ProfilerActivity, profile
 from work import SMALL, WORKS, Work
 
 PRODUCTS = ("aten::bmm", "aten::baddbmm")
-MOST_PARAMETERS = 1_000_000
-"""Of a stack whose step is looked at; larger ones are not made by the launcher, either."""
 FEW = 0.05
 """Less arithmetic than this share, and the calls alone explain a step."""
 LAYERS = "(mlp_exp/model/stacked_mlp.py"
@@ -37,6 +35,7 @@ SWEEP_PHASES = {
     "figures of the best": "draw (mlp_exp/experiment/outcome.py",
     "leaderboard and page": "report_on (mlp_exp/compare/report.py",
 }
+ONCE = ("imports", "figures of the best", "leaderboard and page")
 
 
 @dataclass(frozen=True)
@@ -81,19 +80,18 @@ def step(name: str, members: int) -> Step:
     return Step(members, microseconds, least_microseconds(work, members), calls, products / whole, phases)
 
 
-def steps(names: Sequence[str], counts: Sequence[int]) -> str:
-    """A table of steps, and what it shows in words."""
+def steps(names: Sequence[str]) -> str:
+    """A table of steps, of one run and of as many as the launcher stacks, and what it shows in words."""
     torch.set_num_threads(1)
     rows, words = [], []
     for name in names:
-        for count in counts:
-            if count * WORKS[name].parameters < MOST_PARAMETERS:
-                found = step(name, count)
-                cells = [found.microseconds, found.least, found.calls]
-                shares = [found.least / found.microseconds, found.products, *found.phases]
-                title = f"{name}, {count} run{'s' * (count > 1)}"
-                rows.append([title, *(f"{cell:.0f}" for cell in cells), *(f"{share:.0%}" for share in shares)])
-                words.append(f"- {found.in_words(name)}")
+        for count in sorted({1, launcher_stack(WORKS[name])}):
+            found = step(name, count)
+            cells = [found.microseconds, found.least, found.calls]
+            shares = [found.least / found.microseconds, found.products, *found.phases]
+            title = f"{name}, {count} run{'s' * (count > 1)}"
+            rows.append([title, *(f"{cell:.0f}" for cell in cells), *(f"{share:.0%}" for share in shares)])
+            words.append(f"- {found.in_words(name)}")
     head = ["", "µs a step", "µs of arithmetic", "calls of torch", "arithmetic", "products in torch", *STEP_PHASES]
     rate = f"One core multiplies matrices at {matrix_rate() / 1e9:.0f} GFLOP/s."
     return "\n\n".join([rate, table(head, rows), "\n".join(words)])
@@ -101,23 +99,23 @@ def steps(names: Sequence[str], counts: Sequence[int]) -> str:
 
 def sweep(runs: int) -> str:
     """Processor time of a sweep's processes."""
-    command = [sys.executable, "-m", "mlp_exp.run", "-m", f"seed=range({runs})"]
+    command = [sys.executable, "-m", "mlp_exp.run", "-m", "trainer.device=cpu", f"seed=range({runs})"]
     seconds = sampled(command, SWEEP_PHASES)
     whole = sum(seconds.values())
     rows = [
         [phase, f"{each:.1f}", f"{each / whole:.0%}", f"{1000 * each / runs:.0f}"] for phase, each in seconds.items()
     ]
-    training, fixed = seconds["training"], seconds["imports"] + seconds["leaderboard and page"]
+    training, fixed = seconds["training"], sum(seconds[phase] for phase in ONCE)
     around = whole - training - fixed
     words = (
         f"A sweep of {runs} runs of the default experiment takes {whole:.1f} s of processor time, all its processes "
-        f"together. {training:.1f} s of them train; {fixed:.1f} s are imports and the page, which more runs would "
-        f"not make much longer; {around:.1f} s, {1000 * around / runs:.0f} ms a run, are everything around a run "
-        f"({REST}: starting, logs, histories, models)."
+        f"together. {training:.1f} s of them train; {fixed:.1f} s are imports, page and figures, once a sweep; "
+        f"{around:.1f} s, {1000 * around / runs:.0f} ms a run, are everything around a run ({REST}: starting, logs, "
+        f"histories, models)."
     )
     return f"{words}\n\n{table(['', 's', 'share', 'ms a run'], rows)}"
 
 
 def time_spent(quick: bool) -> str:
-    parts = [steps([SMALL], (1, 128)), sweep(16)] if quick else [steps([*WORKS], (1, 8, 128)), sweep(128)]
+    parts = [steps([SMALL]), sweep(16)] if quick else [steps([*WORKS]), sweep(128)]
     return "\n\n".join(parts)

@@ -4,6 +4,7 @@ import ast
 import csv
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,11 +30,34 @@ def test_what_a_benchmark_imports_of_the_project_is_there(path: Path) -> None:
             module = importlib.import_module(node.module)
             assert [each.name for each in node.names if not hasattr(module, each.name)] == []
         elif package in own:
-            file = BENCHMARKS / (node.module.replace(".", "/") + ".py")
-            defined = ast.parse(file.read_text(encoding="utf-8")).body
-            names = {each.name for each in defined if isinstance(each, ast.FunctionDef | ast.ClassDef)}
-            names |= {name.id for each in defined for name in ast.walk(each) if isinstance(name, ast.Name)}
+            names = names_in(BENCHMARKS / (node.module.replace(".", "/") + ".py"))
             assert [each.name for each in node.names if each.name not in names] == []
+
+
+def names_in(file: Path) -> set[str]:
+    """What a module defines."""
+    names = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
+FUNCTIONS = re.findall(
+    r'"(?:(\w+) )?\((mlp_exp/[\w/]+\.py)"', (BENCHMARKS / "time_spent.py").read_text(encoding="utf-8")
+)
+
+
+def test_the_functions_of_a_profile_are_there() -> None:
+    assert len(FUNCTIONS) >= 10
+    for name, file in FUNCTIONS:
+        tree = ast.parse((BENCHMARKS.parent / file).read_text(encoding="utf-8"))
+        functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert not name or name in functions, (name, file)
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ import pytest
 import torch
 from conftest import Result, files_in
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from torch.utils._python_dispatch import TorchDispatchMode
 from training_helpers import make_member
 
+from mlp_exp.config.hydra_jobs import _parse
 from mlp_exp.training.loop import train
 
 CallMain = Callable[..., Result]
@@ -84,3 +86,13 @@ def test_compositions_of_a_sweep(call_main: CallMain, monkeypatch: pytest.Monkey
     composed = counted(monkeypatch, ConfigLoaderImpl, "_load_configuration_impl", lambda *_, **__: "")
     assert call_main("-m", *QUIET, f"seed=range({jobs})").returncode == 0
     assert composed.total() == 3
+
+
+@pytest.mark.parametrize("jobs", [2, 7])
+def test_parsed_overrides_of_a_sweep(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    """Those that the jobs share once, beside three times by Hydra; however many jobs there are."""
+    parsed = counted(monkeypatch, OverridesParser, "parse_rule", lambda _, text, rule: text)
+    _parse.cache_clear()
+    assert call_main("-m", *QUIET, f"seed=range({jobs})").returncode == 0
+    assert [parsed[f"seed={seed}"] for seed in range(jobs)] == [1] * jobs
+    assert [parsed[word] for word in QUIET] == [4] * len(QUIET)

@@ -380,36 +380,48 @@ HALF = float(np.float32(1e-39) / np.float32(2))
 """Of a subnormal number, exactly."""
 
 
-class Watching(Huber):
-    """Notes what torch makes of a subnormal number in each step, and raises in the fourth."""
-
-    def __init__(self):
-        super().__init__("regression")
-        self.seen = []
-
-    def gradient(self, logits, target):
-        self.seen.append(halved_subnormal())
-        if len(self.seen) == 4:
-            raise ZeroDivisionError
-        return super().gradient(logits, target)
-
-
 def halved_subnormal():
     return float(torch.full((8,), 1e-39).mul(0.5)[0])
 
 
-@pytest.mark.parametrize(("threads", "within"), [(1, 0.0), (2, HALF)])
-def test_subnormal_numbers_are_zero_in_the_steps_of_one_thread_and_nowhere_else(threads, within):
+class Watching(Huber):
+    """Notes what torch makes of a subnormal number in steps and in validation; raises in the fourth step."""
+
+    def __init__(self):
+        super().__init__("regression")
+        self.in_steps, self.in_values = [], []
+
+    def gradient(self, logits, target):
+        self.in_steps.append(halved_subnormal())
+        if len(self.in_steps) == 4:
+            raise ZeroDivisionError
+        return super().gradient(logits, target)
+
+    def value(self, logits, target):
+        self.in_values.append(halved_subnormal())
+        return super().value(logits, target)
+
+
+@pytest.mark.parametrize(
+    ("threads", "users_own", "within", "outside"),
+    [(1, False, 0.0, HALF), (2, False, HALF, HALF), (1, True, 0.0, 0.0)],
+)
+def test_subnormal_numbers_are_zero_while_one_thread_trains(threads, users_own, within, outside):
     torch.set_num_threads(threads)
-    loss = Watching()
-    training = train([make_member("regression", epochs=5, loss=loss)], None, CPU)
-    for _ in range(3):
-        next(training)
-        assert halved_subnormal() == HALF
-    with pytest.raises(ZeroDivisionError):
-        next(training)
-    assert halved_subnormal() == HALF
-    assert loss.seen == [within] * 4
+    torch.set_flush_denormal(users_own)
+    try:
+        loss = Watching()
+        training = train([make_member("regression", epochs=5, loss=loss)], None, CPU)
+        for _ in range(3):
+            next(training)
+            assert halved_subnormal() == outside
+        with pytest.raises(ZeroDivisionError):
+            next(training)
+        assert halved_subnormal() == outside
+    finally:
+        torch.set_flush_denormal(False)
+    assert loss.in_steps == [within] * 4
+    assert loss.in_values == [within] * 6  # of the training rows and of the validation part
 
 
 # ---- a module of the user's own ----

@@ -14,11 +14,12 @@ def flushed_denormals() -> Iterator[None]:
     rates trained at half its speed. Other threads of torch would keep the setting that they began with, so that numbers
     would depend on when they began.
     """
-    alone = torch.get_num_threads() == 1
-    if alone:
-        torch.set_flush_denormal(True)
+    flushed = not torch.tensor(1e-39).mul(0.5)  # torch does not say how it is set
+    if flushed or torch.get_num_threads() > 1:
+        yield
+        return
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        if alone:
-            torch.set_flush_denormal(False)
+        torch.set_flush_denormal(False)
