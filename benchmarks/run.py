@@ -37,7 +37,8 @@ def measure_growth(quick: bool, rounds: int) -> str:
         draw_growth(found)
     rows = by_rows((1000, 100_000) if quick else (1000, 10_000, 100_000, 1_000_000), rounds)
     return "\n\n".join([
-        "µs of a step, each of K runs, on one core; `stack` is how many the launcher stacks:", text, stretch(found),
+        "µs of a step, each of K runs, in the fastest of five epochs; `stack` is how many the launcher stacks:",
+        text, stretch(found),
         "One run with two hidden layers on 50 features at batch 256:", by_width(WIDTHS[::3] if quick else WIDTHS),
         "One epoch of one run of 64-32 on 20 features at batch 256:", rows,
         "Short commands:", start_up(1 if quick else rounds),
