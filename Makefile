@@ -1,5 +1,5 @@
 # make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests; make bench measures beside other tools
-# (an hour; make bench-quick takes minutes). Each sets up .venv first.
+# (an hour and a half; make bench-quick: two minutes). Each sets up .venv first.
 
 PYTHON ?= python3
 BIN := .venv/bin

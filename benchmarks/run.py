@@ -64,11 +64,18 @@ PARTS: dict[str, Callable[[bool, int], str]] = {
 }
 
 
+def positive(text: str) -> int:
+    """A number of rounds; argparse says what is wrong with it."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rounds", type=positive, default=ROUNDS)
     asked = parser.parse_args()
     for part in asked.only:
         print(part, file=sys.stderr, flush=True)
