@@ -31,7 +31,7 @@ STEP_SECONDS = 0.5
 
 def share_of_a_step(count: int, shape: Work) -> float:
     """Microseconds of a step for each of the members."""
-    guess = count * (30e-6 + 6 * shape.parameters * shape.batch / 4e10)
+    guess = count * (30e-6 + shape.operations / 4e10)
     steps = max(5, min(40, int(STEP_SECONDS / guess)))
     return timed_step(count, replace(shape, rows=shape.batch * steps))[0] / count
 

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ConstantLR
 from work import WORKS, Work, make_rows
 
 from mlp_exp.model.mlp import MLP
-from mlp_exp.sweep.stacks import STACK_BYTES, step_bytes
+from mlp_exp.sweep.stacks import most_in_cache
 from mlp_exp.training.batches import MemberData
 from mlp_exp.training.early_stopping import Never
 from mlp_exp.training.loop import EpochRecord, Member, train
@@ -52,7 +52,7 @@ def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Member
 def launcher_stack(work: Work) -> int:
     """How many members the launcher stacks at most."""
     width = work.features + sum(work.hidden) + 1
-    return max(1, STACK_BYTES // step_bytes(work.parameters, width, work.batch))
+    return max(1, most_in_cache(work.parameters, width, work.batch))
 
 
 def timed_step(count: int, work: Work) -> tuple[float, Iterator[list[EpochRecord]]]:

@@ -41,7 +41,7 @@ def measure_growth(quick: bool, rounds: int) -> str:
         text, stretch(found),
         "One run with two hidden layers on 50 features at batch 256:", by_width(WIDTHS[::3] if quick else WIDTHS),
         "One epoch of one run of 64-32 on 20 features at batch 256:", rows,
-        "Short commands:", start_up(1 if quick else rounds),
+        "Short commands:", start_up(rounds),
     ])  # fmt: skip
 
 

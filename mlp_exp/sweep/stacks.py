@@ -91,8 +91,13 @@ def stack_size(plan: Plan) -> int:
     _, batch = step_shape(len(plan.parts.train), plan.batch_size)
     size = free_memory(plan.device) // 2 // member_bytes(plan)
     if plan.device.type == "cpu":
-        size = min(size, STACK_BYTES // step_bytes(parameters, width, batch))
+        size = min(size, most_in_cache(parameters, width, batch))
     return max(1, size)
+
+
+def most_in_cache(parameters: int, width: int, batch: int) -> int:
+    """How many members may step together within `STACK_BYTES`."""
+    return STACK_BYTES // step_bytes(parameters, width, batch)
 
 
 def step_bytes(parameters: int, width: int, batch: int) -> int:

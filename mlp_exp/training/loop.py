@@ -212,11 +212,9 @@ class _Stack:
         self.epoch += 1
         lr = [self.members[index].learning_rate.value for index in self.active]
         self._stepper.set_lr(lr)
-        with flushed_denormals():
-            train_loss = self._train_epoch()
+        train_loss = self._train_epoch()
         with self._average.applied(self.epoch):
-            with flushed_denormals():
-                validation = self._validate()
+            validation = self._validate()
             seconds = time.perf_counter() - self._start
             records = [
                 EpochRecord(
@@ -236,6 +234,7 @@ class _Stack:
         self._leave([row for row, record in enumerate(records) if record.status])
         return records
 
+    @flushed_denormals()
     def _train_epoch(self) -> list[float]:
         """Steps through an epoch; each member's mean training loss over its rows."""
         sums: list[Tensor] = []
@@ -262,6 +261,7 @@ class _Stack:
 
         return self._stepper.step(compute_gradients, objective)
 
+    @flushed_denormals()
     def _validate(self) -> list[tuple[float | None, float | None]]:
         """Each member's loss and metric on its validation part."""
         if self._val_rows is None:
