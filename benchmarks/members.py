@@ -13,14 +13,14 @@ import torch
 from torch.optim.lr_scheduler import ConstantLR
 from work import WORKS, Work, make_rows
 
+from mlp_exp.engine.batches import MemberData
+from mlp_exp.engine.streams import Streams
 from mlp_exp.model.mlp import MLP
-from mlp_exp.sweep.stacks import most_in_cache
-from mlp_exp.training.batches import MemberData
-from mlp_exp.training.early_stopping import Never
+from mlp_exp.multirun.stacks import most_in_cache
+from mlp_exp.tasks.losses import BinaryCrossEntropy
+from mlp_exp.training.early_stopping import NoEarlyStopping
 from mlp_exp.training.loop import EpochRecord, Member, train
-from mlp_exp.training.losses import BinaryCrossEntropy
 from mlp_exp.training.schedulers import LearningRate
-from mlp_exp.training.streams import Streams
 
 TIMED = 5
 """Epochs, of which the fastest counts."""
@@ -41,7 +41,7 @@ def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Member
             optimizer=torch.optim.Adam,
             optimizer_options={"lr": work.lr},
             learning_rate=LearningRate(work.lr, partial(ConstantLR, factor=1.0)),
-            early_stopping=Never(),
+            early_stopping=NoEarlyStopping(),
             streams=Streams(seed),
             epochs=epochs,
         )

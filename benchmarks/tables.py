@@ -27,11 +27,11 @@ from pages import write_section
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
-from mlp_exp.artefacts.run_folder import RunFolder
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.experiment.plan import Plan, plan
+from mlp_exp.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TABLES.md"

@@ -15,21 +15,21 @@ from work import SMALL, WORKS, Work
 PRODUCTS = ("aten::bmm", "aten::baddbmm")
 FEW = 0.05
 """Less arithmetic than this share, and the calls alone explain a step."""
-LAYERS = "(mlp_exp/model/stacked_mlp.py"
+LAYERS = "(mlp_exp/engine/stacked_mlp.py"
 STEP_PHASES = {
     "forwards": f"forward {LAYERS}",
     "backwards": f"backward {LAYERS}",
-    "loss": "(mlp_exp/training/losses.py",
-    "optimizer": "step (mlp_exp/training/optimizers.py",
-    "rows of the batches": "epoch (mlp_exp/training/batches.py",
+    "loss": "(mlp_exp/tasks/losses.py",
+    "optimizer": "step (mlp_exp/engine/optimizers.py",
+    "rows of the batches": "epoch (mlp_exp/engine/batches.py",
     "the loop itself": "train (mlp_exp/training/loop.py",
 }
 OUTSIDE = "outside"
 """Of the training: imports and the rows of the table."""
 SWEEP_PHASES = {
     "imports": "_find_and_load (<frozen importlib",
-    "composing the jobs": "load_sweep_config (mlp_exp/config/hydra_jobs.py",
-    "checking them, and their folders": "begin (mlp_exp/sweep/together.py",
+    "composing the jobs": "load_sweep_config (mlp_exp/cli/jobs.py",
+    "checking them, and their folders": "begin (mlp_exp/multirun/together.py",
     "training": "train (mlp_exp/training/loop.py",
     "metrics": "evaluate (mlp_exp/experiment/outcome.py",
     "figures of the best": "draw (mlp_exp/experiment/outcome.py",

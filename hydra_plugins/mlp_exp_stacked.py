@@ -38,7 +38,7 @@ class StackedLauncher(BasicLauncher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        from mlp_exp.config.hydra_jobs import prepare_context
+        from mlp_exp.cli.jobs import prepare_context
 
         prepare_context(hydra_context, task_function)
 
@@ -46,7 +46,7 @@ class StackedLauncher(BasicLauncher):
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.task_function is not None
-        from mlp_exp.config.hydra_jobs import launch_together, runs_together
+        from mlp_exp.cli.jobs import launch_together, runs_together
 
         if not runs_together(self.task_function):
             return super().launch(job_overrides, initial_job_idx)

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from mlp_exp._version import __version__
+
 if TYPE_CHECKING:
     from mlp_exp.inference.trained import load
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.config.commands import add_allow, begin, readable_errors
+from mlp_exp.cli.commands import add_allow, begin, readable_errors
 
 
 def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
@@ -17,7 +17,7 @@ def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
         RunFolderError: the run cannot be loaded.
         ExportError: it cannot be exported.
     """
-    from mlp_exp.inference.export import export, require
+    from mlp_exp.inference.export.export import export, require
     from mlp_exp.inference.trained import load
 
     require(file)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlp_exp.artefacts.run_folder import MODEL, RunFolder
-from mlp_exp.config.commands import add_allow, begin, readable_errors
-from mlp_exp.config.errors import DataError, RunFolderError
+from mlp_exp.cli.commands import add_allow, begin, readable_errors
 from mlp_exp.data.reading import shown
+from mlp_exp.errors import DataError, RunFolderError
+from mlp_exp.storage.run_folder import MODEL, RunFolder
 
 if TYPE_CHECKING:
     from mlp_exp.inference.tables import Predicted
@@ -35,7 +35,7 @@ def predict(
 
     import torch
 
-    from mlp_exp.artefacts.console import open_with_progress
+    from mlp_exp.display.console import open_with_progress
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.tables import predict_table
     from mlp_exp.inference.trained import load
@@ -72,7 +72,7 @@ def runs_of(folder: Path, top: int) -> list[Path]:
     if (folder / MODEL).exists() or RunFolder(folder).result() is not None:
         return [folder]
 
-    from mlp_exp.sweep.leaderboard import Leaderboard
+    from mlp_exp.leaderboard.leaderboard import Leaderboard
 
     entries = [e for e in Leaderboard.read(folder).entries if e.ended_well and (e.folder / MODEL).is_file()]
     if not entries:
@@ -82,7 +82,7 @@ def runs_of(folder: Path, top: int) -> list[Path]:
 
 def print_metrics(predicted: "Predicted", target: str) -> None:
     """A row for each metric, and what was left out of them."""
-    from mlp_exp.artefacts.console import print_scores
+    from mlp_exp.display.console import print_scores
 
     count = predicted.rows - predicted.without_target
     if predicted.without_target:

@@ -8,9 +8,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.artefacts.run_folder import RunFolder, runs_in
-from mlp_exp.config.commands import add_allow, begin, readable_errors
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.cli.commands import add_allow, begin, readable_errors
+from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.run_folder import RunFolder, runs_in
 
 
 def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:

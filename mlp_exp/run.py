@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.artefacts.trackers.following import Following
-from mlp_exp.config import hydra_app
-from mlp_exp.config.errors import DivergedError, RunFolderError, TrainingError
-from mlp_exp.config.options import ALLOW, RESUME, Options
+from mlp_exp.cli import application as hydra_app
+from mlp_exp.cli.options import ALLOW, RESUME, Options
+from mlp_exp.errors import DivergedError, RunFolderError, TrainingError
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.trackers.following import Following
 
 if TYPE_CHECKING:
-    from mlp_exp.config.hydra_jobs import Job
+    from mlp_exp.cli.jobs import Job
     from mlp_exp.experiment.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder, following: Fo
 def run_sweep(following: Following, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_run: bool) -> None:
     """The runs of a sweep, as few stacks as can be."""
     if dry_run:
-        from mlp_exp.sweep.dry_run import describe_sweep
+        from mlp_exp.multirun.dry_run import describe_sweep
 
         describe_sweep(jobs, max_stack)
         return
@@ -114,7 +114,7 @@ def run_sweep(following: Following, jobs: "Sequence[Job]", folder: Path, max_sta
     with suppress(Exception), jobs[0].active() as cfg:  # what is wrong with a job is said when it begins
         following.expect(cfg)
 
-    from mlp_exp.sweep.together import train_together
+    from mlp_exp.multirun.together import train_together
 
     train_together(jobs, folder, max_stack, following)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import Result
+from support.commands import Result
 
 CallMain = Callable[..., Result]
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"

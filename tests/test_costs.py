@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Result, files_in
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from support.commands import Result
+from support.folders import files_in
+from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
-from training_helpers import make_member
 
-from mlp_exp.config.hydra_jobs import _parse
+from mlp_exp.cli.jobs import _parse
 from mlp_exp.training.loop import train
 
 CallMain = Callable[..., Result]

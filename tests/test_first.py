@@ -3,27 +3,26 @@
 import csv
 import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from support.project import CONF
 from torch.optim.lr_scheduler import ConstantLR
 
 from mlp_exp.config.validation import find_problems
 from mlp_exp.data.sources import circle
+from mlp_exp.engine.batches import MemberData
+from mlp_exp.engine.stacked_mlp import StackedMLP
+from mlp_exp.engine.streams import Streams
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
-from mlp_exp.model.stacked_mlp import StackedMLP
-from mlp_exp.training.batches import MemberData
-from mlp_exp.training.early_stopping import Never, Patience
+from mlp_exp.tasks.losses import BinaryCrossEntropy
+from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
 from mlp_exp.training.loop import Member, train
-from mlp_exp.training.losses import BinaryCrossEntropy
 from mlp_exp.training.schedulers import LearningRate
-from mlp_exp.training.streams import Streams
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
 CPU = torch.device("cpu")
 
 
@@ -64,7 +63,7 @@ def _member(seed, *, epochs=4, lr=1e-2, dropout=0.2, norm=None, patience=None):
         optimizer=torch.optim.Adam,
         optimizer_options={"lr": lr, "weight_decay": 0.01 * seed},
         learning_rate=LearningRate(lr, partial(ConstantLR, factor=1.0)),
-        early_stopping=Patience(patience) if patience else Never(),
+        early_stopping=Patience(patience) if patience else NoEarlyStopping(),
         streams=streams,
         epochs=epochs,
     )

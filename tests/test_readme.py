@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conftest import Fork, Result, clean_environment, fork_command
+from support.commands import Fork, Result, clean_environment, fork_command
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder with all that the README speaks of, but for runs and sweeps."""
     (tmp_path / "my_package.py").write_text(MY_PACKAGE + MY_NET)
     for option, text in {
-        "model/deep": "_target_: mlp_exp.model.mlp.MLP\nhidden_sizes: [8, 8, 8]\n",
+        "model/deep": "_target_: mlp_exp.components.MLP\nhidden_sizes: [8, 8, 8]\n",
         "experiment/mine": "# @package _global_\nseed: 7\n",
     }.items():
         path = tmp_path / "my_conf" / f"{option}.yaml"

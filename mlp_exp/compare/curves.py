@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.run_folder import RunFolder
 
 DIGITS = 5
 """Significant ones of what is drawn."""

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.artefacts.run_folder import DONE, HYDRA, RunFolder
+from mlp_exp.cli.options import ALLOW, RERUN, RESUME
 from mlp_exp.compare.configs import divide
 from mlp_exp.compare.curves import Curves, read_curves
 from mlp_exp.compare.effects import axis_of, importance, number, places
 from mlp_exp.compare.made import PROGRAM, how_made
-from mlp_exp.config.errors import RunFolderError
-from mlp_exp.config.options import ALLOW, RERUN, RESUME
 from mlp_exp.config.trust import foreign_packages
-from mlp_exp.sweep.leaderboard import HEADLINES, Entry, repeated
+from mlp_exp.errors import RunFolderError
+from mlp_exp.leaderboard.leaderboard import HEADLINES, Entry, repeated
+from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
 
 MOST_POINTS = 200
 """Of a learning curve."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mlp_exp.artefacts.checked import first_problem
-from mlp_exp.artefacts.run_folder import RESULT
-from mlp_exp.artefacts.used_folder import MULTIRUN
-from mlp_exp.artefacts.yaml_file import read_yaml
-from mlp_exp.config.errors import RunFolderError
-from mlp_exp.config.hydra_app import CONFIG_NAME, own_hydra_settings
-from mlp_exp.sweep.leaderboard import Entry
+from mlp_exp.cli.application import CONFIG_NAME, own_hydra_settings
+from mlp_exp.cli.used_folder import MULTIRUN
+from mlp_exp.errors import RunFolderError
+from mlp_exp.leaderboard.leaderboard import Entry
+from mlp_exp.storage.checked import first_problem
+from mlp_exp.storage.run_folder import RESULT
+from mlp_exp.storage.yaml_file import read_yaml
 
 PROGRAM = ("python", "-m", "mlp_exp.run")
 

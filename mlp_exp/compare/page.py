@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from mlp_exp.artefacts.atomic import atomic
+from mlp_exp.storage.atomic import atomic
 
 SCRIPTS = ("base", "leaderboard", "curves", "mattered", "pair", "page")
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.artefacts.console import print_path
 from mlp_exp.compare.gather import gather
 from mlp_exp.compare.page import write_page
-from mlp_exp.sweep.leaderboard import print_leaderboard_of
+from mlp_exp.display.console import print_path
+from mlp_exp.leaderboard.leaderboard import print_leaderboard_of
 
 PAGE = "report.html"
 

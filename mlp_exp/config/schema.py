@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlp_exp.config.components import NO_TRACKER, public_name
+
 Natural = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
 Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
 Epochs = Annotated[
@@ -97,7 +99,7 @@ class Split(Group):
     @model_validator(mode="after")
     def parts_fit(self) -> Self:
         given = {name: getattr(self, name) for name in ("train", "val", "test") if name in self.model_fields_set}
-        in_files = self.import_path.endswith(".Files")
+        in_files = self.import_path == public_name("FileSplit")
         for name, value in given.items():
             if isinstance(value, float | int) == in_files:
                 expected = "the path of a file of row numbers" if in_files else "a share from 0 to 1"
@@ -242,9 +244,6 @@ class Tracker(Group):
     project: Text = ""
     mode: Literal["offline", "online"] = Field("offline", description="offline or online")
     dir: Annotated[str, Field(min_length=1, description="the path of a folder")] = ""
-
-
-NO_TRACKER = "mlp_exp.artefacts.trackers.none.NoTracker"
 
 
 class Experiment(Closed):

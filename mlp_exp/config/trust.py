@@ -8,31 +8,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mlp_exp.config.errors import UntrustedError
-from mlp_exp.config.options import ALLOW
+from mlp_exp.config.components import is_component, public_name
 from mlp_exp.config.schema import Experiment
 from mlp_exp.config.targets import locate
+from mlp_exp.errors import UntrustedError
 
-OWN_MODULES = tuple(
-    f"mlp_exp.{name}"
-    for name in (
-        "data.sources",
-        "data.table",
-        "data.splits",
-        "data.preprocessing",
-        "model.mlp",
-        "model.initialisation",
-        "training.losses",
-        "training.schedulers",
-        "training.early_stopping",
-        "training.trainer",
-        "artefacts.trackers.none",
-        "artefacts.trackers.tensorboard",
-        "artefacts.trackers.mlflow",
-        "artefacts.trackers.wandb",
-    )
-)
-"""Where this project's components are; only what is defined there, not what is imported."""
 TORCH_CLASSES = {
     "torch.nn": "torch.nn.Module",
     "torch.optim": "torch.optim.Optimizer",
@@ -45,8 +25,8 @@ REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
 """The one kind of interpolation that a saved configuration may have: the value of another key."""
 IN_OUTPUTS = r"outputs(/\w[\w.-]*)*"
 STAYS_HERE = {
-    "mlp_exp.artefacts.trackers.mlflow.MLflow": ("mlflow", {"tracking_uri": re.compile(f"sqlite:///{IN_OUTPUTS}")}),
-    "mlp_exp.artefacts.trackers.wandb.WandB": (
+    public_name("MLflow"): ("mlflow", {"tracking_uri": re.compile(f"sqlite:///{IN_OUTPUTS}")}),
+    public_name("WandB"): (
         "wandb",
         {"mode": re.compile("offline"), "dir": re.compile(IN_OUTPUTS)},
     ),
@@ -92,7 +72,7 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
         if package not in allow:
             raise UntrustedError(
                 f"{where}: {key} is {value!r}; a saved run may be tracked inside outputs/ alone, offline. If you know "
-                f"that place and trust it: {ALLOW} {package}"
+                f"that place and trust it: --allow {package}"
             )
 
 
@@ -161,15 +141,14 @@ def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
     """Whether a `_target_` is on the list."""
     if not isinstance(path, str):
         return False
-    return is_allowed(path, allow) or _is_function(path) or _is_component(path)
+    return is_allowed(path, allow) or is_component(path) or _is_function(path) or _is_torch_class(path)
 
 
 def _is_named_as_component(path: Any) -> bool:
-    """Whether a `_target_` would be on the list if the module has it; nothing is imported to find out."""
+    """Whether a `_target_` would be on the list if torch has it; nothing is imported to find out."""
     if not isinstance(path, str):
         return False
-    module = path.rpartition(".")[0]
-    return module in OWN_MODULES or module in TORCH_CLASSES or _is_function(path)
+    return is_component(path) or path.rpartition(".")[0] in TORCH_CLASSES or _is_function(path)
 
 
 def _is_function(path: str) -> bool:
@@ -177,17 +156,15 @@ def _is_function(path: str) -> bool:
     return bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path))
 
 
-def _is_component(path: str) -> bool:
-    """Whether it is one of this project or of torch; nothing else is imported to find out."""
+def _is_torch_class(path: str) -> bool:
+    """Whether it is one of torch's components; nothing else is imported to find out."""
     module, _, name = path.rpartition(".")
-    if name.startswith("_") or not (module in OWN_MODULES or module in TORCH_CLASSES):
+    if name.startswith("_") or module not in TORCH_CLASSES:
         return False
     try:
         found = locate(path)
     except ValueError:
         return False
-    if module in OWN_MODULES:
-        return getattr(found, "__module__", None) == module
     return isinstance(found, type) and issubclass(found, locate(TORCH_CLASSES[module]))  # type: ignore[arg-type]
 
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from mlp_exp.config.errors import ConfigError
+from mlp_exp.config.components import current_names
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
+from mlp_exp.errors import ConfigError
 
 MISSING = "???"
 """How OmegaConf writes a value that has to be given."""
@@ -35,7 +36,7 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
 def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
     """A line for every mistake, in the order of the schema; empty if there is none."""
     try:
-        values = OmegaConf.to_container(cfg, resolve=True)
+        values = current_names(OmegaConf.to_container(cfg, resolve=True))
         missing = sorted(OmegaConf.missing_keys(cfg)) if MISSING in repr(values) else []
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.config.errors import DataError
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.reading import shown
 from mlp_exp.data.values import (
@@ -28,6 +27,7 @@ from mlp_exp.data.values import (
     plain,
     times_of,
 )
+from mlp_exp.errors import DataError
 
 DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?$"
 DRESSED_NUMBER = r"^[$€£¥]?\s?[+-]?(\d{1,3}([.,' ]\d{3})+|\d+)([.,]\d+)?\s?[$€£¥%]?$"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlp_exp.config.errors import DataError
+from mlp_exp.errors import DataError
 
 BLOCK_ROWS = 65_536
 

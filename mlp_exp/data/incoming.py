@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlp_exp.config.errors import DataError
 from mlp_exp.data.columns import numbers_of
 from mlp_exp.data.dataset import Category, Column
 from mlp_exp.data.reading import Format, retyped, shown, trimmed, without_numbers
 from mlp_exp.data.values import MEND, Floats, codes_of, family_of, without_nan
+from mlp_exp.errors import DataError
 
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)")

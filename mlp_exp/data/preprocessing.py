@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from mlp_exp.config.errors import DataError
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.splits import Rows
 from mlp_exp.data.target_scaling import Floats, TargetScaling
+from mlp_exp.errors import DataError
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
 QUANTILES = 1000

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from mlp_exp.config.errors import DataError
+from mlp_exp.errors import DataError
 
 SEPARATORS = (",", ";", "\t", "|")
 MISSING = ("?", *csv.ConvertOptions().null_values)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mlp_exp.config.errors import DataError
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.errors import DataError
 
 
 def circle(n_samples: int = 1000, seed: int = 42) -> Dataset:

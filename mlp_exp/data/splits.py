@@ -12,8 +12,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.config.errors import DataError
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _take_share(dataset: Dataset, rows: Rows, name: str, share: float, total: in
 
 
 @dataclass(frozen=True)
-class Shares(Split):
+class RandomSplit(Split):
     """Random parts by share, stratified for classes.
 
     Attributes:
@@ -135,7 +135,7 @@ class Shares(Split):
 
 
 @dataclass(frozen=True)
-class Folds(Split):
+class FoldSplit(Split):
     """One of K folds tests; stratified for classes.
 
     Attributes:
@@ -170,7 +170,7 @@ class Folds(Split):
 
 
 @dataclass(frozen=True)
-class ByGroup(Split):
+class GroupSplit(Split):
     """Random parts by share of the groups, so that no group is in two parts.
 
     Attributes:
@@ -199,7 +199,7 @@ class ByGroup(Split):
 
 
 @dataclass(frozen=True)
-class ByTime(Split):
+class TimeSplit(Split):
     """The past trains, the future tests. Rows of one time stay together, in the later part.
 
     Attributes:
@@ -236,7 +236,7 @@ class ByTime(Split):
 
 
 @dataclass(frozen=True)
-class ByColumn(Split):
+class ColumnSplit(Split):
     """Parts by a column that holds `train`, `val` or `test` in each row; the network does not see it."""
 
     column: str | int
@@ -254,7 +254,7 @@ class ByColumn(Split):
 
 
 @dataclass(frozen=True)
-class Files(Split):
+class FileSplit(Split):
     """Parts by files of row numbers from 0, as published benchmarks ship them.
 
     Attributes:

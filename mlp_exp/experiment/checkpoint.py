@@ -9,12 +9,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, FiniteFloat, ValidationError, field_validator
 
-from mlp_exp.artefacts.checked import Closed, first_problem
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import ConfigError, RunFolderError
+from mlp_exp.config.components import current_names
 from mlp_exp.config.trust import check_config, is_reference
 from mlp_exp.config.validation import validate
-from mlp_exp.training.state import MemberState
+from mlp_exp.engine.state import MemberState
+from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.storage.checked import Closed, first_problem
+from mlp_exp.storage.run_folder import RunFolder
 
 FORMAT = 1
 EXTENDS = "trainer.epochs"
@@ -174,7 +175,7 @@ def saved_config(folder: RunFolder, allow: Sequence[str], *, to_resume: bool) ->
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
     """A configuration as plain values."""
-    values = OmegaConf.to_container(cfg, resolve=True)
+    values = current_names(OmegaConf.to_container(cfg, resolve=True))
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 
@@ -187,7 +188,7 @@ def savable(cfg: DictConfig, values: dict[str, Any]) -> dict[str, Any]:
     Args:
         values: the same as plain values.
     """
-    raw = OmegaConf.to_container(cfg, resolve=False)
+    raw = current_names(OmegaConf.to_container(cfg, resolve=False))
     assert isinstance(raw, dict)
 
     def keep(before: Any, after: Any) -> Any:

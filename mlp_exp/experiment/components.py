@@ -12,20 +12,20 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
-from mlp_exp.artefacts.console import open_with_progress
-from mlp_exp.artefacts.trackers.none import NoTracker
-from mlp_exp.artefacts.trackers.tracker import Tracker
-from mlp_exp.config.errors import ConfigError, MlpExpError
-from mlp_exp.config.schema import NO_TRACKER
+from mlp_exp.config.components import NO_TRACKER
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits import Split
+from mlp_exp.display.console import open_with_progress
+from mlp_exp.errors import ConfigError, MlpExpError
 from mlp_exp.experiment.checkpoint import plain, savable
 from mlp_exp.experiment.shared import Shared
-from mlp_exp.model.initialisation import Default, Initialisation
-from mlp_exp.training.early_stopping import Never
-from mlp_exp.training.losses import Loss
+from mlp_exp.model.initial_weights import DefaultInit, WeightInit
+from mlp_exp.tasks.losses import Loss
+from mlp_exp.trackers.none import NoTracker
+from mlp_exp.trackers.tracker import Tracker
+from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.schedulers import SchedulerFactory
 from mlp_exp.training.trainer import Trainer
 
@@ -54,11 +54,11 @@ class Components:
     loss: Callable[[Task, int], Loss]
     model_class: Callable[..., Any]
     model: Callable[[int, int], nn.Module]
-    init: Default | Initialisation
+    init: DefaultInit | WeightInit
     optimizer: Callable[..., Optimizer]
     optimizer_options: dict[str, Any]
     scheduler: Callable[[int], SchedulerFactory]
-    early_stopping: Callable[[], Never]
+    early_stopping: Callable[[], EarlyStopping]
     trainer: Trainer
     tracker: Callable[[], Tracker | NoTracker]
 

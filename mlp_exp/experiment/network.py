@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from mlp_exp.config.errors import RunFolderError, TrainingError
 from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.errors import RunFolderError, TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
 
 

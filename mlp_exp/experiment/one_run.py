@@ -4,10 +4,8 @@ import logging
 
 import torch
 
-from mlp_exp.artefacts.console import epoch_bar, print_columns, print_scores
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.artefacts.trackers.following import UNTRACKED, Following
-from mlp_exp.config.errors import DivergedError
+from mlp_exp.display.console import epoch_bar, print_columns, print_scores
+from mlp_exp.errors import DivergedError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.outcome import draw, finish
@@ -15,6 +13,8 @@ from mlp_exp.experiment.plan import plan
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run, losses
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.trackers.following import UNTRACKED, Following
 from mlp_exp.training.loop import train
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlp_exp.artefacts.provenance import provenance
-from mlp_exp.artefacts.run_folder import MODEL_FORMAT
 from mlp_exp.experiment.run import Run
+from mlp_exp.storage.provenance import provenance
+from mlp_exp.storage.run_folder import MODEL_FORMAT
+from mlp_exp.tasks.metrics import evaluate_classes, evaluate_values, finite
 from mlp_exp.training.loop import predict
-from mlp_exp.training.metrics import evaluate_classes, evaluate_values, finite
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _model(run: Run) -> dict[str, Any]:
 
 def draw(run: Run) -> None:
     """Draws the figures that fit the task."""
-    from mlp_exp.artefacts import plots
+    from mlp_exp.display import plots
 
     if not run.best_epoch:
         return

@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from mlp_exp.config.errors import RunFolderError
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.splits import Parts
+from mlp_exp.engine import optimizers
+from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
+from mlp_exp.engine.streams import Streams
+from mlp_exp.errors import RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.model.mlp import MLP
-from mlp_exp.training import optimizers
-from mlp_exp.training.batches import MemberData, evaluation_shape, step_shape
-from mlp_exp.training.losses import Loss
-from mlp_exp.training.streams import Streams
+from mlp_exp.tasks.losses import Loss
 
 MEMBERS_OWN = {
     "model": frozenset({"dropout"}),

@@ -2,17 +2,17 @@
 
 import torch
 
-from mlp_exp.artefacts.run_folder import MODEL, RunFolder
-from mlp_exp.config.errors import ConfigError, DivergedError, RunFolderError, TrainingError
+from mlp_exp.engine.streams import Streams
+from mlp_exp.errors import ConfigError, DivergedError, RunFolderError, TrainingError
 from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint
 from mlp_exp.experiment.network import build_network, check_network, require_no_larger
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.run import Run
 from mlp_exp.model.mlp import MLP
+from mlp_exp.storage.run_folder import MODEL, RunFolder
+from mlp_exp.tasks.metrics import history_metric
 from mlp_exp.training.loop import Member, take_up
-from mlp_exp.training.metrics import history_metric
 from mlp_exp.training.schedulers import LearningRate
-from mlp_exp.training.streams import Streams
 
 
 def prepare(plan: Plan, folder: RunFolder) -> Run:

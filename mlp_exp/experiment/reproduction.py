@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from mlp_exp.artefacts.run_folder import RunFolder
-from mlp_exp.config.errors import NotReproducedError, RunFolderError
+from mlp_exp.errors import NotReproducedError, RunFolderError
 from mlp_exp.experiment.checkpoint import differences
+from mlp_exp.storage.run_folder import RunFolder
 
 
 def compare(earlier: RunFolder, again: RunFolder) -> None:

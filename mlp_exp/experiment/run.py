@@ -4,18 +4,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mlp_exp.artefacts.provenance import versions
-from mlp_exp.artefacts.run_folder import DONE, RunFolder
-from mlp_exp.config.errors import DivergedError, UntrustedError, describe
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits import Parts
+from mlp_exp.engine.state import MemberState
+from mlp_exp.errors import DivergedError, UntrustedError, describe
 from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint, differences
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.storage.provenance import versions
+from mlp_exp.storage.run_folder import DONE, RunFolder
+from mlp_exp.tasks.metrics import history_metric
 from mlp_exp.training.loop import EpochRecord, Member, has_diverged
-from mlp_exp.training.metrics import history_metric
-from mlp_exp.training.state import MemberState
 
 log = logging.getLogger(__name__)
 

@@ -7,16 +7,17 @@ from typing import Annotated, Any, Literal, Self
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from mlp_exp.artefacts.checked import Closed, first_problem
-from mlp_exp.artefacts.run_folder import MODEL, MODEL_FORMAT, RunFolder
-from mlp_exp.config.errors import RunFolderError
+from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, Task
 from mlp_exp.data.incoming import Incoming, arrow_type
 from mlp_exp.data.reading import Format
+from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.checked import Closed, first_problem
+from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
 
 Count = Annotated[int, Field(ge=0)]
-TABLE = "mlp_exp.data.table.table"
+TABLE = public_name("table")
 
 
 class SavedColumn(Closed):

@@ -11,23 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mlp_exp.artefacts.run_folder import MODEL
-from mlp_exp.config.errors import RunFolderError, UntrustedError, describe
+from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.dataset import Column, Task
 from mlp_exp.data.incoming import Incoming
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.target_scaling import Floats
+from mlp_exp.engine.batches import EVALUATION_ROWS
+from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.experiment.components import build_group
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.shared import Shared
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.saved_model import SavedModel, SavedReading, read_saved_model
-from mlp_exp.training.batches import EVALUATION_ROWS
-from mlp_exp.training.losses import Loss
-
-COMPONENTS = {"model": ("mlp_exp.model.", "torch.nn."), "loss": ("mlp_exp.training.losses.",)}
-"""Where the networks and losses are that need no leave of the user."""
+from mlp_exp.storage.run_folder import MODEL
+from mlp_exp.tasks.losses import Loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
     folder = Path(path)
     saved = read_saved_model(folder, allow)
     where = folder / MODEL
-    for group in COMPONENTS:
+    for group in ("model", "loss"):
         _check_component(saved.config[group], group, allow, where)
     with torch.random.fork_rng(devices=[]):
         try:
@@ -117,8 +115,9 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
     """Raises UntrustedError for a component of another kind, and for one inside another, which would be built too."""
     if is_allowed(node["_target_"], allow):
         return
-    if not node["_target_"].startswith(COMPONENTS[group]):
-        raise UntrustedError(f"{where}: {group}._target_ is '{node['_target_']}', which is no {group}")
+    target = node["_target_"]
+    if not (is_component(target, group) or (group == "model" and target.startswith("torch.nn."))):
+        raise UntrustedError(f"{where}: {group}._target_ is '{target}', which is no {group}")
     values = [value for value in node.values() if isinstance(value, dict | list)]
     while values:
         value = values.pop()

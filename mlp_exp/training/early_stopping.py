@@ -6,7 +6,7 @@ from typing import Literal
 Monitor = Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"]
 
 
-class Never:
+class EarlyStopping:
     """Watches one column of the history and knows its best epoch; never stops.
 
     Args:
@@ -64,7 +64,11 @@ class Never:
         return False
 
 
-class Patience(Never):
+class NoEarlyStopping(EarlyStopping):
+    """Trains all epochs."""
+
+
+class Patience(EarlyStopping):
     """Stops after `patience` epochs in a row without an improvement of more than `min_delta` (Prechelt, 1998)."""
 
     def __init__(

@@ -15,21 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mlp_exp.config.errors import TrainingError
 from mlp_exp.data.target_scaling import TargetScaling
-from mlp_exp.model.network import Network
-from mlp_exp.model.single_module import SingleModule
-from mlp_exp.model.stacked_mlp import StackedMLP, stacks
-from mlp_exp.training.averaging import WeightAverage
-from mlp_exp.training.batches import EVALUATION_ROWS, BatchSource, MemberData, StackedData, evaluation_rows
-from mlp_exp.training.denormals import flushed_denormals
-from mlp_exp.training.early_stopping import Never
-from mlp_exp.training.losses import Loss
-from mlp_exp.training.metrics import row_scores
-from mlp_exp.training.optimizers import OptimizerClass, build_stepper
+from mlp_exp.engine.averaging import WeightAverage
+from mlp_exp.engine.batches import EVALUATION_ROWS, BatchSource, MemberData, StackedData, evaluation_rows
+from mlp_exp.engine.denormals import flushed_denormals
+from mlp_exp.engine.network import Network
+from mlp_exp.engine.optimizers import OptimizerClass, build_stepper
+from mlp_exp.engine.single_module import SingleModule
+from mlp_exp.engine.stacked_mlp import StackedMLP, stacks
+from mlp_exp.engine.state import MemberState
+from mlp_exp.engine.streams import Streams
+from mlp_exp.errors import TrainingError
+from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.metrics import row_scores
+from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.schedulers import LearningRate
-from mlp_exp.training.state import MemberState
-from mlp_exp.training.streams import Streams
 
 Status = Literal["finished", "stopped_early", "diverged", "failed"]
 
@@ -55,7 +55,7 @@ class Member:
     optimizer: OptimizerClass
     optimizer_options: dict[str, Any]
     learning_rate: LearningRate
-    early_stopping: Never
+    early_stopping: EarlyStopping
     streams: Streams
     epochs: int
     clip_grad_norm: float | None = None

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from mlp_exp.config.errors import ConfigError
+from mlp_exp.errors import ConfigError
 
 AUTO_EPOCHS = 30
 """More do not help large tables: docs/TABLES.md."""

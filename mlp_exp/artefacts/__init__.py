@@ -1,1 +1,0 @@
-"""The run folder, its figures, its provenance, and what is printed."""

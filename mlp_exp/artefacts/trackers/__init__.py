@@ -1,1 +1,0 @@
-"""Trackers: a process of its own brings what is in the folders of runs to TensorBoard, MLflow or Weights & Biases."""

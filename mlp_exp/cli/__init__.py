@@ -1,0 +1,1 @@
+"""The command line: Hydra's application, the jobs that it composes, options and messages."""

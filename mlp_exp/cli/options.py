@@ -1,0 +1,117 @@
+"""What the command line says that is no part of a run's configuration."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlp_exp.errors import ConfigError
+
+ALLOW = "--allow"
+DRY_RUN = "--dry-run"
+RERUN = "rerun"
+RESUME = "resume"
+RUN_DIR = "hydra.run.dir="
+SWEEP_DIR = "hydra.sweep.dir="
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the command goes about its runs.
+
+    Attributes:
+        resumes: whether it goes on with what an earlier one began.
+        saved: the folder of the run whose configuration is taken, to go on with it or to train it again.
+        dry_run: whether a sweep is only described.
+        allow: packages that the configuration of that run may name.
+    """
+
+    resumes: bool = False
+    saved: Path | None = None
+    dry_run: bool = False
+    allow: tuple[str, ...] = ()
+
+    @property
+    def rerun(self) -> Path | None:
+        """The folder of the run that is trained again."""
+        return None if self.resumes else self.saved
+
+
+def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Options:
+    """Takes what is not Hydra's out of the command line, and puts in what follows from it.
+
+    Args:
+        arguments: those of Hydra stay.
+        scratch: the folder for a sweep that is only described.
+        multirun: whether it is a sweep.
+
+    Raises:
+        ConfigError: they do not fit together.
+    """
+    allow = _take_allowed(arguments)
+    dry_run = DRY_RUN in arguments
+    resume, rerun = (_take_value(arguments, key) for key in (RESUME, RERUN))
+    if dry_run:
+        if resume is not None or rerun is not None:
+            value = f"{RERUN}={rerun}" if resume is None else f"{RESUME}={resume}"
+            raise ConfigError([f"{DRY_RUN}: describes a sweep from its beginning; leave out {value}"])
+        rest = [argument for argument in arguments if argument != DRY_RUN and not argument.startswith(SWEEP_DIR)]
+        arguments[:] = ["--multirun", *rest, "hydra/launcher=stacked", f"{SWEEP_DIR}{scratch}"]
+    if rerun is not None and (multirun or resume is not None):
+        raise ConfigError([f"{RERUN}: trains one run again; leave out {'-m' if multirun else RESUME}"])
+    saved = rerun
+    if rerun == "":
+        raise ConfigError([f"{RERUN}: expected the folder of a run"])
+    if resume and not multirun and resume not in ("true", "false"):
+        saved = resume
+    elif resume is not None:
+        _check_sweep(arguments, resume, multirun)
+    if allow and saved is None:
+        raise ConfigError([f"{ALLOW}: is for {RESUME}=RUN and {RERUN}=RUN; a configuration of your own is trusted"])
+    if saved and "${" in saved:  # Hydra would replace it by a value, wherever it has the folder's name
+        raise ConfigError([f"{RERUN if rerun else RESUME}: '{saved}' has ${{ in its name; rename the folder"])
+    if saved is None:
+        return Options(resume == "true", None, dry_run)
+    if rerun is None:
+        arguments += [f"{RUN_DIR}{quoted(saved)}", "hydra.output_subdir=null"]
+    return Options(rerun is None, Path(saved).absolute(), False, tuple(allow))
+
+
+def _take_allowed(arguments: list[str]) -> list[str]:
+    """The packages after `--allow`, which are taken out."""
+    allow, rest = [], []
+    words = iter(arguments)
+    for word in words:
+        if word.partition("=")[0] != ALLOW:
+            rest.append(word)
+            continue
+        package = word.partition("=")[2] or next(words, "")
+        if not package.replace(".", "_").isidentifier():
+            raise ConfigError([f"{ALLOW}: expected the name of a package, as my_package, got '{package}'"])
+        allow.append(package)
+    arguments[:] = rest
+    return allow
+
+
+def _take_value(arguments: list[str], key: str) -> str | None:
+    """The value of the last `key=…`, all of which are taken out."""
+    found = [argument for argument in arguments if argument.partition("=")[0] == key]
+    arguments[:] = [argument for argument in arguments if argument not in found]
+    return found[-1].partition("=")[2] if found else None
+
+
+def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
+    folder = any(argument.startswith(SWEEP_DIR) for argument in arguments)
+    if value not in ("true", "false") or (value == "true" and not (multirun and folder)):
+        raise ConfigError(
+            [
+                f"{RESUME}: expected the folder of a run, or true with -m and {SWEEP_DIR}… of an earlier sweep, "
+                f"got '{value}'"
+            ]
+        )
+
+
+def quoted(text: str) -> str:
+    """A text as a value of Hydra's command line, where backslashes count before quotes alone."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"

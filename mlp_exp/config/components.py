@@ -1,0 +1,106 @@
+"""What a configuration may name: short public names, which no move of code breaks.
+
+`_target_: mlp_exp.components.MLP` is what a configuration says; this table says where the code is. The list of what
+may be built from a stranger's folder is made from it, and the names that version 0.1 wrote are translated by it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+PUBLIC = "mlp_exp.components"
+
+GROUPS: dict[str, dict[str, str]] = {
+    "data": {
+        **dict.fromkeys(("circle", "moons", "spirals", "bundled"), "mlp_exp.data.sources"),
+        "table": "mlp_exp.data.table",
+    },
+    "split": dict.fromkeys(
+        ("RandomSplit", "ColumnSplit", "FileSplit", "FoldSplit", "GroupSplit", "TimeSplit"), "mlp_exp.data.splits"
+    ),
+    "preprocess": {"Preprocess": "mlp_exp.data.preprocessing"},
+    "model": {"MLP": "mlp_exp.model.mlp"},
+    "loss": dict.fromkeys(
+        ("auto_loss", "BinaryCrossEntropy", "CrossEntropy", "SquaredError", "Huber"), "mlp_exp.tasks.losses"
+    ),
+    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
+    "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
+    "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
+    "trainer": {"Trainer": "mlp_exp.training.trainer"},
+    "tracker": {
+        "NoTracker": "mlp_exp.trackers.none",
+        "TensorBoard": "mlp_exp.trackers.tensorboard",
+        "MLflow": "mlp_exp.trackers.mlflow",
+        "WandB": "mlp_exp.trackers.wandb",
+    },
+}
+"""For each config group the components that it may name, each with its module."""
+
+COMPONENTS: dict[str, str] = {name: module for group in GROUPS.values() for name, module in group.items()}
+
+BASES: dict[str, str] = {
+    "Dataset": "mlp_exp.data.dataset",
+    "Split": "mlp_exp.data.splits",
+    "Loss": "mlp_exp.tasks.losses",
+    "EarlyStopping": "mlp_exp.training.early_stopping",
+    "Tracker": "mlp_exp.trackers.tracker",
+}
+"""Likewise what a user's own components return or derive from; no configuration builds these."""
+
+
+def public_name(name: str) -> str:
+    """How a configuration names a component."""
+    return f"{PUBLIC}.{name}"
+
+
+NO_TRACKER = public_name("NoTracker")
+
+_VERSION_0_1 = {
+    "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},
+    "data.table": {"table": "table"},
+    "data.splits": {
+        "Shares": "RandomSplit",
+        "ByColumn": "ColumnSplit",
+        "Files": "FileSplit",
+        "Folds": "FoldSplit",
+        "ByGroup": "GroupSplit",
+        "ByTime": "TimeSplit",
+    },
+    "data.preprocessing": {"Preprocess": "Preprocess"},
+    "model.mlp": {"MLP": "MLP"},
+    "model.initialisation": {"Default": "DefaultInit", "Initialisation": "WeightInit"},
+    "training.losses": {
+        "auto": "auto_loss",
+        **{name: name for name in ("BinaryCrossEntropy", "CrossEntropy", "SquaredError", "Huber")},
+    },
+    "training.schedulers": {"warmup_cosine": "warmup_cosine"},
+    "training.early_stopping": {"Never": "NoEarlyStopping", "Patience": "Patience"},
+    "training.trainer": {"Trainer": "Trainer"},
+    "artefacts.trackers.none": {"NoTracker": "NoTracker"},
+    "artefacts.trackers.tensorboard": {"TensorBoard": "TensorBoard"},
+    "artefacts.trackers.mlflow": {"MLflow": "MLflow"},
+    "artefacts.trackers.wandb": {"WandB": "WandB"},
+}
+ALIASES: dict[str, str] = {
+    f"mlp_exp.{module}.{old}": public_name(new) for module, names in _VERSION_0_1.items() for old, new in names.items()
+}
+"""Names that version 0.1 wrote, with those that stand for them now."""
+
+
+def current_names(config: Any) -> Any:
+    """A configuration, or a part of one, with the names of today in place of those of version 0.1.
+
+    >>> current_names({"_target_": "mlp_exp.training.early_stopping.Never"})
+    {'_target_': 'mlp_exp.components.NoEarlyStopping'}
+    """
+    if isinstance(config, Mapping):
+        return {
+            key: ALIASES.get(value, value) if key == "_target_" and isinstance(value, str) else current_names(value)
+            for key, value in config.items()
+        }
+    return [current_names(value) for value in config] if isinstance(config, list) else config
+
+
+def is_component(path: str, group: str | None = None) -> bool:
+    """Whether a `_target_` is one of this project's components, of any group or of one."""
+    module, _, name = path.rpartition(".")
+    return module == PUBLIC and name in (COMPONENTS if group is None else GROUPS[group])

@@ -1,0 +1,1 @@
+"""Training steps of a stack: layers, optimizers, batches, state."""

@@ -1,0 +1,124 @@
+"""What the training loop needs of a network, and how one is chosen."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mlp_exp.engine.rows import Rows, copy_row, set_row
+
+
+class Network(ABC):
+    """K networks of one shape, trained as one.
+
+    B is the padded batch. Padding rows get a zero gradient at the logits and must not count anywhere else.
+
+    Attributes:
+        parameters, gradients: `[K, P]`, a row a member.
+        dropout_widths: units of each dropout layer, whose masks `forward` expects; empty where nothing is dropped.
+    """
+
+    dropout_widths: tuple[int, ...] = ()
+
+    def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
+        self._parameter_rows = Rows(
+            [{n: p for n, p in m.named_parameters() if p.requires_grad} for m in modules], device
+        )
+        self._buffer_rows = Rows(
+            [{n: b for n, b in m.named_buffers() if b.is_floating_point()} for m in modules], device
+        )
+        self.gradients = torch.zeros_like(self.parameters)
+        self._best = (self.parameters.clone(), self.buffers.clone())
+        self._bind()
+
+    @property
+    def parameters(self) -> Tensor:
+        return self._parameter_rows.values
+
+    @property
+    def buffers(self) -> Tensor:
+        """`[K, Q]`: running statistics."""
+        return self._buffer_rows.values
+
+    @abstractmethod
+    def _bind(self) -> None:
+        """Points the layers at the matrices; called anew when the stack changes its size."""
+
+    @abstractmethod
+    def forward(self, inputs: Tensor, masks: Sequence[Tensor], valid: Tensor) -> Tensor:
+        """Training mode: `[K, B, F]` → logits `[K, B, O]`.
+
+        Args:
+            masks: `[K, B, width]` for each of `dropout_widths`: 0, or 1 / (1 - rate).
+            valid: `[K, B, 1]`, 1 for rows that count, 0 for padding.
+        """
+
+    @abstractmethod
+    def backward(self, gradient: Tensor) -> None:
+        """Fills `gradients` from the gradient at the logits `[K, B, O]` of the latest `forward`."""
+
+    @abstractmethod
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Evaluation mode: `[K, B, F]` → logits `[K, B, O]`."""
+
+    def dropout_rates(self, modules: Sequence[nn.Module]) -> Tensor:
+        """`[L, K]`: each member's rate at each of `dropout_widths`."""
+        rates = [[m.p for m in module.modules() if isinstance(m, nn.Dropout)] for module in modules]
+        return torch.tensor(rates, dtype=torch.float64).T[: len(self.dropout_widths)]
+
+    def tensors(self) -> list[Tensor]:
+        """The parameters of a stack of one in their own shapes, each with its gradient."""
+        views = self._parameter_rows.views(self.parameters)
+        gradients = self._parameter_rows.views(self.gradients)
+        tensors = []
+        for name, view in views.items():
+            tensor = view[0].detach()
+            tensor.grad = gradients[name][0]
+            tensors.append(tensor)
+        return tensors
+
+    def remember(self, rows: Tensor) -> None:
+        """Keeps the weights of these members (indices) as their best so far."""
+        self._best[0][rows] = self.parameters[rows]
+        self._best[1][rows] = self.buffers[rows]
+
+    def write_best(self, row: int, module: nn.Module) -> None:
+        """Loads a member's best weights into its plain module, on the CPU."""
+        parameters, buffers = (matrix[row : row + 1].cpu() for matrix in self._best)
+        tensors = self._parameter_rows.views(parameters) | self._buffer_rows.views(buffers)
+        state = module.to("cpu").state_dict()
+        state.update({name: tensor[0].clone() for name, tensor in tensors.items() if name in state})
+        module.load_state_dict(state)
+
+    def state(self, row: int) -> dict[str, Any]:
+        """A member's weights and running statistics, now and at its best: `[P]` and `[Q]`, on the CPU."""
+        return {name: copy_row(matrix, row) for name, matrix in self._matrices().items()}
+
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Takes up what `state` gave of each member.
+
+        Raises:
+            TrainingError: a state is not that of such a member.
+        """
+        for name, matrix in self._matrices().items():
+            for row, state in enumerate(states):
+                set_row(matrix, row, state.get(name))
+
+    def _matrices(self) -> dict[str, Tensor]:
+        best_parameters, best_buffers = self._best
+        return {
+            "parameters": self.parameters,
+            "buffers": self.buffers,
+            "best_parameters": best_parameters,
+            "best_buffers": best_buffers,
+        }
+
+    def keep(self, rows: Tensor) -> None:
+        """Shrinks the stack to these members (indices)."""
+        self._parameter_rows.values = self.parameters[rows]
+        self._buffer_rows.values = self.buffers[rows]
+        self.gradients = self.gradients[rows]
+        self._best = (self._best[0][rows], self._best[1][rows])
+        self._bind()

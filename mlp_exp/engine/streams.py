@@ -1,0 +1,36 @@
+"""A run's random numbers: one independent stream for each purpose, all from its seed."""
+
+from typing import Any
+
+import numpy as np
+
+from mlp_exp.errors import TrainingError
+
+
+class Streams:
+    """Streams of a seed (`numpy.random.SeedSequence.spawn`), so that no use of one shifts another.
+
+    Attributes:
+        split, shuffle, dropout: NumPy generators.
+        weights: seed for torch's own generator, from which the network's first weights are drawn.
+        module: seed for what a user's own module draws while it trains.
+    """
+
+    def __init__(self, seed: int) -> None:
+        split, shuffle, weights, dropout, module = np.random.SeedSequence(seed).spawn(5)
+        self.split = np.random.default_rng(split)
+        self.shuffle = np.random.default_rng(shuffle)
+        self.dropout = np.random.default_rng(dropout)
+        self.weights = int(weights.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        self.module = int(module.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def restore(self, shuffle: Any, dropout: Any) -> None:
+        """Takes up the states of these two generators (`bit_generator.state`).
+
+        Raises:
+            TrainingError: they are none.
+        """
+        try:
+            self.shuffle.bit_generator.state, self.dropout.bit_generator.state = shuffle, dropout
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise TrainingError(f"a saved state does not fit the generators of random numbers: {error!r}") from error

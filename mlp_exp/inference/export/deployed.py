@@ -1,0 +1,195 @@
+"""A run as one module, from raw numbers and codes of categories to its prediction: what an exported file holds.
+
+Everything is written in operations that ONNX has too, and computed in float64 up to the network, as numpy does.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mlp_exp.data.preprocessing import FIRST, LARGEST, MISSING, SMOOTH_CLIP, UNSEEN, Preprocessing, Scaler, Vocabulary
+from mlp_exp.data.target_scaling import Floats
+from mlp_exp.inference.export.normal_quantile import double, normal_quantile
+from mlp_exp.tasks.losses import Loss
+
+MISSING_INDEX, UNSEEN_INDEX = -1, -2
+"""Of a category that is missing, and of a text that training never saw; the others are places in its vocabulary."""
+THRESHOLD = 1e-7
+"""scikit-learn's bound of a quantile transformer: a number so near an end of the training part's range is that end."""
+NEAR_END = double(THRESHOLD)
+LOWEST_SHARE, HIGHEST_SHARE = double(THRESHOLD - np.spacing(1)), double(1 - (THRESHOLD - np.spacing(1)))
+ROOT_OF_3 = double(math.sqrt(3))
+
+
+class Ranks(nn.Module):
+    """Ranks among the training part, as scikit-learn's QuantileTransformer finds them.
+
+    Args:
+        quantiles: `[Q, F]`, each column in ascending order; kept with their negatives in the opposite order beside
+            them, so that one search finds both neighbours of a value.
+    """
+
+    quantiles: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, quantiles: Floats) -> None:
+        super().__init__()
+        count = len(quantiles)
+        self.last = count - 1
+        self.steps = [2**bit for bit in reversed(range(count.bit_length()))]
+        both = np.concatenate([quantiles, -quantiles[::-1]], axis=1)
+        padding = np.full((sum(self.steps) - count, both.shape[1]), np.inf)
+        self.register_buffer("quantiles", torch.from_numpy(np.concatenate([both, padding])))
+        self.register_buffer("low", torch.tensor(quantiles[0]))
+        self.register_buffer("high", torch.tensor(quantiles[-1]))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values `[B, F]` → shares of the training part below them `[B, F]`; the middle one where several are equal."""
+        both = torch.cat([values, -values], dim=1)
+        places = self._last_up_to(both).clamp(0, self.last)
+        nearest = self.quantiles.gather(0, places)
+        # of the quantiles on both sides; where the value is one of them, its first and last place
+        below, from_top = places.chunk(2, dim=1)
+        start, end = nearest.chunk(2, dim=1)
+        above, end = self.last - from_top, -end
+        between = start < end
+        step = torch.where(between, (above - below) / torch.where(between, end - start, 1.0), 0.0)
+        return (below + (values - start) * step + above - (end - values) * step) / (2 * self.last)
+
+    def _last_up_to(self, values: Tensor) -> Tensor:
+        """Row of the last quantile up to each value, or -1; by bisection: all at once would take `[B, F, Q]`."""
+        places = torch.full_like(values, -1, dtype=torch.int64)
+        for step in self.steps:
+            further = places + step
+            places = torch.where(self.quantiles.gather(0, further) <= values, further, places)
+        return places
+
+    def even(self, shares: Tensor, values: Tensor) -> Tensor:
+        """Evenly over [0, 1]."""
+        return self._bounded(shares, values <= self.low, values >= self.high)
+
+    def normal(self, shares: Tensor, values: Tensor) -> Tensor:
+        """As a standard normal distribution has them, within ±5.2."""
+        bounded = self._bounded(shares, values - NEAR_END < self.low, values + NEAR_END > self.high)
+        return normal_quantile(bounded.clamp(LOWEST_SHARE, HIGHEST_SHARE))
+
+    def _bounded(self, shares: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+        bounded = torch.where(lowest, 0.0, torch.where(highest, 1.0, shares))
+        return torch.where(self.low == self.high, 0.5, bounded)  # constant
+
+
+class Numbers(nn.Module):
+    """Fills and scales numbers as a `Scaler` does."""
+
+    fill: Tensor
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, scaler: Scaler, *, ranks: bool) -> None:
+        super().__init__()
+        for name in ("fill", "shift", "scale"):
+            self.register_buffer(name, torch.tensor(getattr(scaler, name)))
+        self.clips = scaler.clips
+        self.normal = scaler.normal
+        self.beside = ranks
+        self.ranks = None if scaler.quantiles is None else Ranks(scaler.quantiles)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """`[B, F]` → `[B, F]`, or `[B, 2 F]` with the ranks; float64, within what a float32 holds."""
+        values = torch.where(numbers.isnan(), self.fill, numbers)
+        shares = values if self.ranks is None else self.ranks(values)
+        if self.ranks is not None and self.normal:
+            scaled = self.ranks.normal(shares, values)
+        else:
+            scaled = (values - self.shift) / self.scale
+        scaled = scaled.clamp(-LARGEST, LARGEST)
+        if self.clips:
+            scaled = scaled / (1 + (scaled / SMOOTH_CLIP).square()).sqrt()
+        if self.ranks is None or not self.beside:
+            return scaled
+        return torch.cat([scaled, (2 * self.ranks.even(shares, values) - 1) * ROOT_OF_3], dim=1)
+
+
+class Inputs(nn.Module):
+    """`Preprocessing.inputs` as a module.
+
+    It takes memory for a few times the numbers, however many quantiles there are.
+    """
+
+    indicators: Tensor | None
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        has_numbers = len(preprocessing.numbers.fill) > 0
+        self.numbers = Numbers(preprocessing.numbers, ranks=preprocessing.ranks) if has_numbers else None
+        indicators = torch.tensor(preprocessing.indicators, dtype=torch.int64)
+        self.register_buffer("indicators", indicators if len(indicators) else None)  # an archive needs no empty ones
+        places = list(enumerate(preprocessing.vocabularies))
+        self.one_hot = [(place, vocabulary) for place, vocabulary in places if not vocabulary.embedded]
+        embedded = [(place, vocabulary) for place, vocabulary in places if vocabulary.embedded]
+        self.embedded = list(zip(preprocessing.embedding_starts, embedded, strict=False))
+        for place, vocabulary in self.one_hot:
+            self.register_buffer(f"one_hot_{place}", torch.tensor(vocabulary.one_hot_codes, dtype=torch.int64))
+
+    def forward(self, numbers: Tensor | None, categories: Tensor | None) -> Tensor:
+        """The network's rows `[B, W]`, float32.
+
+        Args:
+            numbers: `[B, F]` float64, finite or NaN where missing; None where the run has none.
+            categories: `[B, C]` int64, each a place in its vocabulary, `MISSING_INDEX`, or any other number for an
+                unseen text; None where the run has none.
+        """
+        parts: list[Tensor] = []
+        if numbers is not None and self.numbers is not None:
+            parts.append(self.numbers(numbers).float())
+            if self.indicators is not None:
+                parts.append(numbers[:, self.indicators].isnan().float())
+        if categories is not None:
+            for place, vocabulary in self.one_hot:
+                codes = self.get_buffer(f"one_hot_{place}")
+                parts.append((_codes(categories[:, place, None], vocabulary) == codes).float())
+            for start, (place, vocabulary) in self.embedded:
+                parts.append((start + _codes(categories[:, place, None], vocabulary)).float())
+        return torch.cat(parts, dim=1)
+
+
+def _codes(indices: Tensor, vocabulary: Vocabulary) -> Tensor:
+    known = (indices >= 0) & (indices < len(vocabulary.texts))
+    others = torch.where(indices == MISSING_INDEX, MISSING, UNSEEN)
+    return torch.where(known, indices + FIRST, others)
+
+
+class Deployed(nn.Module):
+    """Preprocessing, network and what its logits mean.
+
+    Args:
+        network: takes preprocessed rows `[B, W]`, gives logits.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, preprocessing: Preprocessing, network: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.inputs = Inputs(preprocessing)
+        self.network = network
+        self.loss = loss
+        target = preprocessing.target
+        self.log = target.log
+        self.register_buffer("scale", double(target.scale))
+        self.register_buffer("shift", double(target.shift))
+        self.eval()
+
+    def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
+        """Probabilities `[B, C]` float32, or values `[B]` float64 in the target's own unit.
+
+        Takes what `Inputs` takes.
+        """
+        answer = self.loss.predict(self.network(self.inputs(numbers, categories)))
+        if not self.loss.regression:
+            return answer
+        values = answer.double() * self.scale + self.shift
+        return values.expm1() if self.log else values

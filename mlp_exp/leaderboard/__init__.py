@@ -1,0 +1,1 @@
+"""Runs side by side: entries, ranking, the file and the printed table."""

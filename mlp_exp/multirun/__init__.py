@@ -1,0 +1,1 @@
+"""Many runs at once: sorted into stacks, trained by executors, described by a dry run."""

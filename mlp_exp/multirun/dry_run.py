@@ -1,0 +1,92 @@
+"""What a sweep would do: its jobs, its stacks, and about how much memory and time they take."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from mlp_exp.cli.jobs import Job
+from mlp_exp.config.validation import validate
+from mlp_exp.display.console import print_dry_run
+from mlp_exp.errors import describe
+from mlp_exp.experiment.components import build
+from mlp_exp.experiment.plan import Plan, plan
+from mlp_exp.experiment.prepare import prepare
+from mlp_exp.experiment.shared import Shared
+from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.training.loop import train
+
+TIMED_STEPS = 20
+PROCESS_BYTES = 400 * 2**20
+"""Python, torch and the blocks of batches."""
+
+
+def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
+    """Prints jobs and stacks with estimates; trains nothing that is kept."""
+    planned: list[tuple[Job, Plan]] = []
+    shared = Shared()
+    for job in jobs:
+        try:
+            with job.active() as cfg:
+                validate(cfg, job.overrides)
+                planned.append((job, plan(build(cfg, shared))))
+        except Exception as error:  # the others are to be described
+            job.failure = describe(error)
+    plans = [made for _, made in planned]
+    found, differing = kinds(plans, max_stack)
+    stacks = []
+    times = []
+    for kind in found:
+        for members in kind.stacks():
+            chosen = [plans[index] for index in members]
+            seconds = estimated_seconds(kind, chosen)
+            times.append(seconds)
+            numbers = [planned[index][0].number for index in members]
+            stacks.append([as_ranges(numbers), str(len(members)), _mib(estimated_bytes(chosen)), f"{seconds:.1f} s"])
+    listed = [[str(job.number), " ".join(job.overrides), job.failure or ""] for job in jobs]
+    parallel = min((kind.parallel for kind in found), default=1)
+    print_dry_run(listed, in_words(found, differing), stacks, max([sum(times) / parallel, *times]))
+
+
+def as_ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, as `0-3, 7`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def estimated_bytes(plans: Sequence[Plan]) -> int:
+    """Of a stack: what each member adds, and the tables, each once."""
+    tables = {made.key: 4 * made.preprocessing.inputs_width * len(made.components.dataset.target) for made in plans}
+    data = plans[0].components.dataset.features.nbytes
+    return PROCESS_BYTES + data + 2 * sum(tables.values()) + len(plans) * member_bytes(plans[0])
+
+
+def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
+    """Of a stack, from a few steps of networks that are thrown away."""
+    torch.set_num_threads(plans[0].components.trainer.threads)
+    batch_size = max(made.batch_size for made in plans)
+    runs = [prepare(made, RunFolder(".")) for made in plans]
+    share = min(1.0, TIMED_STEPS * batch_size / len(plans[0].parts.train))
+    members = []
+    for run in runs:
+        data = run.member.data
+        train_rows, val_rows = (rows[: max(1, round(share * len(rows)))] for rows in (data.train, data.val))
+        members.append(replace(run.member, data=replace(data, train=train_rows, val=val_rows), epochs=3))
+    training = train(members, batch_size, kind.plan.device)
+    next(training)  # the first epoch warms up
+    start = time.perf_counter()
+    next(training)
+    seconds = time.perf_counter() - start
+    training.close()
+    return seconds / share * max(made.epochs for made in plans)
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"

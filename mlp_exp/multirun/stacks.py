@@ -1,0 +1,146 @@
+"""Which runs form a stack, and how many at most."""
+
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mlp_exp.engine.batches import evaluation_shape, step_shape
+from mlp_exp.experiment.network import build_network
+from mlp_exp.experiment.plan import Plan
+
+STACK_BYTES = 12 * 2**20
+"""What a step on a CPU touches, at most. Beyond a core's share of the cache a stack is slower than its runs in turn."""
+FEWEST_IN_PARALLEL = 32
+"""Members that the parts of a stack have at least when it is cut for another core; a small one is mostly calls."""
+NUMBERS_PER_PARAMETER = 7
+"""Parameter, gradient, step, two moments, best so far, mean."""
+
+
+@dataclass
+class Kind:
+    """Runs that may train together, in the order of their jobs.
+
+    Attributes:
+        members: indices of the runs.
+        plan: of the first.
+        parallel: how many stacks may train at the same time.
+        size: how many may form a stack.
+    """
+
+    members: list[int]
+    plan: Plan
+    parallel: int
+    size: int
+
+    def stacks(self) -> list[list[int]]:
+        """The members in stacks of nearly equal size."""
+        count = -(-len(self.members) // self.size)
+        rounded = -(-count // self.parallel) * self.parallel
+        if len(self.members) >= FEWEST_IN_PARALLEL * rounded:
+            count = rounded
+        each, more = divmod(len(self.members), count)
+        ends = [each * (i + 1) + min(i + 1, more) for i in range(count)]
+        return [self.members[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def kinds(plans: Sequence[Plan], max_stack: int | None) -> tuple[list[Kind], list[str]]:
+    """Sorts runs by what must be equal in a stack.
+
+    Returns:
+        The kinds, and the keys of the configuration in which they differ.
+    """
+    groups: dict[tuple[Hashable, ...], list[int]] = {}
+    requirements = [plan.requirements() for plan in plans]
+    for index, (plan, required) in enumerate(zip(plans, requirements, strict=True)):
+        alone = () if plan.stacks else (index,)
+        groups.setdefault((*sorted(required.items()), *alone), []).append(index)
+    found = []
+    for members in groups.values():
+        plan = plans[members[0]]
+        size = (max_stack or stack_size(plan)) if plan.stacks else 1
+        found.append(Kind(members, plan, parallel_stacks(plan), size))
+    return found, _differing([requirements[kind.members[0]] for kind in found])
+
+
+def _differing(requirements: Sequence[Mapping[str, Hashable]]) -> list[str]:
+    """The keys in which they differ; of a group with different classes, the group alone."""
+    names = dict.fromkeys(name for required in requirements for name in required)
+    differing = [name for name in names if len({required.get(name) for required in requirements}) > 1]
+    groups = {name.removesuffix("._target_") for name in differing if name.endswith("._target_")}
+    return list(dict.fromkeys(group if (group := name.partition(".")[0]) in groups else name for name in differing))
+
+
+def parallel_stacks(plan: Plan) -> int:
+    """How many stacks may train at the same time: one for each core that the runs' threads leave free."""
+    if plan.device.type != "cpu":
+        return 1
+    return max(1, cores() // plan.components.trainer.threads)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stack_size(plan: Plan) -> int:
+    """How many runs like this one train best together: as many as cache (CPU) and memory hold, and one at least."""
+    parameters, width = network_size(plan)
+    _, batch = step_shape(len(plan.parts.train), plan.batch_size)
+    size = free_memory(plan.device) // 2 // member_bytes(plan)
+    if plan.device.type == "cpu":
+        size = min(size, most_in_cache(parameters, width, batch))
+    return max(1, size)
+
+
+def most_in_cache(parameters: int, width: int, batch: int) -> int:
+    """How many members may step together within `STACK_BYTES`."""
+    return STACK_BYTES // step_bytes(parameters, width, batch)
+
+
+def step_bytes(parameters: int, width: int, batch: int) -> int:
+    """Memory that a step of one member touches: five numbers for each parameter and each value of a row."""
+    return 4 * 5 * (parameters + batch * width)
+
+
+def member_bytes(plan: Plan) -> int:
+    """Memory that one more member takes, without a table that it shares."""
+    parameters, width = network_size(plan)
+    _, rows = evaluation_shape(len(plan.parts.val))
+    return 4 * (NUMBERS_PER_PARAMETER * parameters + 3 * rows * width)
+
+
+def network_size(plan: Plan) -> tuple[int, int]:
+    """How many parameters the network has, and how many numbers it makes of a row, its inputs among them."""
+    with torch.device("meta"):
+        network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
+    layers = [module.out_features for module in network.modules() if isinstance(module, nn.Linear)]
+    return sum(parameter.numel() for parameter in network.parameters()), plan.preprocessing.inputs_width + sum(layers)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):  # not on this system
+        return 4 * 2**30
+
+
+def in_words(found: Sequence[Kind], differing: Sequence[str]) -> str:
+    """Into how many stacks the runs go, and why."""
+    runs = sum(len(kind.members) for kind in found)
+    sizes = [len(members) for kind in found for members in kind.stacks()]
+    reasons = []
+    alone = sum(not kind.plan.stacks for kind in found)
+    if alone < len(found) > 1:
+        reasons.append(f"{', '.join(differing)} differ{'s' * (len(differing) == 1)}")
+    if alone:
+        reasons.append(f"{alone} of a network or an optimizer that trains alone")
+    if len(sizes) > len(found):
+        reasons.append(f"{max(sizes)} at most in each, {found[0].parallel} at a time")
+    text = f"{runs} run{'s' * (runs != 1)} in {len(sizes)} stack{'s' * (len(sizes) != 1)}"
+    return text + (f": {'; '.join(reasons)}" if reasons else "")

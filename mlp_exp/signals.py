@@ -1,0 +1,23 @@
+"""SIGTERM as an exception, so that it ends a command as Ctrl-C does."""
+
+import signal
+from types import FrameType
+from typing import NoReturn
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; ends a command as Ctrl-C does."""
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler of SIGTERM.
+
+    Raises:
+        Terminated: always.
+    """
+    raise Terminated
+
+
+def listen() -> None:
+    """Raises `Terminated` on SIGTERM from now on."""
+    signal.signal(signal.SIGTERM, terminate)

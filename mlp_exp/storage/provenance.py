@@ -1,0 +1,47 @@
+"""Where a run's numbers come from."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from mlp_exp._version import __version__
+from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.splits import Parts
+
+PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
+
+
+def provenance(dataset: Dataset, parts: Parts, device: str, threads: int) -> dict[str, Any]:
+    """Versions, the commit of the working directory, fingerprints of the data and of its split, and the machine."""
+    return {
+        "versions": versions(),
+        "git": git_state(),
+        "data_fingerprint": dataset.fingerprint,
+        "split_fingerprint": parts.fingerprint,
+        "device": device,
+        "threads": threads,
+        "machine": platform.platform(),
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    installed = {name: version(name) for name in PACKAGES}
+    return {"mlp_exp": __version__, "python": platform.python_version(), **installed}
+
+
+@cache
+def git_state() -> dict[str, Any] | None:
+    """Commit, and whether tracked files differ from it; None outside a repository or without git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,49 @@
+"""What a run says of itself in `result.json`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.checked import first_problem
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Result(BaseModel):
+    """The parts of a result that are read again; there are others."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    status: Literal["finished", "stopped_early", "diverged", "failed", "interrupted"]
+    reason: str = ""
+    task: str = ""
+    monitor: str = ""
+    epochs: int = 0
+    best_epoch: int = 0
+    best_value: Number | None = None
+    seconds: Number = 0.0
+    stacked: Annotated[int, Field(ge=1)] = 1
+    metrics: dict[str, dict[str, Number | None]]
+    provenance: dict[str, Any] = {}
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """The result in a file; None where there is none.
+
+    Raises:
+        RunFolderError: it is no result.
+    """
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads(text)
+        Result.model_validate(found)
+    except ValidationError as error:
+        raise RunFolderError(f"{path}: expected the result of a run; {first_problem(error, 'all of it')}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path}: expected a result in JSON: {error}") from error
+    return found

@@ -1,0 +1,33 @@
+"""YAML that Hydra has written beside a run, or that somebody says it has."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlp_exp.errors import RunFolderError
+
+
+class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+    """Plain values alone; without merge keys, which Hydra does not write, and which can double a file line by line."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "merge keys are not read", node.start_mark)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a file holds; nothing where it is empty.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        RunFolderError: it is damaged.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
+        raise RunFolderError(f"{path}: expected YAML as Hydra writes it: {error}") from error

@@ -1,1 +1,0 @@
-"""Many runs at once: which train together, their story, and the leaderboard."""

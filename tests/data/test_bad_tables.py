@@ -1,0 +1,789 @@
+"""Tables that cannot be used, made from a good one by small changes: each gives one message that says where and why.
+
+A change is a function of a good table and a random generator, which draws the place; the expected text is computed from
+that place. Every case goes through the command line.
+"""
+
+import gzip
+import io
+import json
+import re
+import sqlite3
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hydra._internal.hydra import Hydra
+from hydra.types import RunMode
+from pyarrow import parquet
+from support.commands import Result, RunCli
+
+CallMain = Callable[..., Result]
+Generator = np.random.Generator
+Table = dict[str, list[str]]
+Expected = str | re.Pattern[str]
+Change = Callable[[Table, Generator], tuple[Table, Sequence[str], str]]
+"""Of a table; gives it changed, with further overrides and the message, in which `{path}` is the file."""
+
+ROWS = 60
+TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never")
+SEPARATORS = {"csv": ",", "csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
+
+
+def generator_of(name: str) -> Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def good(rows: int = ROWS, seed: int = 0) -> Table:
+    """Numbers, whole numbers, categories, dates, booleans; `mood` is a target of three classes, `price` a quantity."""
+    draw = np.random.default_rng(seed)
+    days = np.datetime64("2020-01-01") + draw.integers(0, 700, rows)
+    return {
+        "size": [f"{value:.2f}" for value in draw.normal(40, 10, rows)],
+        "rooms": [str(value) for value in draw.integers(1, 9, rows)],
+        "city": [("Bern", "Oslo", "Rome")[code] for code in draw.integers(0, 3, rows)],
+        "built": [str(day) for day in days],
+        "garden": [("false", "true")[code] for code in draw.integers(0, 2, rows)],
+        "price": [f"{value:.3f}" for value in draw.gamma(2, 100, rows)],
+        "mood": [("bad", "fair", "good")[row % 3] for row in range(rows)],
+    }
+
+
+def lines_of(table: Table, separator: str = ",") -> list[str]:
+    """The header and the rows as lines of a CSV file, without quotes."""
+    return [separator.join(table), *(separator.join(row) for row in zip(*table.values(), strict=True))]
+
+
+def text_of(table: Table, separator: str = ",") -> str:
+    return "\n".join(lines_of(table, separator)) + "\n"
+
+
+def write(table: Table, path: Path, form: str) -> None:
+    if form == "parquet":
+        parquet.write_table(pa.table({name: pa.array(column, pa.string()) for name, column in table.items()}), path)
+        return
+    content = text_of(table, SEPARATORS[form]).encode()
+    path.write_bytes(gzip.compress(content) if form.endswith(".gz") else content)
+
+
+def changed(table: Table, name: str, row: int, value: str) -> Table:
+    column = list(table[name])
+    column[row] = value
+    return {**table, name: column}
+
+
+def assert_refused(done: Result, folder: Path, expected: Expected) -> None:
+    """Status 1, this one message on standard error, no traceback, and nothing that was trained."""
+    if isinstance(expected, str):
+        assert done.stderr == f"{expected}\n"
+    else:
+        assert expected.fullmatch(done.stderr.removesuffix("\n")), done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "epoch 1/" not in done.stdout
+    assert not list(folder.rglob("model.pt"))
+    (log,) = (folder / "outputs").rglob("run.log")
+    assert "INFO mlp_exp.experiment.run: " not in log.read_text(encoding="utf-8")  # it was not even prepared
+    (result,) = (folder / "outputs").rglob("result.json")
+    assert json.loads(result.read_text(encoding="utf-8"))["status"] == "failed"
+
+
+# ---- changes of what a table holds, in every form of file
+
+
+def infinite(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    row, word, shown = int(draw.integers(ROWS)), *[("inf", "inf"), ("-inf", "-inf"), ("1e999", "inf")][draw.integers(3)]
+    return (
+        changed(table, "size", row, word),
+        (),
+        f"data.path: '{{path}}': column 'size', row {row}: expected a finite number, found {shown}. Mend it, leave the "
+        "column out (data.drop=['size']), or take it for a missing value: data.missing=[inf,-inf]",
+    )
+
+
+def infinite_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    row = int(draw.integers(ROWS))
+    return (
+        changed(table, "price", row, "-inf"),
+        ["data.target=price"],
+        f"data.target: '{{path}}': column 'price', row {row}: expected a finite number, found -inf. Mend it, or take "
+        "it for a missing value: data.missing=[inf,-inf]",
+    )
+
+
+def stray_words(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    count = int(draw.integers(1, 6))
+    rows = sorted(draw.choice(ROWS, count, replace=False).tolist())
+    words = [("unknown", "n. a.", "approx. 7", "12 m", "#REF!")[code] for code in draw.integers(0, 5, count)]
+    for row, word in zip(rows, words, strict=True):
+        table = changed(table, "size", row, word)
+    return (
+        table,
+        (),
+        f"data.path: '{{path}}': column 'size', row {rows[0]}: expected a number as in {(ROWS - count) / ROWS:.0%} of "
+        f"the rows, found '{words[0]}' ({count} such). Mend it; data.missing=['{words[0]}'] takes it for a missing "
+        "value; data.categorical=['size'] takes the whole column as categories",
+    )
+
+
+def stray_word_in_the_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    row, task = int(draw.integers(ROWS)), ("auto", "regression")[draw.integers(2)]
+    return (
+        changed(table, "price", row, "sold"),
+        ["data.target=price", f"data.task={task}"],
+        f"data.target: '{{path}}': column 'price', row {row}: expected a number as in 98% of the rows, found 'sold' "
+        "(1 such). Mend it; data.missing=['sold'] takes it for a missing value",
+    )
+
+
+def word_in_a_numeric_column(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    row = int(draw.integers(ROWS))
+    return (
+        changed(table, "rooms", row, "many"),
+        ["data.numeric=[rooms]"],
+        f"data.numeric: '{{path}}': column 'rooms', row {row}: expected a number, found 'many'. Mend it; "
+        "data.missing=['many'] takes it for a missing value",
+    )
+
+
+def constant_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    gaps = int(draw.integers(5))
+    column = ["fair"] * (ROWS - gaps) + [""] * gaps
+    return (
+        {**table, "mood": draw.permutation(column).tolist()},
+        (),
+        f"data.target: '{{path}}': 'mood' is constant ('fair' in all {ROWS - gaps} rows)",
+    )
+
+
+def constant_quantity(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    return (
+        {**table, "price": ["2.5"] * ROWS},
+        ["data.target=price"],
+        f"data.target: '{{path}}': 'price' is constant (2.5 in all {ROWS} rows)",
+    )
+
+
+def missing_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    words = ("", "NA", "NaN", "null", "?", "#N/A")
+    column = [words[code] for code in draw.integers(0, len(words), ROWS)]
+    return ({**table, "mood": column}, (), "data.target: '{path}': 'mood' is missing in every row")
+
+
+def class_of_one_row(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    row = int(draw.integers(ROWS))
+    return (
+        changed(table, "mood", row, "superb"),
+        (),
+        f"data.target: '{{path}}': 'mood' has one row alone of class 'superb' (row {row}); training and test need one "
+        "each. Take such rows out or merge the classes.",
+    )
+
+
+def classes_of_one_row(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    column = [str(number) for number in draw.permutation(ROWS)]
+    shown = ", ".join(f"'{label}' (row {column.index(str(label))})" for label in range(5))
+    return (
+        {**table, "mood": column},
+        ["data.task=multiclass"],
+        f"data.target: '{{path}}': 'mood' has one row alone of class {shown} and {ROWS - 5} more; training and test "
+        "need one each. Take such rows out or merge the classes. If it is a quantity: data.task=regression.",
+    )
+
+
+def text_for_a_regression(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    return (
+        table,
+        ["data.task=regression"],
+        "data.target: '{path}': column 'mood', row 0: expected a number, found 'bad'. For classes: "
+        "data.task=classification",
+    )
+
+
+def date_as_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    return (
+        table,
+        ["data.target=built"],
+        "data.target: '{path}': 'built' holds dates; expected texts, booleans or numbers. If each date is a class: "
+        "data.task=classification",
+    )
+
+
+def two_columns_of_one_name(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    """The names differ by blanks, which Parquet allows too."""
+    first, second = sorted(draw.choice(len(table), 2, replace=False).tolist())
+    names = list(table)
+    names[second] = f" {names[first]}"
+    return (
+        dict(zip(names, table.values(), strict=True)),
+        (),
+        f"data.path: '{{path}}': the name '{names[first]}' is given to 2 columns ({first}, {second}, from 0); give "
+        "each its own",
+    )
+
+
+def no_feature(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    kept = {"id": [f"house-{row}" for row in range(ROWS)], "land": ["CH"] * ROWS, "note": [""] * ROWS}
+    return (
+        {**kept, "city": table["city"], "mood": table["mood"]},
+        ["data.drop=[city]"],
+        "data.path: '{path}': there is no feature beside the target 'mood'. id: an identifier: a different text in "
+        "(nearly) every row; land: constant; note: all missing; city: data.drop",
+    )
+
+
+def name_of_a_date_part(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    return (
+        {**table, "built (year sin)": table["size"]},
+        (),
+        "data.path: '{path}': column 'built (year sin)' has the name of a number that is made of a date; rename it, or "
+        "leave it out: data.drop=['built (year sin)']",
+    )
+
+
+def three_rows(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    return (
+        {name: column[:3] for name, column in table.items()},
+        ["data.target=price"],
+        "split.val: 0.1 of 3 rows is 0; expected one or more, and some left to train with. Take another share, or "
+        "more rows",
+    )
+
+
+def split_column_with_other_words(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    count = int(draw.integers(1, 4))
+    rows = sorted(draw.choice(ROWS, count, replace=False).tolist())
+    words = draw.permutation(["train", "val", "test"] * (ROWS // 3)).tolist()
+    for row in rows:
+        words[row] = "Test"
+    return (
+        {**table, "part": words},
+        ["split=column", "split.column=part"],
+        f"split.column: 'part', row {rows[0]}: expected train, val or test, found 'Test' ({count} such)",
+    )
+
+
+def split_column_with_gaps(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
+    row = int(draw.integers(ROWS))
+    words = draw.permutation(["train", "val", "test"] * (ROWS // 3)).tolist()
+    return (
+        changed({**table, "part": words}, "part", row, ""),
+        ["split=column", "split.column=part"],
+        f"split.column: '{{path}}': 'part' is missing in 1 rows, first in row {row}",
+    )
+
+
+CHANGES: tuple[Change, ...] = (
+    infinite,
+    infinite_target,
+    stray_words,
+    stray_word_in_the_target,
+    word_in_a_numeric_column,
+    constant_target,
+    constant_quantity,
+    missing_target,
+    class_of_one_row,
+    classes_of_one_row,
+    text_for_a_regression,
+    date_as_target,
+    two_columns_of_one_name,
+    no_feature,
+    name_of_a_date_part,
+    three_rows,
+    split_column_with_other_words,
+    split_column_with_gaps,
+)
+
+
+OTHER_FORMS = ("parquet", "semicolon.csv", "parquet", "csv.gz", "parquet", "tab.tsv", "parquet", "bar.txt")
+CHANGE_CASES = [
+    pytest.param(change, form, id=f"{change.__name__}-{form}")
+    for index, change in enumerate(CHANGES)
+    for form in ("csv", OTHER_FORMS[index % len(OTHER_FORMS)])
+]
+
+
+@pytest.fixture(autouse=True)
+def _one_composition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra composes the configuration once more just to learn that this is no sweep; the many cases here spare it."""
+    monkeypatch.setattr(Hydra, "get_mode", lambda *_, **__: RunMode.RUN)
+
+
+@pytest.mark.parametrize(("change", "form"), CHANGE_CASES)
+def test_a_changed_table(change: Change, form: str, call_main: CallMain, tmp_path: Path) -> None:
+    draw = generator_of(f"{change.__name__} {form}")
+    table, overrides, message = change(good(seed=int(draw.integers(1000))), draw)
+    path = f"houses.{form}"
+    write(table, tmp_path / path, form)
+    done = call_main(*TINY, f"data.path={path}", "data.target=mood", *overrides)
+    assert_refused(done, tmp_path, message.format(path=path))
+
+
+@pytest.mark.parametrize("form", ["{:,}", "$ {}", "{} €", "{}.25%", "{:,}.75"])
+@pytest.mark.parametrize("role", ["a feature", "the target"])
+def test_dressed_numbers_are_named(form: str, role: str, call_main: CallMain, tmp_path: Path) -> None:
+    values = [form.format(1001 + 37 * row) for row in range(ROWS)]
+    write({**good(), "worth": values}, tmp_path / "houses.tsv", "tab.tsv")
+    target = "worth" if role == "the target" else "mood"
+    done = call_main(*TINY, "data.path=houses.tsv", f"data.target={target}")
+    key, way = "data.target", ""
+    if role == "a feature":
+        key, way = "data.path", "; data.categorical=['worth'] takes the whole column as categories"
+    message = (
+        f"{key}: 'houses.tsv': column 'worth', row 0: found '{values[0]}', a number with thousands marked, a currency "
+        f"or a percent sign. Write plain numbers{way}"
+    )
+    if form == "{:,}":
+        message = message.partition("a number with")[0] + (
+            f"a number with a comma. If decimals follow it: 'data.decimal=\",\"'; else write the numbers without{way}"
+        )
+    assert_refused(done, tmp_path, message)
+
+
+# ---- changes of one line of a text file
+
+
+def extra_field(line: str, separator: str) -> tuple[str, int]:
+    return f"{line}{separator}x", 8
+
+
+def lost_field(line: str, separator: str) -> tuple[str, int]:
+    return line.rpartition(separator)[0], 6
+
+
+def glued(line: str, separator: str) -> tuple[str, int]:
+    return line.replace(separator, " "), 1
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "semicolon.csv", "tab.tsv"])
+@pytest.mark.parametrize("spoil", [extra_field, lost_field, glued])
+def test_a_ragged_row(
+    spoil: Callable[[str, str], tuple[str, int]], form: str, call_main: CallMain, tmp_path: Path
+) -> None:
+    """Its number is the same whatever empty lines stand before it: they are no rows."""
+    draw = generator_of(f"{spoil.__name__} {form}")
+    lines = lines_of(good(), SEPARATORS[form])
+    row = int(draw.integers(ROWS))
+    lines[1 + row], found = spoil(lines[1 + row], SEPARATORS[form])
+    text = lines[1 + row].replace("\t", "\\t")
+    lines[1 + row : 1 + row] = [""] * int(draw.integers(4))
+    content = "\n".join(lines).encode()
+    (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
+    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    message = (
+        f"data.path: 'houses', row {row}: expected 7 fields, as in the header, found {found}: '{text}'. Mend the row, "
+        f"or name the separator: data.separator=… ({SEPARATORS[form]!r} was taken)"
+    )
+    assert_refused(done, tmp_path, message)
+
+
+@pytest.mark.parametrize(("column", "form"), [(0, "csv"), (2, "tab.tsv"), (6, "csv"), (6, "csv.gz")])
+def test_a_quote_that_is_never_closed(column: int, form: str, call_main: CallMain, tmp_path: Path) -> None:
+    """In the last column too, where it would take all further rows for one value."""
+    draw, separator = generator_of(f"{column} {form}"), SEPARATORS[form]
+    row, lines = int(draw.integers(ROWS - 1)), lines_of(good(), SEPARATORS[form])
+    fields = lines[1 + row].split(separator)
+    fields[column] = f'"{fields[column]}'
+    lines[1 + row] = separator.join(fields)
+    content = ("\n".join(lines) + "\n").encode()
+    (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
+    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    assert_refused(done, tmp_path, re.compile(rf"data\.path: 'houses', row {row}: .*[Ii]t opens a quote and never .*"))
+    assert len(done.stderr) < 300
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "bar.txt"])
+def test_text_in_another_encoding(form: str, call_main: CallMain, tmp_path: Path) -> None:
+    draw = generator_of(form)
+    row = int(draw.integers(ROWS))
+    content = text_of(changed(good(), "city", row, "Zürich"), SEPARATORS[form]).encode("latin-1")
+    (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
+    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    message = (
+        f"data.path: 'houses' is not in the encoding that was expected, in column 'city', row {row}: 'Z\ufffdrich'. "
+        "Name its own: data.encoding=latin-1, or utf-16, cp1252 …"
+    )
+    assert_refused(done, tmp_path, message)
+
+
+@pytest.mark.parametrize("form", ["semicolon.csv", "tab.tsv", "parquet"])
+def test_decimal_commas(form: str, call_main: CallMain, tmp_path: Path) -> None:
+    """Also where some numbers are whole and show none."""
+    draw = generator_of(form)
+    row = int(draw.integers(ROWS))
+    sizes = [value if place < row else f"{value},5" for place, value in enumerate(good()["rooms"])]
+    write({**good(), "size": sizes}, tmp_path / f"houses.{form}", form)
+    done = call_main(*TINY, f"data.path=houses.{form}", "data.target=mood")
+    message = (
+        f"data.path: 'houses.{form}': column 'size', row {row}: found '{sizes[row]}', a number with a comma. If "
+        "decimals follow it: 'data.decimal=\",\"'; else write the numbers without; data.categorical=['size'] takes "
+        "the whole column as categories"
+    )
+    assert_refused(done, tmp_path, message)
+
+
+# ---- files that are no tables
+
+
+def sqlite_bytes() -> bytes:
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.execute("create table houses (size real, mood text)")
+        return base.serialize()
+
+
+def zip_bytes() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("houses.csv", text_of(good()))
+    return buffer.getvalue()
+
+
+def parquet_bytes() -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table(good()), buffer)
+    return buffer.getvalue()
+
+
+def bad_csv(separator: str = ",") -> bytes:
+    return text_of(good(), separator).encode()
+
+
+NOT_A_TABLE = "data.path: '{path}' is not a table but"
+TABLES = "expected CSV (also gzipped) or Parquet"
+EMPTY = "data.path: '{path}' is empty; expected a header and rows"
+HEADER_ALONE = "data.path: '{path}' holds a header and no row"
+NOT_PARQUET = re.compile(r"data\.path: 'houses' is not a whole Parquet file: .+")
+BROKEN_GZIP = "data.path: '{path}' cannot be read: Compressed file ended before the end-of-stream marker was reached"
+MARKUP = f"{NOT_A_TABLE} JSON, HTML or XML; {TABLES}"
+BINARY = f"{NOT_A_TABLE} binary; {TABLES}"
+
+NO_TABLES: dict[str, tuple[Callable[[], bytes], Expected]] = {
+    "nothing": (lambda: b"", EMPTY),
+    "blank lines": (lambda: b"\n \n\t\n\r\n", EMPTY),
+    "nothing, gzipped": (lambda: gzip.compress(b""), EMPTY),
+    "header": (lambda: bad_csv().splitlines(keepends=True)[0], HEADER_ALONE),
+    "header without a line end": (lambda: bad_csv().splitlines()[0], HEADER_ALONE),
+    "header and empty lines": (lambda: bad_csv().splitlines()[0] + b"\n\n\n", HEADER_ALONE),
+    "header, gzipped": (lambda: gzip.compress(bad_csv().splitlines()[0]), HEADER_ALONE),
+    "header in UTF-8 with a mark": (lambda: b"\xef\xbb\xbf" + bad_csv().splitlines()[0], HEADER_ALONE),
+    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)), f"{NOT_A_TABLE} a picture; {TABLES}"),
+    "zip": (zip_bytes, f"{NOT_A_TABLE} a zip archive or a spreadsheet; {TABLES}"),
+    "PDF": (lambda: b"%PDF-1.7\n1 0 obj\n", f"{NOT_A_TABLE} a PDF; {TABLES}"),
+    "database": (sqlite_bytes, BINARY),
+    "weights": (lambda: np.random.default_rng(0).bytes(5000), BINARY),
+    "zero bytes in a text": (lambda: bad_csv().replace(b"Oslo", b"Os\0lo", 1), BINARY),
+    "UTF-16 without a mark": (lambda: text_of(good()).encode("utf-16-le"), BINARY),
+    "UTF-16": (
+        lambda: text_of(good()).encode("utf-16"),
+        "data.path: '{path}' begins as a text in UTF-16 does. Say so: data.encoding=utf-16",
+    ),
+    "JSON object": (lambda: json.dumps(good()).encode(), MARKUP),
+    "JSON list": (lambda: json.dumps([good()], indent=2).encode(), MARKUP),
+    "JSON lines": (lambda: b'{"size": 1, "mood": "bad"}\n{"size": 2, "mood": "good"}\n', MARKUP),
+    "HTML": (lambda: b"\n<!DOCTYPE html>\n<html><body><table></table></body></html>\n", MARKUP),
+    "XML": (lambda: b'<?xml version="1.0"?>\n<houses></houses>\n', MARKUP),
+    "JSON, gzipped": (lambda: gzip.compress(b'[{"size": 1}]'), MARKUP),
+    "half a gzip file": (lambda: gzip.compress(bad_csv())[:-20], BROKEN_GZIP),
+    "the start of a gzip file": (lambda: gzip.compress(bad_csv())[:7], BROKEN_GZIP),
+    "no gzip file": (
+        lambda: b"\x1f\x8b" + b"hello" * 9,
+        "data.path: '{path}' cannot be read: Unknown compression method",
+    ),
+    "half a Parquet file": (lambda: parquet_bytes()[:-100], NOT_PARQUET),
+    "the start of a Parquet file": (lambda: parquet_bytes()[:6], NOT_PARQUET),
+    "a hole in a Parquet file": (lambda: parquet_bytes()[:60] + b"\xff" * 400 + parquet_bytes()[460:], NOT_PARQUET),
+    "a quote opened in the header": (
+        lambda: bad_csv().replace(b"city", b'"city', 1),
+        "data.path: '{path}', the header: it opens a quote and never closes it. Mend it",
+    ),
+    "a name in latin-1": (
+        lambda: text_of(good()).replace("size", "Größe", 1).encode("latin-1"),
+        "data.path: '{path}' is not in the encoding that was expected, in the header: 'Gr\ufffd\ufffde'. Name its own: "
+        "data.encoding=latin-1, or utf-16, cp1252 …",
+    ),
+    "a name twice": (
+        lambda: bad_csv().replace(b"rooms", b"size", 1),
+        "data.path: '{path}': the name 'size' is given to 2 columns (0, 1, from 0); give each its own",
+    ),
+    "prose": (
+        lambda: b"Dear reader,\nthis is no table.\n",
+        "data.path: '{path}', row 0: expected 2 fields, as in the header, found 1: 'this is no table.'. Mend the row, "
+        "or name the separator: data.separator=… (',' was taken)",
+    ),
+    "a list": (
+        lambda: b"houses\nof\nmany\nkinds\n",
+        "data.target: '{path}': the table has no column 'mood'. Its one column is 'houses'; if these are several, name "
+        "the separator: data.separator=…",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_TABLES)
+def test_a_file_that_is_no_table(name: str, call_main: CallMain, tmp_path: Path) -> None:
+    make, expected = NO_TABLES[name]
+    (tmp_path / "houses").write_bytes(make())
+    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    assert_refused(done, tmp_path, expected.format(path="houses") if isinstance(expected, str) else expected)
+
+
+def test_a_large_gzip_file_that_ends_early(call_main: CallMain, tmp_path: Path) -> None:
+    """Its beginning is whole; the end is met while the rows are read."""
+    content = gzip.compress(bad_csv() + bad_csv().partition(b"\n")[2] * 300, 1)
+    (tmp_path / "houses.csv.gz").write_bytes(content[:-500])
+    done = call_main(*TINY, "data.path=houses.csv.gz", "data.target=mood")
+    assert_refused(done, tmp_path, "data.path: 'houses.csv.gz' is not a whole CSV table: Truncated compressed stream")
+
+
+def test_a_late_quote_in_a_large_file(call_main: CallMain, tmp_path: Path) -> None:
+    """It takes more than a block of the file for its value, at which the reader gives up."""
+    lines = lines_of(good()) + lines_of(good())[1:] * 1000
+    row = 20_000
+    lines[1 + row] = f'"{lines[1 + row]}'
+    (tmp_path / "houses.csv").write_text("\n".join(lines), encoding="utf-8")
+    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood")
+    message = f"data.path: 'houses.csv', row {row}: it opens a quote and never closes it. Mend it"
+    assert_refused(done, tmp_path, message)
+
+
+# ---- a good table, asked for wrongly
+
+
+HAS = "the table has no column"
+ASKED: dict[str, tuple[Sequence[str], Expected]] = {
+    "no such file": (
+        ["data.path=hauses.csv"],
+        "data.path: there is no file 'hauses.csv' (seen from {cwd}). Near it: houses.csv.",
+    ),
+    "no such folder": (["data.path=nowhere/x.csv"], "data.path: there is no file 'nowhere/x.csv' (seen from {cwd})."),
+    "a name like a pattern": (["data.path='**['"], "data.path: there is no file '**[' (seen from {cwd})."),
+    "a long name": ([f"data.path={'x' * 300}"], f"data.path: there is no file '{'x' * 300}' (seen from {{cwd}})."),
+    "a folder": (["data.path=."], "data.path: '.' is a folder; expected a CSV or Parquet file"),
+    "a device": (["data.path=/dev/null"], "data.path: '/dev/null' is no plain file; expected a CSV or Parquet file"),
+    "target in other letters": (["data.target=Mood"], f"data.target: '{{path}}': {HAS} 'Mood'. Did you mean 'mood'?"),
+    "target mistyped": (
+        ["data.target=prize"],
+        f"data.target: '{{path}}': {HAS} 'prize'. Did you mean 'price' or 'size'?",
+    ),
+    "target with two near": (
+        ["data.target=romes"],
+        f"data.target: '{{path}}': {HAS} 'romes'. Did you mean 'rooms'?",
+    ),
+    "target unlike any": (
+        ["data.target=2019"],
+        f"data.target: '{{path}}': {HAS} '2019'. It has size, rooms, city, built, garden, price, mood.",
+    ),
+    "numeric unknown": (["data.numeric=[rums]"], f"data.numeric: '{{path}}': {HAS} 'rums'. Did you mean 'rooms'?"),
+    "categorical unknown": (
+        ["data.categorical=[rooms,citi]"],
+        f"data.categorical: '{{path}}': {HAS} 'citi'. Did you mean 'city'?",
+    ),
+    "drop unknown": (["data.drop=[Garden]"], f"data.drop: '{{path}}': {HAS} 'Garden'. Did you mean 'garden'?"),
+    **{
+        f"target in {key}": (
+            [f"data.{key}=[mood]"],
+            f"data.{key}: '{{path}}': 'mood' is the target (data.target); list features alone",
+        )
+        for key in ("numeric", "categorical", "drop")
+    },
+    **{
+        f"a name in {one} and {other}": (
+            [f"data.{one}=[rooms]", f"data.{other}=[city,rooms]"],
+            f"data.{other}: '{{path}}': 'rooms' stands in data.{one} too; name it in one of them",
+        )
+        for one, other in (("numeric", "categorical"), ("numeric", "drop"), ("categorical", "drop"))
+    },
+    "text as a number": (
+        ["data.numeric=[city]"],
+        re.compile(
+            r"data\.numeric: 'houses\.csv': column 'city', row 0: expected a number, found '(\w+)'\. Mend it; "
+            r"data\.missing=\['\1'\] takes it for a missing value"
+        ),
+    ),
+    "a date as a number": (
+        ["data.numeric=[built]"],
+        "data.numeric: '{path}': column 'built' holds date32[day], which is no number",
+    ),
+    "a date for a regression": (
+        ["data.target=built", "data.task=regression"],
+        "data.target: '{path}': column 'built' holds date32[day], which is no number",
+    ),
+    "all dropped": (
+        ["data.drop=[size,rooms,city,built,garden,price]"],
+        "data.path: '{path}': there is no feature beside the target 'mood'. size: data.drop; rooms: data.drop; "
+        "city: data.drop; built: data.drop; garden: data.drop; price: data.drop",
+    ),
+    "three classes as two": (
+        ["data.task=binary"],
+        "data.task: '{path}': binary was asked for, and 'mood' has 3 classes: bad, fair, good",
+    ),
+    "two classes as many": (
+        ["data.target=garden", "data.task=multiclass"],
+        "data.task: '{path}': multiclass was asked for, and 'garden' has two classes: false, true",
+    ),
+    "another separator": (
+        ["data.separator=';'"],
+        f"data.target: '{{path}}': {HAS} 'mood'. Its one column is 'size,rooms,city,built,garden,price,mood'; if these "
+        "are several, name the separator: data.separator=…",
+    ),
+    "a separator out of ASCII": (
+        ["data.separator='é'"],
+        "data.separator: expected one ASCII character, as ';', got 'é'",
+    ),
+    "a quote as the separator": (
+        ["data.separator='\"'"],
+        "data.separator: expected one ASCII character, as ';', got '\"'",
+    ),
+    "unknown encoding": (
+        ["data.encoding=klingon"],
+        "data.encoding: unknown encoding: klingon; expected one as utf-8, latin-1 or utf-16",
+    ),
+    "decimal comma": (
+        ["data.decimal=','"],
+        re.compile(
+            r"data\.path: 'houses\.csv': column 'size', row 0: found '[\d.]+', a number with a decimal point, where a "
+            r"comma was asked for\. Say so: data\.decimal=\.; data\.categorical=\['size'\] takes the whole column as "
+            "categories"
+        ),
+    ),
+    "log of a class": (
+        ["preprocess.log_target=true"],
+        "preprocess.log_target: 'mood' has classes; it is for a regression",
+    ),
+    "split column unknown": (["split=group", "split.column=town"], re.compile(r"split\.column: .*no column 'town'.*")),
+    "shares that leave no row": (
+        ["split.val=0.001", "split.train=0.799"],
+        "split.val: 0.001 of 60 rows is 0; expected one or more, and some left to train with. Take another share, or "
+        "more rows",
+    ),
+    "more folds than rows": (["split=folds", "split.folds=61"], re.compile(r"split\.folds: 60 rows cannot .*")),
+    "no path": (["data.path=''"], re.compile(r"The configuration has 1 mistake:\n  data\.path: .*")),
+    "columns that are no names": (["data.drop=[[a]]"], re.compile(r"The configuration has \d mistake.*", re.DOTALL)),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_good_table_asked_for_wrongly(name: str, call_main: CallMain, tmp_path: Path) -> None:
+    overrides, expected = ASKED[name]
+    write(good(), tmp_path / "houses.csv", "csv")
+    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood", *overrides)
+    assert_refused(
+        done, tmp_path, expected.format(path="houses.csv", cwd=tmp_path) if isinstance(expected, str) else expected
+    )
+
+
+# ---- index files
+
+
+def index_file(rows: object) -> str:
+    return "\n".join(str(row) for row in np.asarray(rows).tolist())
+
+
+INDEX_FILES: dict[str, tuple[dict[str, str], str]] = {
+    "a row too many": (
+        {"test.txt": index_file([3, 60])},
+        "split.test: 'test.txt' names row 60; the table has rows 0 to 59",
+    ),
+    "a negative row": ({"val.txt": "7\n-1"}, "split.val: 'val.txt' names row -1; the table has rows 0 to 59"),
+    "a row in two parts": (
+        {"test.txt": index_file([*range(35, 40), 55])},
+        "split.test: row 35 of 'test.txt' is in the train part too; 5 such",
+    ),
+    "a row twice": ({"train.txt": "0\n1\n2\n1"}, "split.train: 'train.txt' names row 1 more than once"),
+    "half a row": ({"train.txt": "0\n1.5"}, "split.train: 'train.txt': expected whole row numbers from 0, found 1.5"),
+    "no row": ({"train.txt": "\n"}, "split.train: 'train.txt': expected whole row numbers from 0, found none"),
+    "a word": (
+        {"test.txt": "5\nlast"},
+        "split.test: 'test.txt': expected a row number in each line: could not convert string to float: 'last'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*INDEX_FILES, "no file"])
+def test_index_files(name: str, call_main: CallMain, tmp_path: Path) -> None:
+    texts = {"train.txt": range(40), "val.txt": range(40, 50), "test.txt": range(50, 60)}
+    spoilt, message = INDEX_FILES.get(name, ({}, f"split.val: there is no file 'val.txt' (seen from {tmp_path})"))
+    for file, text in ({file: index_file(rows) for file, rows in texts.items()} | spoilt).items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    if name == "no file":
+        (tmp_path / "val.txt").unlink()
+    write(good(), tmp_path / "houses.csv", "csv")
+    parts = [f"split.{part}={part}.txt" for part in ("train", "val", "test")]
+    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood", "split=files", *parts)
+    assert_refused(done, tmp_path, message)
+
+
+# ---- as a person meets it
+
+
+@pytest.mark.parametrize(("change", "form"), [(stray_words, "csv.gz"), (infinite, "parquet")])
+def test_in_a_process_of_its_own(change: Change, form: str, fork_cli: RunCli, tmp_path: Path) -> None:
+    table, overrides, message = change(good(), generator_of(form))
+    write(table, tmp_path / f"houses.{form}", form)
+    done = fork_cli(*TINY, f"data.path=houses.{form}", "data.target=mood", *overrides)
+    assert_refused(done, tmp_path, message.format(path=f"houses.{form}"))
+
+
+# ---- what is left out, and said
+
+
+def row_number(draw: Generator) -> list[str]:
+    return [str(row + 1) for row in range(ROWS)]
+
+
+def ticket(draw: Generator) -> list[str]:
+    return [f"T-{number}" for number in draw.permutation(ROWS)]
+
+
+def same(draw: Generator) -> list[str]:
+    return [str(draw.integers(10))] * ROWS
+
+
+def nothing(draw: Generator) -> list[str]:
+    return [("", "NA", "?")[code] for code in draw.integers(0, 3, ROWS)]
+
+
+LEFT_OUT: dict[Callable[[Generator], list[str]], tuple[str, int]] = {
+    row_number: ("an identifier: it counts the rows", 0),
+    ticket: ("an identifier: a different text in (nearly) every row", 0),
+    same: ("constant", 0),
+    nothing: ("all missing", ROWS),
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_what_is_left_out_is_said(form: str, call_main: CallMain, tmp_path: Path) -> None:
+    draw = generator_of(form)
+    table = {**{make.__name__: make(draw) for make in LEFT_OUT}, **good()}
+    gaps = sorted(draw.choice(ROWS, 4, replace=False).tolist())
+    for row in gaps:
+        table = changed(table, "mood", row, "")
+    write(table, tmp_path / f"houses.{form}", form)
+    done = call_main(*TINY, f"data.path=houses.{form}", "data.target=mood", "data.drop=[price]")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = [tuple(cell.strip() for cell in line.split("│")[1:-1]) for line in done.stdout.splitlines() if "│" in line]
+    expected = [(make.__name__, "left out", why, str(missing or "")) for make, (why, missing) in LEFT_OUT.items()]
+    assert said[:5] == [*expected, ("price", "left out", "data.drop", "")]
+    assert next(cells for cells in said if cells[1].startswith("target")) == (
+        "mood",
+        "target: multiclass",
+        "3 classes: bad, fair, good",
+        "4",
+    )
+    assert done.stdout.splitlines()[1] == "4 of 60 rows have no mood and are left out"
+    assert "56 rows, 9 features, 3 classes; " in done.stdout
+
+
+def test_a_test_part_without_one_of_the_classes(call_main: CallMain, tmp_path: Path) -> None:
+    """Two rows cannot hold three classes: it is no mistake, and what cannot be computed is left open."""
+    write(good(), tmp_path / "houses.csv", "csv")
+    for part, rows in {"train": range(40), "val": range(40, 50), "test": range(51, 53)}.items():
+        (tmp_path / f"{part}.txt").write_text(index_file(rows), encoding="utf-8")
+    parts = [f"split.{part}={part}.txt" for part in ("train", "val", "test")]
+    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood", "split=files", *parts, "trainer.plots=always")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "train 40, val 10, test 2" in done.stdout

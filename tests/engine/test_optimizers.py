@@ -1,0 +1,282 @@
+import copy
+import functools
+import math
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from support.members import CPU, histories, make_member, one_thread  # noqa: F401
+from torch import nn
+from torch.optim.lr_scheduler import ExponentialLR
+
+from mlp_exp.engine.optimizers import LINEAR_IN_LR, SingleStepper, StackedStepper, build_stepper, stacks
+from mlp_exp.errors import TrainingError
+from mlp_exp.training.loop import train
+
+STEPS = 20
+WIDTH = 64
+LR = [1e-2, 3e-2, 1e-3]
+DECAY = [0.0, 0.3, 0.05]
+CLIP = [math.inf, 2.0, 0.5]
+
+OPTIONS = {
+    "SGD": [
+        {},
+        {"momentum": 0.9},
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.8, "dampening": 0.3},
+        {"maximize": True},
+    ],
+    "Adam": [
+        {},
+        {"amsgrad": True},
+        {"betas": [0.7, 0.95], "eps": 1e-4},
+        {"decoupled_weight_decay": True},
+    ],
+    "AdamW": [{}, {"amsgrad": True}, {"betas": (0.5, 0.9)}],
+    "NAdam": [{}, {"momentum_decay": 0.1}, {"decoupled_weight_decay": True}],
+    "RAdam": [{}, {"betas": [0.5, 0.6]}, {"decoupled_weight_decay": True}],
+    "RMSprop": [{}, {"momentum": 0.9}, {"centered": True}, {"centered": True, "momentum": 0.5, "alpha": 0.9}],
+    "Adagrad": [{}, {"lr_decay": 0.1}, {"initial_accumulator_value": 0.5}],
+    "Adadelta": [{}, {"rho": 0.5, "eps": 1e-3}],
+    "Adamax": [{}, {"betas": [0.5, 0.9]}],
+}
+TABLE = [
+    pytest.param(getattr(torch.optim, name), options, id="-".join([name, *map(str, options)]))
+    for name, sets in OPTIONS.items()
+    for options in sets
+]
+
+
+def slope(member, step, parameters):
+    """The gradient of some bowl that moves a little from step to step."""
+    place = torch.arange(WIDTH, dtype=torch.float32)
+    return (parameters - torch.sin(place + member)) * (1 + place % 3) + torch.cos(place * step + member)
+
+
+def rate(member, step):
+    return LR[member] * 0.95**step
+
+
+def stacked_trajectory(cls, options, *, members=(0, 1, 2), decays=True, clips=False, leave_at=None):
+    """Parameters of each member after each step; with `leave_at`, member 1 leaves before that step."""
+    active = list(members)
+    network = SimpleNamespace(parameters=torch.ones(len(active), WIDTH), gradients=torch.zeros(len(active), WIDTH))
+    all_options = [
+        {"lr": LR[m], **({"weight_decay": DECAY[m]} if decays else {"weight_decay": 0.0}), **options} for m in active
+    ]
+    stepper = build_stepper(network, cls, all_options, [CLIP[m] if clips else math.inf for m in active])
+    assert type(stepper) is StackedStepper
+    found = {member: [] for member in active}
+    for step in range(STEPS):
+        if step == leave_at:
+            rows = torch.tensor([active.index(m) for m in active if m != 1])
+            active.remove(1)
+            network.parameters, network.gradients = network.parameters[rows], network.gradients[rows]
+            stepper.keep(rows)
+
+        def compute_gradients(step=step):
+            for row, member in enumerate(active):
+                network.gradients[row] = slope(member, step, network.parameters[row])
+            return torch.tensor([float(step)])
+
+        stepper.set_lr([rate(member, step) for member in active])
+        assert stepper.step(compute_gradients, lambda logits: logits) == step
+        for row, member in enumerate(active):
+            found[member].append(network.parameters[row].clone())
+    return found
+
+
+def trajectory_of_torch(cls, options, member, *, decays=True, clips=False):
+    parameter = nn.Parameter(torch.ones(WIDTH))
+    optimizer = cls([parameter], lr=LR[member], weight_decay=DECAY[member] if decays else 0.0, **options)
+    found = []
+    for step in range(STEPS):
+        parameter.grad = slope(member, step, parameter.detach())
+        if clips and math.isfinite(CLIP[member]):
+            nn.utils.clip_grad_norm_([parameter], CLIP[member])
+        optimizer.param_groups[0]["lr"] = rate(member, step)
+        optimizer.step()
+        found.append(parameter.detach().clone())
+    return found
+
+
+def test_every_class_that_stacks_is_in_the_table():
+    assert {cls.__name__ for cls in LINEAR_IN_LR} == set(OPTIONS)
+
+
+@pytest.mark.parametrize("clips", [False, True], ids=["free", "clipped"])
+@pytest.mark.parametrize("decays", [False, True], ids=["plain", "decay"])
+@pytest.mark.parametrize(("cls", "options"), TABLE)
+def test_each_member_of_a_stack_goes_where_torch_takes_it_alone(cls, options, decays, clips):
+    found = stacked_trajectory(cls, options, decays=decays, clips=clips)
+    for member in range(3):
+        expected = trajectory_of_torch(cls, options, member, decays=decays, clips=clips)
+        assert len(found[member]) == len(expected) == STEPS
+        for one, other in zip(found[member], expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("leave_at", [0, 1, 9])
+@pytest.mark.parametrize(("cls", "options"), TABLE)
+def test_who_leaves_does_not_move_the_others(cls, options, leave_at):
+    whole = stacked_trajectory(cls, options, clips=True)
+    shrunk = stacked_trajectory(cls, options, clips=True, leave_at=leave_at)
+    alone = stacked_trajectory(cls, options, clips=True, members=[2])
+    assert len(shrunk[1]) == leave_at
+    for member in (0, 2):
+        assert all(torch.equal(a, b) for a, b in zip(shrunk[member], whole[member], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(alone[2], whole[2], strict=True))
+
+
+@pytest.mark.parametrize("cls", LINEAR_IN_LR)
+def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls):
+    network = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
+    stepper = build_stepper(network, cls, [{"lr": 0.5}], [math.inf])
+    stepper.step(lambda: torch.zeros(1), lambda logits: logits)
+    parameter = nn.Parameter(torch.ones(WIDTH))
+    parameter.grad = torch.zeros(WIDTH)
+    cls([parameter], lr=0.5).step()
+    torch.testing.assert_close(network.parameters[0], parameter.detach())
+
+
+# ---- classes that take one member ----
+
+SINGLE = {
+    "Rprop": (torch.optim.Rprop, 1e-2, {}),
+    "ASGD": (torch.optim.ASGD, 1e-2, {"weight_decay": 0.1, "t0": 2.0, "alpha": 0.5}),
+    "LBFGS": (torch.optim.LBFGS, 0.1, {"max_iter": 4, "history_size": 3}),
+    "Adafactor": (torch.optim.Adafactor, 1e-2, {"weight_decay": 0.1}),
+}
+
+
+def alone_of_torch(module, member, cls, options, epochs, clip):
+    """Loss before each epoch's one step and state after it, by torch's own means."""
+    inputs = member.data.inputs[member.data.train]
+    targets = member.data.targets[member.data.train]
+    criterion = nn.BCEWithLogitsLoss()
+    optimizer = cls(module.parameters(), **options)
+    scheduler = ExponentialLR(optimizer, gamma=0.9)
+    losses, states = [], []
+    for _ in range(epochs):
+        evaluations = []
+
+        def closure(evaluations=evaluations):
+            optimizer.zero_grad()
+            loss = criterion(module(inputs), targets)
+            loss.backward()
+            if clip:
+                nn.utils.clip_grad_norm_(module.parameters(), clip)
+            evaluations.append(loss.item())
+            return loss
+
+        optimizer.step(closure)
+        scheduler.step()
+        losses.append(evaluations[0])
+        states.append(copy.deepcopy(module.state_dict()))
+    return losses, states
+
+
+@pytest.mark.parametrize("clip", [None, 0.3], ids=["free", "clipped"])
+@pytest.mark.parametrize("own_module", [False, True], ids=["mlp", "own-module"])
+@pytest.mark.parametrize("name", SINGLE)
+def test_any_other_class_trains_a_member_alone(name, own_module, clip):
+    cls, lr, options = SINGLE[name]
+    how = {"optimizer": cls, "lr": lr, "options": options, "epochs": 4, "clip_grad_norm": clip}
+    module = nn.Sequential(make_member(seed=3, model={"activation": "tanh"}).module)
+    plain = copy.deepcopy(module)
+    member = make_member(
+        module=module if own_module else module[0],
+        scheduler=lambda optimizer: ExponentialLR(optimizer, gamma=0.9),
+        **how,
+    )
+    (records,) = histories([member], None)
+    losses, states = alone_of_torch(plain, member, cls, {"lr": lr, **options}, 4, clip)
+    assert [record.train_loss for record in records] == pytest.approx(losses, rel=1e-4)
+    assert losses[-1] < losses[0]
+    best = states[member.early_stopping.best_epoch - 1]
+    for key, tensor in module.state_dict().items():
+        torch.testing.assert_close(tensor, best[key], rtol=1e-3, atol=1e-5)
+
+
+def test_only_classes_that_are_linear_in_their_rate_stack():
+    classes = {
+        cls for cls in vars(torch.optim).values() if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
+    }
+    assert {cls for cls in classes if stacks(cls)} == set(LINEAR_IN_LR)
+
+    class Own(torch.optim.Adam):
+        """May do anything."""
+
+    assert not stacks(Own)
+    assert not stacks(functools.partial(torch.optim.Adam, amsgrad=True))
+
+
+def test_a_users_own_class_gets_the_real_parameters():
+    seen = []
+
+    class Own(torch.optim.SGD):
+        def __init__(self, parameters, **options):
+            parameters = list(parameters)
+            seen.extend(tuple(parameter.shape) for parameter in parameters)
+            super().__init__(parameters, **options)
+
+    how = {"lr": 0.1, "options": {"momentum": 0.9, "weight_decay": 0.01}}
+    own, stock = make_member(optimizer=Own, **how), make_member(optimizer=torch.optim.SGD, **how)
+    (found,), (expected,) = histories([own]), histories([stock])
+    assert seen == [tuple(parameter.shape) for parameter in own.module.parameters()]
+    assert [r.train_loss for r in found] == pytest.approx([r.train_loss for r in expected], rel=1e-5)
+    assert [r.val_loss for r in found] == pytest.approx([r.val_loss for r in expected], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "text"),
+    [
+        (
+            torch.optim.SGD,
+            {"nesterov": True},
+            "optimizer: SGD refuses its options: Nesterov momentum requires a momentum and zero dampening",
+        ),
+        (torch.optim.Adam, {"betas": [2.0, 0.9]}, "optimizer: Adam refuses its options: Invalid beta parameter"),
+        (torch.optim.AdamW, {"speed": 3}, "optimizer: AdamW refuses its options: .*unexpected keyword.*speed"),
+        (torch.optim.Rprop, {"momentum": 3}, "optimizer: Rprop refuses its options: .*unexpected keyword.*momentum"),
+        (torch.optim.Muon, {}, "optimizer: Muon refuses its options: Muon only supports 2D parameters"),
+        (torch.optim.SparseAdam, {}, "SparseAdam does not support dense gradients"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_an_optimizer_that_does_not_fit_is_reported(cls, options, text):
+    member = make_member(optimizer=cls, options=options)
+    with pytest.raises(TrainingError, match=text):
+        next(train([member], 10, CPU))
+
+
+def test_members_of_a_class_that_does_not_stack_are_refused_together():
+    members = [make_member(optimizer=torch.optim.Rprop, seed=seed) for seed in (1, 2)]
+    with pytest.raises(TrainingError, match=re.escape("Rprop")):
+        next(train(members, 10, CPU))
+
+
+def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed():
+    parameters = torch.ones(1, WIDTH)
+    tensor = parameters[0].detach()
+    tensor.grad = torch.zeros(WIDTH)
+    network = SimpleNamespace(parameters=parameters, gradients=tensor.grad.unsqueeze(0), tensors=lambda: [tensor])
+    stepper = build_stepper(network, torch.optim.ASGD, [{"lr": 0.1}], [math.inf])
+    assert type(stepper) is SingleStepper
+    stepper.set_lr([0.025])
+
+    def compute_gradients():
+        network.gradients.fill_(2.0)
+        return torch.tensor([1.0])
+
+    stepper.step(compute_gradients, lambda logits: logits.sum())
+    stepper.step(compute_gradients, lambda logits: logits.sum())
+    reference = nn.Parameter(torch.ones(WIDTH))
+    optimizer = torch.optim.ASGD([reference], lr=0.1)
+    optimizer.param_groups[0]["lr"] = 0.025
+    for _ in range(2):
+        reference.grad = torch.full((WIDTH,), 2.0)
+        optimizer.step()
+    torch.testing.assert_close(parameters[0], reference.detach())

@@ -1,0 +1,361 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mlp_exp.engine.stacked_mlp import StackedMLP, stacks
+from mlp_exp.model.activations import ACTIVATIONS
+from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.model.mlp import MLP
+
+CPU = torch.device("cpu")
+FEATURES = 4
+OUTPUTS = 3
+BATCH = 32
+ROWS = (21, 32, 9)
+"""Rows of each member's batch; the rest of the 32 is padding."""
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    """Stack and modules take the default type; in double precision, what is not rounding is an error."""
+    threads = torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_default_dtype(torch.float32)
+
+
+SHAPES = [
+    pytest.param((), False, id="linear"),
+    pytest.param((6,), False, id="one"),
+    pytest.param((1, 5, 1), False, id="width-one"),
+    pytest.param((6, 6, 1, 1), True, id="residual"),
+    pytest.param((FEATURES, FEATURES), True, id="residual-as-wide-as-inputs"),
+]
+KINDS = [
+    *[pytest.param(name, None, id=f"{name}-plain") for name in ACTIVATIONS],
+    *[pytest.param(name, norm, id=f"{name}-{norm}") for norm in ("batch", "layer") for name in ACTIVATIONS],
+]
+
+
+def build(k, hidden=(6, 6), *, out=OUTPUTS, activation="relu", norm=None, residual=False, dropout=0.0):
+    """K modules with random weights, norms' gains and running statistics among them, and their stack."""
+    modules = []
+    for seed in range(k):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = MLP(FEATURES, out, hidden, dropout, activation, norm, residual)
+            with torch.no_grad():
+                for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+                    if "norm" in name and tensor.is_floating_point():
+                        tensor.copy_(torch.rand_like(tensor) + 0.5)
+        modules.append(module)
+    return modules, StackedMLP(modules, CPU)
+
+
+def batch(k, seed=0):
+    """Inputs and gradients at the logits, and which rows are valid."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(k, BATCH, FEATURES, generator=generator)
+    gradient = torch.randn(k, BATCH, OUTPUTS, generator=generator)
+    valid = torch.zeros(k, BATCH, 1)
+    for member in range(k):
+        valid[member, : ROWS[member]] = 1
+        inputs[member, ROWS[member] :] = inputs[member, :1]
+    return inputs, gradient * valid, valid
+
+
+def random_masks(k, hidden):
+    generator = torch.Generator().manual_seed(1)
+    return [(torch.rand(k, BATCH, width, generator=generator) < 0.6).double() / 0.6 for width in hidden]
+
+
+def reference(module, inputs, gradient, masks):
+    """A copy of the module after one forward and backward pass, and its logits."""
+    module = copy.deepcopy(module).train()
+    blocks = module.network.blocks if isinstance(module, EmbeddedNetwork) else module.blocks
+    hooks = [
+        block.dropout.register_forward_hook(lambda _, args, __, mask=mask: args[0] * mask)
+        for block, mask in zip(blocks, masks, strict=False)
+    ]
+    logits = module(inputs)
+    logits.backward(gradient)
+    for hook in hooks:
+        hook.remove()
+    return module, logits.detach()
+
+
+def rows_of(network, matrix, member):
+    """A member's row of a matrix of parameters, by name."""
+    return {name: view[member] for name, view in network._parameter_rows.views(matrix).items()}
+
+
+def close(found, expected):
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+
+
+def check_member(stack, member, plain, given, logits):
+    """A member's logits and gradients are those of its module, which is returned as it is after the pass."""
+    inputs, gradient, masks = given
+    n = ROWS[member]
+    module, expected = reference(plain, inputs[member, :n], gradient[member, :n], [mask[member, :n] for mask in masks])
+    close(logits[member, :n], expected)
+    gradients = rows_of(stack, stack.gradients, member)
+    assert set(gradients) == {name for name, _ in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        close(gradients[name], parameter.grad)
+    return module
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["all-units", "masks"])
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize(("hidden", "residual"), SHAPES)
+@pytest.mark.parametrize(("activation", "norm"), KINDS)
+def test_a_pass_is_that_of_autograd(activation, norm, hidden, residual, k, dropped):
+    modules, stack = build(k, hidden, activation=activation, norm=norm, residual=residual)
+    inputs, gradient, valid = batch(k)
+    masks = random_masks(k, hidden) if dropped else []
+    logits = stack.forward(inputs, masks, valid)
+    stack.backward(gradient)
+    evaluated = stack.predict(inputs)
+    assert logits.shape == evaluated.shape == (k, BATCH, OUTPUTS)
+    for member, plain in enumerate(modules):
+        module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
+        # running statistics have moved, as in nn.BatchNorm1d, and predict goes by them
+        buffers = stack._buffer_rows.views(stack.buffers)
+        for name, buffer in module.named_buffers():
+            if buffer.is_floating_point():
+                close(buffers[name][member], buffer)
+        close(evaluated[member], module.eval()(inputs[member]).detach())
+
+
+def embedded(k, numbers, hidden, norm, residual=False):
+    """K networks behind embeddings of two columns, their stack, and inputs of `numbers` numbers and the codes."""
+    modules = []
+    for seed in range(k):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = MLP(numbers + 2 * 3, OUTPUTS, hidden, 0.3, "tanh", norm, residual)
+            modules.append(EmbeddedNetwork(network, columns=2, rows=7, width=3, never_trained=[2]))
+    inputs, gradient, valid = batch(k)
+    codes = torch.randint(7, (k, BATCH, 2), generator=torch.Generator().manual_seed(2))
+    codes[valid[..., 0] == 0] = 6  # of padding
+    return modules, StackedMLP(modules, CPU), (torch.cat([inputs[..., :numbers], codes], dim=-1), gradient, valid)
+
+
+@pytest.mark.parametrize("numbers", [0, FEATURES])
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(("hidden", "residual"), SHAPES)
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_a_pass_through_embeddings_is_that_of_autograd(norm, hidden, residual, k, numbers):
+    modules, stack, (inputs, gradient, valid) = embedded(k, numbers, hidden, norm, residual)
+    masks = random_masks(k, hidden)
+    assert stack.dropout_widths == hidden
+    for _ in range(2):  # gradients do not add up
+        logits = stack.forward(inputs, masks, valid)
+        stack.backward(gradient)
+    evaluated = None if norm == "batch" else stack.predict(inputs)
+    for member, plain in enumerate(modules):
+        module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
+        if evaluated is not None:
+            close(evaluated[member], module.eval()(inputs[member]).detach())
+
+
+def test_a_stack_with_embeddings_that_shrank_is_the_stack_of_those_who_stayed():
+    modules, stack, batches = embedded(3, FEATURES, (6,), None)
+    best = [copy.deepcopy(module.state_dict()) for module in modules]
+    fresh = StackedMLP([modules[2], modules[0]], CPU)
+    stack.keep(torch.tensor([2, 0]))
+    inputs, gradient, valid = (tensor[[2, 0]] for tensor in batches)
+    for network in (stack, fresh):
+        network.logits = network.forward(inputs, random_masks(2, (6,)), valid)
+        network.backward(gradient)
+    assert torch.equal(stack.logits, fresh.logits)
+    assert torch.equal(stack.gradients, fresh.gradients)
+    stack.parameters.zero_()
+    stack.write_best(0, modules[0])
+    assert all(torch.equal(tensor, best[2][name]) for name, tensor in modules[0].state_dict().items())
+
+
+def test_an_embedded_network_looks_its_rows_up():
+    module = EmbeddedNetwork(nn.Identity(), columns=2, rows=4, width=3, never_trained=[0, 3])
+    table = module.embedding.weight.detach()
+    inputs = torch.tensor([[0.5, -2.0, 1, 3], [1.5, 8.0, 2, 1]])
+    expected = torch.stack(
+        [torch.cat([inputs[0, :2], table[1], table[3]]), torch.cat([inputs[1, :2], table[2], table[1]])]
+    )
+    assert torch.equal(module(inputs).detach(), expected)
+    assert not table[[0, 3]].any()
+    assert table[[1, 2]].all()
+
+
+class Narrow(MLP):
+    """A user's own, which may compute anything."""
+
+
+def frozen(module):
+    next(module.parameters()).requires_grad_(False)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("module", "stackable"),
+    [
+        (MLP(3, 1), True),
+        (EmbeddedNetwork(MLP(3, 1), 1, 4, 2), True),
+        (EmbeddedNetwork(nn.Linear(3, 1), 1, 4, 2), False),
+        (EmbeddedNetwork(Narrow(3, 1), 1, 4, 2), False),
+        (EmbeddedNetwork(EmbeddedNetwork(MLP(3, 1), 1, 4, 2), 1, 4, 2), False),
+        (frozen(EmbeddedNetwork(MLP(3, 1), 1, 4, 2)), False),
+        (frozen(MLP(3, 1)), False),
+        (Narrow(3, 1), False),
+        (nn.Linear(3, 1), False),
+    ],
+)
+def test_what_stacks(module, stackable):
+    assert stacks(module) is stackable
+
+
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_padding_rows_count_nowhere(norm):
+    outcomes = []
+    for padding in (0.0, 1e4):
+        _, stack = build(3, norm=norm)
+        inputs, gradient, valid = batch(3)
+        inputs = torch.where(valid > 0, inputs, torch.tensor(padding))
+        logits = stack.forward(inputs, [], valid)
+        stack.backward(gradient)
+        outcomes.append((logits * valid, stack.gradients.clone(), stack.buffers.clone()))
+    for first, second in zip(*outcomes, strict=True):
+        assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("hidden", "norm"), [((), None), ((5,), None), ((5, 5), "layer"), ((5, 5), "batch")])
+def test_the_padding_of_the_matrices_stays_zero(hidden, norm):
+    modules, stack = build(2, hidden, norm=norm)
+    inputs, gradient, valid = batch(2)
+    stack.forward(inputs, [], valid)
+    stack.backward(gradient)
+    size = sum(parameter.numel() for parameter in modules[0].parameters())
+    assert stack.parameters.shape == stack.gradients.shape == (2, -(-size // 32) * 32)
+    assert not stack.gradients[:, size:].any()
+    assert not stack.parameters[:, size:].any()
+    assert stack.gradients[:, :size].any(dim=1).all()
+
+
+def test_running_statistics_over_many_batches_are_those_of_torch():
+    (plain,), stack = build(1, (6,), norm="batch")
+    module = copy.deepcopy(plain).train()
+    for step in range(20):
+        inputs, _, valid = batch(1, seed=step)
+        stack.forward(inputs, [], valid)
+        module(inputs[0, : ROWS[0]])
+    norm = module.blocks[0].norm
+    assert isinstance(norm, nn.BatchNorm1d)
+    buffers = stack._buffer_rows.views(stack.buffers)
+    close(buffers["blocks.0.norm.running_mean"][0], norm.running_mean)
+    close(buffers["blocks.0.norm.running_var"][0], norm.running_var)
+
+
+def test_batch_norm_of_a_single_row_is_its_shift_and_has_no_slope():
+    """nn.BatchNorm1d refuses such a batch, the last of an epoch may well be one."""
+    (plain,), stack = build(1, (6,), norm="batch", activation="tanh")
+    inputs, gradient, valid = batch(1)
+    valid[:, 1:] = 0
+    before = {name: view.clone() for name, view in stack._buffer_rows.views(stack.buffers).items()}
+    logits = stack.forward(inputs, [], valid)
+    stack.backward(gradient * valid)
+    block = plain.blocks[0]
+    close(logits[0, 0], plain.head(torch.tanh(block.norm.bias)).detach())
+    gradients = rows_of(stack, stack.gradients, 0)
+    assert not gradients["blocks.0.linear.weight"].any()
+    assert gradients["blocks.0.norm.bias"].all()
+    buffers = stack._buffer_rows.views(stack.buffers)
+    mean = block.linear(inputs[0, 0]).detach()
+    close(buffers["blocks.0.norm.running_mean"], before["blocks.0.norm.running_mean"].lerp(mean, 0.1))
+    close(buffers["blocks.0.norm.running_var"], before["blocks.0.norm.running_var"] * 0.9)
+
+
+@pytest.mark.parametrize(
+    ("rates", "widths"),
+    [((0.0, 0.0), ()), ((0.0, 0.2), (6, 5)), ((0.3, 0.2), (6, 5))],
+    ids=["none", "one-drops", "both-drop"],
+)
+def test_masks_are_asked_for_where_any_member_drops_units(rates, widths):
+    modules = [MLP(FEATURES, OUTPUTS, (6, 5), [rate, rate / 2]) for rate in rates]
+    stack = StackedMLP(modules, CPU)
+    assert stack.dropout_widths == widths
+    expected = torch.tensor([[rate, rate / 2] for rate in rates], dtype=torch.float64).T
+    assert torch.equal(stack.dropout_rates(modules), expected[: len(widths)])
+
+
+def test_the_stack_leaves_the_modules_alone():
+    modules, stack = build(2, norm="batch")
+    before = [copy.deepcopy(module.state_dict()) for module in modules]
+    inputs, gradient, valid = batch(2)
+    stack.forward(inputs, [], valid)
+    stack.backward(gradient)
+    stack.parameters.add_(1.0)
+    for module, state in zip(modules, before, strict=True):
+        assert all(torch.equal(tensor, state[name]) for name, tensor in module.state_dict().items())
+
+
+def test_the_best_weights_are_those_that_were_remembered():
+    """Of three members, the first and the last improve once and the second never."""
+    modules, stack = build(3, norm="batch")
+    first = [copy.deepcopy(module) for module in modules]
+    stack.parameters.add_(1.0)
+    stack.buffers.add_(2.0)
+    stack.remember(torch.tensor([0, 2]))
+    stack.parameters.add_(10.0)
+    stack.buffers.add_(10.0)
+    for member, module in enumerate(modules):
+        stack.write_best(member, module)
+        changed = member != 1
+        for name, tensor in first[member].named_parameters():
+            assert torch.equal(module.get_parameter(name), tensor + 1.0 * changed)
+        for name, tensor in first[member].named_buffers():
+            moved = 2.0 * changed if tensor.is_floating_point() else 0
+            assert torch.equal(module.get_buffer(name), tensor + moved)
+    # what was written is a copy
+    stack.remember(torch.arange(3))
+    assert torch.equal(modules[1].head.weight, first[1].head.weight)
+
+
+@pytest.mark.parametrize("rows", [[2], [0, 2], [2, 0], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_a_stack_that_shrank_is_the_stack_of_those_who_stayed(norm, rows):
+    modules, stack = build(3, norm=norm)
+    best = [copy.deepcopy(module.state_dict()) for module in modules]
+    fresh = StackedMLP([modules[row] for row in rows], CPU)
+    stack.keep(torch.tensor(rows))
+    inputs, gradient, valid = (tensor[rows] for tensor in batch(3))
+    for network in (stack, fresh):
+        network.logits = network.forward(inputs, [], valid)
+        network.backward(gradient)
+    assert torch.equal(stack.logits, fresh.logits)
+    assert torch.equal(stack.gradients, fresh.gradients)
+    assert torch.equal(stack.buffers, fresh.buffers)
+    assert torch.equal(stack.predict(inputs), fresh.predict(inputs))
+    # the best weights moved along
+    stack.parameters.zero_()
+    for place, row in enumerate(rows):
+        stack.write_best(place, modules[row])
+        assert all(torch.equal(tensor, best[row][name]) for name, tensor in modules[row].state_dict().items())
+
+
+def test_the_parameters_of_a_stack_of_one_are_its_own_memory():
+    (plain,), stack = build(1, (6,))
+    inputs, gradient, valid = batch(1)
+    stack.forward(inputs, [], valid)
+    stack.backward(gradient)
+    tensors = stack.tensors()
+    assert [tuple(t.shape) for t in tensors] == [tuple(p.shape) for p in plain.parameters()]
+    for tensor, gradient_row in zip(tensors, rows_of(stack, stack.gradients, 0).values(), strict=True):
+        assert torch.equal(tensor.grad, gradient_row)
+        tensor.fill_(7.0)
+    size = sum(tensor.numel() for tensor in tensors)
+    assert (stack.parameters[0, :size] == 7.0).all()

@@ -1,0 +1,443 @@
+"""Every option of every group, and every preset, is built and trains."""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from support.compositions import Compose
+from support.folders import files_in
+from support.project import CONF, option_with_values, options, presets
+from support.tables import TABLE_ROWS
+
+from mlp_exp.config.validation import validate
+from mlp_exp.data.sources import bundled
+from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.components import build
+from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.storage.run_folder import MODEL_FORMAT, RunFolder
+from mlp_exp.training.trainer import Trainer
+
+CLASSES = {"accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"}
+VALUES = {"rmse", "mae", "r2"}
+SETS = {
+    "circle": ("binary", 1000, 2),
+    "moons": ("binary", 1000, 2),
+    "spirals": ("multiclass", 1500, 2),
+    "table": ("binary", TABLE_ROWS, 3),
+    "breast_cancer": ("binary", 569, 30),
+    "diabetes": ("regression", 442, 10),
+    "digits": ("multiclass", 1797, 64),
+    "iris": ("multiclass", 150, 4),
+    "wine": ("multiclass", 178, 13),
+}
+"""Task, rows and numeric features of each option of `data`."""
+
+DATA_OF_LOSS = {
+    "auto": "circle",
+    "binary_cross_entropy": "moons",
+    "cross_entropy": "iris",
+    "huber": "diabetes",
+    "squared_error": "diabetes",
+}
+RESULT_KEYS = {
+    "status",
+    "task",
+    "seed",
+    "best_epoch",
+    "epochs",
+    "monitor",
+    "best_value",
+    "metrics",
+    "seconds",
+    "stacked",
+    "provenance",
+}
+
+Train = Callable[..., "Trained"]
+
+
+class Trained:
+    """A run's folder, read back."""
+
+    def __init__(self, folder: Path, returned: float) -> None:
+        self.folder = folder
+        self.returned = returned
+        self.result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+            self.columns, *rows = list(csv.reader(file))
+        self.history = {name: [float(row[index]) for row in rows] for index, name in enumerate(self.columns)}
+
+    def model(self) -> dict[str, Any]:
+        return dict(torch.load(self.folder / "model.pt", weights_only=True))
+
+
+@pytest.fixture
+def train(compose: Compose, tmp_path: Path) -> Train:
+    """Checks, builds and trains a configuration in this process; without figures."""
+
+    def train_run(*overrides: str, epochs: int | str = 2) -> Trained:
+        words = [*overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
+        cfg = compose(words)
+        validate(cfg, words)
+        folder = tmp_path / "run"
+        folder.mkdir()
+        returned = run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
+        return Trained(folder, returned)
+
+    return train_run
+
+
+def check(run: Trained, task: str) -> None:
+    """What holds for every run of two epochs with the default split."""
+    metric = "val_rmse" if task == "regression" else "val_accuracy"
+    assert run.columns == ["epoch", "lr", "train_loss", "val_loss", metric, "seconds"]
+    assert run.history["epoch"] == [1, 2]
+    assert all(math.isfinite(value) for column in run.history.values() for value in column)
+    assert all(loss > 0 for name in ("train_loss", "val_loss") for loss in run.history[name])
+    assert 0 < run.history["seconds"][0] < run.history["seconds"][1]
+
+    result = run.result
+    assert set(result) == RESULT_KEYS
+    assert (result["status"], result["task"], result["seed"], result["epochs"]) == ("finished", task, 0, 2)
+    stopping = run.model()["config"]["early_stopping"]
+    monitor = metric if stopping["monitor"] == "val_metric" else stopping["monitor"]
+    watched = run.history[monitor]
+    best = max(watched) if stopping["monitor"] == "val_metric" and task != "regression" else min(watched)
+    equals = [epoch for epoch, value in enumerate(watched, 1) if value == best]
+    assert result["best_epoch"] == equals[-1 if stopping["latest"] else 0]
+    assert run.returned == best
+    assert (result["monitor"], result["best_value"], result["stacked"]) == (monitor, best, 1)
+    assert result["seconds"] >= run.history["seconds"][1]
+    assert list(result["metrics"]) == ["train", "val", "test"]
+    for scores in result["metrics"].values():
+        assert set(scores) == (VALUES if task == "regression" else CLASSES)
+        assert all(math.isfinite(score) for score in scores.values())
+    # the metric of the best epoch is that of the saved weights
+    of_best = run.history[metric][result["best_epoch"] - 1]
+    assert result["metrics"]["val"][metric.removeprefix("val_")] == pytest.approx(of_best, rel=1e-4)
+    assert files_in(run.folder) == {"history.csv", "result.json", "model.pt", "checkpoint.pt"}
+    checkpoint = Checkpoint.read(RunFolder(run.folder))
+    assert checkpoint.history == [list(row) for row in zip(*run.history.values(), strict=True)]
+    assert checkpoint.state is not None
+    assert checkpoint.state.epoch == 2
+
+
+def fitting(group: str, option: str) -> str:
+    """The data that an option needs."""
+    if group == "data":
+        return option
+    if group == "split" and option in ("group", "time", "column"):
+        return "table"
+    return DATA_OF_LOSS[option] if group == "loss" else "circle"
+
+
+def test_the_tables_name_every_option() -> None:
+    assert {option for group, option in options() if group == "data"} == set(SETS)
+    assert {option for group, option in options() if group == "loss"} == set(DATA_OF_LOSS)
+
+
+@pytest.mark.parametrize(("group", "option"), options(), ids=[f"{g}={o}" for g, o in options()])
+def test_every_option_trains(train: Train, tmp_path: Path, group: str, option: str) -> None:
+    data = fitting(group, option)
+    run = train(*dict.fromkeys([f"data={data}", *option_with_values(group, option, tmp_path)]))
+    check(run, SETS[data][0])
+    model = run.model()
+    written = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    saved = model["config"].get(group, {})
+    assert set(saved) == (set(written) - {"defaults"} if group != "tracker" else set())  # on which no result depends
+    assert saved.get("_target_") == (written["_target_"] if group != "tracker" else None)
+    assert model["format"] == MODEL_FORMAT
+    assert model["task"] == SETS[data][0]
+    assert len(model["feature_names"]) == SETS[data][2]
+    assert all(torch.isfinite(tensor).all() for tensor in model["state_dict"].values())
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_trains(train: Train, name: str) -> None:
+    data = "circle" if name in ("default", "table") else name
+    run = train(f"experiment={name}")
+    check(run, SETS[data][0])
+
+
+@pytest.mark.parametrize("data", sorted(SETS))
+def test_data_has_the_rows_that_its_option_names(compose: Compose, tmp_path: Path, data: str) -> None:
+    dataset = build(compose(option_with_values("data", data, tmp_path))).dataset
+    assert (dataset.task, *dataset.features.shape) == SETS[data]
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "factors"),
+    [
+        ("none", [1, 1, 1, 1]),
+        ("cosine", [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2]),
+        ("exponential", [1, 0.97, 0.97**2, 0.97**3]),
+        ("step scheduler.step_size=2", [1, 1, 0.1, 0.1]),
+        ("reduce_on_plateau", [1, 1, 1, 1]),
+        ("warmup_cosine scheduler.warmup_epochs=2", [0.1, 0.55, 1, 0.5]),
+    ],
+)
+def test_learning_rates_of_a_scheduler(train: Train, scheduler: str, factors: list[float]) -> None:
+    run = train(f"scheduler={scheduler.split(maxsplit=1)[0]}", *scheduler.split()[1:], "optimizer.lr=0.01", epochs=4)
+    assert run.history["lr"] == pytest.approx([0.01 * factor for factor in factors], rel=1e-12)
+
+
+def test_one_cycle_goes_up_and_down(train: Train) -> None:
+    run = train("scheduler=one_cycle", "optimizer.lr=0.01", epochs=10)
+    rates = run.history["lr"]
+    assert rates[0] == pytest.approx(0.01 / 25)
+    assert rates[2] == max(rates) == pytest.approx(0.01)
+    assert rates[-1] == pytest.approx(0.01 / 25 / 1e4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "batch_size", "size", "epochs"),
+    [
+        (700, 660, 32, 32, 30),
+        (700, 661, 32, 32, 31),
+        (20, 33, 32, 20, 33),
+        (20, 1, "full", 20, 30),
+        (20, 33, "full", 20, 33),
+        (2047, 111, "auto", 32, 30),
+        (2048, 111, "auto", 64, 30),
+        (4095, 111, "auto", 64, 30),
+        (4096, 1024, "auto", 128, 32),
+        (100_000, 4000, "auto", 128, 30),
+        (1, 70, "auto", 1, 70),
+    ],
+)
+def test_steps_bound_the_epochs_from_below(rows: int, steps: int, batch_size: Any, size: int, epochs: int) -> None:
+    trainer = Trainer(epochs="auto", batch_size=batch_size, steps=steps)
+    assert min(trainer.batch_size_for(rows), rows) == size
+    assert trainer.epochs_for(rows) == epochs
+    assert Trainer(epochs=5, batch_size=batch_size, steps=steps).epochs_for(rows) == 5
+
+
+def test_the_schedule_spans_the_epochs_that_steps_ask_for(train: Train) -> None:
+    """700 rows in batches of 350 are 2 steps an epoch."""
+    run = train("trainer.steps=63", "trainer.batch_size=350", "scheduler=cosine", "optimizer.lr=0.01", epochs="auto")
+    assert run.result["epochs"] == 32
+    factors = [(1 + math.cos(math.pi * epoch / 32)) / 2 for epoch in range(32)]
+    assert run.history["lr"] == pytest.approx([0.01 * factor for factor in factors], rel=1e-12)
+    assert run.model()["config"]["trainer"]["epochs"] == "auto"
+
+
+def test_figures_in_a_logs_own_unit(train: Train) -> None:
+    run = train("data=diabetes", "preprocess.log_target=true")
+    check(run, "regression")
+    state = run.model()["preprocess"]["target"]
+    target = np.log1p(bundled("diabetes").target)
+    assert state["log"] is True
+    assert state["shift"] == pytest.approx(target.mean(), rel=0.02)
+    # of one who says the same of all rows
+    assert 30 < run.history["val_rmse"][0] < 120
+
+
+def test_a_table_with_embeddings_leaves_what_rebuilds_it(train: Train, tmp_path: Path) -> None:
+    run = train(
+        *option_with_values("data", "table", tmp_path),
+        "split=column",
+        "split.column=split",
+        "preprocess.one_hot_max=12",
+    )
+    check(run, "binary")
+    model = run.model()
+    assert model["state_dict"]["embedding.weight"].shape == (2 * 2 + 20 + 40, 8)
+    assert [category["name"] for category in model["preprocess"]["categories"]] == ["colour", "city", "patient"]
+    assert [(c["name"], c["kind"]) for c in model["columns"]] == [
+        ("x", "number"),
+        ("age", "number"),
+        ("colour", "category"),
+        ("city", "category"),
+        ("patient", "category"),
+        ("time", "number"),
+        ("split", "for the split"),
+    ]
+
+
+def test_two_numbers_with_gaps_have_a_decision_boundary(train: Train, tmp_path: Path) -> None:
+    words = option_with_values("data", "table", tmp_path)
+    run = train(*words, "data.drop=[colour,city,patient,time,split]", "trainer.plots=always")
+    assert (run.folder / "plots" / "decision_boundary.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+@pytest.mark.parametrize(
+    ("split", "columns", "parts"),
+    [
+        (
+            "split.train=0.8 split.val=0 split.test=0.2",
+            ["epoch", "lr", "train_loss", "seconds"],
+            ["train", "test"],
+        ),
+        (
+            "split.train=0.8 split.val=0.2 split.test=0",
+            ["epoch", "lr", "train_loss", "val_loss", "val_accuracy", "seconds"],
+            ["train", "val"],
+        ),
+        ("split.train=1 split.val=0 split.test=0", ["epoch", "lr", "train_loss", "seconds"], ["train"]),
+    ],
+)
+def test_parts_that_are_not_there_are_left_out(train: Train, split: str, columns: list[str], parts: list[str]) -> None:
+    run = train(*split.split())
+    assert run.columns == columns
+    assert list(run.result["metrics"]) == parts
+
+
+@pytest.mark.parametrize(
+    ("monitor", "data", "best"),
+    [
+        ("train_loss", "circle", min),
+        ("val_accuracy", "circle", max),
+        ("val_rmse", "diabetes", min),
+        ("val_metric", "circle", max),
+        ("val_metric", "diabetes", min),
+    ],
+)
+def test_the_watched_column_decides(
+    train: Train, monitor: str, data: str, best: Callable[[list[float]], float]
+) -> None:
+    run = train(f"data={data}", f"early_stopping.monitor={monitor}", epochs=5)
+    metric = "val_rmse" if data == "diabetes" else "val_accuracy"
+    column = metric if monitor == "val_metric" else monitor
+    watched = run.history[column]
+    assert run.returned == best(watched)
+    assert (run.result["monitor"], run.result["best_value"]) == (column, best(watched))
+    assert run.result["best_epoch"] == 1 + watched.index(best(watched))
+
+
+def test_without_a_validation_part_the_metric_means_the_training_loss(train: Train) -> None:
+    run = train("split.train=0.8", "split.val=0", "split.test=0.2", "early_stopping.monitor=val_metric", epochs=3)
+    losses = run.history["train_loss"]
+    assert (run.result["monitor"], run.result["best_value"]) == ("train_loss", min(losses))
+    assert run.result["best_epoch"] == 1 + losses.index(min(losses))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "data=diabetes early_stopping.monitor=val_accuracy",
+        "data=circle early_stopping.monitor=val_rmse",
+        "split.train=0.8 split.val=0 early_stopping.monitor=val_accuracy",
+    ],
+)
+def test_a_column_that_is_not_there_cannot_be_watched(train: Train, overrides: str) -> None:
+    """Else the loss would be watched in its place, and by `mode: auto` as if more were better."""
+    with pytest.raises(MlpExpError, match=r"early_stopping\.monitor"):
+        train(*overrides.split())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ("loss=huber", "loss: huber is for regression targets, and the task is binary; use loss=auto"),
+        (
+            "data=iris loss=binary_cross_entropy",
+            "loss: binary_cross_entropy is for binary targets, and the task is multiclass; use loss=auto",
+        ),
+        (
+            "data=diabetes loss=cross_entropy",
+            "loss: cross_entropy is for binary or multiclass targets, and the task is regression; use loss=auto",
+        ),
+        (
+            "data=diabetes loss.label_smoothing=0.1",
+            "loss: label_smoothing and class_weight are for classes, and the task is regression",
+        ),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_task(train: Train, overrides: str, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(*overrides.split())
+    assert caught.value.problems == [line]
+
+
+def test_an_unknown_nonlinearity_is_an_error_that_can_be_mended(train: Train) -> None:
+    with pytest.raises(MlpExpError, match="nope"):
+        train("init=kaiming_normal", "init.weight.nonlinearity=nope")
+
+
+def test_a_function_that_returns_no_dataset_is_refused(compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(compose(["data._target_=builtins.dict"]))
+    assert caught.value.problems == ["data._target_: expected a Dataset to be returned, got dict"]
+
+
+def test_a_diverged_run_is_saved_and_named(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match=r"^The run diverged in epoch 1: "):
+        train("optimizer=sgd", "optimizer.lr=1e10")
+    result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result["status"] == "diverged"
+    assert result["reason"] == str(DivergedError(1))
+    assert (result["best_epoch"], result["epochs"], result["metrics"]) == (0, 1, {})
+    assert (result["monitor"], result["best_value"], result["stacked"]) == ("val_loss", None, 1)
+    assert files_in(tmp_path / "run") == {"history.csv", "result.json", "checkpoint.pt"}
+
+
+def test_patience_stops_early(train: Train) -> None:
+    run = train("early_stopping=patience", "early_stopping.patience=2", "early_stopping.min_delta=1000", epochs=50)
+    assert run.result["status"] == "stopped_early"
+    assert (run.result["best_epoch"], run.result["epochs"]) == (1, 3)
+    assert run.result["best_value"] == run.history["val_loss"][0]
+
+
+def test_the_same_seed_gives_the_same_run(compose: Compose, tmp_path: Path) -> None:
+    runs = []
+    for number, seed in enumerate((3, 3, 4)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        cfg = compose([f"seed={seed}", "trainer.epochs=2", "trainer.device=cpu"])
+        runs.append(Trained(folder, run_experiment(build(cfg), RunFolder(folder), in_sweep=True)))
+    first, again, other = ([run.history["train_loss"], run.history["val_loss"]] for run in runs)
+    assert first == again
+    assert first != other
+    weights = [run.model()["state_dict"] for run in runs]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["head.weight"], weights[2]["head.weight"])
+
+
+def test_a_folder_belongs_to_one_run(train: Train, compose: Compose, tmp_path: Path) -> None:
+    run = train()
+    before = {name: (run.folder / name).read_bytes() for name in files_in(run.folder)}
+    cfg = compose(["trainer.epochs=1", "seed=9", "trainer.device=cpu"])
+    with pytest.raises(RunFolderError) as caught:
+        run_experiment(build(cfg), RunFolder(run.folder), in_sweep=True)
+    assert str(caught.value) == (
+        f"{run.folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
+    )
+    assert {name: (run.folder / name).read_bytes() for name in files_in(run.folder)} == before
+
+
+@pytest.mark.parametrize(
+    ("data", "figures"),
+    [
+        ("circle", {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}),
+        ("spirals", {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}),
+        ("wine", {"loss", "confusion_matrix", "roc", "calibration"}),
+        ("diabetes", {"loss", "predicted_actual"}),
+    ],
+)
+def test_figures_by_task(train: Train, data: str, figures: set[str]) -> None:
+    run = train(f"data={data}", "trainer.plots=always")
+    assert {path.name for path in (run.folder / "plots").iterdir()} == {f"{name}.png" for name in figures}
+    assert all(path.read_bytes().startswith(b"\x89PNG\r\n") for path in (run.folder / "plots").iterdir())
+
+
+def test_a_prediction_that_is_not_finite_costs_a_part_its_metrics_and_nothing_else(
+    train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [f"{row % 7 - 3},{(row % 7) ** 2},{'train' if row < 40 else 'test'}" for row in range(50)]
+    rows[44] = "1e300,5,test"
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,split", *rows]))
+    words = ("data=table", f"data.path={tmp_path / 't.csv'}", "data.target=y", "data.task=regression", "split=column")
+    run = train(*words, "experiment=default", "preprocess.ranks=false")
+    assert run.result["status"] == "finished"
+    assert set(run.result["metrics"]["train"]) == {"rmse", "mae", "r2"}
+    assert run.result["metrics"]["test"] == {}
+    assert "test: no metrics, since 1 of 10 predictions are not finite numbers (first: row 44)." in caplog.text
+    assert run.model()["task"] == "regression"

@@ -1,0 +1,423 @@
+"""`python -m mlp_exp.export`: a run as one file, from raw numbers and categories to its predictions."""
+
+import csv
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from scipy.special import ndtri
+from support.commands import Result
+from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
+from support.project import CONF
+from support.tables import write_table
+
+from mlp_exp import export as command
+from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.preprocessing import Preprocess, Preprocessing
+from mlp_exp.experiment.components import build
+from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.inference.export import deployed, export
+from mlp_exp.inference.export.check import BATCHES, random_rows
+from mlp_exp.inference.export.deployed import Deployed, Inputs
+from mlp_exp.inference.export.normal_quantile import normal_quantile
+from mlp_exp.inference.trained import load
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.tasks.losses import SquaredError
+
+CallMain = Callable[..., Result]
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+Rows = dict[str, np.ndarray]
+QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
+
+
+def trained(folder: Path, words: Sequence[str]) -> Path:
+    """The folder of a run."""
+    folder.mkdir(exist_ok=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("run", overrides=[*QUIET, *words])
+    run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
+    return folder
+
+
+def refusal(*words: Path | str) -> str:
+    """What the command says when it ends with status 1."""
+    with pytest.raises(SystemExit) as caught:
+        command.main([str(word) for word in words])
+    assert isinstance(caught.value.code, str)  # which Python prints, and ends with 1
+    return caught.value.code
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("circle"), [])
+
+
+def from_onnx(path: Path, rows: Rows) -> np.ndarray:
+    (found,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, rows)
+    return found
+
+
+def from_pt2(path: Path, rows: Rows) -> np.ndarray:
+    module = torch.export.load(path).module()
+    return module(**{name: torch.from_numpy(array) for name, array in rows.items()}).numpy()
+
+
+READ = {".onnx": from_onnx, ".pt2": from_pt2}
+
+
+# ---- preprocessing as a module
+
+
+def indices(preprocessing: Preprocessing, categories: Sequence[Category]) -> torch.Tensor:
+    """Each category as the place of its text in the vocabulary: -1 where missing, -2 where unseen."""
+    columns = []
+    for vocabulary, one in zip(preprocessing.vocabularies, categories, strict=True):
+        known = {text: place for place, text in enumerate(vocabulary.texts)}
+        columns.append([-1 if code < 0 else known.get(one.texts[code], -2) for code in one.codes])
+    return torch.tensor(columns, dtype=torch.int64).T
+
+
+def same_inputs(preprocessing: Preprocessing, rows: Dataset) -> None:
+    with np.errstate(over="ignore"):
+        expected = preprocessing.inputs(rows.features, rows.categories)
+    numbers = torch.from_numpy(rows.features) if rows.features.shape[1] else None
+    categories = indices(preprocessing, rows.categories) if rows.categories else None
+    found = Inputs(preprocessing)(numbers, categories)
+    assert found.dtype == torch.float32
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found.numpy(), expected, rtol=2.5e-7, atol=2e-7)
+
+
+@pytest.mark.parametrize("one_hot_max", [0, 12, 99])
+@pytest.mark.parametrize("ranks", [False, True])
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_inputs_are_those_of_the_preprocessing(seed: int, scaling: str, ranks: bool, one_hot_max: int) -> None:
+    """For gaps, constants, few values, unseen and missing categories, and values far outside."""
+    dataset = mixed(seed)
+    fitted = Preprocess(scaling, ranks=ranks, one_hot_max=one_hot_max).fit(dataset, TRAIN)
+    for rows in (dataset, with_other_rows_changed(dataset, seed), mixed(seed + 10)):
+        same_inputs(fitted, rows)
+
+
+@pytest.mark.parametrize("ranks", [False, True])
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("rows", [1, 2, 31, 5000])
+def test_numbers_of_every_size(rows: int, scaling: str, ranks: bool) -> None:
+    """Ties at the ends and between, huge and tiny numbers, and neighbours of each quantile."""
+    rng = np.random.default_rng(rows)
+    columns = [rng.normal(size=rows), 1e10 * rng.normal(size=rows), 1e-9 * rng.normal(size=rows)]
+    columns += [rng.integers(0, 2, rows), rng.integers(0, 12, rows), np.clip(rng.normal(size=rows), -1, 1)]
+    columns += [np.round(1e10 + rng.normal(size=rows)), rng.standard_cauchy(rows) ** 3]
+    values = np.array(columns, dtype=np.float64).T
+    fitted = Preprocess(scaling, ranks=ranks).fit(table(values.T), np.arange(rows))
+    around = [np.nextafter(values, side * np.inf) for side in (-1, 1)] + [values + step for step in (-1e-7, 1e-7)]
+    middle = (values + rng.permuted(values, axis=0)) / 2
+    far = rng.choice([NAN, -1e300, 1e300, 1e39, -1e20, 1e-300, 0.0], values.shape)
+    if scaling == "robust":
+        far = far.clip(-1e100, 1e100)  # whose square is a number
+    for some in (values, middle, far, *around):
+        same_inputs(fitted, table(some[:1000].T))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_inputs_of_numbers_or_categories_alone(scaling: str) -> None:
+    for dataset in (table([[1, 2, NAN, 4]]), table([], [category("c", ["b", "a", None, "b"])])):
+        same_inputs(Preprocess(scaling).fit(dataset, np.arange(3)), dataset)
+
+
+def test_any_other_number_of_a_category_is_unseen() -> None:
+    dataset = table([], [category("few", list("abca")), category("many", list("wxyz"))])
+    fitted = Preprocess(one_hot_max=3).fit(dataset, np.arange(4))
+    found = Inputs(fitted)(None, torch.tensor([[0, 3], [-1, -1], [-2, -2], [3, 4], [-9, 10**12]]))
+    expected = [[1, 0, 0, 5], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_normal_quantile() -> None:
+    small = 10.0 ** -np.linspace(0.01, 300, 5000)
+    shares = np.concatenate([np.linspace(0, 1, 5001)[1:-1], small, 1 - small[small > 1e-16], [0.075, 0.5, 0.925]])
+    found = normal_quantile(torch.from_numpy(shares[:, None])).numpy()[:, 0]
+    np.testing.assert_allclose(found, ndtri(shares), rtol=4e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize("log_target", [False, True])
+def test_values_in_the_unit_of_the_target(log_target: bool) -> None:
+    dataset = mixed(regression=True)
+    fitted = Preprocess(log_target=log_target, one_hot_max=99).fit(dataset, TRAIN)
+    network = torch.nn.Linear(fitted.inputs_width, 1)
+    inputs = torch.from_numpy(fitted.inputs(dataset.features, dataset.categories))
+    expected = fitted.target.unit(network(inputs).squeeze(1).detach().double().numpy())
+    whole = Deployed(fitted, network, SquaredError("regression"))
+    found = whole(torch.from_numpy(dataset.features), indices(fitted, dataset.categories))
+    assert found.dtype == torch.float64
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-14)
+
+
+# ---- files
+
+NETWORK = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        return self.linear(torch.where(x > 0, x, 0.1 * x.sin()))
+"""
+CASES = {
+    "binary, batch norm": ["model.norm=batch"],
+    "multiclass, quantiles, layer norm, residual": [
+        "data=iris", "preprocess=quantile", "model.norm=layer", "model.residual=true", "model.hidden_sizes=[9,9]",
+    ],
+    "regression": ["data=diabetes", "model.activation=gelu", "preprocess=none"],
+}  # fmt: skip
+
+
+def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
+    """Random rows and what the run predicts for them."""
+    run = load(folder)
+    rows = random_rows(run.preprocessing, count, np.random.default_rng(count))
+    return rows, run.answer(run.preprocessing.inputs(rows["numbers"]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_files_predict_what_the_run_does(name: str, capfd: Capture, tmp_path: Path) -> None:
+    """For batches of other sizes than were checked."""
+    folder = trained(tmp_path / "run", CASES[name])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    capfd.readouterr()
+    for ending, read in READ.items():
+        file = tmp_path / f"model{ending}"
+        command.main([str(folder), "-o", str(file)])
+        printed, noise = capfd.readouterr()
+        assert noise == ""
+        assert printed.startswith(f"{file}\n  input   numbers: float64 [batch, ")
+        assert float(printed.split()[-1]) < 5e-5
+        for count in (3, 33, 1234):
+            assert count not in BATCHES
+            rows, expected = rows_and_predictions(folder, count)
+            size = np.abs(load(folder).preprocessing.inputs(rows["numbers"])).max(axis=1)
+            found = read(file, rows)
+            np.testing.assert_allclose(found[size < 10], expected[size < 10], rtol=1e-4, atol=1e-5)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2", "run"]
+
+
+def test_a_table(capfd: Capture, tmp_path: Path) -> None:
+    """Gaps, one-hot columns, embeddings and a logarithm; the metadata is all it takes to predict from the CSV file."""
+    words = ["data=table", f"data.path={write_table(tmp_path)}", "data.target=time", "split=column"]
+    words += ["split.column=split", "preprocess.scaling=robust", "preprocess.ranks=true"]
+    words += ["preprocess.log_target=true", "preprocess.one_hot_max=10", "optimizer.lr=0.01"]
+    folder = trained(tmp_path / "run", words)
+    capfd.readouterr()
+    for ending in READ:
+        command.main([str(folder), "-o", str(tmp_path / f"model{ending}")])
+    printed, noise = capfd.readouterr()
+    assert noise == ""
+    assert re.sub(r"\d.\d+e-\d+|\n\n", "…", printed).splitlines() == [
+        line
+        for ending in READ
+        for line in (
+            f"{tmp_path}/model{ending}",
+            "  input   numbers: float64 [batch, 2]",
+            "  input   categories: int64 [batch, 4]",
+            "  output  values: float64 [batch]",
+            "largest difference from the run's own predictions: …",
+        )
+    ]
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    inputs = [(one.name, one.type, one.shape) for one in session.get_inputs()]
+    assert inputs == [("numbers", "tensor(double)", ["batch", 2]), ("categories", "tensor(int64)", ["batch", 4])]
+    assert [(one.name, one.shape) for one in session.get_outputs()] == [("values", ["batch"])]
+    texts = session.get_modelmeta().custom_metadata_map
+    extra = {"metadata.json": ""}
+    torch.export.load(tmp_path / "model.pt2", extra_files=extra)
+    metadata = json.loads(extra["metadata.json"])
+    assert {name: text if name in UNCODED else json.loads(text) for name, text in texts.items()} == metadata
+    assert metadata == {
+        "task": "regression",
+        "target_name": "time",
+        "class_names": [],
+        "feature_names": ["x", "age"],
+        "categories": {
+            "colour": ["green", "red"],
+            "city": sorted(f"city {number}" for number in range(20)),
+            "patient": [f"p{number:02}" for number in range(40)],
+            "answer": ["no", "yes"],
+        },
+        "missing": "NaN in numbers, -1 in categories; -2: a text that training never saw",
+    }
+
+    with (tmp_path / "table.csv").open(newline="") as file:
+        table_rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    rows = {
+        "numbers": np.array([[float(row[name] or "nan") for name in metadata["feature_names"]] for row in table_rows]),
+        "categories": np.array(
+            [
+                [-1 if not row[name] else texts.index(row[name]) for name, texts in metadata["categories"].items()]
+                for row in table_rows
+            ]
+        ),
+    }
+    target = np.array([float(row["time"]) for row in table_rows])
+    rmse = json.loads((folder / "result.json").read_text())["metrics"]["test"]["rmse"]
+    for ending, read in READ.items():
+        found = read(tmp_path / f"model{ending}", rows)
+        assert math.sqrt(((found - target) ** 2).mean()) == pytest.approx(rmse, rel=1e-6)
+
+
+UNCODED = ("task", "target_name", "missing")
+
+
+def test_a_network_of_the_users_own(call_main: CallMain, capfd: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    (tmp_path / "net_of_export.py").write_text(NETWORK, encoding="utf-8")
+    words = ("model=linear", "model._target_=net_of_export.Net")
+    assert call_main(*QUIET, *words, "hydra.run.dir=r").returncode == 0
+    assert "--allow net_of_export" in refusal("r", "-o", "m.pt2")
+    capfd.readouterr()
+    for ending in READ:
+        command.main(["r", "-o", f"m{ending}", "--allow", "net_of_export"])
+    rows = random_rows(load(tmp_path / "r", ("net_of_export",)).preprocessing, 5, np.random.default_rng(0))
+    np.testing.assert_allclose(from_onnx(Path("m.onnx"), rows), from_pt2(Path("m.pt2"), rows), atol=1e-6)
+
+
+NOT_EXPORTABLE = {
+    "numpy": ("torch.from_numpy(x.detach().numpy())", ".numpy() is not supported for tensor subclasses."),
+    "branch": ("x if x.sum() > 0 else -x", "Could not guard on data-dependent expression Eq(u0, 1)"),
+    "one_size": ("torch.stack([row for row in x])", "Constraints violated (batch)!"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_EXPORTABLE)
+def test_a_network_that_cannot_be_exported(
+    name: str, call_main: CallMain, capfd: Capture, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    code, reason = NOT_EXPORTABLE[name]
+    module = f"net_of_export_{name}"
+    text = NETWORK.replace("torch.where(x > 0, x, 0.1 * x.sin())", code)
+    (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
+    assert call_main(*QUIET, "model=linear", f"model._target_={module}.Net", "hydra.run.dir=r").returncode == 0
+    capfd.readouterr()
+    said = refusal("r", "-o", "m.pt2", "--allow", module)
+    assert said.startswith(
+        "model: Net cannot be exported. It has to be operations on tensors for any number of rows, without numpy and "
+        f"without branches on what the tensors hold; torch.export says: {reason}"
+    )
+    assert "\n" not in said
+    printed, noise = capfd.readouterr()
+    assert (printed.replace(f"model: {module}.Net takes no hidden_sizes; left out\n", ""), noise) == ("", "")
+    assert not list(tmp_path.glob("*m.pt2*"))
+
+
+# ---- what is refused
+
+
+def test_another_ending(tmp_path: Path) -> None:
+    """Before anything is done: there is no run."""
+    for name in ("model.pt", "model", "model.onnx.gz"):
+        said = refusal(tmp_path / "nowhere", "-o", tmp_path / name)
+        assert said == f"{tmp_path}/{name}: expected a name that ends in .onnx or .pt2"
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    said = refusal(tmp_path / "nowhere", "-o", tmp_path / "models/m.pt2")
+    assert said == f"{tmp_path}/models/m.pt2: there is no folder {tmp_path}/models"
+
+
+def test_a_run_that_is_not_there(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "nowhere", "-o", tmp_path / "m.pt2").startswith(f"{tmp_path}/nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_a_package_that_is_not_installed(package: str, monkeypatch: Patch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    said = refusal(tmp_path / "nowhere", "-o", tmp_path / "m.onnx")
+    assert said == f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
+
+
+def test_a_file_and_a_run_are_needed(capfd: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["run"])
+    assert caught.value.code == 2
+    assert capfd.readouterr().err.endswith("mlp-export: error: the following arguments are required: -o/--output\n")
+
+
+# ---- the check
+
+
+@pytest.fixture
+def wrong(circle: Path, monkeypatch: Patch, tmp_path: Path) -> Callable[[Callable[[np.ndarray], Any]], str]:
+    """What is said of a file whose predictions are the run's after some change; the file stays as it was before."""
+    run = load(circle)
+    whole = Deployed(run.preprocessing, run.module, run.loss)
+    monkeypatch.setattr(export, "_program", lambda *_: None)
+    monkeypatch.setattr(export, "_pt2", lambda *_: b"new")
+
+    def said(change: Callable[[np.ndarray], Any]) -> str:
+        def predict(rows: Rows) -> Any:
+            return change(whole(torch.from_numpy(rows["numbers"])).detach().numpy())
+
+        monkeypatch.setattr(export, "_load_pt2", lambda _: predict)
+        file = tmp_path / "m.pt2"
+        file.write_bytes(b"old")
+        message = refusal(circle, "-o", file)
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("m.pt2", b"old")]
+        return message.removeprefix(f"{file}: not written, since the exported file ")
+
+    return said
+
+
+def raises(values: np.ndarray) -> np.ndarray:
+    if len(values) > 2:
+        raise RuntimeError("batch of 4 expected\n\nSee the manual.")
+    return values
+
+
+def test_a_file_that_predicts_something_else(wrong: Callable[..., str]) -> None:
+    differs = (
+        "predicts something else than the run: in a batch of {} there is a difference of {}; up to 0.0001 would be"
+    )
+    assert wrong(lambda values: values + 0.25) == differs.format("1 row", "0.25") + " rounding"
+    assert wrong(lambda values: values * NAN) == differs.format("1 row", "inf") + " rounding"
+    last = [[1]] * 999 + [[1.5]]
+    assert "in a batch of 1000 rows" in wrong(lambda values: values * (last if len(values) == 1000 else 1))
+
+
+def test_a_file_that_answers_in_another_shape(wrong: Callable[..., str]) -> None:
+    assert wrong(lambda values: values[:, 1]) == "answers 1 row with the shape [1]; expected [1, 2]"
+
+
+def test_a_file_that_fails(wrong: Callable[..., str]) -> None:
+    assert wrong(raises) == "fails on 7 rows: batch of 4 expected"
+
+
+def test_a_file_that_cannot_be_loaded(circle: Path, monkeypatch: Patch, tmp_path: Path) -> None:
+    monkeypatch.setattr(export, "_program", lambda *_: None)
+    for ending, runtime in ((".onnx", "onnxruntime"), (".pt2", "torch")):
+        monkeypatch.setattr(export, f"_{ending[1:]}", lambda *_: b"new")
+        said = refusal(circle, "-o", tmp_path / f"m{ending}")
+        assert said.startswith(f"model: MLP gives a file that cannot be used; {runtime} says: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_the_preprocessing_is_found(monkeypatch: Patch, tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", ["preprocess=robust"])
+    monkeypatch.setattr(deployed, "SMOOTH_CLIP", 3.1)
+    assert "predicts something else than the run" in refusal(folder, "-o", tmp_path / "m.pt2")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

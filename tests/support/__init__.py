@@ -1,0 +1,1 @@
+"""What tests share: commands, configurations, tables, folders, members."""

@@ -1,0 +1,141 @@
+"""Members of small random data, and what training makes of them."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.engine.batches import MemberData
+from mlp_exp.engine.streams import Streams
+from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.model.mlp import MLP
+from mlp_exp.tasks.losses import Loss, auto_loss
+from mlp_exp.training.early_stopping import NoEarlyStopping
+from mlp_exp.training.loop import EpochRecord, Member, train
+from mlp_exp.training.schedulers import LearningRate
+
+CPU = torch.device("cpu")
+CONSTANT = functools.partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
+N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
+
+
+class Embeddings(NamedTuple):
+    """Of the last `columns` features, which then are numbers of trained rows."""
+
+    columns: int = 2
+    rows: int = 9
+    width: int = 3
+    never_trained: tuple[int, ...] = (0, 4)
+
+
+@functools.cache
+def table(task: str, rows: int, features: int, seed: int) -> tuple[Tensor, np.ndarray]:
+    """Random features and a target that depends on them; the same object for the same arguments."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((rows, features))
+    score = inputs.sum(axis=1) / math.sqrt(features) + 0.3 * rng.standard_normal(rows)
+    if task == "regression":
+        target = score
+    else:
+        target = np.digitize(score, np.quantile(score, np.arange(1, N_CLASSES[task]) / N_CLASSES[task]))
+    return torch.from_numpy(inputs.astype(np.float32)), target
+
+
+@functools.cache
+def _encoded(
+    task: str, rows: int, features: int, seed: int, embeddings: Embeddings | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    inputs, target = table(task, rows, features, seed)
+    if embeddings:
+        trained = sorted(set(range(embeddings.rows)) - set(embeddings.never_trained))
+        codes = np.random.default_rng(seed).choice(trained, (rows, embeddings.columns)).astype(np.float32)
+        inputs = torch.cat([inputs[:, : -embeddings.columns], torch.from_numpy(codes)], dim=1)
+    loss = auto_loss(task, N_CLASSES[task])
+    return inputs, torch.from_numpy(loss.encode(target)), torch.ones(rows)
+
+
+def make_member(
+    task: str = "binary",
+    seed: int = 0,
+    *,
+    train_rows: int = 37,
+    val_rows: int = 11,
+    features: int = 5,
+    data_seed: int = 0,
+    model: Mapping[str, Any] | None = None,
+    embeddings: Embeddings | None = None,
+    dropout: float | Sequence[float] = 0.0,
+    module: nn.Module | None = None,
+    loss: Loss | None = None,
+    weights: Tensor | None = None,
+    optimizer: Callable[..., Any] = torch.optim.Adam,
+    lr: float = 1e-2,
+    options: Mapping[str, Any] | None = None,
+    scheduler: Callable[..., Any] = CONSTANT,
+    early_stopping: Callable[[], NoEarlyStopping] = NoEarlyStopping,
+    epochs: int = 4,
+    clip_grad_norm: float | None = None,
+    target: TargetScaling | None = None,
+) -> Member:
+    """A member whose split, first weights, order of batches and dropout all come from `seed`."""
+    streams = Streams(seed)
+    inputs, targets, ones = _encoded(task, train_rows + val_rows, features, data_seed, embeddings)
+    loss = loss or auto_loss(task, N_CLASSES[task])
+    order = streams.split.permutation(train_rows + val_rows)
+    if module is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(streams.weights)
+            shape = {"hidden_sizes": (7, 3), **(model or {})}
+            wider = embeddings.columns * (embeddings.width - 1) if embeddings else 0
+            module = MLP(features + wider, loss.out_features, dropout=dropout, **shape)
+            if embeddings:
+                module = EmbeddedNetwork(module, **embeddings._asdict())
+    return Member(
+        data=MemberData(inputs, targets, ones if weights is None else weights, order[:train_rows], order[train_rows:]),
+        module=module,
+        loss=loss,
+        optimizer=optimizer,
+        optimizer_options={"lr": lr, **(options or {})},
+        learning_rate=LearningRate(lr, scheduler),
+        early_stopping=early_stopping(),
+        streams=streams,
+        epochs=epochs,
+        clip_grad_norm=clip_grad_norm,
+        target=target or TargetScaling(),
+    )
+
+
+def histories(members: Sequence[Member], batch_size: int | None = 10) -> list[list[EpochRecord]]:
+    """Trains to the end; each member's records."""
+    found: list[list[EpochRecord]] = [[] for _ in members]
+    for records in train(members, batch_size, CPU):
+        for record in records:
+            found[record.member].append(record)
+    return found
+
+
+def timeless(records: Sequence[EpochRecord]) -> list[str]:
+    """The records as text, to the last bit, but for the time and the member's place; NaN equals NaN."""
+    return [repr(replace(record, member=0, seconds=0.0)) for record in records]
+
+
+def same_weights(first: nn.Module, second: nn.Module) -> bool:
+    """To the last bit."""
+    a, b = first.state_dict(), second.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As a run does by default; the last bits depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

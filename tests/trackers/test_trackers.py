@@ -1,0 +1,733 @@
+"""Trackers: what is in the folders of runs arrives in TensorBoard, MLflow and W&B, and never changes or ends a run."""
+
+import csv
+import json
+import os
+import re
+import signal
+import struct
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+import pytest
+import torch
+from support.commands import Fork, Result
+from support.project import CONF
+
+from mlp_exp.config.trust import check_config, foreign_packages
+from mlp_exp.display import plots
+from mlp_exp.errors import ConfigError, UntrustedError
+from mlp_exp.experiment import one_run
+from mlp_exp.experiment.run import Run
+from mlp_exp.multirun import together
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.trackers import following, mlflow, tracker
+from mlp_exp.trackers.follower import Follower
+from mlp_exp.trackers.mlflow import MLflow
+from mlp_exp.trackers.tensorboard import TensorBoard
+from mlp_exp.trackers.tracker import Param, flatten, went_well
+from mlp_exp.trackers.wandb import WandB
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+CallMain = Callable[..., Result]
+StartFork = Callable[..., Fork]
+QUIET = ("trainer.device=cpu", "trainer.plots=never", "data.n_samples=100", "model.hidden_sizes=[4]")
+SMALL = (*QUIET, "trainer.epochs=3")
+METRICS = ("lr", "train_loss", "val_loss", "val_accuracy")
+FINAL = ("best/test_accuracy", "best/val_log_loss", "best/epoch", "seconds")
+FILES = {".hydra/config.yaml", "history.csv", "result.json", "model.pt"}
+PARAMS: dict[str, Any] = {
+    "optimizer.lr": 0.01,
+    "optimizer.betas": "[0.9, 0.999]",
+    "optimizer._target_": "torch.optim.Adam",
+    "optimizer.amsgrad": False,
+    "model.hidden_sizes": "[4]",
+    "model.norm": "null",
+    "trainer.epochs": 3,
+}
+"""Some of a run's, as they are tracked."""
+
+
+def history(folder: Path) -> dict[str, list[float]]:
+    """The columns of a run's history."""
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file)
+    return {name: [float(row[place]) for row in rows] for place, name in enumerate(names)}
+
+
+def final(folder: Path) -> dict[str, float]:
+    """The metrics of a run's best epoch, by the names that trackers give them."""
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    named = {
+        f"best/{part}_{name}": value for part in result["metrics"] for name, value in result["metrics"][part].items()
+    }
+    return {**named, "best/epoch": result["best_epoch"], "seconds": result["seconds"]}
+
+
+def words(done: Result) -> list[str]:
+    """What is said of the tracking."""
+    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("tracker:")]
+
+
+# ---- what the backends hold
+
+
+class Tracked:
+    """A run as it is read back.
+
+    Attributes:
+        series: values by metric and step; an epoch that was tracked twice fails here.
+    """
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = dict(params)
+        self.series: dict[str, dict[int, float]] = {}
+        self.files: set[str] = set()
+
+    def add(self, name: str, step: int, value: float) -> None:
+        assert step not in self.series.setdefault(name, {}) or name not in METRICS, (name, step)
+        self.series[name][step] = value
+
+    def check(self, folder: Path, params: Mapping[str, Any], files: set[str]) -> None:
+        """Whether all that is in the run's folder is here."""
+        said, found = history(folder), final(folder)
+        for name in METRICS:
+            wanted = dict(zip(map(int, said["epoch"]), said[name], strict=True))
+            assert self.series[name] == pytest.approx(wanted, rel=1e-6), name
+        for name, value in found.items():
+            assert self.series[name][max(self.series[name])] == pytest.approx(value, rel=1e-6), name
+        assert set(FINAL) <= set(found)
+        assert {key: self.params.get(key) for key in params} == params
+        assert not [key for key in self.params if key.startswith("tracker")]
+        assert self.files == files
+
+
+def in_mlflow(database: Path) -> tuple[Any, dict[str, Any]]:
+    """A client, and its runs by the folder that they are of."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{database}")
+    experiment = client.get_experiment_by_name("mlp_exp")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    by_folder = {run.data.tags["mlp_exp.folder"]: run for run in runs}
+    assert len(by_folder) == len(runs)  # no folder has two
+    return client, by_folder
+
+
+def read_mlflow(client: Any, run: Any) -> Tracked:
+    found = Tracked(run.data.params)
+    for name in run.data.metrics:
+        for point in client.get_metric_history(run.info.run_id, name):
+            found.add(name, point.step, point.value)
+    todo = [None]
+    while todo:
+        for entry in client.list_artifacts(run.info.run_id, todo.pop()):
+            if entry.is_dir:
+                todo.append(entry.path)
+            else:
+                found.files.add(entry.path)
+    return found
+
+
+def read_tensorboard(folder: Path) -> tuple[Tracked, Any]:
+    """The run, and the accumulator that TensorBoard itself would look at."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata
+
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0, "images": 0}).Reload()
+    content = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    hparams = metadata.parse_session_start_info_plugin_data(content).hparams
+    found = Tracked({key: getattr(value, str(value.WhichOneof("kind"))) for key, value in hparams.items()})
+    for name in events.Tags()["scalars"]:
+        for event in events.Scalars(name):
+            found.add(name, event.step, event.value)
+    found.files = {f"{name}.png" for name in events.Tags()["images"]}
+    return found, events
+
+
+def records(file: Path) -> Iterator[Any]:
+    """The records of an offline run: a LevelDB log."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content = file.read_bytes()
+    assert content.startswith(b":W&B")
+    place, record, block = 7, b"", 2**15
+    while place + 7 <= len(content):
+        if block - place % block < 7:
+            place += block - place % block
+        _, size, kind = struct.unpack("<IHB", content[place : place + 7])
+        record += content[place + 7 : place + 7 + size]
+        place += 7 + size
+        if kind in (1, 4):
+            yield Record.FromString(record)
+            record = b""
+
+
+def read_wandb(place: Path, run_id: str) -> tuple[Tracked, Any]:
+    """The run, put together from all offline parts of this id, and what the first of them says of it."""
+    found, about = Tracked({}), None
+    for file in sorted(place.glob(f"offline-run-*-{run_id}/run-{run_id}.wandb")):
+        summary: dict[str, float] = {}
+        for record in records(file):
+            kind = record.WhichOneof("record_type")
+            if kind == "run":
+                about = about or record.run
+                found.params |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
+            if kind == "history":
+                row = {(item.key or item.nested_key[0]): json.loads(item.value_json) for item in record.history.item}
+                for name in METRICS:
+                    found.add(name, int(row["_step"]), row[name])
+            if kind == "summary":
+                summary |= {item.key: json.loads(item.value_json) for item in record.summary.update if item.key}
+            if kind == "files":
+                found.files |= {entry.path for entry in record.files.files}
+                assert all((file.parent / "files" / entry.path).is_file() for entry in record.files.files)
+        for name, value in summary.items():
+            if name == "seconds" or name.startswith("best/"):
+                found.series[name] = {0: value}  # W&B has a summary where the others have a series
+    return found, about
+
+
+def no_word() -> None:
+    """For a follower that nobody listens to."""
+
+
+def remembered(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "tracker.json").read_text(encoding="utf-8")))
+
+
+# ---- a sweep, and what goes on from it
+
+SWEEP = ("-m", *SMALL, "trainer.plots=auto", "optimizer.lr=0.01", "seed=0,1", "tracker=none,tensorboard,mlflow,wandb")
+JOBS = {"none": (0, 4), "tensorboard": (1, 5), "mlflow": (2, 6), "wandb": (3, 7)}
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One small figure for every run of a sweep, in the place of those that take a second each."""
+
+    def quick_draw(run: Run) -> None:
+        run.folder.write_figures({"loss": plots.losses({"epoch": [1], "train_loss": [1.0]}, 1)})
+
+    for module in (together, one_run):
+        monkeypatch.setattr(module, "draw", quick_draw)
+    monkeypatch.setattr(together, "BEST_DRAWN", 99)
+
+
+def check_numbers(sweep: Path) -> None:
+    """Whether the runs of a seed came out the same, to the last byte, whatever their tracker is."""
+    for jobs in zip(*JOBS.values(), strict=True):
+        for file in ("history.csv", "model.pt"):
+            assert len({(sweep / str(job) / file).read_bytes() for job in jobs}) == 1, file
+    assert not (sweep / "0" / "tracker.json").exists()
+
+
+def check_mlflow(
+    sweep: Path, params: Mapping[str, Any] = PARAMS, children: tuple[int, ...] = JOBS["mlflow"]
+) -> set[str]:
+    """Whether MLflow has a sweep's runs below one parent; returns the names of all its runs."""
+    client, runs = in_mlflow(sweep.parent / "outputs" / "mlflow.db")
+    parent = runs[str(sweep)]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["mlflow.runName"] == f"{sweep.parent.name}/{sweep.name}"
+    assert read_mlflow(client, parent).files == {"leaderboard.csv", "report.html"}
+    for file in ("leaderboard.csv", "report.html"):
+        kept = sweep.parent / "outputs" / "mlruns" / parent.info.run_id / "artifacts" / file
+        assert kept.read_bytes() == (sweep / file).read_bytes()
+    for job in children:
+        folder = sweep / str(job)
+        run = runs[str(folder)]
+        tags = run.data.tags
+        assert (tags["mlflow.parentRunId"], tags["mlp_exp.status"]) == (parent.info.run_id, "finished")
+        assert tags["mlflow.runName"] == f"{sweep.name}/{job}"
+        assert run.info.status == "FINISHED"
+        assert run.info.start_time / 1000 + history(folder)["seconds"][-1] < run.info.end_time / 1000
+        drawn = {"plots/loss.png"} if (folder / "plots").exists() else set()
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in params.items()}
+        read_mlflow(client, run).check(folder, texts, FILES | drawn)
+        assert remembered(folder)["id"] == run.info.run_id
+    return {run.info.run_id for run in runs.values()}
+
+
+def check_tensorboard(sweep: Path) -> None:
+    for job in JOBS["tensorboard"]:
+        folder = sweep / str(job)
+        found, events = read_tensorboard(folder)
+        found.check(folder, PARAMS, {"plots/loss.png"})
+        image = events.Images("plots/loss")[0]
+        assert image.encoded_image_string == (folder / "plots" / "loss.png").read_bytes()
+        assert (image.width, image.height) == (768, 576)
+        assert {"config.yaml", "result.json"} <= set(events.Tags()["tensors"])
+        times = [event.wall_time for event in events.Scalars("train_loss")]
+        seconds = history(folder)["seconds"]
+        assert [when - times[0] for when in times] == pytest.approx([when - seconds[0] for when in seconds], abs=1e-5)
+        assert times[-1] == pytest.approx((folder / "history.csv").stat().st_mtime, abs=1e-5)
+
+
+def check_wandb(sweep: Path, params: Mapping[str, Any] = PARAMS) -> None:
+    place = sweep.parent / "outputs" / "wandb"
+    for job in JOBS["wandb"]:
+        folder = sweep / str(job)
+        found, run = read_wandb(place, remembered(folder)["id"])
+        found.check(folder, params, FILES | {"plots/loss.png"})
+        group = f"{sweep.parent.name}/{sweep.name}"
+        assert (run.display_name, run.run_group, run.project) == (f"{sweep.name}/{job}", group, "mlp_exp")
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_a_sweep_and_what_goes_on_from_it(call_main: CallMain, tmp_path: Path) -> None:
+    """In every tracker; the runs of all trackers form one stack."""
+    sweep = tmp_path / "s"
+    done = call_main(*SWEEP, "hydra.sweep.dir=s")
+    assert (done.returncode, words(done)) == (0, [])
+    assert "8 runs in 1 stack\n" in done.stdout
+    check_numbers(sweep)
+    check_tensorboard(sweep)
+    check_wandb(sweep)
+    runs = check_mlflow(sweep)
+    assert len(runs) == 3
+
+    for job in (1, 2, 3):  # as if they had not begun when the sweep was killed
+        for file in ("result.json", "checkpoint.pt"):
+            (sweep / str(job) / file).unlink()
+    done = call_main(*SWEEP, "hydra.sweep.dir=s", "resume=true")
+    assert (done.returncode, words(done)) == (0, [])
+    assert check_mlflow(sweep) == runs
+    check_tensorboard(sweep)
+    check_wandb(sweep)
+
+    for job in (2, 3):
+        done = call_main(f"resume={sweep / str(job)}", "trainer.epochs=5")
+        assert (done.returncode, words(done)) == (0, [])
+        assert history(sweep / str(job))["epoch"] == [1, 2, 3, 4, 5]
+    longer = {key: value for key, value in PARAMS.items() if key != "trainer.epochs"}
+    assert check_mlflow(sweep, longer) == runs
+    check_wandb(sweep, longer)
+    check_a_stop_in_the_first_epoch(tmp_path / "outputs" / "mlflow.db")
+
+
+def check_a_stop_in_the_first_epoch(database: Path) -> None:
+    """Whether MLflow takes up such a run, whose parameters it has already, and names that it would refuse."""
+    folder = RunFolder(database.parent / "stopped")
+    folder.path.mkdir()
+
+    def track(params: dict[str, Param]) -> None:
+        followed = Follower(no_word)
+        followed.begin(MLflow(f"sqlite:///{database}", "mlp_exp"), "MLflow", folder.path, params, 1.0, None)
+        followed.close()
+
+    track({"trainer.epochs": 3, "model.a,b(c)": 1})
+    assert in_mlflow(database)[1][str(folder.path)].info.status == "KILLED"
+    folder.write_history(["epoch", "val_f(1)", "seconds"], [[1, 0.5, 1.0]])
+    folder.write_result({"status": "finished", "metrics": {}})
+    track({"trainer.epochs": 4, "model.a,b(c)": 2, "new": 1})
+    run = in_mlflow(database)[1][str(folder.path)]
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"trainer.epochs": "3", "model.a_b_c_": "1", "new": "1"}
+    assert run.data.metrics == {"val_f_1_": 0.5}
+
+
+# ---- a tracker of one's own, which writes down what it is told, and fails as it is asked to
+
+OWN = """
+import json
+import os
+import signal
+import time
+import tomllib
+
+from mlp_exp.trackers.tracker import Tracker
+
+
+class Own(Tracker):
+    package = "json"
+
+    def __init__(self, how=""):
+        self.how = how
+
+    def told(self, what, **more):
+        with open("told.jsonl", "a") as file:
+            print(json.dumps({"what": what, "process": os.getpid(), **more}), file=file)
+        how, _, where = self.how.partition(" in ")
+        if where == what:
+            if how == "raises":
+                raise RuntimeError("no\\nmore")
+            if how == "rambles":
+                raise RuntimeError("x" * 1000)
+            if how == "full":
+                raise OSError(28, "No space left on device", "there")
+            if how == "exits":
+                os._exit(7)
+            if how == "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if how == "hangs":
+                time.sleep(1000)
+
+    def open(self):
+        names = ("MLFLOW_DISABLE_TELEMETRY", "WANDB_ERROR_REPORTING")
+        self.told("open", quiet=[os.environ.get(name) for name in names])
+
+    def begin(self, run):
+        run.id = run.id or run.folder.name
+        self.told("begin", id=run.id, sweep=str(run.sweep), params=len(run.params), group=run.group)
+
+    def write(self, run, epochs, result):
+        self.told("write", id=run.id, epochs=[e.number for e in epochs], status=result and result["status"])
+
+    def attach(self, run, file):
+        self.told("attach", id=run.id, files=[file.name])
+
+    def finish(self, run):
+        self.told("finish", id=run.id)
+
+    def close(self):
+        self.told("close")
+"""
+BY_ITSELF = "tracker._target_=own_tracker.Own"
+NO_MORE = ". Nothing more is tracked; the runs and their folders are as they would be without it"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Makes the tracker; gives what it has been told."""
+    (tmp_path / "own_tracker.py").write_text(OWN, encoding="utf-8")
+    sys.modules.pop("own_tracker", None)
+    told = tmp_path / "told.jsonl"
+    yield lambda: [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()] if told.exists() else []
+    sys.modules.pop("own_tracker", None)
+
+
+def epochs_of(told: list[dict[str, Any]], name: str) -> list[int]:
+    """The epochs of a run that it has been told of, in order."""
+    written = [each["epochs"] for each in told if each["what"] == "write" and each["id"] == name]
+    return [epoch for epochs in written for epoch in epochs]
+
+
+@pytest.fixture(scope="module")
+def untracked() -> dict[str, bytes]:
+    """What a run without a tracker leaves: made once."""
+    return {}
+
+
+def without_times(folder: Path) -> dict[str, bytes]:
+    """History and weights."""
+    lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line.rpartition(",")[0] for line in lines)
+    return {"history": text.encode(), "model": (folder / "model.pt").read_bytes()}
+
+
+FAILURES = {
+    "raises in open": "RuntimeError: no more",
+    "raises in write": "RuntimeError: no more",
+    "full in attach": "there: No space left on device",
+    "rambles in close": f"RuntimeError: {'x' * 286}",
+    "exits in write": "its process ended with 7",
+    "dies in write": "its process was ended by signal 9",
+    "hangs in close": "no answer for 1 s",
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_a_tracker_that_fails_is_one_warning(
+    call_main: CallMain,
+    monkeypatch: pytest.MonkeyPatch,
+    own: Callable[[], Any],
+    untracked: dict[str, bytes],
+    tmp_path: Path,
+    how: str,
+) -> None:
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.7)
+    if not untracked:
+        assert call_main(*SMALL, "hydra.run.dir=none").returncode == 0
+        untracked |= without_times(tmp_path / "none")
+    done = call_main(*SMALL, BY_ITSELF, f"+tracker.how={how}", "hydra.run.dir=run")
+    assert done.returncode == 0
+    assert words(done) == [f"tracker: {FAILURES[how]}{NO_MORE}"]
+    assert (tmp_path / "run" / "run.log").read_text(encoding="utf-8").count("tracker:") == 1
+    assert without_times(tmp_path / "run") == untracked
+    assert own()[-1]["what"] == how.rpartition(" ")[2]
+
+
+def test_a_tracker_that_cannot_be_reached(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A real one, a process that cannot be started, and one that takes no messages."""
+    (tmp_path / "outputs").write_text("a file", encoding="utf-8")
+    done = call_main(*SMALL, "tracker=mlflow", "hydra.run.dir=a")
+    assert done.returncode == 0
+    (line,) = words(done)
+    assert line == f"tracker: {tmp_path / 'outputs'}: File exists{NO_MORE}"
+    monkeypatch.setattr(following.sys, "executable", str(tmp_path / "nothing"))
+    done = call_main("-m", *SMALL, "seed=0,1", "tracker=tensorboard", "hydra.sweep.dir=b")
+    assert done.returncode == 0
+    assert words(done) == [f"tracker: {tmp_path / 'nothing'}: No such file or directory{NO_MORE}"]
+
+
+def test_no_message_is_waited_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, own: Callable[[], Any], tmp_path: Path
+) -> None:
+    """However many there are, and whatever the process does."""
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_tracker
+
+    with following.Following(tmp_path) as followed:
+        followed.begin(own_tracker.Own(), tmp_path, {}, None)
+        os.kill(followed._process.pid, signal.SIGSTOP)
+        for number in range(200):
+            followed.begin(own_tracker.Own(), tmp_path / str(number), {"key": "x" * 10_000}, None)
+        followed.check()
+        assert caplog.messages == []
+    assert caplog.messages == [f"tracker: no answer for 0 s{NO_MORE}"]
+
+
+def test_a_sweep_whose_tracker_fails(call_main: CallMain, own: Callable[[], Any], tmp_path: Path) -> None:
+    words_of = ("-m", *SMALL, BY_ITSELF, "+tracker.how=raises in write", "seed=0,1")
+    done = call_main(*words_of, "hydra.sweep.dir=s")
+    assert done.returncode == 0
+    assert words(done) == [f"tracker: RuntimeError: no more{NO_MORE}"]
+    assert [each["what"] for each in own()] == ["open", "begin", "begin", "write"]
+    done = call_main(*words_of, "hydra.sweep.dir=b", "hydra/launcher=basic")
+    assert done.returncode == 0
+    assert words(done) == [f"tracker: RuntimeError: no more{NO_MORE}"]
+
+
+def test_one_process_and_one_sweep_for_the_jobs_of_the_basic_launcher(
+    call_main: CallMain, own: Callable[[], Any], tmp_path: Path
+) -> None:
+    args = ("-m", *SMALL, BY_ITSELF, "seed=0,1", "hydra.sweep.dir=s", "hydra/launcher=basic", "hydra.job.chdir=true")
+    assert call_main(*args).returncode == 0
+    told = own()  # of the directory in which the command was typed
+    files = ["attach"] * len(FILES)
+    assert [each["what"] for each in told] == [
+        *("open", "begin", "write", *files, "begin", "write", *files),
+        *("finish", "finish", "close"),
+    ]
+    assert len({each["process"] for each in told}) == 1
+    assert told[0]["quiet"] == ["true", "false"]  # the packages tell their makers nothing
+    begun = [each for each in told if each["what"] == "begin"]
+    assert {(each["sweep"], each["group"]) for each in begun} == {(str(tmp_path / "s"), f"{tmp_path.name}/s")}
+    assert [each["id"] for each in begun] == ["0", "1"]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_goes_on_in_the_same_tracked_run(
+    call_main: CallMain,
+    start_fork: StartFork,
+    monkeypatch: pytest.MonkeyPatch,
+    own: Callable[[], list[dict[str, Any]]],
+    tmp_path: Path,
+    number: signal.Signals,
+) -> None:
+    monkeypatch.setattr(one_run, "HISTORY_SECONDS", 0.05)
+    args = (*QUIET, "trainer.epochs=800", "trainer.checkpoint_every=0.1", BY_ITSELF, "hydra.run.dir=run")
+    process = start_fork(*args)
+    written = tmp_path / "run" / "history.csv"
+    wait_for(lambda: written.exists() and written.read_bytes().count(b"\n") > 50)
+    process.send_signal(number)
+    process.communicate()
+    assert process.poll() == (130 if number == signal.SIGINT else -number)
+    wait_for(lambda: [each["what"] for each in own()][-1:] == ["close"])  # alone, if the command has been killed
+    tracked = epochs_of(own(), "run")
+    assert tracked == list(range(1, len(history(tmp_path / "run")["epoch"]) + 1))
+    assert 50 <= len(tracked) < 800
+    assert [each["status"] for each in own() if each["what"] == "write"] == ["interrupted"]
+
+    assert call_main("resume=run", "--allow", "own_tracker").returncode == 0
+    assert epochs_of(own(), "run") == list(range(1, 801))
+    assert [each["status"] for each in own() if each["what"] == "write"][-1] == "finished"
+    assert {each["id"] for each in own() if each["what"] == "begin"} == {"run"}
+
+
+def test_an_interrupt_at_the_end_is_not_waited_for(
+    start_fork: StartFork, own: Callable[[], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    process = start_fork(*SMALL, BY_ITSELF, "+tracker.how=hangs in close", "hydra.run.dir=run")
+    wait_for(lambda: [each["what"] for each in own()][-1:] == ["close"])
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate()
+    assert (process.poll(), stderr) == (0, "")
+    assert f"tracker: interrupted while it wrote what was left{NO_MORE}\n" in stdout
+
+
+def test_epochs_are_tracked_while_the_run_trains(
+    own: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_tracker
+
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    clock = count(1)
+    heard: list[int] = []  # how much it had told its tracker each time that it said it was alive
+    followed = Follower(lambda: heard.append(len(own())))
+    followed.begin(own_tracker.Own(), "Own", folder.path, {}, 0.0, None)
+
+    def write(last: int) -> None:
+        rows = [[epoch, 0.1, 0.5 * epoch] for epoch in range(1, last + 1)]
+        folder.write_history(["epoch", "lr", "seconds"], rows)
+        os.utime(folder.path / "history.csv", (next(clock),) * 2)
+
+    def read_and_replace(self: RunFolder, columns: list[str]) -> list[list[float]]:
+        rows = read_history(self, columns)
+        write(4)
+        return rows
+
+    read_history = RunFolder.read_history
+    followed.look(lambda: False)
+    for last in (0, 2, 2, 3):
+        write(last)
+        followed.look(lambda: True)
+        followed.look(lambda: False)
+    write(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "read_history", read_and_replace)
+        followed.look(lambda: False)
+    followed.look(lambda: False)
+    assert [each.get("epochs") for each in own() if each["what"] == "write"] == [[1, 2], [3], [4]]
+    folder.write_result({"status": "finished", "metrics": {}})
+    followed.close()  # as when the command has been killed before it could say that the run had ended
+    assert [each["what"] for each in own()[-5:]] == ["write", "attach", "attach", "finish", "close"]
+    assert (own()[-5]["epochs"], own()[-5]["status"]) == ([], "finished")
+    assert [each["files"] for each in own() if each["what"] == "attach"] == [["history.csv"], ["result.json"]]
+    assert heard == list(range(3, len(own()) + 1))  # after each write and file, and all of the end
+
+
+# ---- before anything trains
+
+
+def test_a_package_that_is_not_installed(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tracker, "find_spec", lambda package: None)
+    message = "tracker: {0} is not installed. Install it: pip install 'mlp_exp[{0}]'"
+    done = call_main(*SMALL, "tracker=tensorboard", "hydra.run.dir=run")
+    mistake = f"The configuration has 1 mistake:\n  {message.format('tensorboard')}\n"
+    assert (done.returncode, done.stderr) == (1, mistake)
+    assert not (tmp_path / "run" / "history.csv").exists()
+    done = call_main("-m", *SMALL, "tracker=tensorboard,mlflow,wandb,none", "hydra.sweep.dir=s")
+    assert done.returncode == 1
+    assert [done.stderr.count(message.format(name)) for name in ("tensorboard", "mlflow", "wandb")] == [2, 2, 2]
+    assert [(tmp_path / "s" / str(job) / "model.pt").exists() for job in range(4)] == [False, False, False, True]
+
+
+def test_a_folder_of_the_packages_name_is_no_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "only_a_folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(TensorBoard, "package", "only_a_folder")
+    with pytest.raises(ConfigError, match="only_a_folder is not installed"):
+        TensorBoard().require_package()
+
+
+def test_a_dry_run_starts_nothing(call_main: CallMain, own: Callable[[], Any]) -> None:
+    done = call_main("-m", *SMALL, BY_ITSELF, "seed=0,1", "--dry-run")
+    assert (done.returncode, own()) == (0, [])
+
+
+def test_mlflow_makes_its_folder_where_no_folder_can_be_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(mlflow, "fcntl", None)
+    with mlflow._alone(tmp_path / "outputs"):
+        assert (tmp_path / "outputs").is_dir()
+
+
+def test_a_target_that_is_no_tracker(call_main: CallMain) -> None:
+    done = call_main(*SMALL, "tracker._target_=pathlib.PurePosixPath", "hydra.run.dir=run")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "The configuration has 1 mistake:\n  tracker._target_: expected a Tracker, got PurePosixPath\n",
+    )
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped_early", "diverged", "failed", "interrupted"])
+def test_what_went_well(status: str) -> None:
+    assert went_well({"status": status}) == (status in ("finished", "stopped_early"))
+
+
+def test_flat_parameters() -> None:
+    config = {"a": {"b": {"c": 1e-5}, "d": [1, [2]]}, "e": None, "f": True, "g": "x", "h": {}}
+    assert flatten(config) == {"a.b.c": 1e-5, "a.d": "[1, [2]]", "e": "null", "f": True, "g": "x"}
+
+
+# ---- saved runs
+
+
+MLFLOW, WANDB = "mlp_exp.components.MLflow", "mlp_exp.components.WandB"
+FILE = "sqlite:///outputs/mlflow.db"
+SAVED: list[tuple[dict[str, Any], str]] = [
+    ({"_target_": MLFLOW, "tracking_uri": FILE, "experiment": "x"}, ""),
+    ({"_target_": MLFLOW, "tracking_uri": "sqlite:///outputs/a/b-c.db", "experiment": "x"}, ""),
+    ({"_target_": MLFLOW, "tracking_uri": "http://there", "experiment": "x"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "tracking_uri": "databricks", "experiment": "x"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "tracking_uri": "sqlite:////outputs/x.db"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "tracking_uri": "sqlite:///outputs/../x.db"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "tracking_uri": "sqlite:///outputs/x.db?vfs=x"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "tracking_uri": f"{FILE}\n"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "tracking_uri": "${data.path}"}, "tracking_uri"),
+    ({"_target_": MLFLOW, "_args_": ["http://there", "x"]}, "tracking_uri"),
+    ({"_target_": WANDB, "mode": "offline", "project": "x", "dir": "outputs"}, ""),
+    ({"_target_": WANDB, "mode": "online", "project": "x", "dir": "outputs"}, "mode"),
+    ({"_target_": WANDB, "mode": "offline", "project": "x", "dir": "/tmp"}, "dir"),
+    ({"_target_": WANDB, "mode": "offline", "project": "x", "dir": "outputs/.."}, "dir"),
+    ({"_target_": "mlp_exp.components.TensorBoard"}, ""),
+    ({"_target_": "mlp_exp.components.NoTracker"}, ""),
+]
+
+
+@pytest.mark.parametrize(("node", "key"), SAVED)
+def test_a_strangers_run_is_tracked_here_alone(node: dict[str, Any], key: str) -> None:
+    config = {"tracker": node, "data": {"path": "http://there"}}
+    package = str(node["_target_"]).rpartition(".")[2].lower()
+    assert foreign_packages(config) == ([package] if key else [])
+    check_config(config, [package], "run")
+    if key:
+        message = (
+            f"run: tracker.{key} is {node.get(key)!r}; a saved run may be tracked inside outputs/ alone, offline. If "
+            f"you know that place and trust it: --allow {package}"
+        )
+        with pytest.raises(UntrustedError, match=f"^{re.escape(message)}$"):
+            check_config(config, ["other"], "run")
+    else:
+        check_config(config, [], "run")
+
+
+def test_a_run_that_was_saved_before_there_were_trackers(
+    call_main: CallMain, own: Callable[[], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """It goes on, tracked if that is asked for, as a run of its own from the first epoch on."""
+    assert call_main(*SMALL, "hydra.run.dir=run").returncode == 0
+    saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert saved["config"].pop("tracker") == {"_target_": "mlp_exp.components.NoTracker"}
+    torch.save(saved, tmp_path / "run" / "checkpoint.pt")
+    assert call_main("rerun=run", "hydra.run.dir=again").returncode == 0
+    assert call_main("resume=run", "trainer.epochs=4").returncode == 0
+    done = call_main("resume=run", "trainer.epochs=5", "+tracker._target_=own_tracker.Own")
+    assert (done.returncode, words(done)) == (0, [])
+    assert epochs_of(own(), "run") == [1, 2, 3, 4, 5]
+    assert (
+        call_main("resume=run", "trainer.epochs=6", "tracker.how=x", "--allow", "own_tracker").returncode == 1
+    )  # no key
+    done = call_main("resume=run", "trainer.epochs=6", "+tracker.how=x", "--allow", "own_tracker")
+    assert (done.returncode, words(done)) == (0, [])
+    overrides = (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")
+    assert overrides.splitlines()[-3:] == ["- trainer.epochs=4", "- trainer.epochs=5", "- trainer.epochs=6"]
+
+
+def test_every_options_package_is_an_extra_of_this_project() -> None:
+    extras = tomllib.loads((CONF.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    for kind in (TensorBoard, MLflow, WandB):
+        assert [requirement.partition(">")[0] for requirement in extras[kind.package]] == [kind.package]

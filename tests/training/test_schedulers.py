@@ -1,0 +1,149 @@
+import math
+from pkgutil import resolve_name
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from support.members import histories, make_member, one_thread  # noqa: F401
+from support.project import CONF
+
+from mlp_exp.experiment.components import build
+from mlp_exp.training.schedulers import LearningRate, warmup_cosine
+
+EPOCHS = 12
+LR = 0.02
+OPTIONS = sorted(file.stem for file in (CONF / "scheduler").glob("*.yaml"))
+OVERRIDES = {"step": ["scheduler.step_size=3"], "reduce_on_plateau": ["scheduler.patience=1"]}
+WATCHED = [1.0, 0.9, 0.95, 0.93, 0.92, 0.5, 0.5, 0.6, 0.7, 0.2, 0.3, 0.1]
+"""A validation loss for each epoch."""
+
+
+def composed(compose, name):
+    overrides = [f"scheduler={name}", f"trainer.epochs={EPOCHS}", f"optimizer.lr={LR}", *OVERRIDES.get(name, [])]
+    return compose(overrides)
+
+
+def rates(learning_rate, watched=WATCHED):
+    found = []
+    for value in watched:
+        found.append(learning_rate.value)
+        learning_rate.advance(value)
+    return found
+
+
+def rates_of_torch(cls, options):
+    """The rates of an optimizer that really steps."""
+    parameter = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.Adam([parameter], lr=LR)
+    scheduler = cls(optimizer, **options)
+    found = []
+    for value in WATCHED:
+        found.append(optimizer.param_groups[0]["lr"])
+        parameter.grad = torch.ones(3)
+        optimizer.step()
+        scheduler.step(*[value] * (cls is torch.optim.lr_scheduler.ReduceLROnPlateau))
+    return found
+
+
+def test_there_are_options():
+    assert len(OPTIONS) >= 7
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_gives_the_rates_of_its_class(compose, name):
+    cfg = composed(compose, name)
+    options = OmegaConf.to_container(cfg.scheduler, resolve=True)
+    cls = resolve_name(options.pop("_target_"))
+    found = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    assert found == pytest.approx(rates_of_torch(cls, options), rel=1e-12)
+    assert all(rate > 0 for rate in found)
+    assert len(set(found)) == 1 if name == "none" else len(set(found)) > 1
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(compose, name):
+    """The data may ask for more epochs: trainer.steps."""
+    cfg = composed(compose, name)
+    expected = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    cfg.trainer.epochs = 3
+    assert rates(LearningRate(LR, build(cfg).scheduler(EPOCHS))) == expected
+    assert cfg.trainer.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("none", [LR] * EPOCHS),
+        ("step", [LR * 0.1 ** (epoch // 3) for epoch in range(EPOCHS)]),
+        ("exponential", [LR * 0.97**epoch for epoch in range(EPOCHS)]),
+        ("cosine", [LR * (1 + math.cos(math.pi * epoch / EPOCHS)) / 2 for epoch in range(EPOCHS)]),
+        # 0.95 and 0.93 are no better than 0.9, so the cut comes after the fourth epoch; 0.92 is the first bad one then
+        ("reduce_on_plateau", [LR] * 4 + [LR / 2] * 4 + [LR / 4] * 4),
+    ],
+)
+def test_the_rates_in_numbers(compose, name, expected):
+    found = rates(LearningRate(LR, build(composed(compose, name)).scheduler(EPOCHS)))
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def warm(epoch, epochs, warmup, start, eta_min, lr=LR):
+    """The rate of an epoch, from 0."""
+    if epoch < warmup:
+        return lr * (start + (1 - start) * epoch / warmup)
+    return eta_min + (lr - eta_min) * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup))) / 2
+
+
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "start", "eta_min"),
+    [(12, 5, 0.1, 0.0), (12, 1, 0.5, 0.001), (12, 0, 0.1, 0.0), (3, 2, 0.2, 0.0), (2, 1, 0.1, 0.0), (1, 0, 0.1, 0.0)],
+)
+def test_warmup_and_cosine(epochs, warmup, start, eta_min):
+    learning_rate = LearningRate(LR, lambda optimizer: warmup_cosine(optimizer, epochs, warmup, start, eta_min))
+    expected = [warm(epoch, epochs, warmup, start, eta_min) for epoch in range(epochs)]
+    assert rates(learning_rate, [1.0] * epochs) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("epochs", "cut"), [(1, 0), (3, 2), (5, 4)])
+def test_a_warmup_longer_than_the_training_leaves_an_epoch_for_the_whole_rate(epochs, cut):
+    learning_rate = LearningRate(LR, lambda optimizer: warmup_cosine(optimizer, epochs, 5, 0.1))
+    expected = [warm(epoch, epochs, cut, 0.1, 0.0) for epoch in range(epochs)]
+    found = rates(learning_rate, [1.0] * epochs)
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert found[-1] == pytest.approx(LR)
+
+
+@pytest.mark.parametrize("val_rows", [11, 0])
+def test_the_plateau_is_that_of_the_validation_loss_or_else_of_the_training_loss(val_rows):
+    def plateau(optimizer):
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=0.0)
+
+    member = make_member(val_rows=val_rows, lr=0.3, epochs=12, scheduler=plateau)
+    (records,) = histories([member])
+    expected, lr, best = [], 0.3, math.inf
+    for record in records:
+        expected.append(lr)
+        watched = record.train_loss if record.val_loss is None else record.val_loss
+        lr, best = (lr, watched) if watched < best else (lr / 2, best)
+    assert [record.lr for record in records] == expected
+    assert len(set(expected)) > 1
+
+
+def test_a_training_goes_by_the_rates_of_its_scheduler():
+    """With rates 0.1, 0, 0 … the weights move in the first epoch only."""
+    member = make_member(
+        lr=0.1, epochs=3, scheduler=lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda epoch: float(epoch == 0))
+    )
+    (records,) = histories([member])
+    assert [record.lr for record in records] == [0.1, 0.0, 0.0]
+    first, second, third = (record.val_loss for record in records)
+    assert first == second == third
+    assert member.early_stopping.best_epoch == 1
+
+
+def test_the_cycle_is_used_up_by_the_last_epoch(compose):
+    """The last step of a training is not one too many for OneCycleLR."""
+    learning_rate = LearningRate(LR, build(composed(compose, "one_cycle")).scheduler(EPOCHS))
+    found = rates(learning_rate)
+    assert found[0] == pytest.approx(LR / 25)
+    assert max(found) == pytest.approx(LR, rel=0.05)
+    assert found[-1] == pytest.approx(LR / 25 / 1e4)
