@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from mlp_exp.cli import application as hydra_app
-from mlp_exp.cli.options import ALLOW, RESUME, Options
+from mlp_exp.cli.options import Options
+from mlp_exp.display.commands import ALLOW, RESUME, program
 from mlp_exp.errors import DivergedError, RunFolderError, TrainingError
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.following import Following
@@ -59,7 +60,7 @@ def _train(cfg: DictConfig, folder: RunFolder, following: Following, checkpoint:
     except BaseException as error:
         folder.write_failure(error)
         if isinstance(error, KeyboardInterrupt) and folder.checkpoint.exists():
-            error.add_note(f"Go on with: {hydra_app.program()} {_continuation(cfg, folder)}")
+            error.add_note(f"Go on with: {program()} {_continuation(cfg, folder)}")
         raise
     finally:
         following.end(folder.path)

@@ -19,22 +19,19 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp import signals
 from mlp_exp.cli.commands import begin
-from mlp_exp.cli.options import DRY_RUN, RERUN, RESUME, SWEEP_DIR, Options, take_options
+from mlp_exp.cli.options import SWEEP_DIR, Options, take_options
+from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
+from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, describe
-
-PACKAGE = Path(__file__).resolve().parent.parent
-CONF = next(path for path in (PACKAGE.parent / "conf", PACKAGE / "conf") if (path / "run.yaml").is_file())
-"""The folder of YAML groups: beside the package in a checkout, inside it in a wheel."""
 
 if TYPE_CHECKING:
     from mlp_exp.cli.jobs import Job
 
-CONFIG_NAME = "run"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 SAVED = "saved_run"
@@ -122,11 +119,6 @@ def _store_saved(arguments: Sequence[str], read_config: ReadConfig) -> str:
     return SAVED
 
 
-def program() -> str:
-    """The command as it is typed."""
-    return "mlp-exp" if Path(sys.argv[0]).stem == "mlp-exp" else "python -m mlp_exp.run"
-
-
 def _continuation(typed: Sequence[str], folder: Path) -> str:
     """The command that goes on with a sweep."""
     kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, f"{RESUME}="))]
@@ -134,23 +126,10 @@ def _continuation(typed: Sequence[str], folder: Path) -> str:
 
 
 def own_hydra_settings(arguments: Sequence[str], name: str) -> list[str]:
-    """Hydra's settings of `conf/run.yaml` as overrides, for another primary config, as a saved one, that has none."""
-    if (get_args_parser().parse_known_args(arguments)[0].config_name or name) == CONFIG_NAME:
-        return []
-    primary = OmegaConf.load(CONF / f"{CONFIG_NAME}.yaml")
+    """Hydra's settings of `conf/run.yaml` as overrides, for another primary configuration, but for those given."""
     given = {argument.partition("=")[0] for argument in arguments}
-    settings = {
-        f"hydra.{node}.{key}": value for node in ("job", "run", "sweep") for key, value in _raw(primary.hydra[node])
-    }
-    settings |= {f"hydra/{group}": "mlp_exp" for group in ("job_logging", "hydra_logging", "callbacks")}
-    settings |= {"hydra/launcher": "stacked"}
+    settings = hydra_settings(get_args_parser().parse_known_args(list(arguments))[0].config_name or name)
     return [f"{key}={value}" for key, value in settings.items() if key not in given]
-
-
-def _raw(node: DictConfig) -> list[tuple[str, Any]]:
-    values = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(values, dict)
-    return [(str(key), value) for key, value in values.items()]
 
 
 class Command:

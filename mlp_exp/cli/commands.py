@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlp_exp import signals
-from mlp_exp.cli.options import ALLOW
+from mlp_exp.display.commands import ALLOW
 from mlp_exp.errors import MlpExpError, describe
 
 

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlp_exp.display.commands import ALLOW, DRY_RUN, RERUN, RESUME
 from mlp_exp.errors import ConfigError
 
-ALLOW = "--allow"
-DRY_RUN = "--dry-run"
-RERUN = "rerun"
-RESUME = "resume"
 RUN_DIR = "hydra.run.dir="
 SWEEP_DIR = "hydra.sweep.dir="
 

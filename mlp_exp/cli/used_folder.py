@@ -10,9 +10,8 @@ from omegaconf import DictConfig
 from mlp_exp.cli.application import options
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
-
-MULTIRUN = "multirun.yaml"
 
 
 class RefuseUsedFolder(Callback):

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.cli.options import ALLOW, RERUN, RESUME
 from mlp_exp.compare.configs import divide
 from mlp_exp.compare.curves import Curves, read_curves
 from mlp_exp.compare.effects import axis_of, importance, number, places
-from mlp_exp.compare.made import PROGRAM, how_made
+from mlp_exp.compare.made import how_made
 from mlp_exp.config.trust import foreign_packages
+from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.leaderboard import HEADLINES, Entry, repeated
 from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
@@ -129,8 +129,7 @@ def again(entry: Entry) -> str:
     folder = RunFolder(entry.folder)
     done = entry.result["status"] in DONE
     if done or folder.checkpoint.exists():
-        allow = [f"{ALLOW}={package}" for package in foreign_packages(entry.config, by_name=True)]
-        words = [f"{RERUN if done else RESUME}={folder.path}", *allow]
+        words = on_run(RERUN if done else RESUME, folder.path, foreign_packages(entry.config, by_name=True))
     elif entry.config:
         words = ["--config-dir", str(folder.path / HYDRA), "--config-name", "config"]
     else:

@@ -9,15 +9,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mlp_exp.cli.application import CONFIG_NAME, own_hydra_settings
-from mlp_exp.cli.used_folder import MULTIRUN
+from mlp_exp.config.conf_folder import CONFIG_NAME, hydra_settings
+from mlp_exp.display.commands import PROGRAM
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.leaderboard import Entry
 from mlp_exp.storage.checked import first_problem
 from mlp_exp.storage.run_folder import RESULT
+from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
-
-PROGRAM = ("python", "-m", "mlp_exp.run")
 
 
 class _Words(BaseModel):
@@ -68,7 +67,7 @@ def sweep_command(folder: Path) -> str | None:
     folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     flags = [word for path in folders for word in ("--config-dir", path)]
     flags += ["--config-name", name] if name != CONFIG_NAME else []
-    untyped = own_hydra_settings([], name)
+    untyped = [f"{key}={value}" for key, value in hydra_settings(name).items()]
     typed = [word for word in words.hydra if not word.startswith("hydra.mode=") and word not in untyped]
     return shlex.join([*PROGRAM, "-m", *flags, *words.task, *typed])
 

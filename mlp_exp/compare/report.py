@@ -7,8 +7,7 @@ from mlp_exp.compare.gather import gather
 from mlp_exp.compare.page import write_page
 from mlp_exp.display.console import print_path
 from mlp_exp.leaderboard.leaderboard import print_leaderboard_of
-
-PAGE = "report.html"
+from mlp_exp.storage.sweep_folder import PAGE
 
 
 def report_on(folders: Sequence[Path], output: Path) -> bool:

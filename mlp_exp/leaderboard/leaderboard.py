@@ -19,8 +19,8 @@ from mlp_exp.display.console import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.run_folder import UNFINISHED, RunFolder, runs_in
+from mlp_exp.storage.sweep_folder import LEADERBOARD
 
-LEADERBOARD = "leaderboard.csv"
 WRITE_SECONDS = 1.0
 """How often the file is written while runs finish."""
 REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")

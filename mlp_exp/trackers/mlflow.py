@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.storage.sweep_folder import LEADERBOARD, PAGE
 from mlp_exp.trackers.memory import Memory, recall, remember
 from mlp_exp.trackers.tracker import Epoch, Param, TrackedRun, Tracker, final_metrics, name_of, went_well
 
@@ -22,7 +23,7 @@ except ImportError:  # Windows
 MOST_METRICS, MOST_PARAMS = 800, 100
 """In a request. MLflow takes 1000 things in all, and 100 parameters."""
 SQLITE = "sqlite:///"
-SWEEP_FILES = ("leaderboard.csv", "report.html")
+SWEEP_FILES = (LEADERBOARD, PAGE)
 """What a sweep leaves beside its runs."""
 
 
