@@ -19,7 +19,7 @@ from mlp_exp.cli.options import Options
 from mlp_exp.display.commands import ALLOW, RESUME, program
 from mlp_exp.errors import DivergedError, RunFolderError, TrainingError
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.trackers.following import Following
+from mlp_exp.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
     from mlp_exp.cli.jobs import Job
@@ -28,33 +28,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def run(following: Following, cfg: DictConfig) -> float:
+def run(tracking: Tracking, cfg: DictConfig) -> float:
     """One run, from a composed configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(hydra_app.output_dir())
     with folder.held():
         if hydra_app.options().resumes:
-            return _resume(cfg, folder, following)
+            return _resume(cfg, folder, tracking)
         folder.require_unused()
         earlier = hydra_app.options().rerun
         if earlier:
-            return _rerun(cfg, folder, RunFolder(earlier), following)
-        return _train(cfg, folder, following)
+            return _rerun(cfg, folder, RunFolder(earlier), tracking)
+        return _train(cfg, folder, tracking)
 
 
-def _train(cfg: DictConfig, folder: RunFolder, following: Following, checkpoint: "Checkpoint | None" = None) -> float:
+def _train(cfg: DictConfig, folder: RunFolder, tracking: Tracking, checkpoint: "Checkpoint | None" = None) -> float:
     try:
         from mlp_exp.config.validation import validate
 
         validate(cfg, hydra_app.task_overrides())
 
-        following.expect(cfg)
+        tracking.prepare(cfg)
 
         from mlp_exp.experiment.components import build
         from mlp_exp.experiment.one_run import run_experiment
 
         components = build(cfg)
-        following.begin(components.tracker(), folder.path, components.config, hydra_app.sweep_folder())
-        return run_experiment(components, folder, checkpoint, in_sweep=hydra_app.in_sweep(), following=following)
+        tracking.begin(components.tracker(), folder.path, components.config, hydra_app.sweep_folder())
+        return run_experiment(components, folder, checkpoint, in_sweep=hydra_app.in_sweep(), tracking=tracking)
     except RunFolderError:
         raise  # the files there are another run's
     except BaseException as error:
@@ -63,7 +63,7 @@ def _train(cfg: DictConfig, folder: RunFolder, following: Following, checkpoint:
             error.add_note(f"Go on with: {program()} {_continuation(cfg, folder)}")
         raise
     finally:
-        following.end(folder.path)
+        tracking.end(folder.path)
 
 
 def _continuation(cfg: DictConfig, folder: RunFolder) -> str:
@@ -75,7 +75,7 @@ def _continuation(cfg: DictConfig, folder: RunFolder) -> str:
     return shlex.join([f"{RESUME}={folder.path}", *allowed])
 
 
-def _resume(cfg: DictConfig, folder: RunFolder, following: Following) -> float:
+def _resume(cfg: DictConfig, folder: RunFolder, tracking: Tracking) -> float:
     """Goes on with a run, unless it has come to its end."""
     from mlp_exp.experiment.checkpoint import find_checkpoint
 
@@ -83,7 +83,7 @@ def _resume(cfg: DictConfig, folder: RunFolder, following: Following) -> float:
     checkpoint = find_checkpoint(folder, cfg, done=result is not None)
     extended = checkpoint is not None and checkpoint.config["trainer"]["epochs"] != cfg.trainer.epochs
     if result is None or (result["status"] == "finished" and extended):
-        return _train(cfg, folder, following, checkpoint)
+        return _train(cfg, folder, tracking, checkpoint)
     if result.get("reason"):
         raise TrainingError(result["reason"])
     status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
@@ -91,20 +91,20 @@ def _resume(cfg: DictConfig, folder: RunFolder, following: Following) -> float:
     return float("nan") if result.get("best_value") is None else float(result["best_value"])
 
 
-def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder, following: Following) -> float:
+def _rerun(cfg: DictConfig, folder: RunFolder, earlier: RunFolder, tracking: Tracking) -> float:
     """Trains a saved run again and says whether it came out the same."""
     from mlp_exp.experiment.reproduction import compare, require_history
 
     require_history(earlier)
     try:
-        value = _train(cfg, folder, following)
+        value = _train(cfg, folder, tracking)
     except DivergedError:
         value = float("nan")  # as the earlier one has, perhaps
     compare(earlier, folder)
     return value
 
 
-def run_sweep(following: Following, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_run: bool) -> None:
+def run_sweep(tracking: Tracking, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, dry_run: bool) -> None:
     """The runs of a sweep, as few stacks as can be."""
     if dry_run:
         from mlp_exp.multirun.dry_run import describe_sweep
@@ -113,11 +113,11 @@ def run_sweep(following: Following, jobs: "Sequence[Job]", folder: Path, max_sta
         return
 
     with suppress(Exception), jobs[0].active() as cfg:  # what is wrong with a job is said when it begins
-        following.expect(cfg)
+        tracking.prepare(cfg)
 
     from mlp_exp.multirun.together import train_together
 
-    train_together(jobs, folder, max_stack, following)
+    train_together(jobs, folder, max_stack, tracking)
 
 
 def end_sweep(folder: Path) -> None:
@@ -137,8 +137,8 @@ def read_config(options: Options) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    with Following(Path.cwd()) as following:
-        hydra_app.main(partial(run, following), partial(run_sweep, following), end_sweep, read_config)
+    with Tracking(Path.cwd()) as tracking:
+        hydra_app.main(partial(run, tracking), partial(run_sweep, tracking), end_sweep, read_config)
 
 
 if __name__ == "__main__":

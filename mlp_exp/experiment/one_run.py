@@ -14,7 +14,7 @@ from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run, losses
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.trackers.following import UNTRACKED, Following
+from mlp_exp.trackers.tracking import UNTRACKED, Tracking
 from mlp_exp.training.loop import train
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ def run_experiment(
     checkpoint: Checkpoint | None = None,
     *,
     in_sweep: bool,
-    following: Following = UNTRACKED,
+    tracking: Tracking = UNTRACKED,
 ) -> float:
     """The whole life of a run.
 
     Args:
         checkpoint: to go on from.
         in_sweep: whether it is one of many, which draw only when told to.
-        following: what tracks it, to be looked after.
+        tracking: what tracks it, to be looked after.
 
     Returns:
         The best value of what early stopping watches, for a sweeper that optimises.
@@ -52,7 +52,7 @@ def run_experiment(
     run.begin()
     run.write_checkpoint(checkpoint.state if checkpoint else None)  # from now on the run can be resumed
     try:
-        fit(run, following)
+        fit(run, tracking)
     except Exception as error:
         run.fail(error)
         raise
@@ -69,12 +69,12 @@ def run_experiment(
     return run.best_value
 
 
-def fit(run: Run, following: Following) -> None:
+def fit(run: Run, tracking: Tracking) -> None:
     """Trains, with a progress bar, log lines and a growing history. After Ctrl-C the best weights so far stay."""
 
     def write_history() -> None:
         run.write_history()
-        following.check()
+        tracking.check()
 
     save_history = Regularly(HISTORY_SECONDS, write_history)
     every = run.components.trainer.checkpoint_every

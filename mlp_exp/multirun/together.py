@@ -25,7 +25,7 @@ from mlp_exp.multirun.stack_life import Attempt, Ended, Event, Members, Progress
 from mlp_exp.multirun.stacks import in_words, kinds
 from mlp_exp.multirun.workers import Worker, can_fork, events_of, in_forks
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.trackers.following import Following
+from mlp_exp.trackers.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ BEST_DRAWN = 2
 """For how many runs a sweep draws figures."""
 
 
-def train_together(jobs: Sequence[Job], folder: Path, max_stack: int | None, following: Following) -> None:
+def train_together(jobs: Sequence[Job], folder: Path, max_stack: int | None, tracking: Tracking) -> None:
     """Trains the jobs of a batch; each has its value or its failure afterwards.
 
     Args:
         folder: the sweep's.
         max_stack: how many may form a stack; None for as many as train best together.
-        following: what tracks the jobs that have a tracker.
+        tracking: what tracks the jobs that have a tracker.
     """
-    sweep = _Sweep(jobs, folder, following)
+    sweep = _Sweep(jobs, folder, tracking)
     try:
         planned = sweep.begin()
         if planned:
@@ -54,10 +54,10 @@ def train_together(jobs: Sequence[Job], folder: Path, max_stack: int | None, fol
 class _Sweep:
     """The jobs of a batch on their way."""
 
-    def __init__(self, jobs: Sequence[Job], folder: Path, following: Following) -> None:
+    def __init__(self, jobs: Sequence[Job], folder: Path, tracking: Tracking) -> None:
         self._jobs = {job.number: job for job in jobs}
         self._folder = folder
-        self._following = following
+        self._tracking = tracking
         self.leaderboard = Leaderboard.read(folder)
         self._bar = SweepBar(0, 0)
 
@@ -95,7 +95,7 @@ class _Sweep:
             validate(cfg, job.overrides)
             made = plan(build(cfg, shared), checkpoint)
             components = made.components
-            self._following.begin(components.tracker(), folder.path, components.config, self._folder)
+            self._tracking.begin(components.tracker(), folder.path, components.config, self._folder)
             return made
 
     def train(self, planned: Members, max_stack: int | None) -> None:
@@ -150,7 +150,7 @@ class _Sweep:
 
     def _take(self, event: Event) -> None:
         """Takes note of what has happened to a stack."""
-        self._following.check()
+        self._tracking.check()
         if isinstance(event, Progress):
             self._bar.advance(event.epochs)
             self._bar.describe(event.epoch, event.column, event.value, event.job)
@@ -161,7 +161,7 @@ class _Sweep:
                 log.error("%s: %s", job.name, event.failure)
             if job.has_folder:
                 self.leaderboard.add(job.number, job.overrides, job.folder)
-                self._following.end(job.folder)
+                self._tracking.end(job.folder)
             self._bar.advance(event.spared, ended=1)
 
     def _again(self, attempt: Attempt) -> list[Members]:
@@ -189,7 +189,7 @@ class _Sweep:
             import_module("mlp_exp.display.plots")  # once: the forks need it, and the page what it imports
         in_forks([partial(_draw, job, made) for job, made in best])
         for job, _ in best:
-            self._following.attach(job.folder)
+            self._tracking.attach(job.folder)
 
 
 def _draw(job: Job, made: Plan) -> None:

@@ -1,1 +1,1 @@
-"""TensorBoard, MLflow and Weights & Biases, fed from the run folders by a process of its own."""
+"""TensorBoard, MLflow and Weights & Biases, fed from the run folders by a separate process."""

@@ -1,4 +1,4 @@
-"""MLflow: a run for each run, and one above those of a sweep."""
+"""MLflow: one MLflow run for each run, and a parent run for each sweep."""
 
 import json
 import os
@@ -12,27 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.storage.sweep_folder import LEADERBOARD, PAGE
-from mlp_exp.trackers.memory import Memory, recall, remember
-from mlp_exp.trackers.tracker import Epoch, Param, TrackedRun, Tracker, final_metrics, name_of, went_well
+from mlp_exp.trackers.state import TrackerState, load_state, save_state
+from mlp_exp.trackers.tracker import Epoch, Param, TrackedRun, Tracker, final_metrics, short_name, succeeded
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-MOST_METRICS, MOST_PARAMS = 800, 100
-"""In a request. MLflow takes 1000 things in all, and 100 parameters."""
+MAX_METRICS, MAX_PARAMS = 800, 100
+"""Per request. MLflow accepts 1000 entries in all, and 100 parameters."""
 SQLITE = "sqlite:///"
 SWEEP_FILES = (LEADERBOARD, PAGE)
-"""What a sweep leaves beside its runs."""
+"""Attached to the parent run of a sweep."""
 
 
 class MLflow(Tracker):
-    """Writes all that is new of a run in one request.
+    """Writes new epochs, parameters and tags of a run in one request.
 
     Args:
-        tracking_uri: as MLflow takes it. What is attached lies in mlruns/ beside an SQLite file; a server has a place.
-        experiment: the name under which MLflow lists the runs.
+        tracking_uri: MLflow's tracking URI. With an SQLite file, artifacts go to mlruns/ beside it; a server decides
+            for itself.
+        experiment: name of the MLflow experiment.
     """
 
     package = "mlflow"
@@ -43,9 +44,9 @@ class MLflow(Tracker):
 
     def open(self) -> None:
         self._parents: dict[Path, str] = {}
-        self._untold: dict[str | None, Mapping[str, Param]] = {}  # parameters that go with a run's first epochs
-        with _alone(self._folder):
-            self._experiment  # noqa: B018 (connects, and makes the tables of a new file)
+        self._pending_params: dict[str | None, Mapping[str, Param]] = {}  # sent with a run's first epochs
+        with exclusive(self._folder):
+            self._experiment  # noqa: B018 (connects, and creates the tables of a new file)
 
     @cached_property
     def _mlflow(self) -> Any:
@@ -59,7 +60,7 @@ class MLflow(Tracker):
 
     @property
     def _folder(self) -> Path | None:
-        """Where the SQLite file is; None for a server."""
+        """Folder of the SQLite file; None for a server."""
         path = self.tracking_uri.removeprefix(SQLITE)
         return Path(path).absolute().parent if path != self.tracking_uri else None
 
@@ -73,16 +74,18 @@ class MLflow(Tracker):
 
     def begin(self, run: TrackedRun) -> None:
         parent = {"mlflow.parentRunId": self._parent(run.sweep, run)} if run.sweep else {}
-        told: Mapping[str, str] = {}  # it takes no other values for them
-        if not (run.id and self._goes_on(run.id)):
+        known: Mapping[str, str] = {}  # MLflow refuses to change them
+        if not (run.id and self._continue(run.id)):
             run.id, run.epochs = self._create(run.folder, run.began, parent), 0
         elif not run.epochs:
-            told = self._client.get_run(run.id).data.params
+            known = self._client.get_run(run.id).data.params
         if not run.epochs:
-            self._untold[run.id] = {key: value for key, value in run.params.items() if _taken(key) not in told}
+            self._pending_params[run.id] = {
+                key: value for key, value in run.params.items() if _allowed_name(key) not in known
+            }
 
-    def _goes_on(self, run_id: str) -> bool:
-        """Takes up a run of an earlier command; False where it is not known here any more."""
+    def _continue(self, run_id: str) -> bool:
+        """Reopens the run of an earlier command; False if MLflow no longer has it."""
         try:
             self._client.update_run(run_id, status="RUNNING")
         except self._mlflow.MlflowException:
@@ -91,17 +94,17 @@ class MLflow(Tracker):
 
     def _create(self, folder: Path, began: float, tags: Mapping[str, str]) -> str:
         tags = {"mlp_exp.folder": str(folder), **tags}
-        made = self._client.create_run(self._experiment, round(1000 * began), tags, name_of(folder))
-        return str(made.info.run_id)
+        created = self._client.create_run(self._experiment, round(1000 * began), tags, short_name(folder))
+        return str(created.info.run_id)
 
     def _parent(self, sweep: Path, first: TrackedRun) -> str:
-        """The run of a sweep, which a command that goes on with it takes up."""
+        """The parent run of a sweep, created once and continued by later commands."""
         if sweep not in self._parents:
-            memory = recall(sweep, first.tracker)
-            if memory is None or not self._goes_on(memory.id):
-                memory = Memory(tracker=first.tracker, id=self._create(sweep, first.began, {}))
-                remember(sweep, memory)
-            self._parents[sweep] = memory.id
+            state = load_state(sweep, first.tracker)
+            if state is None or not self._continue(state.id):
+                state = TrackerState(tracker=first.tracker, id=self._create(sweep, first.began, {}))
+                save_state(sweep, state)
+            self._parents[sweep] = state.id
         return self._parents[sweep]
 
     def write(self, run: TrackedRun, epochs: Sequence[Epoch], result: Mapping[str, Any] | None) -> None:
@@ -112,10 +115,10 @@ class MLflow(Tracker):
             step = result.get("epochs", 0)
             metrics += [(name, value, now, step) for name, value in final_metrics(result).items()]
             tags = {f"mlp_exp.{key}": str(result[key]) for key in ("status", "reason") if key in result}
-        self._log(run.id, metrics, self._untold.pop(run.id, {}), tags)
+        self._log(run.id, metrics, self._pending_params.pop(run.id, {}), tags)
         if result is not None:
             stopped = "KILLED" if result["status"] == "interrupted" else "FAILED"
-            self._client.set_terminated(run.id, "FINISHED" if went_well(result) else stopped, round(1000 * now))
+            self._client.set_terminated(run.id, "FINISHED" if succeeded(result) else stopped, round(1000 * now))
 
     def _log(
         self,
@@ -125,19 +128,25 @@ class MLflow(Tracker):
         tags: Mapping[str, str],
     ) -> None:
         entities = self._mlflow.entities
-        points = [entities.Metric(_taken(name), value, round(1000 * when), step) for name, value, when, step in metrics]
-        texts = {_taken(key): value if isinstance(value, str) else json.dumps(value) for key, value in params.items()}
-        named = [entities.Param(key, text) for key, text in texts.items()]
-        marks = [entities.RunTag(key, text) for key, text in tags.items()]
-        for some, few in zip_longest(_cut(points, MOST_METRICS), _cut(named, MOST_PARAMS), fillvalue=()):
-            self._client.log_batch(run_id, metrics=some, params=few, tags=marks)
+        points = [
+            entities.Metric(_allowed_name(name), value, round(1000 * when), step) for name, value, when, step in metrics
+        ]
+        texts = {
+            _allowed_name(key): value if isinstance(value, str) else json.dumps(value) for key, value in params.items()
+        }
+        entries = [entities.Param(key, text) for key, text in texts.items()]
+        run_tags = [entities.RunTag(key, text) for key, text in tags.items()]
+        for some_metrics, some_params in zip_longest(
+            _batches(points, MAX_METRICS), _batches(entries, MAX_PARAMS), fillvalue=()
+        ):
+            self._client.log_batch(run_id, metrics=some_metrics, params=some_params, tags=run_tags)
 
     def attach(self, run: TrackedRun, file: Path) -> None:
-        inside = file.relative_to(run.folder).parent.as_posix()
-        self._client.log_artifact(run.id, str(file), None if inside == "." else inside)
+        place = file.relative_to(run.folder).parent.as_posix()
+        self._client.log_artifact(run.id, str(file), None if place == "." else place)
 
     def finish(self, run: TrackedRun) -> None:
-        """Has been done with its result."""
+        """Nothing to do: `write` has ended the run with its result."""
 
     def close(self) -> None:
         for sweep, parent in self._parents.items():
@@ -148,8 +157,8 @@ class MLflow(Tracker):
 
 
 @contextmanager
-def _alone(folder: Path | None) -> Iterator[None]:
-    """Inside, no other command is here with this folder: of two that make the tables of one new file, both fail."""
+def exclusive(folder: Path | None) -> Iterator[None]:
+    """Locks a folder against other commands: if two create the tables of one new file at once, both fail."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     if folder is None or fcntl is None:
@@ -157,18 +166,18 @@ def _alone(folder: Path | None) -> Iterator[None]:
         return
     opened = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some network drives lock no folders
+        with suppress(OSError):  # some network drives cannot lock folders
             fcntl.flock(opened, fcntl.LOCK_EX)
         yield
     finally:
         os.close(opened)
 
 
-def _taken(key: str) -> str:
-    """With no character that MLflow refuses in the name of a parameter or metric."""
+def _allowed_name(key: str) -> str:
+    """The key without characters that MLflow refuses in names of parameters and metrics."""
     return re.sub(r"[^\w\-. /]", "_", key)
 
 
-def _cut(things: Sequence[Any], size: int) -> list[Sequence[Any]]:
-    """In pieces, of which there is one at least."""
-    return [things[start : start + size] for start in range(0, len(things) or 1, size)]
+def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """At least one batch, which may be empty."""
+    return [items[start : start + size] for start in range(0, len(items) or 1, size)]

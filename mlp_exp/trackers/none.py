@@ -1,4 +1,4 @@
-"""No tracker: the run folder is all there is."""
+"""No tracker: the run folder is the only record."""
 
 
 class NoTracker:

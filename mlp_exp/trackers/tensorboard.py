@@ -1,4 +1,4 @@
-"""TensorBoard: event files in the run's own folder, with hyperparameters, scalars, figures and texts."""
+"""TensorBoard: event files in the run folder, with hyperparameters, scalars, figures and texts."""
 
 import struct
 import time
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.trackers.tracker import Epoch, TrackedRun, Tracker, final_metrics, went_well
+from mlp_exp.trackers.tracker import Epoch, TrackedRun, Tracker, final_metrics, succeeded
 
 PNG_SIZE = slice(16, 24)
-"""Where width and height stand in a PNG file."""
+"""Position of width and height in a PNG file."""
 
 
 class TensorBoard(Tracker):
-    """One event file a run. A run that goes on has it written anew, so that no epoch is there twice."""
+    """One event file for each run. For a resumed run it is written again, so that no epoch is in it twice."""
 
     package = "tensorboard"
 
@@ -35,7 +35,7 @@ class TensorBoard(Tracker):
         events = [_event(epoch.time, epoch.number, _scalars(epoch.values)) for epoch in epochs]
         if result is not None:
             events.append(_event(time.time(), result.get("epochs", 0), _scalars(final_metrics(result))))
-            events.append(_event(time.time(), summary=_session_end(succeeded=went_well(result))))
+            events.append(_event(time.time(), summary=_session_end(success=succeeded(result))))
         _append(run, events)
 
     def attach(self, run: TrackedRun, file: Path) -> None:
@@ -44,10 +44,10 @@ class TensorBoard(Tracker):
             _append(run, [shown[file.suffix](run, file)])
 
     def finish(self, run: TrackedRun) -> None:
-        """No file is open."""
+        """Nothing to do: no file stays open."""
 
     def close(self) -> None:
-        """Neither is anything else."""
+        """Nothing to do."""
 
 
 def _folder(run: TrackedRun) -> Path:
@@ -75,16 +75,16 @@ def _scalars(values: Mapping[str, float]) -> Any:
     return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
 
 
-def _session_end(*, succeeded: bool) -> Any:
-    """How a trial of the hyperparameter page ended."""
+def _session_end(*, success: bool) -> Any:
+    """The final status of the run for the hyperparameter page."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
+    status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
     content = plugin_data_pb2.HParamsPluginData(session_end_info=end)
-    tag, told = metadata.SESSION_END_INFO_TAG, metadata.create_summary_metadata(content)
-    return Summary(value=[Summary.Value(tag=tag, metadata=told, tensor=metadata.NULL_TENSOR)])
+    tag, described = metadata.SESSION_END_INFO_TAG, metadata.create_summary_metadata(content)
+    return Summary(value=[Summary.Value(tag=tag, metadata=described, tensor=metadata.NULL_TENSOR)])
 
 
 def _image(run: TrackedRun, file: Path) -> Any:
@@ -100,5 +100,5 @@ def _image(run: TrackedRun, file: Path) -> Any:
 def _text(run: TrackedRun, file: Path) -> Any:
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    in_markdown = "".join(f"    {line}\n" for line in file.read_text(encoding="utf-8").splitlines())
-    return _event(time.time(), summary=text_pb(file.name, in_markdown))
+    markdown = "".join(f"    {line}\n" for line in file.read_text(encoding="utf-8").splitlines())
+    return _event(time.time(), summary=text_pb(file.name, markdown))

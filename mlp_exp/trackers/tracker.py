@@ -1,4 +1,4 @@
-"""What every tracker does, and what it is told of a run."""
+"""The interface of trackers, and the data that they get."""
 
 import json
 from abc import ABC, abstractmethod
@@ -19,8 +19,8 @@ class Epoch(NamedTuple):
     """A row of a history.
 
     Attributes:
-        time: at its end, in seconds since 1970.
-        values: by column.
+        time: of its end, in seconds since 1970.
+        values: by column of the history, such as `train_loss`.
     """
 
     number: int
@@ -30,15 +30,17 @@ class Epoch(NamedTuple):
 
 @dataclass
 class TrackedRun:
-    """A run, as its tracker knows it.
+    """A run as its tracker sees it.
 
     Attributes:
-        tracker: the tracker's settings, in words.
-        began: when this command began with it, in seconds since 1970.
-        sweep: the folder of its sweep; None for a run by itself, and where it goes on by itself.
-        group: a name for its sweep.
-        id: what the tracker calls it; None for a run that is new to it.
-        epochs: how many of its history are tracked.
+        tracker: class and settings of the tracker, `Tracker.settings`.
+        folder: the run folder.
+        params: the configuration with dotted keys, as `flatten` makes it.
+        began: when this command began the run, in seconds since 1970.
+        sweep: folder of its sweep; None for a single run, and for a job that is resumed as a single run.
+        group: name of its sweep.
+        id: the tracker's identifier of the run; None for a run that is new to it.
+        epochs: how many epochs the tracker has.
     """
 
     tracker: str
@@ -52,26 +54,51 @@ class TrackedRun:
 
     @property
     def name(self) -> str:
-        return name_of(self.folder)
+        return short_name(self.folder)
 
 
-def name_of(folder: Path) -> str:
-    """How the run or the sweep of a folder is called: of a run its day and time, or its sweep and its number."""
+def short_name(folder: Path) -> str:
+    """Name of the run or sweep in a folder: its day and time; of a job, those of the sweep and its number."""
     return "/".join(folder.parts[-2:])
 
 
 class Tracker(ABC):
-    """A place where runs are tracked.
+    """Base class of trackers.
 
-    The command makes it from its settings, and a process beside the training works with a copy: there alone its
-    package is imported. Whatever it raises is reported as a warning, and ends the tracking, not the training.
+    The command creates a tracker from its settings; a process beside the training works with a pickled copy, and only
+    that process imports `package`. An error in a tracker is logged as one warning and ends tracking, not the training.
+
+    Attributes:
+        package: the package that it needs; one of this project's trackers is installed by the extra of the same name.
+
+    Example:
+        A tracker of your own in a file `csv_tracker.py`, used with
+        `tracker._target_=csv_tracker.CsvTracker +tracker.file=losses.csv`:
+
+            class CsvTracker(Tracker):
+                package = "csv"
+
+                def __init__(self, file):
+                    self.file = file
+
+                def begin(self, run):
+                    run.id = run.name
+
+                def write(self, run, epochs, result):
+                    with Path(self.file).open("a") as file:
+                        csv.writer(file).writerows([run.id, e.number, e.values["train_loss"]] for e in epochs)
+
+                # open, attach, finish and close: nothing to do, `pass`
     """
 
     package: ClassVar[str]
-    """That it needs; the extra of this project that installs it has the same name."""
 
     def require_package(self) -> None:
-        """Raises ConfigError where its package is not installed."""
+        """Checks that the package is installed, without importing it.
+
+        Raises:
+            ConfigError: it is not.
+        """
         found = find_spec(self.package)
         if found is None or found.origin is None:  # a mere folder of that name, as W&B makes
             raise ConfigError(
@@ -80,46 +107,49 @@ class Tracker(ABC):
 
     @property
     def settings(self) -> str:
-        """Its class and its settings in words."""
+        """Class and settings as text; runs whose trackers agree in it share one tracker."""
         return f"{type(self).__name__} {json.dumps(vars(self), default=str)}"
 
     @abstractmethod
     def open(self) -> None:
-        """Imports and connects, while the first run begins to train."""
+        """Imports the package and connects; runs in parallel to the start of the training."""
 
     @abstractmethod
     def begin(self, run: TrackedRun) -> None:
-        """Takes up a run, with the `id` that it had before, if any; sets `id`, and `epochs` to how many it has."""
+        """Begins a run, or continues the one with the identifier `run.id`.
+
+        Sets `run.id`, and `run.epochs` to the number of epochs that the tracker already has.
+        """
 
     @abstractmethod
     def write(self, run: TrackedRun, epochs: Sequence[Epoch], result: Mapping[str, Any] | None) -> None:
-        """Takes epochs that are new, and the result of a run that has ended."""
+        """Writes new epochs, and the content of `result.json` if the run has ended."""
 
     @abstractmethod
     def attach(self, run: TrackedRun, file: Path) -> None:
-        """Takes a file of the run's folder, once it has ended; an earlier one of the same name is replaced."""
+        """Stores a file of the run folder after the run has ended; replaces an earlier one of the same name."""
 
     @abstractmethod
     def finish(self, run: TrackedRun) -> None:
-        """Lets go of a run: nothing more will come of it."""
+        """Closes a run: nothing more follows for it."""
 
     @abstractmethod
     def close(self) -> None:
-        """Ends, after every run has been finished."""
+        """Closes the tracker, after `finish` of every run."""
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, Param]:
-    """A configuration as one level of dotted keys; lists and nulls become texts."""
+    """A configuration as a flat mapping with dotted keys; lists and nulls become JSON strings."""
     return {key: value if isinstance(value, Param) else json.dumps(value) for key, value in dotted(config)}
 
 
 def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics of a run's best epoch, by part and name."""
+    """Metrics of a run's best epoch, such as `best/val_accuracy`, with `best/epoch` and `seconds`."""
     found = {f"best/{part}_{name}": value for part, each in result["metrics"].items() for name, value in each.items()}
     found |= {"best/epoch": result.get("best_epoch"), "seconds": result.get("seconds")}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def went_well(result: Mapping[str, Any]) -> bool:
-    """Whether a run came to its end with weights that can be used."""
+def succeeded(result: Mapping[str, Any]) -> bool:
+    """Whether a run ended with usable weights."""
     return result["status"] in DONE and result["status"] != "diverged"

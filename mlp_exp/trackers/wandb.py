@@ -1,4 +1,4 @@
-"""Weights & Biases: a run for each run, and a group for each sweep."""
+"""Weights & Biases: one W&B run for each run, and a group for each sweep."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlp_exp.trackers.tracker import Epoch, TrackedRun, Tracker, final_metrics, went_well
+from mlp_exp.trackers.tracker import Epoch, TrackedRun, Tracker, final_metrics, succeeded
 
 
 class WandB(Tracker):
-    """Keeps all its runs open to the end: the figures of a sweep's best are drawn last.
+    """Keeps all runs open to the end, since the figures of a sweep's best runs are drawn last.
 
     Args:
-        mode: offline or online.
-        project: the name under which W&B lists the runs.
-        dir: the folder in which wandb/ is made.
+        mode: `offline` or `online`.
+        project: name of the W&B project.
+        dir: folder in which wandb/ is created.
     """
 
     package = "wandb"
@@ -28,7 +28,7 @@ class WandB(Tracker):
     def open(self) -> None:
         self._runs: dict[Path, Any] = {}
         self._exit_codes: dict[Path, int] = {}
-        Path(self.dir).mkdir(parents=True, exist_ok=True)  # else W&B takes another one
+        Path(self.dir).mkdir(parents=True, exist_ok=True)  # W&B falls back to another one
         self._wandb.setup()
 
     @cached_property
@@ -50,7 +50,7 @@ class WandB(Tracker):
             name=run.name,
             id=run.id,
             config=dict(run.params),
-            resume=None if self.mode == "offline" else "allow",  # parts of one id are put together when they are sent
+            resume=None if self.mode == "offline" else "allow",  # `wandb sync` merges offline parts of one id
             reinit="create_new",
             settings=settings,
         )
@@ -61,7 +61,7 @@ class WandB(Tracker):
             open_run.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number)
         if result is not None:
             open_run.summary.update({"status": result["status"], **final_metrics(result)})
-            self._exit_codes[run.folder] = int(not went_well(result))
+            self._exit_codes[run.folder] = int(not succeeded(result))
 
     def attach(self, run: TrackedRun, file: Path) -> None:
         self._runs[run.folder].save(file, base_path=run.folder, policy="now")

@@ -28,11 +28,11 @@ from mlp_exp.experiment import one_run
 from mlp_exp.experiment.run import Run
 from mlp_exp.multirun import together
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.trackers import following, mlflow, tracker
-from mlp_exp.trackers.follower import Follower
+from mlp_exp.trackers import mlflow, tracker, tracking
 from mlp_exp.trackers.mlflow import MLflow
+from mlp_exp.trackers.process import TrackingServer
 from mlp_exp.trackers.tensorboard import TensorBoard
-from mlp_exp.trackers.tracker import Param, flatten, went_well
+from mlp_exp.trackers.tracker import Param, flatten, succeeded
 from mlp_exp.trackers.wandb import WandB
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -198,7 +198,7 @@ def read_wandb(place: Path, run_id: str) -> tuple[Tracked, Any]:
 
 
 def no_word() -> None:
-    """For a follower that nobody listens to."""
+    """For a server that nobody listens to."""
 
 
 def remembered(folder: Path) -> dict[str, Any]:
@@ -321,9 +321,9 @@ def check_a_stop_in_the_first_epoch(database: Path) -> None:
     folder.path.mkdir()
 
     def track(params: dict[str, Param]) -> None:
-        followed = Follower(no_word)
-        followed.begin(MLflow(f"sqlite:///{database}", "mlp_exp"), "MLflow", folder.path, params, 1.0, None)
-        followed.close()
+        server = TrackingServer(no_word)
+        server.begin(MLflow(f"sqlite:///{database}", "mlp_exp"), "MLflow", folder.path, params, 1.0, None)
+        server.close()
 
     track({"trainer.epochs": 3, "model.a,b(c)": 1})
     assert in_mlflow(database)[1][str(folder.path)].info.status == "KILLED"
@@ -445,7 +445,7 @@ def test_a_tracker_that_fails_is_one_warning(
     tmp_path: Path,
     how: str,
 ) -> None:
-    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.7)
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.7)
     if not untracked:
         assert call_main(*SMALL, "hydra.run.dir=none").returncode == 0
         untracked |= without_times(tmp_path / "none")
@@ -464,7 +464,7 @@ def test_a_tracker_that_cannot_be_reached(call_main: CallMain, monkeypatch: pyte
     assert done.returncode == 0
     (line,) = words(done)
     assert line == f"tracker: {tmp_path / 'outputs'}: File exists{NO_MORE}"
-    monkeypatch.setattr(following.sys, "executable", str(tmp_path / "nothing"))
+    monkeypatch.setattr(tracking.sys, "executable", str(tmp_path / "nothing"))
     done = call_main("-m", *SMALL, "seed=0,1", "tracker=tensorboard", "hydra.sweep.dir=b")
     assert done.returncode == 0
     assert words(done) == [f"tracker: {tmp_path / 'nothing'}: No such file or directory{NO_MORE}"]
@@ -474,16 +474,16 @@ def test_no_message_is_waited_for(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, own: Callable[[], Any], tmp_path: Path
 ) -> None:
     """However many there are, and whatever the process does."""
-    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.1)
     monkeypatch.syspath_prepend(tmp_path)
     import own_tracker
 
-    with following.Following(tmp_path) as followed:
-        followed.begin(own_tracker.Own(), tmp_path, {}, None)
-        os.kill(followed._process.pid, signal.SIGSTOP)
+    with tracking.Tracking(tmp_path) as tracked:
+        tracked.begin(own_tracker.Own(), tmp_path, {}, None)
+        os.kill(tracked.process.pid, signal.SIGSTOP)
         for number in range(200):
-            followed.begin(own_tracker.Own(), tmp_path / str(number), {"key": "x" * 10_000}, None)
-        followed.check()
+            tracked.begin(own_tracker.Own(), tmp_path / str(number), {"key": "x" * 10_000}, None)
+        tracked.check()
         assert caplog.messages == []
     assert caplog.messages == [f"tracker: no answer for 0 s{NO_MORE}"]
 
@@ -575,8 +575,8 @@ def test_epochs_are_tracked_while_the_run_trains(
     folder.path.mkdir()
     clock = count(1)
     heard: list[int] = []  # how much it had told its tracker each time that it said it was alive
-    followed = Follower(lambda: heard.append(len(own())))
-    followed.begin(own_tracker.Own(), "Own", folder.path, {}, 0.0, None)
+    server = TrackingServer(lambda: heard.append(len(own())))
+    server.begin(own_tracker.Own(), "Own", folder.path, {}, 0.0, None)
 
     def write(last: int) -> None:
         rows = [[epoch, 0.1, 0.5 * epoch] for epoch in range(1, last + 1)]
@@ -589,19 +589,19 @@ def test_epochs_are_tracked_while_the_run_trains(
         return rows
 
     read_history = RunFolder.read_history
-    followed.look(lambda: False)
+    server.poll(lambda: False)
     for last in (0, 2, 2, 3):
         write(last)
-        followed.look(lambda: True)
-        followed.look(lambda: False)
+        server.poll(lambda: True)
+        server.poll(lambda: False)
     write(3)
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "read_history", read_and_replace)
-        followed.look(lambda: False)
-    followed.look(lambda: False)
+        server.poll(lambda: False)
+    server.poll(lambda: False)
     assert [each.get("epochs") for each in own() if each["what"] == "write"] == [[1, 2], [3], [4]]
     folder.write_result({"status": "finished", "metrics": {}})
-    followed.close()  # as when the command has been killed before it could say that the run had ended
+    server.close()  # as when the command has been killed before it could say that the run had ended
     assert [each["what"] for each in own()[-5:]] == ["write", "attach", "attach", "finish", "close"]
     assert (own()[-5]["epochs"], own()[-5]["status"]) == ([], "finished")
     assert [each["files"] for each in own() if each["what"] == "attach"] == [["history.csv"], ["result.json"]]
@@ -639,7 +639,7 @@ def test_a_dry_run_starts_nothing(call_main: CallMain, own: Callable[[], Any]) -
 
 def test_mlflow_makes_its_folder_where_no_folder_can_be_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mlflow, "fcntl", None)
-    with mlflow._alone(tmp_path / "outputs"):
+    with mlflow.exclusive(tmp_path / "outputs"):
         assert (tmp_path / "outputs").is_dir()
 
 
@@ -652,8 +652,8 @@ def test_a_target_that_is_no_tracker(call_main: CallMain) -> None:
 
 
 @pytest.mark.parametrize("status", ["finished", "stopped_early", "diverged", "failed", "interrupted"])
-def test_what_went_well(status: str) -> None:
-    assert went_well({"status": status}) == (status in ("finished", "stopped_early"))
+def test_what_succeeded(status: str) -> None:
+    assert succeeded({"status": status}) == (status in ("finished", "stopped_early"))
 
 
 def test_flat_parameters() -> None:

@@ -1,4 +1,4 @@
-"""The tracking of a command's runs, as the command sees it: a process beside it, which is told of folders."""
+"""The command's side of tracking: starts the tracking process and tells it which run folders to read."""
 
 import logging
 import math
@@ -21,78 +21,82 @@ log = logging.getLogger(__name__)
 
 ALIVE = "."
 FAILED = "!"
-"""How the lines of the process begin: one after whatever may take long, and one with why it gives up."""
+"""First character of a line that the process prints: it is still working; it failed, for the reason that follows."""
 
 PATIENCE_SECONDS = 60.0
-"""How long the process may be silent at the end."""
+"""How long to wait at the end for a process that prints nothing."""
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
-"""Variables that keep the packages from telling their makers of their use."""
-SAY_SECONDS = 2.0
-"""After which it is said what is waited for."""
+"""Environment variables that turn off the packages' telemetry."""
+NOTICE_SECONDS = 2.0
+"""A longer wait at the end is explained to the user."""
 
 
-class Following:
-    """Follows the runs of a command from the first one that has a tracker; before that, it does nothing.
+class Tracking:
+    """Tracks the runs of a command; starts its process at the first run that has a tracker.
 
-    Used in a `with` statement, at whose end it waits until all is tracked; no method waits for the process. Whatever
-    goes wrong is one warning, after which nothing more is tracked.
+    A context manager: leaving it waits until everything is tracked. No other method waits for the process. The first
+    error is logged as one warning, after which nothing more is tracked.
 
     Args:
-        directory: the command's, from which relative paths of a tracker lead on.
+        directory: working directory of the command, against which a tracker's relative paths are resolved.
+
+    Attributes:
+        process: the tracking process, once it is started.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._failure: str | None = None
         self._warned = False
         self._folders: set[Path] = set()
         self._unsent = bytearray()
         self._unread = b""
 
-    def expect(self, config: Mapping[str, Any]) -> None:
-        """Starts the process, if a configuration has a tracker: what it imports takes about as long as torch does."""
+    def prepare(self, config: Mapping[str, Any]) -> None:
+        """Starts the process early if a configuration has a tracker: its imports take about as long as torch's."""
         tracker = config.get("tracker")
         target = tracker.get("_target_") if isinstance(tracker, Mapping) else None
         if target not in (None, NO_TRACKER):
-            self._tell("expect", target)
+            self._send("prepare", target)
 
     def begin(self, tracker: Tracker | NoTracker, folder: Path, config: Mapping[str, Any], sweep: Path | None) -> None:
-        """Follows a run from now on.
+        """Tracks a run from now on.
 
         Args:
-            sweep: the folder of the sweep that it belongs to.
+            config: of the run, from which its parameters are taken.
+            sweep: folder of the sweep that it belongs to.
 
         Raises:
-            ConfigError: the tracker's package is not installed.
+            ConfigError: the package of the tracker is not installed.
         """
         if isinstance(tracker, NoTracker):
             return
         tracker.require_package()
         self._folders.add(folder)
-        self._tell("begin", tracker, tracker.settings, folder, flatten(config), time.time(), sweep)
+        self._send("begin", tracker, tracker.settings, folder, flatten(config), time.time(), sweep)
 
     def end(self, folder: Path) -> None:
-        """Says that a run has ended, if it is followed, and that all is in its folder."""
+        """To be called when a run has ended and its folder is complete; ignored if it is not tracked."""
         if folder in self._folders:
-            self._tell("end", folder)
+            self._send("end", folder)
 
     def attach(self, folder: Path) -> None:
-        """Says that there are more files of a run that has ended, if it is followed."""
+        """To be called when files were added after the end of a run; ignored if it is not tracked."""
         if folder in self._folders:
-            self._tell("attach", folder)
+            self._send("attach", folder)
 
     def check(self) -> None:
-        """Warns if the tracking has failed; to be called now and then, where the log is that of the whole command."""
-        if self._process:
-            ended = self._process.poll() is not None
-            self._exchange(self._process)
+        """Warns if tracking has failed; to be called regularly, while log records go to the command's log."""
+        if self.process:
+            ended = self.process.poll() is not None
+            self._exchange(self.process)
             if ended:
-                self._fail(_how_ended(self._process))
-        self._warn()
+                self._fail(_how_ended(self.process))
+        self._warn_once()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "ignore", "-m", "mlp_exp.trackers.follower"]
+        command = [sys.executable, "-W", "ignore", "-m", "mlp_exp.trackers.process"]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -101,25 +105,25 @@ class Following:
             bufsize=0,
             cwd=self._directory,
             env={**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(sys.path)},
-            start_new_session=True,  # Ctrl-C is not for it: it writes what there is
+            start_new_session=True,  # Ctrl-C must not reach it: it still writes what there is
         )
         for pipe in (process.stdin, process.stdout):
             assert pipe
             os.set_blocking(pipe.fileno(), False)
         return process
 
-    def _tell(self, *message: Any) -> None:
+    def _send(self, *message: Any) -> None:
         if self._failure:
             return
         try:
             self._unsent += pickle.dumps(pickle.dumps(message))
-            self._process = self._process or self._start()
-            self._exchange(self._process)
-        except Exception as error:  # no memory for a process; a tracker of the user's own that cannot be sent
+            self.process = self.process or self._start()
+            self._exchange(self.process)
+        except Exception as error:  # no memory for a process; a user's tracker that cannot be pickled
             self._fail(describe(error))
 
     def _exchange(self, process: subprocess.Popen[bytes]) -> bool:
-        """Sends what fits into the pipe and reads what has come; returns whether that was anything."""
+        """Writes what fits into the pipe and reads the answers; returns whether there were any."""
         assert process.stdin
         assert process.stdout
         with suppress(BlockingIOError, BrokenPipeError):
@@ -137,7 +141,7 @@ class Following:
     def _fail(self, reason: str) -> None:
         self._failure = self._failure or reason
 
-    def _warn(self) -> None:
+    def _warn_once(self) -> None:
         if self._failure and not self._warned:
             self._warned = True
             log.warning(
@@ -145,29 +149,29 @@ class Following:
                 self._failure,
             )
 
-    def __enter__(self) -> "Following":
+    def __enter__(self) -> "Tracking":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process:
+        if self.process:
             self._unsent += pickle.dumps(None)
             try:
-                self._wait(self._process)
+                self._wait(self.process)
             except KeyboardInterrupt:
                 self._fail("interrupted while it wrote what was left")
             finally:
-                self._process.kill()
-                self._process.communicate()
-        self._warn()
+                self.process.kill()
+                self.process.communicate()
+        self._warn_once()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the process has ended, or has been silent for too long."""
+        """Waits until the process has ended, or has printed nothing for too long."""
         heard = time.monotonic()
-        say_at = heard + SAY_SECONDS
+        notice_at = heard + NOTICE_SECONDS
         while process.poll() is None:
-            if time.monotonic() > say_at:
-                log.info("What is left is being tracked. Ctrl-C leaves it out")
-                say_at = math.inf
+            if time.monotonic() > notice_at:
+                log.info("Waiting for the tracker. Ctrl-C skips what is left")
+                notice_at = math.inf
             if self._exchange(process):
                 heard = time.monotonic()
             elif time.monotonic() - heard > PATIENCE_SECONDS:
@@ -179,8 +183,8 @@ class Following:
             self._fail(_how_ended(process))
 
 
-UNTRACKED = Following(Path())
-"""Follows nothing."""
+UNTRACKED = Tracking(Path())
+"""Tracks nothing."""
 
 
 def _how_ended(process: subprocess.Popen[bytes]) -> str:
