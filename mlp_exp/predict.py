@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
-from mlp_exp.data.reading import shown
+from mlp_exp.data.table.source import shown
 from mlp_exp.errors import DataError, RunFolderError
 from mlp_exp.storage.run_folder import MODEL, RunFolder
 
@@ -35,7 +35,7 @@ def predict(
 
     import torch
 
-    from mlp_exp.display.console import open_with_progress
+    from mlp_exp.display.progress import open_with_progress
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.tables import predict_table
     from mlp_exp.inference.trained import load
@@ -82,7 +82,7 @@ def runs_of(folder: Path, top: int) -> list[Path]:
 
 def print_metrics(predicted: "Predicted", target: str) -> None:
     """A row for each metric, and what was left out of them."""
-    from mlp_exp.display.console import print_scores
+    from mlp_exp.display.tables import print_scores
 
     count = predicted.rows - predicted.without_target
     if predicted.without_target:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 def run(tracking: Tracking, cfg: DictConfig) -> float:
     """One run, from a composed configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(hydra_app.output_dir())
-    with folder.held():
+    with folder.locked():
         if hydra_app.options().resumes:
             return _resume(cfg, folder, tracking)
         folder.require_unused()
@@ -79,7 +79,7 @@ def _resume(cfg: DictConfig, folder: RunFolder, tracking: Tracking) -> float:
     """Goes on with a run, unless it has come to its end."""
     from mlp_exp.experiment.checkpoint import find_checkpoint
 
-    result = folder.make_room(resumes=True)
+    result = folder.prepare(resumes=True)
     checkpoint = find_checkpoint(folder, cfg, done=result is not None)
     extended = checkpoint is not None and checkpoint.config["trainer"]["epochs"] != cfg.trainer.epochs
     if result is None or (result["status"] == "finished" and extended):

@@ -12,11 +12,12 @@ PUBLIC = "mlp_exp.components"
 GROUPS: dict[str, dict[str, str]] = {
     "data": {
         **dict.fromkeys(("circle", "moons", "spirals", "bundled"), "mlp_exp.data.sources"),
-        "table": "mlp_exp.data.table",
+        "table": "mlp_exp.data.table.load",
     },
-    "split": dict.fromkeys(
-        ("RandomSplit", "ColumnSplit", "FileSplit", "FoldSplit", "GroupSplit", "TimeSplit"), "mlp_exp.data.splits"
-    ),
+    "split": {
+        **dict.fromkeys(("RandomSplit", "FoldSplit", "GroupSplit", "TimeSplit"), "mlp_exp.data.splits.by_fraction"),
+        **dict.fromkeys(("ColumnSplit", "FileSplit"), "mlp_exp.data.splits.predefined"),
+    },
     "preprocess": {"Preprocess": "mlp_exp.data.preprocessing"},
     "model": {"MLP": "mlp_exp.model.mlp"},
     "loss": dict.fromkeys(
@@ -39,7 +40,7 @@ COMPONENTS: dict[str, str] = {name: module for group in GROUPS.values() for name
 
 BASES: dict[str, str] = {
     "Dataset": "mlp_exp.data.dataset",
-    "Split": "mlp_exp.data.splits",
+    "Split": "mlp_exp.data.splits.base",
     "Loss": "mlp_exp.tasks.losses",
     "EarlyStopping": "mlp_exp.training.early_stopping",
     "Tracker": "mlp_exp.trackers.tracker",

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from mlp_exp.data.dataset import Category, Dataset
-from mlp_exp.data.splits import Rows
+from mlp_exp.data.scaler import LARGEST, Scaler
+from mlp_exp.data.splits.base import Rows
 from mlp_exp.data.target_scaling import Floats, TargetScaling
+from mlp_exp.data.vocabulary import Vocabulary
 from mlp_exp.errors import DataError
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
@@ -24,105 +26,6 @@ QUANTILE_ROWS = 100_000
 """Of more training rows, so many random ones give the quantiles."""
 FIT_VALUES = 2**23
 """How many numbers are looked at at once, so that a wide table is not copied as a whole."""
-LARGEST = float(np.finfo(np.float32).max)
-SMOOTH_CLIP = 3.0
-"""Where `robust` bends outliers: z / √(1 + (z / 3)²) stays within ±3 (Holzmüller et al., 2024)."""
-UNSEEN, MISSING, FIRST = 0, 1, 2
-"""Codes of a category that the training part did not hold, of a missing one, and of the first that it held."""
-
-
-@dataclass(frozen=True)
-class Scaler:
-    """Fills and scales the numbers `[N, F]`.
-
-    Attributes:
-        fill: `[F]`, the training part's median, where a number is missing.
-        shift, scale: `[F]`: `(value - shift) / scale`; an infinite scale makes a constant column 0.
-        clips: whether outliers are bent to ±3.
-        normal: whether a number becomes the normal quantile of its rank instead.
-        quantiles: `[Q, F]` of the training part, where ranks are wanted.
-    """
-
-    fill: Floats
-    shift: Floats
-    scale: Floats
-    clips: bool = False
-    normal: bool = False
-    quantiles: Floats | None = None
-
-    def scaled(self, index: int, values: Floats) -> Floats:
-        """Column `index` `[N]`, filled and scaled."""
-        if self.normal:
-            return self._rank(index, values, "normal")
-        with np.errstate(over="ignore"):  # the largest is clipped later
-            scaled: Floats = (self._filled(index, values) - self.shift[index]) / self.scale[index]
-        if self.clips:
-            scaled = scaled.clip(-LARGEST, LARGEST)  # whose square a float64 can hold
-            scaled = scaled / np.sqrt(1 + (scaled / SMOOTH_CLIP) ** 2)
-        return scaled
-
-    def rank(self, index: int, values: Floats) -> Floats:
-        """The ranks of column `index` `[N]` among the training part, evenly over ±√3, which has variance 1."""
-        ranks: Floats = (2 * self._rank(index, values, "uniform") - 1) * np.sqrt(3)
-        return ranks
-
-    def _filled(self, index: int, values: Floats) -> Floats:
-        return np.where(np.isnan(values), self.fill[index], values)
-
-    def _rank(self, index: int, values: Floats, distribution: Literal["normal", "uniform"]) -> Floats:
-        """By scikit-learn's transformer as if it had been fitted with these quantiles."""
-        assert self.quantiles is not None
-        if self.quantiles[0, index] == self.quantiles[-1, index]:  # constant
-            return np.full(len(values), 0.5 if distribution == "uniform" else 0.0)
-        transformer = QuantileTransformer(n_quantiles=len(self.quantiles), output_distribution=distribution)
-        transformer.quantiles_ = self.quantiles[:, [index]]
-        transformer.n_quantiles_ = len(self.quantiles)
-        transformer.references_ = np.linspace(0, 1, len(self.quantiles))
-        transformer.n_features_in_ = 1
-        ranks: Floats = transformer.transform(self._filled(index, values)[:, None])[:, 0]
-        return ranks
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What the training part knows of a category.
-
-    Attributes:
-        texts: those that occur in the training part, sorted.
-        has_missing: whether it lacks values there.
-        embedded: whether it has learned embeddings, rather than one-hot columns.
-    """
-
-    name: str
-    texts: tuple[str, ...]
-    has_missing: bool
-    embedded: bool
-
-    @property
-    def size(self) -> int:
-        """How many codes there are, those of unseen and missing among them."""
-        return FIRST + len(self.texts)
-
-    def codes(self, category: Category) -> NDArray[np.int64]:
-        """Codes `[N]`: `UNSEEN`, `MISSING`, or from `FIRST` on in the order of `texts`."""
-        known = {text: FIRST + index for index, text in enumerate(self.texts)}
-        table = np.array([*(known.get(text, UNSEEN) for text in category.texts), MISSING])
-        return table[category.codes]  # a missing one is -1: the last
-
-    @property
-    def one_hot_codes(self) -> range:
-        """The codes that have a column each: those that the training part holds."""
-        return range(MISSING if self.has_missing else FIRST, self.size)
-
-    def one_hot(self, category: Category) -> NDArray[np.bool_]:
-        """`[N, C]`: a column for each of `one_hot_codes`; an unseen category is 0 in all of them."""
-        hits: NDArray[np.bool_] = self.codes(category)[:, None] == np.array(self.one_hot_codes)
-        return hits
-
-    @property
-    def never_trained(self) -> list[int]:
-        """Codes that the training part does not hold."""
-        return [UNSEEN] if self.has_missing else [UNSEEN, MISSING]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from mlp_exp.config.components import NO_TRACKER
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, Task
 from mlp_exp.data.preprocessing import Preprocess
-from mlp_exp.data.splits import Split
-from mlp_exp.display.console import open_with_progress
+from mlp_exp.data.splits.base import Split
+from mlp_exp.display.progress import open_with_progress
 from mlp_exp.errors import ConfigError, MlpExpError
 from mlp_exp.experiment.checkpoint import plain, savable
 from mlp_exp.experiment.shared import Shared

@@ -4,7 +4,8 @@ import logging
 
 import torch
 
-from mlp_exp.display.console import epoch_bar, print_columns, print_scores
+from mlp_exp.display.progress import epoch_bar
+from mlp_exp.display.tables import print_columns, print_scores
 from mlp_exp.errors import DivergedError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components

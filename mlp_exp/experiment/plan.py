@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.splits import Parts
+from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.streams import Streams

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.splits import Parts
+from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import DivergedError, UntrustedError, describe
 from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint, differences

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlp_exp.data.incoming import Incoming
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.streaming import CHUNK_ROWS
+from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError, RunFolderError
 

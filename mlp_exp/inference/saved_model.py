@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, Task
-from mlp_exp.data.incoming import Incoming, arrow_type
-from mlp_exp.data.reading import Format
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.schema import Incoming, arrow_type
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder

@@ -13,13 +13,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
-from mlp_exp.data.columns import find, numbers_of
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.reading import Opener, open_plainly, shown
-from mlp_exp.data.streaming import TableStream
-from mlp_exp.data.target import classes_of, some
+from mlp_exp.data.table.columns import find, numbers_of
+from mlp_exp.data.table.source import Opener, open_plainly, shown
+from mlp_exp.data.table.streaming import TableStream
+from mlp_exp.data.table.target import classes_of, some
+from mlp_exp.data.table.values import MEND
 from mlp_exp.data.target_scaling import Floats
-from mlp_exp.data.values import MEND
 from mlp_exp.errors import DataError
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.storage.atomic import atomic

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.dataset import Column, Task
-from mlp_exp.data.incoming import Incoming
 from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.table.schema import Incoming
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.errors import RunFolderError, UntrustedError, describe

@@ -15,7 +15,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mlp_exp.config.dotted import dotted
-from mlp_exp.display.console import print_leaderboard
+from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.run_folder import UNFINISHED, RunFolder, runs_in

@@ -8,7 +8,7 @@ import torch
 
 from mlp_exp.cli.jobs import Job
 from mlp_exp.config.validation import validate
-from mlp_exp.display.console import print_dry_run
+from mlp_exp.display.tables import print_dry_run
 from mlp_exp.errors import describe
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.plan import Plan, plan

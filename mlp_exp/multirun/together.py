@@ -12,7 +12,8 @@ import torch
 from mlp_exp.cli.application import options
 from mlp_exp.cli.jobs import Job
 from mlp_exp.config.validation import validate
-from mlp_exp.display.console import SweepBar, print_columns
+from mlp_exp.display.progress import SweepBar
+from mlp_exp.display.tables import print_columns
 from mlp_exp.errors import TrainingError
 from mlp_exp.experiment.checkpoint import find_checkpoint
 from mlp_exp.experiment.components import build
@@ -86,7 +87,7 @@ class _Sweep:
         """A job's plan, in its folder; None if it is done."""
         with job.active() as cfg:
             folder = RunFolder(job.folder)
-            result = folder.make_room(resumes=options().resumes)
+            result = folder.prepare(resumes=options().resumes)
             checkpoint = find_checkpoint(folder, cfg, done=result is not None) if options().resumes else None
             if result is not None:
                 job.value, job.failure = result.get("best_value"), result.get("reason")

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlp_exp._version import __version__
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.splits import Parts
+from mlp_exp.data.splits.base import Parts
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
 

@@ -1,24 +1,19 @@
 """MLflow: one MLflow run for each run, and a parent run for each sweep."""
 
 import json
-import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.sweep_folder import LEADERBOARD, PAGE
 from mlp_exp.trackers.state import TrackerState, load_state, save_state
 from mlp_exp.trackers.tracker import Epoch, Param, TrackedRun, Tracker, final_metrics, short_name, succeeded
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 MAX_METRICS, MAX_PARAMS = 800, 100
 """Per request. MLflow accepts 1000 entries in all, and 100 parameters."""
@@ -45,8 +40,15 @@ class MLflow(Tracker):
     def open(self) -> None:
         self._parents: dict[Path, str] = {}
         self._pending_params: dict[str | None, Mapping[str, Param]] = {}  # sent with a run's first epochs
-        with exclusive(self._folder):
+        with self._new_database_lock():
             self._experiment  # noqa: B018 (connects, and creates the tables of a new file)
+
+    def _new_database_lock(self) -> AbstractContextManager[object]:
+        """Keeps other commands out: if two create the tables of one new file at once, both fail."""
+        if self._folder is None:
+            return nullcontext()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return folder_lock(self._folder, wait=True)
 
     @cached_property
     def _mlflow(self) -> Any:
@@ -154,23 +156,6 @@ class MLflow(Tracker):
                 if file.is_file():
                     self._client.log_artifact(parent, str(file))
             self._client.set_terminated(parent)
-
-
-@contextmanager
-def exclusive(folder: Path | None) -> Iterator[None]:
-    """Locks a folder against other commands: if two create the tables of one new file at once, both fail."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    if folder is None or fcntl is None:
-        yield
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network drives cannot lock folders
-            fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
 
 
 def _allowed_name(key: str) -> str:

@@ -76,7 +76,7 @@ class _ActiveRun:
     def _history(self) -> list[Epoch]:
         """The epochs so far; the file's modification time is taken as the end of the last one."""
         folder = RunFolder(self.run.folder)
-        self.read = folder.history_written()  # before reading: the next poll notices if it is replaced meanwhile
+        self.read = folder.history_mtime()  # before reading: the next poll notices if it is replaced meanwhile
         columns = folder.history_columns if self.read else []
         rows = folder.read_history(columns) if columns else []
         by_name = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -93,7 +93,7 @@ class _ActiveRun:
 
     def poll(self) -> None:
         """Sends new epochs of a run that is training."""
-        if self.ended or RunFolder(self.run.folder).history_written() == self.read:
+        if self.ended or RunFolder(self.run.folder).history_mtime() == self.read:
             return
         with suppress(RunFolderError):  # the history is just being created
             self.send()

@@ -13,7 +13,8 @@ from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_oth
 
 from mlp_exp.data import preprocessing
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.preprocessing import Preprocess, Preprocessing, TargetScaling
+from mlp_exp.data.preprocessing import Preprocess, Preprocessing
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import DataError
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.splits import ColumnSplit, FileSplit, FoldSplit, GroupSplit, Parts, RandomSplit, Split, TimeSplit
+from mlp_exp.data.splits.base import Parts, Split
+from mlp_exp.data.splits.by_fraction import FoldSplit, GroupSplit, RandomSplit, TimeSplit
+from mlp_exp.data.splits.predefined import ColumnSplit, FileSplit
 from mlp_exp.errors import DataError
 
 

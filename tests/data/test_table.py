@@ -22,10 +22,9 @@ from pyarrow import parquet
 from support.commands import Result
 from support.folders import files_in, the_run_folder
 
-from mlp_exp.data.columns import Column
-from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.reading import read_table
-from mlp_exp.data.table import table
+from mlp_exp.data.dataset import Column, Dataset
+from mlp_exp.data.table.load import table
+from mlp_exp.data.table.reading import read_table
 from mlp_exp.storage.run_folder import RunFolder
 
 CallMain = Callable[..., Result]

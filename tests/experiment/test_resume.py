@@ -962,7 +962,7 @@ def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
 def test_a_run_that_is_training_is_not_trained_twice(make: Make, call_main: CallMain) -> None:
     run = make(stopped=2)
     before = content(run)
-    with RunFolder(run).held():
+    with RunFolder(run).locked():
         done = call_main("resume=run")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{run}: another process is training this run; wait for it, or end it\n"

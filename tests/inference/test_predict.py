@@ -28,9 +28,9 @@ from support.tables import TABLE_ROWS, write_table
 import mlp_exp
 from mlp_exp import predict
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.incoming import Incoming, arrow_type
-from mlp_exp.data.reading import Format
-from mlp_exp.data.streaming import TableStream
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.schema import Incoming, arrow_type
+from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.errors import DataError, RunFolderError, UntrustedError
 from mlp_exp.experiment.components import Components, build
 from mlp_exp.experiment.one_run import run_experiment
@@ -585,8 +585,8 @@ def test_the_table_is_opened_through_what_shows_the_progress(small: Path, tmp_pa
 
 def test_a_csv_file_larger_than_a_block(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes in pieces, with gaps and line breaks in quotes where they were."""
-    monkeypatch.setattr("mlp_exp.data.streaming.BLOCK_BYTES", 200)
-    monkeypatch.setattr("mlp_exp.data.streaming.CHUNK_BYTES", 400)
+    monkeypatch.setattr("mlp_exp.data.table.streaming.BLOCK_BYTES", 200)
+    monkeypatch.setattr("mlp_exp.data.table.streaming.CHUNK_BYTES", 400)
     lines = [["a", "b"], *([str(row), f"two\nlines {row}" if row % 3 else ""] for row in range(100))]
     pieces = list(TableStream(str(write_rows(tmp_path / "t.csv", lines))).chunks(["b", "a"]))
     assert len(pieces) > 2
@@ -597,7 +597,7 @@ def test_a_csv_file_larger_than_a_block(small: Path, tmp_path: Path, monkeypatch
 
 
 def test_small_pieces_are_joined(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlp_exp.data.streaming.BLOCK_BYTES", 700)
+    monkeypatch.setattr("mlp_exp.data.table.streaming.BLOCK_BYTES", 700)
     pieces = [len(piece) for piece in TableStream(str(small / "table.csv")).chunks(["city"], rows=100)]
     assert sum(pieces) == TABLE_ROWS
     assert len(pieces) < 10

@@ -13,7 +13,7 @@ from support.commands import Result
 from support.folders import files_in
 from support.runs import DIVERGED, FAILED, classes, metrics, values, write_run
 
-from mlp_exp.display.console import print_leaderboard
+from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.leaderboard import Entry, Leaderboard, as_table, print_leaderboard_of, repeated
 

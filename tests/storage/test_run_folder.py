@@ -29,9 +29,11 @@ from rich.console import Console
 
 from mlp_exp import __version__
 from mlp_exp.data.dataset import Category, Dataset
-from mlp_exp.data.splits import Parts
+from mlp_exp.data.splits.base import Parts
 from mlp_exp.display import plots
-from mlp_exp.display.console import ConsoleHandler, epoch_bar, print_scores
+from mlp_exp.display.console import ConsoleHandler
+from mlp_exp.display.progress import epoch_bar
+from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DataError, RunFolderError
 from mlp_exp.storage import provenance
 from mlp_exp.storage.atomic import atomic
@@ -379,7 +381,8 @@ def plain_console(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     console = Console()
-    monkeypatch.setattr("mlp_exp.display.console.get_console", lambda: console)
+    for module in ("console", "progress", "tables"):
+        monkeypatch.setattr(f"mlp_exp.display.{module}.get_console", lambda: console)
 
 
 def cells(text: str) -> list[list[str]]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.streams import Streams
 from mlp_exp.model.embedding import EmbeddedNetwork

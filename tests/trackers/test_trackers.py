@@ -27,8 +27,9 @@ from mlp_exp.errors import ConfigError, UntrustedError
 from mlp_exp.experiment import one_run
 from mlp_exp.experiment.run import Run
 from mlp_exp.multirun import together
+from mlp_exp.storage import folder_lock
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.trackers import mlflow, tracker, tracking
+from mlp_exp.trackers import tracker, tracking
 from mlp_exp.trackers.mlflow import MLflow
 from mlp_exp.trackers.process import TrackingServer
 from mlp_exp.trackers.tensorboard import TensorBoard
@@ -638,9 +639,9 @@ def test_a_dry_run_starts_nothing(call_main: CallMain, own: Callable[[], Any]) -
 
 
 def test_mlflow_makes_its_folder_where_no_folder_can_be_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(mlflow, "fcntl", None)
-    with mlflow.exclusive(tmp_path / "outputs"):
-        assert (tmp_path / "outputs").is_dir()
+    monkeypatch.setattr(folder_lock, "fcntl", None)
+    MLflow(f"sqlite:///{tmp_path}/outputs/mlflow.db", "mlp_exp").open()
+    assert (tmp_path / "outputs" / "mlflow.db").is_file()
 
 
 def test_a_target_that_is_no_tracker(call_main: CallMain) -> None:

@@ -22,7 +22,7 @@ from support.project import CONF
 from torch import nn
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
 
-from mlp_exp.data.preprocessing import TargetScaling
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine import batches
 from mlp_exp.engine.batches import BatchSource, StackedData, pad_rows
 from mlp_exp.engine.optimizers import LINEAR_IN_LR

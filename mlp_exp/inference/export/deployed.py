@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlp_exp.data.preprocessing import FIRST, LARGEST, MISSING, SMOOTH_CLIP, UNSEEN, Preprocessing, Scaler, Vocabulary
+from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.scaler import LARGEST, SMOOTH_CLIP, Scaler
 from mlp_exp.data.target_scaling import Floats
+from mlp_exp.data.vocabulary import FIRST, MISSING, UNSEEN, Vocabulary
 from mlp_exp.inference.export.normal_quantile import double, normal_quantile
 from mlp_exp.tasks.losses import Loss
 

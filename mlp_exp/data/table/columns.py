@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.reading import shown
-from mlp_exp.data.values import (
+from mlp_exp.data.table.source import shown
+from mlp_exp.data.table.values import (
     MICROSECONDS_A_DAY,
     NUMBER,
     Floats,

@@ -1,81 +1,16 @@
-"""Which rows train, which validate, which test."""
+"""Parts by fractions of the rows, of groups, or of time; and folds."""
 
-import hashlib
 import logging
 import warnings
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.splits.base import PARTS, Parts, Rows, Split, parts_by_code
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
-
-Rows = NDArray[np.int64]
-PARTS = ("train", "val", "test")
-LARGEST_ROW = 2**53
-"""From here on, not every whole number is a float."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Row numbers of the three parts, sorted; no row is in two. `val` and `test` may be empty."""
-
-    train: Rows
-    val: Rows
-    test: Rows
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the row numbers."""
-        digest = hashlib.sha256()
-        for rows in (self.train, self.val, self.test):
-            digest.update(repr(len(rows)).encode())
-            digest.update(np.ascontiguousarray(rows, dtype=np.int64).data)
-        return digest.hexdigest()
-
-    def items(self) -> list[tuple[str, Rows]]:
-        """The parts that are not empty, by name."""
-        named = [("train", self.train), ("val", self.val), ("test", self.test)]
-        return [(name, rows) for name, rows in named if len(rows)]
-
-
-class Split(ABC):
-    """Divides the rows of a dataset.
-
-    Attributes:
-        aside_is_feature: whether the network may see the column that the split goes by.
-    """
-
-    aside_is_feature = False
-
-    @property
-    def aside(self) -> str | None:
-        """The column that the split goes by, if any; a table keeps it aside."""
-        column = getattr(self, "column", None)
-        return None if column is None else str(column)
-
-    @abstractmethod
-    def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        """The parts.
-
-        Args:
-            generator: the run's own stream, for splits without a seed of their own.
-
-        Raises:
-            DataError: a part would be empty, or the rows cannot be divided as asked.
-        """
-
-    def _aside(self, dataset: Dataset) -> NDArray[Any]:
-        if self.aside is None or self.aside not in dataset.aside:
-            raise DataError(f"split.column: this data has no column '{self.aside}'; a table has (data=table)")
-        return dataset.aside[self.aside]
 
 
 def _seeded(seed: int | None, generator: np.random.Generator) -> np.random.Generator:
@@ -195,7 +130,7 @@ class GroupSplit(Split):
                 count = _count(PARTS[code], share, len(names), left, "groups")
                 part_of[order[left - count : left]] = code
                 left -= count
-        return _by_code(part_of[group])
+        return parts_by_code(part_of[group])
 
 
 @dataclass(frozen=True)
@@ -232,87 +167,4 @@ class TimeSplit(Split):
                     f"split.{PARTS[number]}: no row of the {len(times)} falls into its share of the time: column "
                     f"'{self.column}' has {len(np.unique(times))} different values, and equal ones stay together"
                 )
-        return _by_code(code)
-
-
-@dataclass(frozen=True)
-class ColumnSplit(Split):
-    """Parts by a column that holds `train`, `val` or `test` in each row; the network does not see it."""
-
-    column: str | int
-
-    def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        words = self._aside(dataset).astype(str)
-        known = np.isin(words, PARTS)
-        if not known.all():
-            first = int((~known).argmax())
-            raise DataError(
-                f"split.column: '{self.column}', row {dataset.source_rows[first]}: expected train, val or test, found "
-                f"'{words[first]}' ({(~known).sum()} such)"
-            )
-        return _by_code(np.select([words == name for name in PARTS], range(3)))
-
-
-@dataclass(frozen=True)
-class FileSplit(Split):
-    """Parts by files of row numbers from 0, as published benchmarks ship them.
-
-    Attributes:
-        train, val, test: text files with a number in each line, or `.npy`; no `val` means no validation part.
-    """
-
-    train: str
-    test: str
-    val: str | None = None
-
-    def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        total = len(dataset.target) if dataset.kept is None else len(dataset.kept)
-        owner = np.full(total, -1)
-        for code, (name, path) in enumerate(zip(PARTS, (self.train, self.val, self.test), strict=True)):
-            if path is None:
-                continue
-            rows = _read_rows(f"split.{name}", path)
-            outside = rows[(rows < 0) | (rows >= total)]
-            if len(outside):
-                raise DataError(f"split.{name}: '{path}' names row {outside[0]}; the table has rows 0 to {total - 1}")
-            numbers, counts = np.unique(rows, return_counts=True)
-            if counts.max() > 1:
-                raise DataError(f"split.{name}: '{path}' names row {numbers[counts.argmax()]} more than once")
-            taken = rows[owner[rows] >= 0]
-            if len(taken):
-                other = PARTS[owner[taken[0]]]
-                raise DataError(
-                    f"split.{name}: row {taken[0]} of '{path}' is in the {other} part too; {len(taken)} such"
-                )
-            owner[rows] = code
-        return _by_code(owner[dataset.source_rows])
-
-
-def _read_rows(key: str, path: str) -> Rows:
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise DataError(f"{key}: there is no file '{path}' (seen from {Path.cwd()})")
-    try:
-        if file.suffix == ".npy":
-            with file.open("rb") as source:
-                numbers = np.lib.format.read_array(source, allow_pickle=False).reshape(-1)
-        else:
-            numbers = np.array(file.read_text(encoding="utf-8-sig").split(), dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"{key}: '{path}': expected a row number in each line: {error}") from error
-    found: Any = "none" if not len(numbers) else None
-    if numbers.dtype.kind not in "iuf":
-        found = f"an array of {numbers.dtype}"
-    elif not (whole := (np.abs(numbers) < LARGEST_ROW) & (np.trunc(numbers) == numbers)).all():
-        found = numbers[~whole][0]
-    if found is not None:
-        raise DataError(f"{key}: '{path}': expected whole row numbers from 0, found {found}")
-    return cast(Rows, numbers.astype(np.int64))
-
-
-def _by_code(code: NDArray[np.int64]) -> Parts:
-    """Parts of rows with codes 0, 1 and 2; any other code is in none."""
-    train, val, test = (np.flatnonzero(code == number) for number in range(3))
-    if not len(train):
-        raise DataError(f"split: none of the {len(code)} rows is left to train with")
-    return Parts(train, val, test)
+        return parts_by_code(code)

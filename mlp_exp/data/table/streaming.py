@@ -6,19 +6,10 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from mlp_exp.data.reading import (
-    MISSING,
-    Opener,
-    check_encoding,
-    check_end,
-    check_names,
-    clean_names,
-    csv_errors,
-    find_source,
-    no_row,
-    open_plainly,
-    parquet_errors,
-)
+from mlp_exp.data.table.cleaning import check_names, clean_names
+from mlp_exp.data.table.damage import check_encoding, check_end, csv_errors, parquet_errors
+from mlp_exp.data.table.format import MISSING
+from mlp_exp.data.table.source import Opener, find_source, no_row, open_plainly
 
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 2**22

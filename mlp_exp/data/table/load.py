@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.columns import Wishes, decide, find, numbers_of
 from mlp_exp.data.dataset import Category, Column, Dataset
-from mlp_exp.data.reading import Opener, open_plainly, read_table
-from mlp_exp.data.splits import Split
-from mlp_exp.data.target import TaskChoice, read_target
-from mlp_exp.data.values import codes_of, family_of, plain
+from mlp_exp.data.splits.base import Split
+from mlp_exp.data.table.columns import Wishes, decide, find, numbers_of
+from mlp_exp.data.table.reading import read_table
+from mlp_exp.data.table.source import Opener, open_plainly
+from mlp_exp.data.table.target import TaskChoice, read_target
+from mlp_exp.data.table.values import codes_of, family_of, plain
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.columns import refuse_stray_words
-from mlp_exp.data.reading import shown
-from mlp_exp.data.values import as_numbers, codes_of, family_of, sorted_codes, without_nan
+from mlp_exp.data.table.columns import refuse_stray_words
+from mlp_exp.data.table.source import shown
+from mlp_exp.data.table.values import as_numbers, codes_of, family_of, sorted_codes, without_nan
 from mlp_exp.errors import DataError
 
 TaskChoice = Literal["auto", "classification", "binary", "multiclass", "regression"]

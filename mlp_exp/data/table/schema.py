@@ -14,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlp_exp.data.columns import numbers_of
 from mlp_exp.data.dataset import Category, Column
-from mlp_exp.data.reading import Format, retyped, shown, trimmed, without_numbers
-from mlp_exp.data.values import MEND, Floats, codes_of, family_of, without_nan
+from mlp_exp.data.table.cleaning import retyped, trimmed, without_numbers
+from mlp_exp.data.table.columns import numbers_of
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.source import shown
+from mlp_exp.data.table.values import MEND, Floats, codes_of, family_of, without_nan
 from mlp_exp.errors import DataError
 
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.reading import shown
+from mlp_exp.data.table.source import shown
 from mlp_exp.errors import DataError
 
 Floats = NDArray[np.float64]

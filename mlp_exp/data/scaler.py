@@ -1,0 +1,65 @@
+"""Scaling of numeric features, fitted on the training part."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sklearn.preprocessing import QuantileTransformer
+
+from mlp_exp.data.target_scaling import Floats
+
+LARGEST = float(np.finfo(np.float32).max)
+SMOOTH_CLIP = 3.0
+"""Where `robust` bends outliers: z / √(1 + (z / 3)²) stays within ±3 (Holzmüller et al., 2024)."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Fills and scales the numbers `[N, F]`.
+
+    Attributes:
+        fill: `[F]`, the training part's median, where a number is missing.
+        shift, scale: `[F]`: `(value - shift) / scale`; an infinite scale makes a constant column 0.
+        clips: whether outliers are bent to ±3.
+        normal: whether a number becomes the normal quantile of its rank instead.
+        quantiles: `[Q, F]` of the training part, where ranks are wanted.
+    """
+
+    fill: Floats
+    shift: Floats
+    scale: Floats
+    clips: bool = False
+    normal: bool = False
+    quantiles: Floats | None = None
+
+    def scaled(self, index: int, values: Floats) -> Floats:
+        """Column `index` `[N]`, filled and scaled."""
+        if self.normal:
+            return self._rank(index, values, "normal")
+        with np.errstate(over="ignore"):  # the largest is clipped later
+            scaled: Floats = (self._filled(index, values) - self.shift[index]) / self.scale[index]
+        if self.clips:
+            scaled = scaled.clip(-LARGEST, LARGEST)  # whose square a float64 can hold
+            scaled = scaled / np.sqrt(1 + (scaled / SMOOTH_CLIP) ** 2)
+        return scaled
+
+    def rank(self, index: int, values: Floats) -> Floats:
+        """The ranks of column `index` `[N]` among the training part, evenly over ±√3, which has variance 1."""
+        ranks: Floats = (2 * self._rank(index, values, "uniform") - 1) * np.sqrt(3)
+        return ranks
+
+    def _filled(self, index: int, values: Floats) -> Floats:
+        return np.where(np.isnan(values), self.fill[index], values)
+
+    def _rank(self, index: int, values: Floats, distribution: Literal["normal", "uniform"]) -> Floats:
+        """By scikit-learn's transformer as if it had been fitted with these quantiles."""
+        assert self.quantiles is not None
+        if self.quantiles[0, index] == self.quantiles[-1, index]:  # constant
+            return np.full(len(values), 0.5 if distribution == "uniform" else 0.0)
+        transformer = QuantileTransformer(n_quantiles=len(self.quantiles), output_distribution=distribution)
+        transformer.quantiles_ = self.quantiles[:, [index]]
+        transformer.n_quantiles_ = len(self.quantiles)
+        transformer.references_ = np.linspace(0, 1, len(self.quantiles))
+        transformer.n_features_in_ = 1
+        ranks: Floats = transformer.transform(self._filled(index, values)[:, None])[:, 0]
+        return ranks

@@ -1,0 +1,1 @@
+"""Splits of a dataset into training, validation and test part."""

@@ -1,0 +1,140 @@
+"""Finds out what a file is from its first bytes: CSV or Parquet, gzipped, with which separator."""
+
+import difflib
+import gzip
+import os
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+from pyarrow import csv
+
+from mlp_exp.data.table.format import Format
+from mlp_exp.errors import DataError
+
+SEPARATORS = (",", ";", "\t", "|")
+GZIP = b"\x1f\x8b"
+SAMPLE = 65536
+"""Bytes that are looked at to find the kind of file and the separator."""
+OTHER_FILES = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"%PDF": "a PDF", b"\x89PNG": "a picture"}
+MARKUP = re.compile(rb"\s*([\[{]\s*[\"{\[\]}]|<(!doctype|html|\?xml|svg)\b)", re.IGNORECASE)
+Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
+
+
+def open_plainly(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that looks like a table from its beginning.
+
+    Attributes:
+        path: as the user wrote it, for messages.
+    """
+
+    path: str
+    file: Path
+    is_parquet: bool
+    form: Format
+
+    def open_csv(self, raw: BinaryIO) -> Any:
+        """The text of an opened file, which may be gzipped, for Arrow."""
+        zipped = raw.read(2) == GZIP
+        raw.seek(0)
+        return pa.CompressedInputStream(raw, "gzip") if zipped else raw
+
+    def parsing(self, note: Callable[[Any], str]) -> csv.ParseOptions:
+        return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
+
+
+def find_source(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> Source:
+    """What the beginning of a file says of it; the arguments are those of `read_table`.
+
+    Raises:
+        DataError: there is no such file, or it is no table.
+    """
+    if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '\r\n"'):
+        raise DataError(f"data.separator: expected one ASCII character, as ';', got {separator!r}")
+    file = _existing(path)
+    sample = _sample(file, path)
+    is_parquet = sample.startswith(b"PAR1")
+    if not is_parquet:
+        header = _header(sample, path, encoding)
+        separator = separator or _find_separator(header)
+    return Source(path, file, is_parquet, Format(separator or ",", decimal, encoding, tuple(missing)))
+
+
+def _existing(path: str) -> Path:
+    file = Path(path).expanduser()
+    if not os.path.exists(file):  # as Path.exists, but a name that is too long is no error
+        beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
+        near = difflib.get_close_matches(file.name, sorted(beside), n=3)
+        hint = f" Near it: {', '.join(near)}." if near else ""
+        raise DataError(f"data.path: there is no file '{path}' (seen from {Path.cwd()}).{hint}")
+    if not file.is_file():
+        what = "a folder" if file.is_dir() else "no plain file"
+        raise DataError(f"data.path: '{path}' is {what}; expected a CSV or Parquet file")
+    return file
+
+
+def unzipped(file: Path) -> BinaryIO:
+    """Opens a file, also a gzipped one."""
+    with file.open("rb") as raw:
+        zipped = raw.read(2) == GZIP
+    return cast(BinaryIO, gzip.open(file, "rb")) if zipped else file.open("rb")
+
+
+def _sample(file: Path, path: str) -> bytes:
+    """How the file begins; raises DataError unless something stands in it."""
+    try:
+        with unzipped(file) as source:
+            sample = source.read(SAMPLE)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"data.path: '{path}' cannot be read: {error}") from error
+    if not sample.strip():
+        raise DataError(f"data.path: '{path}' is empty; expected a header and rows")
+    return sample
+
+
+def _header(sample: bytes, path: str, encoding: str) -> str:
+    """The first line with something in it; raises DataError for a file that is no CSV table."""
+    wide = re.match(r"utf.?(16|32)", encoding.lower())
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")) and not wide:
+        raise DataError(f"data.path: '{path}' begins as a text in UTF-16 does. Say so: data.encoding=utf-16")
+    kind = next((what for magic, what in OTHER_FILES.items() if sample.startswith(magic)), None)
+    if not kind and b"\0" in sample and not wide:
+        kind = "binary"
+    if not kind and MARKUP.match(sample):
+        kind = "JSON, HTML or XML"
+    if kind:
+        raise DataError(f"data.path: '{path}' is not a table but {kind}; expected CSV (also gzipped) or Parquet")
+    try:
+        lines = [line for line in sample.decode(encoding, errors="replace").splitlines() if line]
+    except (LookupError, UnicodeError) as error:
+        raise DataError(f"data.encoding: {error}; expected one as utf-8, latin-1 or utf-16") from error
+    if len(lines) < 2 and len(sample) < SAMPLE:
+        raise no_row(path)
+    return lines[0]
+
+
+def _find_separator(header: str) -> str:
+    """The separator that occurs most outside quotes; a comma where none does."""
+    count = Counter(re.sub(r'"[^"]*"', "", header))
+    return max(SEPARATORS, key=lambda separator: count[separator])
+
+
+def no_row(path: str) -> DataError:
+    return DataError(f"data.path: '{path}' holds a header and no row")
+
+
+def shown(text: str) -> str:
+    """A text for a message: not too long, on one line."""
+    line = " ".join(text.splitlines()).replace("\t", "\\t")
+    return line if len(line) <= 60 else f"{line[:60]}…"

@@ -1,0 +1,88 @@
+"""Progress bars: epochs of a run, runs of a sweep, bytes of a file."""
+
+import logging
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+import rich.progress
+from rich import get_console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 0.1
+LINE_SECONDS = 30.0
+"""Between two log lines on the progress of a sweep, where there is no terminal for a bar."""
+
+
+def epoch_bar() -> Progress:
+    """A bar over epochs with the losses beside it; shown on a terminal only."""
+    console = get_console()
+    return Progress(
+        TextColumn("epoch"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+class SweepBar:
+    """One bar for a sweep: runs done, epoch, best value so far; where there is no terminal, a line now and then.
+
+    Args:
+        runs, epochs: in all.
+    """
+
+    def __init__(self, runs: int, epochs: int) -> None:
+        console = get_console()
+        self._bar = Progress(
+            TextColumn("{task.fields[ended]}/{task.fields[runs]} runs"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+            auto_refresh=False,  # by a thread, which processes for the stacks would do without
+        )
+        self._task = self._bar.add_task("", total=epochs, runs=runs, ended=0)
+        self._ended = 0
+        self._said = time.monotonic()
+
+    def __enter__(self) -> "SweepBar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, epochs: int, ended: int = 0) -> None:
+        """Takes epochs of one run as done, and whether the run has ended with them."""
+        self._ended += ended
+        self._bar.update(self._task, advance=epochs, ended=self._ended)
+
+    def describe(self, epoch: int, column: str, value: float, job: int) -> None:
+        """Shows where a stack is, and the best value of a column so far."""
+        text = f"epoch {epoch}, best {column} {value:.4f} (job {job})"
+        self._bar.update(self._task, description=text)
+        pause = LINE_SECONDS if self._bar.disable else REFRESH_SECONDS
+        if time.monotonic() - self._said < pause:
+            return
+        self._said = time.monotonic()
+        if not self._bar.disable:
+            self._bar.refresh()
+        else:
+            log.info("%d of %d runs done, %s", self._ended, self._bar.tasks[0].fields["runs"], text)
+
+
+def open_with_progress(path: Path) -> AbstractContextManager[BinaryIO]:
+    """Opens a file to read; a bar shows how far the reading is, on a terminal only."""
+    console = get_console()
+    return rich.progress.open(
+        path, "rb", description=f"reading {path.name}", console=console, transient=True, disable=not console.is_terminal
+    )
