@@ -25,6 +25,7 @@ from tables import Case, bundled_cases, made_cases, metric, planned, preset, sci
 from threadpoolctl import threadpool_limits
 
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.tasks.task import larger_is_better
 
 CHANGED = "val=0"
 """In the names of cases that do not take the preset as it is."""
@@ -54,7 +55,7 @@ def split_of(run: Plan) -> Split:
     for index, category in enumerate(dataset.categories):
         frame[f"c{index}"] = pd.Categorical.from_codes(category.codes, range(len(category.texts)))
     test = frame.iloc[parts.test]
-    return Split(frame.iloc[rows], dataset.target[rows], test, run.loss.regression, run.components.seed)
+    return Split(frame.iloc[rows], dataset.target[rows], test, not run.task.has_classes, run.components.seed)
 
 
 def boosting(split: Split) -> NDArray[np.float64]:
@@ -104,7 +105,7 @@ def row(case: Case, found: Sequence[dict[str, Score]]) -> list[str]:
     """Mean ± standard deviation over the runs, and median seconds; the best mean is bold."""
     run = planned([*case.shared, *case.runs[0]])
     scores = {name: [each[name][0] for each in found] for name in found[0]}
-    best = (min if run.loss.regression else max)(statistics.fmean(values) for values in scores.values())
+    best = (max if larger_is_better(metric(run)) else min)(statistics.fmean(values) for values in scores.values())
     cells = []
     for name in CONTENDERS:
         if name not in scores:

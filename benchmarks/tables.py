@@ -147,27 +147,27 @@ def scikit_learn(run: Plan) -> tuple[float, float]:
     rows = np.concatenate([parts.train, parts.val])
     plain = Preprocess(one_hot_max=10**9).fit(dataset, rows)
     inputs = plain.inputs(dataset.features, dataset.categories)
-    target = plain.target.scaled(dataset.target) if run.loss.regression else dataset.target
-    model = (MLPRegressor if run.loss.regression else MLPClassifier)(random_state=run.components.seed)
+    target = dataset.target if run.task.has_classes else plain.target.scaled(dataset.target)
+    model = (MLPClassifier if run.task.has_classes else MLPRegressor)(random_state=run.components.seed)
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that 200 epochs do not converge
         model.fit(inputs[rows], target[rows])
     seconds = time.perf_counter() - start
     answer = model.predict(inputs[parts.test])
-    return score(run, plain.target.unit(answer) if run.loss.regression else answer), seconds
+    return score(run, run.task.in_unit(answer, plain.target)), seconds
 
 
 def score(run: Plan, answer: ArrayLike) -> float:
     """Of the answers for the test part."""
     truth = run.components.dataset.target[run.parts.test]
-    if run.loss.regression:
+    if not run.task.has_classes:
         return float(np.sqrt(np.mean((np.asarray(answer) - truth) ** 2)))
     return float(np.mean(np.asarray(answer) == truth))
 
 
 def metric(run: Plan) -> str:
-    return "rmse" if run.loss.regression else "accuracy"
+    return run.task.history_metric
 
 
 def measure(case: Case) -> str:

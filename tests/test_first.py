@@ -19,6 +19,7 @@ from mlp_exp.engine.streams import Streams
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import BinaryCrossEntropy
+from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
 from mlp_exp.training.loop import Member, train
 from mlp_exp.training.schedulers import LearningRate
@@ -59,6 +60,7 @@ def _member(seed, *, epochs=4, lr=1e-2, dropout=0.2, norm=None, patience=None):
             rows[37:50],
         ),
         module=MLP(2, 1, [7, 3], dropout, "gelu", norm),
+        task=task_named("binary"),
         loss=loss,
         optimizer=torch.optim.Adam,
         optimizer_options={"lr": lr, "weight_decay": 0.01 * seed},

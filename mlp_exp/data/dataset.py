@@ -13,7 +13,7 @@ from mlp_exp.errors import DataError
 
 BLOCK_ROWS = 65_536
 
-Task = Literal["binary", "multiclass", "regression"]
+TaskName = Literal["binary", "multiclass", "regression"]
 Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
 
 
@@ -158,7 +158,7 @@ class Dataset:
         return digest.hexdigest()
 
     @property
-    def task(self) -> Task:
+    def task(self) -> TaskName:
         if not self.class_names:
             return "regression"
         return "binary" if len(self.class_names) == 2 else "multiclass"

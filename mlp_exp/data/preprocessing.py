@@ -193,8 +193,8 @@ class Preprocess:
         return Vocabulary(category.name, texts, bool((codes < 0).any()), len(texts) > self.one_hot_max)
 
     def _fit_target(self, dataset: Dataset, train: Rows) -> TargetScaling:
-        """Mean and standard deviation of a regression's target; a constant one keeps its unit."""
-        if dataset.task != "regression":
+        """Classes have no scaling."""
+        if dataset.class_names:
             if self.log_target:
                 raise DataError(f"preprocess.log_target: '{dataset.target_name}' has classes; it is for a regression")
             return TargetScaling()
@@ -204,6 +204,4 @@ class Preprocess:
                 f"preprocess.log_target: '{dataset.target_name}', row {row}: found {lowest:g}; log(1 + target) needs "
                 "targets above -1"
             )
-        values = TargetScaling(log=self.log_target).scaled(dataset.target[train])
-        scaler = StandardScaler().fit(values.reshape(-1, 1))
-        return TargetScaling(float(scaler.mean_[0]), float(scaler.scale_[0]), self.log_target)
+        return TargetScaling.fit(dataset.target[train], log=self.log_target)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +17,12 @@ class TargetScaling:
     shift: float = 0.0
     scale: float = 1.0
     log: bool = False
+
+    @classmethod
+    def fit(cls, target: NDArray[Any], *, log: bool = False) -> "TargetScaling":
+        """Standardises training values `[n]` to mean 0 and standard deviation 1; a constant keeps its unit."""
+        scaler = StandardScaler().fit(cls(log=log).scaled(target).reshape(-1, 1))
+        return cls(float(scaler.mean_[0]), float(scaler.scale_[0]), log)
 
     def scaled(self, target: NDArray[Any]) -> Floats:
         values: Floats = ((np.log1p(target) if self.log else target) - self.shift) / self.scale

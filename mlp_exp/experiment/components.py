@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from mlp_exp.config.components import NO_TRACKER
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
-from mlp_exp.data.dataset import Dataset, Task
+from mlp_exp.data.dataset import Dataset, TaskName
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
 from mlp_exp.display.progress import open_with_progress
@@ -51,7 +51,7 @@ class Components:
     dataset: Dataset
     split: Split
     preprocess: Preprocess
-    loss: Callable[[Task, int], Loss]
+    loss: Callable[[TaskName, int], Loss]
     model_class: Callable[..., Any]
     model: Callable[[int, int], nn.Module]
     init: DefaultInit | WeightInit

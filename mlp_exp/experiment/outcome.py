@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import sklearn.metrics  # noqa: F401  (for the tasks; before processes are forked, which would import it each)
 import torch
 from numpy.typing import NDArray
 
 from mlp_exp.experiment.run import Run
 from mlp_exp.storage.provenance import provenance
 from mlp_exp.storage.run_folder import MODEL_FORMAT
-from mlp_exp.tasks.metrics import evaluate_classes, evaluate_values, finite
 from mlp_exp.training.loop import predict
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64]) -> dict[str, fl
             row,
         )
         return {}
-    return finite((evaluate_values if run.member.loss.regression else evaluate_classes)(target, predicted))
+    return run.plan.task.evaluate(target, predicted)
 
 
 def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -56,8 +56,7 @@ def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _in_unit(run: Run, answer: torch.Tensor) -> NDArray[np.float64]:
-    values = answer.double().numpy()
-    return run.plan.preprocessing.target.unit(values) if run.member.loss.regression else values
+    return run.plan.task.in_unit(answer.double().numpy(), run.plan.preprocessing.target)
 
 
 def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:

@@ -17,6 +17,7 @@ from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.task import Task, task_named
 
 MEMBERS_OWN = {
     "model": frozenset({"dropout"}),
@@ -41,6 +42,10 @@ class Plan:
     loss: Loss
     key: tuple[str, ...]
     checkpoint: Checkpoint | None = None
+
+    @property
+    def task(self) -> Task:
+        return task_named(self.components.dataset.task)
 
     @property
     def fingerprint(self) -> str:

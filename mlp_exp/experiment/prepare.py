@@ -10,7 +10,7 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.run import Run
 from mlp_exp.model.mlp import MLP
 from mlp_exp.storage.run_folder import MODEL, RunFolder
-from mlp_exp.tasks.metrics import history_metric
+from mlp_exp.tasks.task import Task
 from mlp_exp.training.loop import Member, take_up
 from mlp_exp.training.schedulers import LearningRate
 
@@ -29,11 +29,12 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         check_network(module, data.inputs[:2], loss.out_features)
     validates = len(plan.parts.val) > 0
     early_stopping = components.early_stopping()
-    early_stopping.begin(regression=loss.regression, validates=validates)
-    check_monitor(early_stopping.monitor, regression=loss.regression, validates=validates)
+    early_stopping.begin(plan.task, validates=validates)
+    check_monitor(early_stopping.monitor, plan.task, validates=validates)
     member = Member(
         data=data,
         module=module,
+        task=plan.task,
         loss=loss,
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
@@ -136,9 +137,9 @@ def load(plan: Plan, folder: RunFolder) -> Run:
     return run
 
 
-def check_monitor(monitor: str, *, regression: bool, validates: bool) -> None:
+def check_monitor(monitor: str, task: Task, *, validates: bool) -> None:
     """Raises ConfigError for a watched column that the history will not have."""
-    metric = f"val_{history_metric(regression=regression)}"
+    metric = task.history_column
     if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
         return
     columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]

@@ -14,7 +14,6 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import DONE, RunFolder
-from mlp_exp.tasks.metrics import history_metric
 from mlp_exp.training.loop import EpochRecord, Member, has_diverged
 
 log = logging.getLogger(__name__)
@@ -55,8 +54,7 @@ class Run:
     @property
     def columns(self) -> list[str]:
         """Of the history; those of the validation part are left out where there is none."""
-        metric = history_metric(regression=self.member.loss.regression)
-        validation = ["val_loss", f"val_{metric}"] if len(self.parts.val) else []
+        validation = ["val_loss", self.plan.task.history_column] if len(self.parts.val) else []
         return ["epoch", "lr", "train_loss", *validation, "seconds"]
 
     @property

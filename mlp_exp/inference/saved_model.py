@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
-from mlp_exp.data.dataset import Column, Kind, Task
+from mlp_exp.data.dataset import Column, Kind, TaskName
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.schema import Incoming, arrow_type
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
+from mlp_exp.tasks.task import task_named
 
 Count = Annotated[int, Field(ge=0)]
 TABLE = public_name("table")
@@ -88,7 +89,7 @@ class SavedModel(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
     config: dict[str, Any]
-    task: Task
+    task: TaskName
     feature_names: list[str]
     class_names: list[str]
     target_name: str
@@ -101,8 +102,7 @@ class SavedModel(BaseModel):
 
     @model_validator(mode="after")
     def parts_agree(self) -> Self:
-        fits = {"regression": not self.class_names, "binary": len(self.class_names) == 2}
-        if not fits.get(self.task, len(self.class_names) > 2):
+        if not task_named(self.task).fits(len(self.class_names)):
             raise ValueError(f"expected the class names of a {self.task} task, got {len(self.class_names)}")
         if len(self.preprocess.numbers.fill) != len(self.feature_names):
             raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")

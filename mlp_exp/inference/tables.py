@@ -23,7 +23,7 @@ from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.storage.atomic import atomic
-from mlp_exp.tasks.metrics import evaluate_classes, evaluate_values, finite
+from mlp_exp.tasks.task import task_named
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class _Scores:
         truth, said = np.concatenate(self._truth), np.concatenate(self._said)
         if not np.isfinite(said).all():
             return {}
-        return finite((evaluate_classes if self._run.class_names else evaluate_values)(truth, said))
+        return task_named(self._run.task).evaluate(truth, said)
 
     def _class_codes(self, labels: pa.ChunkedArray, first_row: int) -> NDArray[np.int64]:
         """Codes `[N]` of labels, -1 where missing."""

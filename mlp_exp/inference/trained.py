@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
-from mlp_exp.data.dataset import Column, Task
+from mlp_exp.data.dataset import Column, TaskName
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.table.schema import Incoming
 from mlp_exp.data.target_scaling import Floats
@@ -26,6 +26,7 @@ from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.saved_model import SavedModel, SavedReading, read_saved_model
 from mlp_exp.storage.run_folder import MODEL
 from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.task import task_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class TrainedRun:
     preprocessing: Preprocessing
     loss: Loss
     config: dict[str, Any]
-    task: Task
+    task: TaskName
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     target_name: str
@@ -62,7 +63,7 @@ class TrainedRun:
         with torch.inference_mode():
             chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
             said = torch.cat([self.loss.predict(self.module(chunk)) for chunk in chunks]).double().numpy()
-        return self.preprocessing.target.unit(said) if self.loss.regression else said
+        return task_named(self.task).in_unit(said, self.preprocessing.target)
 
     def predict(self, table: Any) -> NDArray[Any]:
         """As `Ensemble.predict`."""
@@ -130,7 +131,7 @@ def _loss(saved: SavedModel) -> Loss:
     loss = build_group(Shared(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
     if not isinstance(loss, Loss):
         raise RunFolderError(f"loss: expected a Loss, got a {type(loss).__name__}")
-    if loss.out_features != saved.out_features or loss.regression != (saved.task == "regression"):
+    if loss.out_features != saved.out_features:
         raise RunFolderError(f"its loss does not put out {saved.out_features} numbers for a {saved.task} task")
     return loss
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mlp_exp.data.dataset import Task
+from mlp_exp.data.dataset import TaskName
 from mlp_exp.errors import ConfigError
+from mlp_exp.tasks.task import Task, task_named
 
 
 class Loss(ABC):
@@ -22,14 +23,12 @@ class Loss(ABC):
 
     Attributes:
         out_features: width O of the logits.
-        regression: whether the logit is a value rather than a class's evidence.
-        label_smoothing: share of a label spread evenly over all classes (Szegedy et al., 2016).
-        class_weight: `balanced` weighs a row by N / (C · rows of its class), which has mean 1; None weighs all alike.
+        label_smoothing: fraction of a label that is spread evenly over all classes (Szegedy et al., 2016).
+        class_weight: `balanced` weights a row by N / (C · rows of its class), mean 1; None weights all rows equally.
     """
 
     label_smoothing = 0.0
     class_weight: str | None = None
-    regression = False
 
     def __init__(self, out_features: int) -> None:
         self.out_features = out_features
@@ -60,17 +59,17 @@ class Loss(ABC):
         return weights[codes].astype(np.float32)
 
 
-def _need(name: str, task: Task, *tasks: Task) -> None:
+def _require(name: str, task: TaskName, *tasks: TaskName) -> Task:
     if task not in tasks:
         raise ConfigError([f"loss: {name} is for {' or '.join(tasks)} targets, and the task is {task}; use loss=auto"])
+    return task_named(task)
 
 
 class BinaryCrossEntropy(Loss):
     """Cross-entropy of a sigmoid, as `torch.nn.BCEWithLogitsLoss`, on one logit."""
 
-    def __init__(self, task: Task, label_smoothing: float = 0.0, class_weight: str | None = None) -> None:
-        _need("binary_cross_entropy", task, "binary")
-        super().__init__(1)
+    def __init__(self, task: TaskName, label_smoothing: float = 0.0, class_weight: str | None = None) -> None:
+        super().__init__(_require("binary_cross_entropy", task, "binary").width(n_classes=2))
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
 
@@ -93,9 +92,9 @@ class CrossEntropy(Loss):
     """Cross-entropy of a softmax, as `torch.nn.CrossEntropyLoss`, on a logit for each class."""
 
     def __init__(
-        self, task: Task, n_classes: int, label_smoothing: float = 0.0, class_weight: str | None = None
+        self, task: TaskName, n_classes: int, label_smoothing: float = 0.0, class_weight: str | None = None
     ) -> None:
-        _need("cross_entropy", task, "binary", "multiclass")
+        _require("cross_entropy", task, "binary", "multiclass")
         super().__init__(n_classes)
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
@@ -117,11 +116,8 @@ class CrossEntropy(Loss):
 class SquaredError(Loss):
     """(prediction - target)², as `torch.nn.MSELoss`, on the standardised target."""
 
-    regression = True
-
-    def __init__(self, task: Task) -> None:
-        _need("squared_error", task, "regression")
-        super().__init__(1)
+    def __init__(self, task: TaskName) -> None:
+        super().__init__(_require("squared_error", task, "regression").width(n_classes=0))
 
     def encode(self, target: NDArray[Any]) -> NDArray[np.float32]:
         return target.astype(np.float32)[:, None]
@@ -139,8 +135,8 @@ class SquaredError(Loss):
 class Huber(SquaredError):  # noqa: N818 (a loss, not an exception)
     """Squared near zero, linear beyond `delta`, as `torch.nn.HuberLoss`, on the standardised target (Huber, 1964)."""
 
-    def __init__(self, task: Task, delta: float = 1.0) -> None:
-        _need("huber", task, "regression")
+    def __init__(self, task: TaskName, delta: float = 1.0) -> None:
+        _require("huber", task, "regression")
         super().__init__(task)
         self.delta = delta
 
@@ -151,7 +147,7 @@ class Huber(SquaredError):  # noqa: N818 (a loss, not an exception)
         return (logits - target).clamp_(-self.delta, self.delta)
 
 
-def auto_loss(task: Task, n_classes: int, label_smoothing: float = 0.0, class_weight: str | None = None) -> Loss:
+def auto_loss(task: TaskName, n_classes: int, label_smoothing: float = 0.0, class_weight: str | None = None) -> Loss:
     """Binary cross-entropy, cross-entropy or squared error, by the task."""
     if task == "binary":
         return BinaryCrossEntropy(task, label_smoothing, class_weight)

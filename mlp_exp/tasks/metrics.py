@@ -1,66 +1,143 @@
-"""Metrics: all of them by scikit-learn at the end of a run, the one of the history by torch every epoch."""
+"""Metrics: the name of each, whether larger is better, and how it is computed.
+
+To add a metric, write it into the table of its task and test it; all else reads these tables. scikit-learn is imported
+when a metric is computed, so that a leaderboard, which only asks for directions, starts a second earlier.
+"""
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics as sk
-from torch import Tensor
+
+A = TypeVar("A")
 
 
-def row_scores(logits: Tensor, targets: Tensor, *, regression: bool) -> Tensor:
-    """For each row of `[..., O]`: 1 for a hit and 0 for a miss, whose mean is accuracy; or the squared error."""
-    if regression:
-        return (logits - targets).square_().squeeze(-1)
-    if logits.shape[-1] == 1:
-        return ((logits > 0) == (targets > 0.5)).squeeze(-1).float()
-    return (logits.argmax(-1) == targets.argmax(-1)).float()
+def _sklearn() -> Any:
+    from sklearn import metrics
+
+    return metrics
 
 
-def history_metric(*, regression: bool) -> str:
-    """The name of the metric that `row_scores` gives."""
-    return "rmse" if regression else "accuracy"
+@dataclass(frozen=True)
+class Metric(Generic[A]):
+    """A measure of predictions.
 
-
-def evaluate_classes(target: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float | None]:
-    """Metrics of class codes `[n]` and probabilities `[n, C]`.
-
-    F1 is that of the second class for two classes, else the mean over classes; ROC AUC is one against the rest.
-    A metric that needs every class in the part is None where one is missing.
+    Attributes:
+        compute: its value from the predictions of a part; None where it is not defined for them.
     """
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    n_classes = probabilities.shape[1]
-    labels = np.arange(n_classes)
-    present = np.unique(target)
-    predicted = probabilities.argmax(axis=1)
-    binary = n_classes == 2
-    scores = probabilities[:, 1] if binary else probabilities
-    roc_auc = None
-    if len(present) == n_classes:
-        roc_auc = float(sk.roc_auc_score(target, scores, multi_class="ovr", labels=None if binary else labels))
-    # one call for all that counts hits of classes: each call of scikit-learn takes a millisecond, mostly for checks
-    _, recall, f1, _ = sk.precision_recall_fscore_support(target, predicted, labels=labels, zero_division=0)
-    return {
-        "accuracy": float(np.mean(predicted == target)),
-        # the mean recall of the classes that occur, as balanced_accuracy_score, which warns where one does not
-        "balanced_accuracy": float(recall[present].mean()),
-        "f1": float(f1[1] if binary else f1.mean()),
-        "roc_auc": roc_auc,
-        "log_loss": float(sk.log_loss(target, probabilities, labels=labels)),
-        "brier": float(sk.brier_score_loss(target, scores, labels=labels)),
-    }
+
+    larger_is_better: bool
+    compute: Callable[[A], float | None]
 
 
-def evaluate_values(target: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float | None]:
-    """Metrics of values `[n]` in the target's own unit; R² needs two rows."""
+@dataclass(frozen=True)
+class ClassPredictions:
+    """Probabilities beside the true classes, and what several metrics need of them, computed once.
+
+    Args:
+        target: class codes `[n]`.
+        given: probabilities `[n, C]`, whose rows add up to 1 but for rounding.
+    """
+
+    target: NDArray[np.int64]
+    given: NDArray[np.float64]
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """`[n, C]`; the rows add up to 1."""
+        scaled: NDArray[np.float64] = self.given / self.given.sum(axis=1, keepdims=True)
+        return scaled
+
+    @property
+    def binary(self) -> bool:
+        return bool(self.given.shape[1] == 2)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return np.arange(self.given.shape[1])
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """As scikit-learn takes them: `[n]` of the second of two classes, else `[n, C]`."""
+        return self.probabilities[:, 1] if self.binary else self.probabilities
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class of each row `[n]`."""
+        codes: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return codes
+
+    @cached_property
+    def present(self) -> NDArray[np.int64]:
+        """Codes of the classes that occur."""
+        return np.unique(self.target)
+
+    @cached_property
+    def recall_and_f1(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of each class `[C]`, by one call: each call of scikit-learn takes a millisecond, mostly for checks."""
+        _, recall, f1, _ = _sklearn().precision_recall_fscore_support(
+            self.target, self.predicted, labels=self.labels, zero_division=0
+        )
+        return recall, f1
+
+
+@dataclass(frozen=True)
+class ValuePredictions:
+    """Predicted beside true values `[n]`, in the target's own unit."""
+
+    target: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+
+def _balanced_accuracy(of: ClassPredictions) -> float:
+    """Mean recall of the classes that occur, as `balanced_accuracy_score`, which warns where one does not."""
+    return float(of.recall_and_f1[0][of.present].mean())
+
+
+def _f1(of: ClassPredictions) -> float:
+    """Of the second of two classes, else the mean over classes."""
+    f1 = of.recall_and_f1[1]
+    return float(f1[1] if of.binary else f1.mean())
+
+
+def _roc_auc(of: ClassPredictions) -> float | None:
+    """One class against the rest; None where a class does not occur."""
+    if len(of.present) < len(of.labels):
+        return None
+    labels = None if of.binary else of.labels
+    return float(_sklearn().roc_auc_score(of.target, of.scores, multi_class="ovr", labels=labels))
+
+
+CLASS_METRICS: Mapping[str, Metric[ClassPredictions]] = {
+    "accuracy": Metric(True, lambda of: float(np.mean(of.predicted == of.target))),
+    "balanced_accuracy": Metric(True, _balanced_accuracy),
+    "f1": Metric(True, _f1),
+    "roc_auc": Metric(True, _roc_auc),
+    "log_loss": Metric(False, lambda of: float(_sklearn().log_loss(of.target, of.probabilities, labels=of.labels))),
+    "brier": Metric(False, lambda of: float(_sklearn().brier_score_loss(of.target, of.scores, labels=of.labels))),
+}
+"""In the order of `result.json`."""
+
+
+def _r2(of: ValuePredictions) -> float | None:
+    """None for a single row, which has no variance."""
+    return float(_sklearn().r2_score(of.target, of.predicted)) if len(of.target) > 1 else None
+
+
+VALUE_METRICS: Mapping[str, Metric[ValuePredictions]] = {
+    "rmse": Metric(False, lambda of: float(_sklearn().root_mean_squared_error(of.target, of.predicted))),
+    "mae": Metric(False, lambda of: float(_sklearn().mean_absolute_error(of.target, of.predicted))),
+    "r2": Metric(True, _r2),
+}
+"""In the order of `result.json`."""
+
+
+def evaluate(metrics: Mapping[str, Metric[A]], predictions: A) -> dict[str, float | None]:
+    """The value of each metric; None where it is not defined or not finite, as JSON needs it."""
     with np.errstate(over="ignore"):  # the square of a wild value
-        return {
-            "rmse": float(sk.root_mean_squared_error(target, predicted)),
-            "mae": float(sk.mean_absolute_error(target, predicted)),
-            "r2": float(sk.r2_score(target, predicted)) if len(target) > 1 else None,
-        }
-
-
-def finite(values: dict[str, float | None]) -> dict[str, float | None]:
-    """The same with None for what is not finite, as JSON wants it."""
-    return {name: v if v is None or math.isfinite(v) else None for name, v in values.items()}
+        values = {name: metric.compute(predictions) for name, metric in metrics.items()}
+    return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}

@@ -3,6 +3,8 @@
 import math
 from typing import Literal
 
+from mlp_exp.tasks.task import Task, larger_is_better
+
 Monitor = Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"]
 
 
@@ -21,7 +23,7 @@ class EarlyStopping:
     def __init__(
         self, monitor: Monitor = "val_loss", mode: Literal["auto", "min", "max"] = "auto", latest: bool = False
     ) -> None:
-        self.monitor: Monitor = monitor
+        self.monitor: str = monitor
         self._mode = mode
         self._latest = latest
         self._min_delta = 0.0
@@ -30,10 +32,10 @@ class EarlyStopping:
         self._improved_epoch = 0
         self._epoch = 0
 
-    def begin(self, *, regression: bool, validates: bool) -> None:
+    def begin(self, task: Task, *, validates: bool) -> None:
         """Learns which columns there are."""
         if self.monitor == "val_metric":
-            self.monitor = ("val_rmse" if regression else "val_accuracy") if validates else "train_loss"
+            self.monitor = task.history_column if validates else "train_loss"
 
     def update(self, value: float) -> bool:
         """Takes the value of the next epoch; whether it is the best so far, which one that is not finite never is."""
@@ -51,7 +53,7 @@ class EarlyStopping:
 
     @property
     def _sign(self) -> float:
-        larger = self._mode == "max" or (self._mode == "auto" and self.monitor == "val_accuracy")
+        larger = self._mode == "max" or (self._mode == "auto" and larger_is_better(self.monitor))
         return -1.0 if larger else 1.0
 
     @property

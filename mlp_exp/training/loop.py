@@ -27,7 +27,7 @@ from mlp_exp.engine.state import MemberState
 from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import TrainingError
 from mlp_exp.tasks.losses import Loss
-from mlp_exp.tasks.metrics import row_scores
+from mlp_exp.tasks.task import Task
 from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.schedulers import LearningRate
 
@@ -51,6 +51,7 @@ class Member:
 
     data: MemberData
     module: nn.Module
+    task: Task
     loss: Loss
     optimizer: OptimizerClass
     optimizer_options: dict[str, Any]
@@ -148,6 +149,7 @@ class _Stack:
         self.active = list(range(len(members)))
         self.epoch = 0
         self._device = device
+        self._task = members[0].task
         self._loss = members[0].loss
         self._network = _network(members, device)
         self._stepper = build_stepper(
@@ -168,9 +170,11 @@ class _Stack:
             self._network.dropout_rates(modules),
         )
         self._val_rows, self._val_valid = _evaluation_rows([m.data.val for m in members], device)
-        self._log_target = members[0].target.log
-        self._target_shift = self._column([m.target.shift for m in members])
-        self._target_scale = self._column([m.target.scale for m in members])
+        self._target_scaling = (
+            self._column([m.target.shift for m in members]),
+            self._column([m.target.scale for m in members]),
+            members[0].target.log,
+        )
         self._start = time.perf_counter()
         self._earlier_seconds = [m.state.seconds if m.state else 0.0 for m in members]
         self._go_on([m.state for m in members if m.state])
@@ -272,26 +276,17 @@ class _Stack:
             logits = self._network.predict(inputs)
             weights = weights * valid
             loss = (self._loss.value(logits, targets) * weights).sum(-1)
-            score = (self._scores(logits, targets) * valid).sum(-1)
+            score = (self._task.row_scores(logits, targets, *self._target_scaling) * valid).sum(-1)
             sums.append(torch.stack([loss, weights.sum(-1), score, valid.sum(-1)]).cpu().double())
         columns = torch.stack(sums, dim=-1).tolist()
         losses, weights_, scores, counts = ([math.fsum(row) for row in column] for column in columns)
         return [
-            (losses[row] / weights_[row], self._metric(scores[row] / counts[row], self.members[index].target))
+            (
+                losses[row] / weights_[row],
+                self._task.history_value(scores[row] / counts[row], self.members[index].target),
+            )
             for row, index in enumerate(self.active)
         ]
-
-    def _scores(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Hits, or squared errors: of the scaled target, or of a logarithm's in its own unit."""
-        if self._log_target:
-            scale, shift = self._target_scale, self._target_shift
-            logits, targets = (torch.expm1(x * scale + shift) for x in (logits, targets))
-        return row_scores(logits, targets, regression=self._loss.regression)
-
-    def _metric(self, mean_score: float, target: TargetScaling) -> float:
-        if not self._loss.regression:
-            return mean_score
-        return math.sqrt(mean_score) * (1.0 if target.log else target.scale)
 
     def _keep_the_best(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
         """Judges each member's epoch and remembers the weights of those that improved; an interrupt undoes it."""
@@ -321,7 +316,7 @@ class _Stack:
             return False, "diverged", None
         watched = {"train_loss": record.train_loss, "val_loss": val_loss}
         if record.val_metric is not None:
-            watched |= {"val_accuracy": record.val_metric, "val_rmse": record.val_metric}
+            watched[self._task.history_column] = record.val_metric
         improved = False
         try:
             improved = member.early_stopping.update(watched[member.early_stopping.monitor])
@@ -353,7 +348,8 @@ class _Stack:
         self._stepper.keep(index)
         self._data.keep(index)
         self._batches.keep(stay)
-        self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
+        shift, scale, log = self._target_scaling
+        self._target_scaling = shift[index], scale[index], log
         if self._val_rows is not None:
             self._val_rows, self._val_valid = self._val_rows[index], self._val_valid[index]
 

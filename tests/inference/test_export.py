@@ -32,6 +32,7 @@ from mlp_exp.inference.export.normal_quantile import normal_quantile
 from mlp_exp.inference.trained import load
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import SquaredError
+from mlp_exp.tasks.task import task_named
 
 CallMain = Callable[..., Result]
 Capture = pytest.CaptureFixture[str]
@@ -158,7 +159,7 @@ def test_values_in_the_unit_of_the_target(log_target: bool) -> None:
     network = torch.nn.Linear(fitted.inputs_width, 1)
     inputs = torch.from_numpy(fitted.inputs(dataset.features, dataset.categories))
     expected = fitted.target.unit(network(inputs).squeeze(1).detach().double().numpy())
-    whole = Deployed(fitted, network, SquaredError("regression"))
+    whole = Deployed(fitted, network, SquaredError("regression"), task_named("regression"))
     found = whole(torch.from_numpy(dataset.features), indices(fitted, dataset.categories))
     assert found.dtype == torch.float64
     np.testing.assert_allclose(found.detach(), expected, rtol=1e-14)
@@ -365,7 +366,7 @@ def test_a_file_and_a_run_are_needed(capfd: Capture) -> None:
 def wrong(circle: Path, monkeypatch: Patch, tmp_path: Path) -> Callable[[Callable[[np.ndarray], Any]], str]:
     """What is said of a file whose predictions are the run's after some change; the file stays as it was before."""
     run = load(circle)
-    whole = Deployed(run.preprocessing, run.module, run.loss)
+    whole = Deployed(run.preprocessing, run.module, run.loss, task_named(run.task))
     monkeypatch.setattr(export, "_program", lambda *_: None)
     monkeypatch.setattr(export, "_pt2", lambda *_: b"new")
 

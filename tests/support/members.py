@@ -17,6 +17,7 @@ from mlp_exp.engine.streams import Streams
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import Loss, auto_loss
+from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
 from mlp_exp.training.loop import EpochRecord, Member, train
 from mlp_exp.training.schedulers import LearningRate
@@ -100,6 +101,7 @@ def make_member(
     return Member(
         data=MemberData(inputs, targets, ones if weights is None else weights, order[:train_rows], order[train_rows:]),
         module=module,
+        task=task_named(task),
         loss=loss,
         optimizer=optimizer,
         optimizer_options={"lr": lr, **(options or {})},

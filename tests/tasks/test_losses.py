@@ -10,7 +10,7 @@ from torch import nn
 
 from mlp_exp.errors import ConfigError
 from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, SquaredError, auto_loss
-from mlp_exp.tasks.metrics import row_scores
+from mlp_exp.tasks.task import task_named
 
 ROWS = 24
 CODES = np.arange(ROWS) % 3
@@ -99,7 +99,6 @@ def test_what_the_logits_mean(name, logits, expected):
     logits = torch.tensor(logits, dtype=torch.float32)
     torch.testing.assert_close(loss.predict(logits), torch.tensor(expected, dtype=torch.float32))
     assert loss.predict(logits.view(1, *logits.shape)).shape == (1, *np.shape(expected))
-    assert loss.regression == (name in ("squared", "huber"))
 
 
 @pytest.mark.parametrize("train", [slice(None), slice(0, 17)], ids=["all-rows", "some-rows"])
@@ -134,11 +133,12 @@ def test_weights_are_finite_where_training_lacks_a_class():
 @pytest.mark.parametrize("name", LOSSES)
 def test_row_scores_have_the_mean_of_scikit_learn(name):
     loss, target, _ = LOSSES[name]
+    task = {SquaredError: "regression", Huber: "regression", BinaryCrossEntropy: "binary"}.get(type(loss), "multiclass")
     logits = torch.randn(ROWS, loss.out_features, generator=torch.Generator().manual_seed(1))
-    scores = row_scores(logits, torch.from_numpy(loss.encode(target)), regression=loss.regression)
+    scores = task_named(task).row_scores(logits, torch.from_numpy(loss.encode(target)))
     assert scores.shape == (ROWS,)
     predicted = loss.predict(logits).numpy()
-    if loss.regression:
+    if task == "regression":
         expected = mean_squared_error(target, predicted)
     else:
         expected = accuracy_score(target, predicted.argmax(axis=1))
@@ -157,7 +157,7 @@ def test_row_scores_have_the_mean_of_scikit_learn(name):
 def test_auto_goes_by_the_task(task, n_classes, cls, out_features):
     loss = auto_loss(task, n_classes)
     assert type(loss) is cls
-    assert loss.out_features == out_features
+    assert loss.out_features == out_features == task_named(task).width(n_classes)
     if task != "regression":
         loss = auto_loss(task, n_classes, 0.1, "balanced")
         assert (loss.label_smoothing, loss.class_weight) == (0.1, "balanced")

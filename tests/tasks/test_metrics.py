@@ -1,15 +1,30 @@
-"""The metrics of a part, against scikit-learn's functions and by hand."""
+"""The metrics, against scikit-learn's functions and by hand."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from sklearn import metrics as sk
 
-from mlp_exp.tasks.metrics import evaluate_classes, evaluate_values, finite, history_metric, row_scores
+from mlp_exp.tasks.metrics import (
+    CLASS_METRICS,
+    VALUE_METRICS,
+    ClassPredictions,
+    Metric,
+    ValuePredictions,
+    evaluate,
+)
 
-CLASS_METRICS = ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"]
+NAMES = ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"]
+
+
+def evaluate_classes(target: np.ndarray, chances: np.ndarray) -> dict[str, float | None]:
+    return evaluate(CLASS_METRICS, ClassPredictions(target, chances))
+
+
+def evaluate_values(target: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+    return evaluate(VALUE_METRICS, ValuePredictions(target, predicted))
 
 
 def drawn(n_classes: int, seed: int, rows: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +80,7 @@ def test_two_classes_by_hand() -> None:
     target = np.array([0, 0, 0, 1])
     second = np.array([0.1, 0.2, 0.6, 0.4])
     scores = evaluate_classes(target, np.column_stack([1 - second, second]))
-    assert list(scores) == CLASS_METRICS
+    assert list(scores) == NAMES
     assert scores == pytest.approx(
         {
             "accuracy": 2 / 4,
@@ -213,42 +228,27 @@ def test_values_by_hand(target: list[float], predicted: list[float], expected: d
     ("value", "kept"),
     [(1.5, 1.5), (0.0, 0.0), (None, None), (math.nan, None), (math.inf, None), (-math.inf, None), (1e308, 1e308)],
 )
-def test_finite(value: float | None, kept: float | None) -> None:
-    given = {"first": value, "second": 2.0}
-    assert finite(given) == {"first": kept, "second": 2.0}
-    assert list(finite(given)) == ["first", "second"]
-    assert finite({}) == {}
+def test_a_metric_that_is_not_finite_is_none(value: float | None, kept: float | None) -> None:
+    metrics = {"first": Metric[None](True, lambda _: value), "second": Metric[None](False, lambda _: 2.0)}
+    found = evaluate(metrics, None)
+    assert found == {"first": kept, "second": 2.0}
+    assert list(found) == ["first", "second"]
+    assert evaluate({}, None) == {}
 
 
-def test_row_scores_by_hand() -> None:
-    binary = row_scores(torch.tensor([[[2.0], [-1.0], [0.5]]]), torch.tensor([[[1.0], [1.0], [0.0]]]), regression=False)
-    assert binary.tolist() == [[1.0, 0.0, 0.0]]
-    logits = torch.tensor([[0.1, 3.0, 0.2], [5.0, 1.0, 1.0]])
-    assert row_scores(logits, torch.eye(3)[[1, 2]], regression=False).tolist() == [1.0, 0.0]
-    errors = row_scores(torch.tensor([[3.0], [1.0]]), torch.tensor([[1.0], [1.5]]), regression=True)
-    assert errors.tolist() == [4.0, 0.25]
+def test_one_call_of_scikit_learn_serves_several_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        return original(*args, **kwargs)
+
+    original = sk.precision_recall_fscore_support
+    monkeypatch.setattr(sk, "precision_recall_fscore_support", counted)
+    evaluate_classes(*drawn(3, seed=1))
+    assert len(calls) == 1
 
 
-def test_row_scores_count_smoothed_labels_as_the_class_they_stand_for() -> None:
-    binary = row_scores(torch.tensor([[1.0], [-1.0]]), torch.tensor([[0.95], [0.05]]), regression=False)
-    assert binary.tolist() == [1.0, 1.0]
-    several = row_scores(torch.tensor([[1.0, 2.0, 0.0]]), torch.tensor([[0.05, 0.9, 0.05]]), regression=False)
-    assert several.tolist() == [1.0]
-
-
-@pytest.mark.parametrize(("regression", "name"), [(True, "rmse"), (False, "accuracy")])
-def test_the_name_of_the_history_metric(regression: bool, name: str) -> None:
-    assert history_metric(regression=regression) == name
-
-
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_history_metric_is_the_accuracy_of_the_end(n_classes: int) -> None:
-    target, chances = drawn(n_classes, seed=11)
-    logits = torch.from_numpy(np.log(chances))
-    if n_classes == 2:
-        logits = (logits[:, 1] - logits[:, 0]).unsqueeze(1)
-        targets = torch.from_numpy(target).unsqueeze(1).double()
-    else:
-        targets = torch.eye(n_classes)[torch.from_numpy(target)]
-    mean = row_scores(logits, targets, regression=False).mean().item()
-    assert mean == pytest.approx(evaluate_classes(target, chances)["accuracy"])
+def test_a_wild_value_gives_no_warning() -> None:
+    found = evaluate_values(np.array([0.0, 1.0]), np.array([1e200, 1.0]))
+    assert found == {"rmse": None, "mae": 5e199, "r2": None}

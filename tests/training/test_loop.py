@@ -31,6 +31,7 @@ from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import Huber
+from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
 from mlp_exp.training.loop import predict, train
 
@@ -307,12 +308,17 @@ def test_early_stopping_follows_a_sequence(stopping, values, best_epoch, stops_a
 
 
 @pytest.mark.parametrize(
-    ("regression", "validates", "monitor", "best"),
-    [(False, True, "val_accuracy", 1), (True, True, "val_rmse", 2), (False, False, "train_loss", 2)],
+    ("task", "validates", "monitor", "best"),
+    [
+        ("binary", True, "val_accuracy", 1),
+        ("multiclass", True, "val_accuracy", 1),
+        ("regression", True, "val_rmse", 2),
+        ("binary", False, "train_loss", 2),
+    ],
 )
-def test_the_metric_of_the_task_is_watched(regression, validates, monitor, best):
+def test_the_metric_of_the_task_is_watched(task, validates, monitor, best):
     stopping = NoEarlyStopping(monitor="val_metric")
-    stopping.begin(regression=regression, validates=validates)
+    stopping.begin(task_named(task), validates=validates)
     assert stopping.monitor == monitor
     for value in (0.7, 0.6):
         stopping.update(value)

@@ -102,7 +102,7 @@ def _expected(run: TrainedRun, rows: Mapping[str, NDArray[Any]]) -> tuple[Floats
         expected = run.answer(inputs)
         nudged = run.answer(np.nextafter(inputs, np.float32(np.inf)))
     tolerances = TOLERANCE + ROUNDINGS * _distances(run, nudged, expected)
-    return expected, tolerances if run.loss.regression else np.minimum(tolerances, MOST)
+    return expected, np.minimum(tolerances, MOST) if run.class_names else tolerances
 
 
 def _category(vocabulary: Vocabulary, indices: NDArray[np.int64]) -> Category:
@@ -119,7 +119,7 @@ def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:
     target = run.preprocessing.target
     with np.errstate(invalid="ignore"):
         distances = np.abs(found - expected)
-        if run.loss.regression:
+        if not run.class_names:
             distances /= target.scale * np.maximum(1.0, np.abs(expected / (1.0 if target.log else target.scale)))
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     distances = np.where(same, 0.0, np.where(np.isnan(distances), np.inf, distances))

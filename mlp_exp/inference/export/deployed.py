@@ -15,6 +15,7 @@ from mlp_exp.data.target_scaling import Floats
 from mlp_exp.data.vocabulary import FIRST, MISSING, UNSEEN, Vocabulary
 from mlp_exp.inference.export.normal_quantile import double, normal_quantile
 from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.task import Task
 
 MISSING_INDEX, UNSEEN_INDEX = -1, -2
 """Of a category that is missing, and of a text that training never saw; the others are places in its vocabulary."""
@@ -174,11 +175,12 @@ class Deployed(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, preprocessing: Preprocessing, network: nn.Module, loss: Loss) -> None:
+    def __init__(self, preprocessing: Preprocessing, network: nn.Module, loss: Loss, task: Task) -> None:
         super().__init__()
         self.inputs = Inputs(preprocessing)
         self.network = network
         self.loss = loss
+        self.has_classes = task.has_classes
         target = preprocessing.target
         self.log = target.log
         self.register_buffer("scale", double(target.scale))
@@ -191,7 +193,7 @@ class Deployed(nn.Module):
         Takes what `Inputs` takes.
         """
         answer = self.loss.predict(self.network(self.inputs(numbers, categories)))
-        if not self.loss.regression:
+        if self.has_classes:
             return answer
         values = answer.double() * self.scale + self.shift
         return values.expm1() if self.log else values

@@ -27,6 +27,7 @@ from mlp_exp.inference.export.deployed import MISSING_INDEX, UNSEEN_INDEX, Deplo
 from mlp_exp.inference.trained import TrainedRun
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.atomic import atomic
+from mlp_exp.tasks.task import task_named
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -86,7 +87,7 @@ def export(run: TrainedRun, path: Path) -> Exported:
     require(path)
     example = random_rows(run.preprocessing, EXAMPLE_ROWS, np.random.default_rng(0))
     name, shape = "probabilities", f"float32 [batch, {len(run.class_names)}]"
-    if run.loss.regression:
+    if not run.class_names:
         name, shape = "values", "float64 [batch]"
     is_onnx = path.suffix == ".onnx"
     with _quiet():
@@ -141,7 +142,9 @@ def _program(run: TrainedRun, example: Arrays) -> "ExportedProgram":
         "branches on what the tensors hold; torch.export says",
     ):
         # a copy, so that the file's tensors ask for no gradients while the run's own stay as they are
-        deployed = Deployed(run.preprocessing, copy.deepcopy(run.module), run.loss).requires_grad_(False)
+        deployed = Deployed(
+            run.preprocessing, copy.deepcopy(run.module), run.loss, task_named(run.task)
+        ).requires_grad_(False)
         program = export(deployed, (), tensors, dynamic_shapes={name: {0: batch} for name in tensors})
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, GraphModule) else ():
