@@ -35,7 +35,7 @@ def _take_share(dataset: Dataset, rows: Rows, name: str, share: float, total: in
     if share == 0:
         return rows, rows[:0]
     count = _count(name, share, total, len(rows))
-    labels = None if dataset.task == "regression" else dataset.target[rows]
+    labels = dataset.target[rows] if dataset.class_names else None
     try:
         kept, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
     except ValueError as error:
@@ -89,7 +89,7 @@ class FoldSplit(Split):
         from sklearn.model_selection import KFold, StratifiedKFold
 
         seeds = _seeded(self.seed, generator).integers(2**31, size=2)
-        kind = KFold if dataset.task == "regression" else StratifiedKFold
+        kind = StratifiedKFold if dataset.class_names else KFold
         folds = kind(self.folds, shuffle=True, random_state=int(seeds[0]))
         rows = np.arange(len(dataset.target))
         try:
