@@ -6,15 +6,14 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from support.commands import Result
+from support.commands import CallMain
 
-CallMain = Callable[..., Result]
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 FILES = sorted(BENCHMARKS.rglob("*.py"))
 

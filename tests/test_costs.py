@@ -13,7 +13,7 @@ import pytest
 import torch
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from support.commands import Result
+from support.commands import CallMain
 from support.folders import files_in
 from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,7 +21,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mlp_exp.cli.jobs import _parse
 from mlp_exp.training.loop import train
 
-CallMain = Callable[..., Result]
 QUIET = ("trainer.epochs=3", "data.n_samples=100", "trainer.device=cpu", "trainer.plots=never")
 
 

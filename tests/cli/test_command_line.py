@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
-from support.commands import Fork, Result, RunCli
+from support.commands import CallMain, Result, RunCli, Start, StartFork
 from support.compositions import Compose
 from support.folders import files_in, run_folders, the_run_folder
 
@@ -30,10 +30,6 @@ QUIET = (*SHORT, "trainer.plots=never")
 HYDRA_FILES = {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"}
 RUN_FILES = {*HYDRA_FILES, "history.csv", "result.json", "model.pt", "checkpoint.pt", "run.log"}
 FOLDER_NAME = r"\d{2}-\d{2}-\d{2}-\d{6}"
-
-Start = Callable[..., "subprocess.Popen[str]"]
-StartFork = Callable[..., Fork]
-CallMain = Callable[..., Result]
 
 
 def result_of(folder: Path) -> dict[str, Any]:

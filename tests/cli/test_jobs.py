@@ -3,7 +3,7 @@
 import json
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, Launche
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
-from support.commands import Result
+from support.commands import CallMain
 from support.folders import files_in
 from support.project import CONF
 from support.tables import write_table
@@ -31,7 +31,6 @@ from mlp_exp.cli.jobs import QuickLoader, to_yaml
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.sources import circle
 
-CallMain = Callable[..., Result]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
 
 

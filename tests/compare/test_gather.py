@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from support.commands import Result
+from support.commands import CallMain
 from support.runs import DIVERGED, FAILED, classes, values, write_run
 
 from mlp_exp.compare.configs import divide
@@ -27,7 +26,6 @@ from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.leaderboard import Entry, Leaderboard, as_table, repeated
 from mlp_exp.storage.run_folder import RunFolder
 
-CallMain = Callable[..., Result]
 Capture = pytest.CaptureFixture[str]
 
 

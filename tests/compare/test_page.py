@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
-from support.commands import Result
+from support.commands import CallMain
 from support.runs import DIVERGED, FAILED, classes, metrics, values, write_run
 
 from mlp_exp.compare.report import report_on
@@ -33,8 +33,6 @@ FLAGS = (
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and CHROMEDRIVER), reason="no browser: install the packages chromium and chromium-driver"
 )
-
-CallMain = Callable[..., Result]
 
 
 class Page:

@@ -6,13 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from support.commands import Result, clean_environment
+from support.commands import CallMain, clean_environment
 from support.folders import files_in
 from support.project import CONF, ROOT
 from support.tables import TABLE_ROWS, write_table
@@ -22,7 +21,6 @@ from mlp_exp.experiment.components import build
 from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.storage.run_folder import RunFolder
 
-CallMain = Callable[..., Result]
 Capture = pytest.CaptureFixture[str]
 SHORT = ("trainer.epochs=3", "trainer.device=cpu")
 QUIET = (*SHORT, "trainer.plots=never")

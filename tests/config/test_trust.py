@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
-from support.commands import Result
+from support.commands import CallMain, Result
 from support.folders import files_in
 from support.project import CONF
 
@@ -25,7 +25,6 @@ from mlp_exp.storage.result import read_result
 from mlp_exp.storage.tensor_file import read_tensors
 from mlp_exp.storage.yaml_file import read_yaml
 
-CallMain = Callable[..., Result]
 Change = Callable[[dict[str, Any]], object]
 SMALL = ("trainer.device=cpu", "trainer.plots=never", "trainer.epochs=2", "data.n_samples=100")
 COMMANDS = ("resume", "rerun", "report", "predict", "export")

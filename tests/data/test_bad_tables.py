@@ -21,9 +21,8 @@ import pytest
 from hydra._internal.hydra import Hydra
 from hydra.types import RunMode
 from pyarrow import parquet
-from support.commands import Result, RunCli
+from support.commands import CallMain, Result, RunCli
 
-CallMain = Callable[..., Result]
 Generator = np.random.Generator
 Table = dict[str, list[str]]
 Expected = str | re.Pattern[str]

@@ -19,7 +19,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from pyarrow import parquet
-from support.commands import Result
+from support.commands import CallMain
 from support.folders import files_in, the_run_folder
 
 from mlp_exp.data.dataset import Column, Dataset
@@ -27,7 +27,6 @@ from mlp_exp.data.table.load import table
 from mlp_exp.data.table.reading import read_table
 from mlp_exp.storage.run_folder import RunFolder
 
-CallMain = Callable[..., Result]
 Columns = dict[str, Sequence[Any]]
 
 TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from support.commands import Result
+from support.commands import CallMain
 from support.folders import files_in, run_folders
 
 from mlp_exp.cli.options import take_options
@@ -19,7 +19,6 @@ from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.reproduction import compare, require_history
 from mlp_exp.storage.run_folder import RunFolder
 
-CallMain = Callable[..., Result]
 Capture = pytest.CaptureFixture[str]
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "trainer.epochs=3")
 SMALL = (*QUIET, "data.n_samples=100", "model.hidden_sizes=[4]")

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from support.commands import Result
+from support.commands import CallMain
 from support.folders import files_in
 from support.tables import write_table
 
@@ -35,8 +35,6 @@ from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.run import Run
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import EpochRecord
-
-CallMain = Callable[..., Result]
 
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "trainer.checkpoint_every=0", "trainer.epochs=25")
 SMALL = (*QUIET, "data.n_samples=200")

@@ -15,7 +15,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from scipy.special import ndtri
-from support.commands import Result
+from support.commands import CallMain
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.project import CONF
 from support.tables import write_table
@@ -34,7 +34,6 @@ from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import SquaredError
 from mlp_exp.tasks.task import task_named
 
-CallMain = Callable[..., Result]
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 Rows = dict[str, np.ndarray]

@@ -4,20 +4,18 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import Result
+from support.commands import CallMain
 from support.folders import files_in
 from support.runs import DIVERGED, FAILED, classes, metrics, values, write_run
 
 from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.leaderboard import Entry, Leaderboard, as_table, print_leaderboard_of, repeated
-
-CallMain = Callable[..., Result]
 
 
 def entry(job: int | None, result: Mapping[str, Any], *overrides: str, folder: str | None = None) -> Entry:

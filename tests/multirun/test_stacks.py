@@ -4,7 +4,7 @@ import functools
 import gc
 import math
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from support.commands import Result
+from support.commands import CallMain
 from support.members import CPU, histories, make_member, one_thread, same_weights, timeless  # noqa: F401 (a fixture)
 from support.project import CONF
 from support.tables import write_table
@@ -32,8 +32,6 @@ from mlp_exp.multirun import stacks
 from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes, network_size, stack_size, step_bytes
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import BinaryCrossEntropy
-
-CallMain = Callable[..., Result]
 
 
 @functools.cache

@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from support.commands import Fork, Result, RunCli
+from support.commands import CallMain, Fork, Result, RunCli, Start, StartFork
 from support.folders import files_in
 from support.tables import write_table
 
@@ -38,10 +38,7 @@ QUIET = ("trainer.device=cpu", "trainer.plots=never")
 CIRCLE = (*QUIET, "data.n_samples=100", "trainer.epochs=3")
 """70 rows train, in three steps an epoch."""
 
-CallMain = Callable[..., Result]
 Sweep = Callable[..., tuple[Result, Path]]
-Start = Callable[..., "subprocess.Popen[str]"]
-StartFork = Callable[..., Fork]
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from hydra.core.global_hydra import GlobalHydra
 
 Result = subprocess.CompletedProcess[str]
 
-
 RunCli = Callable[..., Result]
+CallMain = Callable[..., Result]
+Start = Callable[..., "subprocess.Popen[str]"]
+StartFork = Callable[..., "Fork"]
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

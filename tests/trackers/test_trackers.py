@@ -18,7 +18,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 import pytest
 import torch
-from support.commands import Fork, Result
+from support.commands import CallMain, Result, StartFork
 from support.project import CONF
 
 from mlp_exp.config.trust import check_config, foreign_packages
@@ -38,8 +38,6 @@ from mlp_exp.trackers.wandb import WandB
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-CallMain = Callable[..., Result]
-StartFork = Callable[..., Fork]
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "data.n_samples=100", "model.hidden_sizes=[4]")
 SMALL = (*QUIET, "trainer.epochs=3")
 METRICS = ("lr", "train_loss", "val_loss", "val_accuracy")
