@@ -45,6 +45,23 @@ OmegaConf.load = staticmethod(_load_once)  # type: ignore[method-assign, assignm
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As a run does by default; the last bits depend on it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for runs that tests copy."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture
 def compose() -> Compose:
     """The configuration of a run, as the command line composes it: without Hydra's own node."""
 

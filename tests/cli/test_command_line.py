@@ -11,53 +11,32 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from support.command_line import (
+    FOLDER_NAME,
+    HYDRA_FILES,
+    LAUNCHERS,
+    QUIET,
+    RUN_FILES,
+    SHORT,
+    assert_one_message,
+    history_of,
+    leaderboard_of,
+    mistakes,
+    result_of,
+    table_of,
+    weights_of,
+)
 from support.commands import CallMain, Result, RunCli, Start, StartFork
-from support.compositions import Compose
 from support.folders import files_in, run_folders, the_run_folder
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import RunFolder
-
-SHORT = ("trainer.epochs=2", "trainer.device=cpu")
-QUIET = (*SHORT, "trainer.plots=never")
-HYDRA_FILES = {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"}
-RUN_FILES = {*HYDRA_FILES, "history.csv", "result.json", "model.pt", "checkpoint.pt", "run.log"}
-FOLDER_NAME = r"\d{2}-\d{2}-\d{2}-\d{6}"
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
-
-
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(torch.load(folder / "model.pt", weights_only=True)["state_dict"])
-
-
-def history_of(folder: Path) -> list[list[str]]:
-    """The rows of the history as text, the first its names; without the seconds."""
-    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows[0][-1] == "seconds"
-    return [row[:-1] for row in rows]
-
-
-def assert_one_message(done: Result, message: str) -> None:
-    """Status 1, and on standard error this message and nothing else."""
-    assert done.returncode == 1
-    assert done.stderr == f"{message}\n"
-
-
-def mistakes(*lines: str) -> str:
-    head = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    return "\n  ".join([f"The configuration has {head}:", *lines])
-
 
 # ---- a run that goes well
 
@@ -141,6 +120,7 @@ def test_a_used_folder_is_refused_and_left_as_it_was(fork_cli: RunCli, tmp_path:
 
 
 # ---- messages
+
 
 MESSAGES = [
     (["optimizer.lr=-1"], mistakes("optimizer.lr: expected a number above 0, got -1")),
@@ -311,20 +291,6 @@ def test_an_interrupted_run_keeps_its_best_weights(
 # ---- sweeps
 
 
-LAUNCHERS = {"stacked": [], "basic": ["hydra/launcher=basic"]}
-"""The overrides that choose them; the first is the one without any."""
-
-
-def table_of(lines: Sequence[str]) -> list[list[str]]:
-    """The cells of a printed table, line by line; those of its head may have several lines."""
-    return [[cell.strip() for cell in line.split(line[0])[1:-1]] for line in lines if line[0] in "┃│"]
-
-
-def leaderboard_of(folder: Path) -> list[dict[str, str]]:
-    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, fork_cli: RunCli, tmp_path: Path, launcher: str) -> None:
     done = (run_cli if launcher == "stacked" else fork_cli)(
@@ -435,160 +401,6 @@ def test_bad_jobs_are_named_once_more_at_the_end(call_main: CallMain, launcher: 
     assert done.stderr == "\n".join([*jobs, "2 jobs failed:", *jobs]) + "\n"
 
 
-# ---- the user's own parts
-
-MY_NET = """
-from torch import nn
-
-
-class MyNet(nn.Module):
-    def __init__(self, in_features, out_features, width):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(in_features, width), nn.Tanh(), nn.Linear(width, out_features))
-
-    def forward(self, x):
-        return self.layers(x)
-"""
-
-MY_DATA = """
-import numpy as np
-
-from mlp_exp.data.dataset import Dataset
-
-
-def stripes(n, classes=3):
-    x = np.random.default_rng(0).uniform(size=(n, 4))
-    return Dataset.from_arrays(x, (x[:, 0] * classes).astype(int), class_names=("left", "middle", "right"))
-"""
-
-
-def test_a_users_own_network_and_data(fork_cli: RunCli, tmp_path: Path) -> None:
-    (tmp_path / "my_net.py").write_text(MY_NET, encoding="utf-8")
-    (tmp_path / "my_data.py").write_text(MY_DATA, encoding="utf-8")
-    done = fork_cli(
-        *QUIET, "model._target_=my_net.MyNet", "+model.width=5", "data._target_=my_data.stripes", "+data.n=200"
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (
-        "200 rows, 4 features, 3 classes; train 140, val 20, test 40; MyNet with 43 parameters on cpu; seed 0"
-    ) in done.stdout.splitlines()
-    folder = the_run_folder(tmp_path)
-    assert result_of(folder)["task"] == "multiclass"
-    model = torch.load(folder / "model.pt", weights_only=True)
-    assert model["class_names"] == ["left", "middle", "right"]
-    assert {name: tuple(tensor.shape) for name, tensor in model["state_dict"].items()} == {
-        "layers.0.weight": (5, 4),
-        "layers.0.bias": (5,),
-        "layers.2.weight": (3, 5),
-        "layers.2.bias": (3,),
-    }
-
-
-@pytest.fixture
-def my_conf(tmp_path: Path) -> str:
-    """A folder of the user's own, with an option and a preset."""
-    folder = tmp_path / "my_conf"
-    (folder / "model").mkdir(parents=True)
-    (folder / "experiment").mkdir()
-    (folder / "model" / "deep.yaml").write_text(
-        "_target_: mlp_exp.components.MLP\nhidden_sizes: [8, 8, 8]\ndropout: 0.0\n", encoding="utf-8"
-    )
-    (folder / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /model: deep\nseed: 3\ntrainer:\n  epochs: 4\n",
-        encoding="utf-8",
-    )
-    return str(folder)
-
-
-def test_a_users_own_option_and_preset(fork_cli: RunCli, tmp_path: Path, my_conf: str) -> None:
-    done = fork_cli("--config-dir", my_conf, "experiment=mine", "trainer.plots=never", "trainer.device=cpu")
-    assert (done.returncode, done.stderr) == (0, "")
-    folder = the_run_folder(tmp_path)
-    result = result_of(folder)
-    assert (result["seed"], result["epochs"]) == (3, 4)
-    shapes = [tuple(tensor.shape) for name, tensor in weights_of(folder).items() if name.endswith("weight")]
-    assert shapes == [(8, 2), (8, 8), (8, 8), (1, 8)]
-
-
-@pytest.mark.parametrize(
-    ("overrides", "lines"),
-    [
-        (["model=dep"], ["model: there is no option 'dep'. Did you mean 'deep'?"]),
-        (["model=xyz"], ["model: there is no option 'xyz'. Options: deep, linear, mlp."]),
-        (["experiment=mien"], ["experiment: there is no option 'mien'. Did you mean 'mine'?"]),
-        (["model=deep", "optimizer=adm"], ["optimizer: there is no option 'adm'. Did you mean 'adam'?"]),
-        (["experiment=mine", "optimizer=adm"], ["optimizer: there is no option 'adm'. Did you mean 'adam'?"]),
-    ],
-)
-def test_messages_know_the_users_own_options(
-    call_main: CallMain, my_conf: str, overrides: list[str], lines: list[str]
-) -> None:
-    assert_one_message(call_main("--config-dir", my_conf, *overrides), mistakes(*lines))
-
-
-# ---- what needs no torch
-
-TORCH = re.compile(r"\| +torch(\.\S+)?$", re.MULTILINE)
-
-
-def test_help_says_what_there_is_without_torch(run_cli: RunCli, tmp_path: Path) -> None:
-    done = run_cli("--help", python=("-X", "importtime"))
-    assert done.returncode == 0
-    assert done.stdout.startswith("mlp_exp: experiments with multilayer perceptrons.")
-    assert "optimizer: adagrad, adam, adamw, adamw_few_steps, nadam, radam, rmsprop, sgd\n" in done.stdout
-    assert "model.hidden_sizes=[128,64]" in done.stdout
-    assert 'eval "$(mlp-exp -sc install=bash)"' in done.stdout
-    assert "| mlp_exp.cli.application" in re.sub(" +", " ", done.stderr)
-    assert TORCH.findall(done.stderr) == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_cfg_shows_the_configuration_without_torch(run_cli: RunCli, compose: Compose, tmp_path: Path) -> None:
-    done = run_cli("--cfg", "job", "experiment=iris", "seed=4", python=("-X", "importtime"))
-    assert done.returncode == 0
-    assert OmegaConf.create(done.stdout) == compose(["experiment=iris", "seed=4"])
-    assert TORCH.findall(done.stderr) == []
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("optimizer=", "adagrad adam adamw adamw_few_steps nadam radam rmsprop sgd"),
-        ("optimizer=ada", "adagrad adam adamw adamw_few_steps"),
-        ("experiment=", "breast_cancer default diabetes digits iris table wine"),
-        ("data=circle model=", "linear mlp"),
-    ],
-)
-def test_shell_completion(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, line: str, words: str) -> None:
-    typed = f"mlp-exp {line}"
-    monkeypatch.setenv("COMP_LINE", typed)
-    monkeypatch.setenv("COMP_POINT", str(len(typed)))
-    done = call_main("-sc", "query=bash")
-    group = line.rsplit(maxsplit=1)[-1].partition("=")[0]
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == [f"{group}={word}" for word in words.split()]
-
-
-def test_shell_completion_on_the_real_command_line(run_cli: RunCli) -> None:
-    done = run_cli("-sc", "query=bash", env={"COMP_LINE": "mlp-exp optimizer=", "COMP_POINT": "18"})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (
-        "optimizer=adagrad optimizer=adam optimizer=adamw optimizer=adamw_few_steps optimizer=nadam optimizer=radam "
-        "optimizer=rmsprop "
-        "optimizer=sgd\n"
-    )
-
-
-def test_a_broken_completion_names_its_own_cause(call_main: CallMain, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`query=bash` is no override, so nothing may be said of a key `query`."""
-    typed = "mlp-exp model.dropout optimizer="
-    monkeypatch.setenv("COMP_LINE", typed)
-    monkeypatch.setenv("COMP_POINT", str(len(typed)))
-    done = call_main("-sc", "query=bash")
-    assert "query: there is no such key" not in done.stderr
-
-
 # ---- a full disk
 
 
@@ -643,3 +455,30 @@ def test_letters_that_hydra_does_not_read_are_named(call_main: Callable[..., Res
     assert done.stderr == (
         "split.column=Straße: letters other than a to z need quotes within quotes: 'split.column=\"Straße\"'\n"
     )
+
+
+def test_a_run_leaves_its_folder_and_runs_again(fork_cli: RunCli, tmp_path: Path) -> None:
+    first = fork_cli("trainer.epochs=3", "hydra.run.dir=first")
+    assert (first.returncode, first.stderr) == (0, "")
+    folder = tmp_path / "first"
+    plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
+    assert {path.name for path in folder.iterdir()} == {
+        ".hydra", "history.csv", "result.json", "model.pt", "checkpoint.pt", "plots", "run.log"
+    }  # fmt: skip
+    assert {path.stem for path in (folder / "plots").iterdir()} == plots
+    assert json.loads((folder / "result.json").read_text())["status"] == "finished"
+    assert torch.load(folder / "model.pt", weights_only=True)["task"] == "binary"
+    again = fork_cli("--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second")
+    assert again.returncode == 0
+    rows = [
+        list(csv.reader((tmp_path / name / "history.csv").read_text().splitlines())) for name in ("first", "second")
+    ]
+    assert [row[:-1] for row in rows[0]] == [row[:-1] for row in rows[1]]
+    assert len(rows[0]) == 4
+
+
+def test_mistakes_give_one_message_and_status_1(fork_cli: RunCli) -> None:
+    done = fork_cli("optimizer=adm", "model.widht=3", "seed=x")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[0] == "The configuration has 3 mistakes:"

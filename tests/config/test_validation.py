@@ -462,3 +462,19 @@ def test_left_over_keys_of_other_groups(compose: Compose) -> None:
     assert find_problems(compose([swap]), [swap]) == []  # betas, eps and amsgrad are adam's
     words = [swap, "optimizer.betas=[0.8,0.9]"]
     assert find_problems(compose(words), words) == [f"optimizer.betas: SGD takes no 'betas'. Known: {_arguments(SGD)}."]
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("optimizer.lr=-1", "optimizer.lr: expected a number above 0, got -1"),
+        ("early_stopping.monitor=val_los", "early_stopping.monitor: expected one of val_loss, train_loss"),
+        ("trainer.epochs=0", "trainer.epochs: expected a whole number, 1 or more, or auto, got 0"),
+        ("split.train=0.9", "split: expected train + val + test to be 1"),
+        ("+typo=1", "typo: there is no such key."),
+        ("+model.hidden_size=[1]", "model.hidden_size: MLP takes no 'hidden_size'. Did you mean 'hidden_sizes'?"),
+    ],
+)
+def test_a_mistake_is_named(compose: Compose, override: str, line: str) -> None:
+    (problem,) = find_problems(compose([override]), [override])
+    assert problem.startswith(line)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from support.members import CPU, histories, make_member, one_thread  # noqa: F401
+from support.members import CPU, histories, make_member
 from torch import nn
 from torch.optim.lr_scheduler import ExponentialLR
 
@@ -14,12 +14,12 @@ from mlp_exp.engine.optimizers import LINEAR_IN_LR, SingleStepper, StackedSteppe
 from mlp_exp.errors import TrainingError
 from mlp_exp.training.loop import train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = 20
 WIDTH = 64
 LR = [1e-2, 3e-2, 1e-3]
 DECAY = [0.0, 0.3, 0.05]
 CLIP = [math.inf, 2.0, 0.5]
-
 OPTIONS = {
     "SGD": [
         {},

@@ -359,3 +359,23 @@ def test_the_parameters_of_a_stack_of_one_are_its_own_memory():
         tensor.fill_(7.0)
     size = sum(tensor.numel() for tensor in tensors)
     assert (stack.parameters[0, :size] == 7.0).all()
+
+
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("sizes", [[], [7, 7], [5, 1]])
+def test_gradients_are_those_of_autograd(activation, norm, sizes):
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+    modules = [MLP(3, 2, sizes, 0.0, activation, norm, residual=True) for _ in range(3)]
+    stack = StackedMLP(modules, CPU)
+    x, g = torch.randn(3, 32, 3), torch.randn(3, 32, 2)
+    with torch.no_grad():
+        logits = stack.forward(x, [], torch.ones(3, 32, 1))
+        stack.backward(g)
+    for k, module in enumerate(modules):
+        expected = module(x[k])
+        torch.testing.assert_close(logits[k], expected)
+        expected.backward(g[k])
+        flat = torch.cat([p.grad.flatten() for p in module.parameters()])
+        torch.testing.assert_close(stack.gradients[k, : len(flat)], flat, rtol=1e-4, atol=1e-4)

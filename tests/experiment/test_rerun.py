@@ -22,7 +22,6 @@ from mlp_exp.storage.run_folder import RunFolder
 Capture = pytest.CaptureFixture[str]
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "trainer.epochs=3")
 SMALL = (*QUIET, "data.n_samples=100", "model.hidden_sizes=[4]")
-
 OWN = """
 import torch
 from torch import nn
@@ -31,11 +30,6 @@ from torch import nn
 class Net(nn.Linear):
     pass
 """
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("shelf")
 
 
 @pytest.fixture

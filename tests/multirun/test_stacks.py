@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from support.commands import CallMain
-from support.members import CPU, histories, make_member, one_thread, same_weights, timeless  # noqa: F401 (a fixture)
+from support.members import CPU, histories, make_member, same_weights, timeless
 from support.project import CONF
 from support.tables import write_table
 from torch import Tensor, nn
@@ -32,6 +32,8 @@ from mlp_exp.multirun import stacks
 from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes, network_size, stack_size, step_bytes
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import BinaryCrossEntropy
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @functools.cache
@@ -121,7 +123,6 @@ TOGETHER: list[tuple[list[str], list[str]]] = [
     (HUBER, [*HUBER, "seed=1"]),
     (OWN_LOSS, [*OWN_LOSS, "seed=1"]),
 ]
-
 APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["model.hidden_sizes=[64,33]"], ["model.hidden_sizes"]),
     ([], ["model.hidden_sizes=[]"], ["model.hidden_sizes"]),

@@ -17,3 +17,8 @@ def the_run_folder(path: Path) -> Path:
 def files_in(folder: Path) -> set[str]:
     """The paths of all files below a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def names(path: Path) -> list[str]:
+    """What a folder holds, in the order of the names."""
+    return sorted(entry.name for entry in path.iterdir())

@@ -1,7 +1,9 @@
 """Members of small random data, and what training makes of them."""
 
+import copy
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -19,7 +21,7 @@ from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import Loss, auto_loss
 from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
-from mlp_exp.training.loop import EpochRecord, Member, train
+from mlp_exp.training.loop import EpochRecord, Member, predict, train
 from mlp_exp.training.schedulers import LearningRate
 
 CPU = torch.device("cpu")
@@ -134,10 +136,39 @@ def same_weights(first: nn.Module, second: nn.Module) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As a run does by default; the last bits depend on it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def sequential_of(mlp):
+    """The same network from torch's own layers, with the same weights."""
+    layers = []
+    for block in mlp.blocks:
+        layers += [block.linear, block.norm, block.activation]
+    return copy.deepcopy(nn.Sequential(*layers, mlp.head))
+
+
+def assert_fails_alone(how, epoch, judged, error, text):
+    """The member fails in this epoch, with the best weights of those judged; a companion does not notice."""
+    member, companion = make_member(seed=3, epochs=8, **how), make_member(seed=4, epochs=8)
+    records, others = histories([member, companion])
+    assert [record.epoch for record in records] == list(range(1, epoch + 1))
+    assert [record.status for record in records] == [None] * (epoch - 1) + ["failed"]
+    assert [record.error for record in records[:-1]] == [None] * (epoch - 1)
+    assert type(records[-1].error) is error
+    assert re.search(text, str(records[-1].error))
+    assert math.isfinite(records[-1].train_loss)
+
+    alone = make_member(seed=3, epochs=8, **how)
+    assert timeless(histories([alone])[0]) == timeless(records)
+    assert same_weights(alone.module, member.module)
+    losses = [record.val_loss for record in records[:judged]]
+    assert member.early_stopping.best_epoch == 1 + losses.index(min(losses))
+    assert member.early_stopping.best_value == min(losses)
+    part = member.data.val
+    chance = predict(member, part)[:, 1].double()
+    target = member.data.targets[part].double().squeeze(-1)
+    assert float(nn.functional.binary_cross_entropy(chance, target)) == pytest.approx(min(losses), rel=1e-5)
+
+    unbothered = make_member(seed=4, epochs=8)
+    (expected,) = histories([unbothered])
+    assert timeless(others) == timeless(expected)
+    assert others[-1].status == "finished"
+    assert [record.error for record in others] == [None] * 8
+    assert same_weights(companion.module, unbothered.module)

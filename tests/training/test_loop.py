@@ -1,41 +1,44 @@
+"""The training of members: alone or in company, early stopping, the best epoch, records."""
+
 import copy
 import functools
-import itertools
 import math
-import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
-from support.members import (  # noqa: F401
+from support.members import (
     CPU,
     Embeddings,
+    assert_fails_alone,
     histories,
     make_member,
-    one_thread,
     same_weights,
     timeless,
 )
-from support.project import CONF
 from torch import nn
-from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
+from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LambdaLR
 
+from mlp_exp.data.sources import circle
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine import batches
-from mlp_exp.engine.batches import BatchSource, StackedData, pad_rows
+from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.optimizers import LINEAR_IN_LR
+from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.activations import ACTIVATIONS
-from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
-from mlp_exp.tasks.losses import Huber
+from mlp_exp.tasks.losses import BinaryCrossEntropy, Huber
 from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
-from mlp_exp.training.loop import predict, train
+from mlp_exp.training.loop import Member, predict, train
+from mlp_exp.training.schedulers import LearningRate
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 # ---- a member's numbers do not depend on its company ----
+
 
 IMPATIENT = functools.partial(Patience, patience=1, min_delta=100.0)
 EXPLODES = functools.partial(LambdaLR, lr_lambda=lambda epoch: 1.0 if epoch < 2 else math.inf)
@@ -58,7 +61,6 @@ ENDS = [
     ("finished", 4),
 ]
 """How each variant ends, and in which epoch."""
-
 COMPANIES = [[1, 4], [2, 0, 3], [6, 5, 4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 5, 6], [3, 1, 6, 0, 5, 4, 2]]
 CROWDS = [[index % 7 for index in range(32)], [index % 7 for index in range(128)]]
 SGD = {"optimizer": torch.optim.SGD, "options": {"momentum": 0.9, "nesterov": True}}
@@ -430,175 +432,7 @@ def test_subnormal_numbers_are_zero_while_one_thread_trains(threads, users_own, 
     assert loss.in_values == [within] * 6  # of the training rows and of the validation part
 
 
-# ---- a module of the user's own ----
-
-
-def sequential_of(mlp):
-    """The same network from torch's own layers, with the same weights."""
-    layers = []
-    for block in mlp.blocks:
-        layers += [block.linear, block.norm, block.activation]
-    return copy.deepcopy(nn.Sequential(*layers, mlp.head))
-
-
-@pytest.mark.parametrize("batch_size", [10, None])
-@pytest.mark.parametrize(
-    ("task", "model"),
-    [
-        ("binary", {"norm": "batch", "activation": "tanh"}),
-        ("multiclass", {"norm": "layer", "activation": "gelu"}),
-        ("regression", {"activation": "relu"}),
-    ],
-)
-def test_a_users_module_trains_as_the_stack_does(task, model, batch_size):
-    how = {"lr": 5e-3, "epochs": 5, "clip_grad_norm": 1.0, "options": {"weight_decay": 1e-2}}
-    if batch_size:
-        how["train_rows"] = 38  # nn.BatchNorm1d refuses a last batch of one row
-    stacked = make_member(task, model=model, **how)
-    single = make_member(task, module=sequential_of(stacked.module), **how)
-    (expected,), (found,) = histories([stacked], batch_size), histories([single], batch_size)
-    assert len(found) == len(expected) == 5
-    for one, other in zip(found, expected, strict=True):
-        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4, abs=1e-6)
-        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4, abs=1e-6)
-        assert one.val_metric == pytest.approx(other.val_metric, rel=1e-4, abs=1e-6)
-    same = sequential_of(stacked.module).state_dict()
-    for name, tensor in single.module.state_dict().items():
-        if tensor.is_floating_point():
-            torch.testing.assert_close(tensor, same[name], rtol=1e-3, atol=1e-5)
-
-
-def test_what_a_users_module_draws_comes_from_the_seed():
-    outcomes = []
-    for seed, noise in ((3, 0), (3, 1), (4, 0)):
-        torch.manual_seed(noise)
-        plain = make_member(seed=3).module
-        module = nn.Sequential(sequential_of(plain)[:2], nn.Dropout(0.5), sequential_of(plain)[2:])
-        member = make_member(seed=seed, module=module)
-        outcomes.append(timeless(histories([member])[0]))
-    assert outcomes[0] == outcomes[1]
-    assert outcomes[0] != outcomes[2]
-
-
-def test_modules_of_the_user_do_not_stack():
-    members = [make_member(module=nn.Linear(5, 1)), make_member(module=nn.Linear(5, 1))]
-    with pytest.raises(TrainingError, match=r"^model: Linear trains alone, and 2 were given together$"):
-        next(train(members, 10, CPU))
-
-
-@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
-def test_frozen_parameters_of_a_users_module_stay(optimizer):
-    module = sequential_of(make_member().module)
-    module[0].requires_grad_(False)
-    before = copy.deepcopy(module[0])
-    last = module[-1].weight.detach().clone()
-    member = make_member(module=module, optimizer=optimizer, options={"weight_decay": 0.1})
-    histories([member])
-    assert same_weights(member.module[0], before)
-    assert not torch.equal(member.module[-1].weight, last)
-
-
-# ---- embeddings ----
-
-
-@pytest.mark.parametrize("decay", [0.0, 0.3])
-@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD, torch.optim.Adadelta])
-def test_rows_that_are_never_trained_stay_zero(optimizer, decay):
-    embeddings = Embeddings(rows=12, never_trained=(0, 1, 7))
-    member = make_member(embeddings=embeddings, optimizer=optimizer, lr=0.1, options={"weight_decay": decay})
-    before = copy.deepcopy(member.module.embedding.weight.detach())
-    histories([member])
-    after = member.module.embedding.weight.detach()
-    never = list(embeddings.never_trained)
-    assert not before[never].any()
-    assert torch.equal(after[never], torch.zeros(3, 3))
-    changed = (after != before).all(dim=1)
-    assert changed.nonzero().flatten().tolist() == sorted(set(range(12)) - set(never))
-
-
-@pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_a_users_module_behind_embeddings_trains_as_the_stack_does(task):
-    how = {"embeddings": Embeddings(), "options": {"weight_decay": 1e-2}, "optimizer": torch.optim.AdamW}
-    stacked = make_member(task, **how)
-    module = EmbeddedNetwork(sequential_of(stacked.module.network), *how["embeddings"])
-    module.embedding.load_state_dict(stacked.module.embedding.state_dict())
-    single = make_member(task, module=module, **how)
-    before = copy.deepcopy(module.state_dict())
-    (expected,), (found,) = histories([stacked]), histories([single])
-    for one, other in zip(found, expected, strict=True):
-        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
-        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-5)
-    torch.testing.assert_close(module.embedding.weight, stacked.module.embedding.weight, rtol=1e-4, atol=1e-6)
-    assert not any(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
-
-
-def test_modules_of_the_user_behind_embeddings_do_not_stack():
-    members = [make_member(module=EmbeddedNetwork(nn.Linear(9, 1), 2, 9, 3), embeddings=Embeddings()) for _ in "ab"]
-    with pytest.raises(TrainingError, match=r"^model: EmbeddedNetwork trains alone, and 2 were given together$"):
-        next(train(members, 10, CPU))
-
-
 # ---- batches and dropout ----
-
-
-@pytest.mark.parametrize(
-    ("rows", "batch_size", "width", "counts"),
-    [(37, 10, 32, [10, 10, 10, 7]), (32, 32, 32, [32]), (33, 32, 32, [32, 1]), (5, 32, 32, [5]), (3, 1, 32, [1] * 3)],
-)
-def test_batches_hold_every_row_once(rows, batch_size, width, counts):
-    numbers = np.arange(100, 100 + rows)
-    index, valid = pad_rows(numbers, batch_size)
-    assert index.shape == valid.shape == (len(counts), width)
-    assert valid.sum(axis=1).tolist() == counts
-    assert index[valid == 1].tolist() == numbers.tolist()
-    assert set(index[valid == 0].tolist()) <= {100}
-
-
-def source(rates, widths=(50, 30), *, rows=37, batch_size=10, seed=0):
-    """A batch source of K members from `rates` `[L, K]`."""
-    k = len(rates[0])
-    member = make_member(train_rows=rows)
-    data = StackedData([member.data] * k, CPU)
-    shuffles = [np.random.default_rng([seed, i]) for i in range(k)]
-    noises = [np.random.default_rng([seed + 1, i]) for i in range(k)]
-    rates = torch.tensor(rates, dtype=torch.float64)
-    return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, rates)
-
-
-def epoch_of(batch_source):
-    """All blocks of an epoch as one: tensors by name."""
-    # the next block takes the memory of the masks of the one before
-    blocks = [replace(block, masks=[mask.clone() for mask in block.masks]) for block in batch_source.epoch()]
-    columns = {
-        name: torch.cat([getattr(block, name) for block in blocks])
-        for name in ("inputs", "targets", "weights", "valid")
-    }
-    for layer in range(len(blocks[0].masks)):
-        columns[f"mask {layer}"] = torch.cat([block.masks[layer] for block in blocks])
-    return len(blocks), columns
-
-
-@pytest.mark.parametrize("k", [1, 2, 128])
-def test_members_of_one_table_store_it_once(k):
-    data = make_member().data
-    stacked = StackedData([data] * k, CPU)
-    for name in ("inputs", "targets", "weights"):
-        assert getattr(stacked, name).data_ptr() == getattr(data, name).data_ptr()
-        assert len(getattr(stacked, name)) == len(data.inputs)
-
-
-def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch):
-    rates = [[0.5, 0.2], [0.1, 0.0]]
-    whole = source(rates)
-    expected = [epoch_of(whole) for _ in range(2)]
-    assert [number for number, _ in expected] == [1, 1]
-    for block_bytes, blocks in ((1, 4), (2 * 2 * whole._step_bytes, 2)):
-        monkeypatch.setattr(batches, "BLOCK_BYTES", block_bytes)
-        cut = source(rates)
-        for _, columns in expected:
-            number, found = epoch_of(cut)
-            assert number == blocks
-            assert all(torch.equal(found[name], columns[name]) for name in columns)
 
 
 def test_a_training_does_not_depend_on_the_size_of_a_block(monkeypatch):
@@ -609,55 +443,6 @@ def test_a_training_does_not_depend_on_the_size_of_a_block(monkeypatch):
         expected_member, expected_records = alone(case, index)
         assert timeless(records) == timeless(expected_records)
         assert same_weights(member.module, expected_member.module)
-
-
-def test_each_epoch_is_a_new_order_of_all_training_rows():
-    member = make_member()
-    batch_source = source([[0.0, 0.0], [0.0, 0.0]])
-    orders = []
-    for _ in range(2):
-        _, columns = epoch_of(batch_source)
-        for k in range(2):
-            valid = columns["valid"][:, k, :, 0] == 1
-            orders.append(columns["inputs"][:, k][valid])
-            assert columns["weights"][:, k, :, 0].sum(-1).tolist() == pytest.approx([1.0] * 4)
-            assert torch.equal(columns["weights"][:, k, :, 0] > 0, valid)
-    everything = member.data.inputs[torch.from_numpy(np.sort(member.data.train))].sort(dim=0).values
-    for order in orders:
-        assert torch.equal(order.sort(dim=0).values, everything)
-    for first, second in itertools.combinations(orders, 2):
-        assert not torch.equal(first, second)
-
-
-@pytest.mark.parametrize("rate", [0.0, 1e-3, 0.1, 0.5, 0.9, 0.999])
-def test_the_share_of_dropped_units_is_the_rate(rate):
-    _, columns = epoch_of(source([[rate, 0.25]], [400], rows=320, batch_size=32))
-    mask, other = columns["mask 0"].unbind(1)
-    units = mask.numel()
-    dropped = (mask == 0).double().mean().item()
-    assert dropped == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / units))
-    # the rate is rounded to a multiple of 2⁻¹⁶
-    kept = mask[mask > 0].unique()
-    assert kept.tolist() == pytest.approx([1 / (1 - rate)], rel=2**-17 / (1 - rate) + 1e-6)
-    spread = math.sqrt(rate / (1 - rate) / units)
-    assert mask.double().mean().item() == pytest.approx(1.0, abs=5 * spread + 1e-6)
-    assert other.double().mean().item() == pytest.approx(1.0, abs=0.02)
-
-
-def test_the_highest_rates_still_give_finite_masks():
-    """A rate is below 1, if by little."""
-    _, columns = epoch_of(source([[1 - 1e-6]], [400]))
-    assert columns["mask 0"].isfinite().all()
-    assert (columns["mask 0"] == 0).double().mean() > 0.99
-
-
-def test_units_are_dropped_independently():
-    _, columns = epoch_of(source([[0.5, 0.5]], [64], rows=320, batch_size=32))
-    first, second = (mask.reshape(-1, 64) > 0 for mask in columns["mask 0"].double().unbind(1))
-    size = len(first)
-    for a, b in ((first[:, :-1], first[:, 1:]), (first[:-1], first[1:]), (first, second)):
-        agree = (a == b).double().mean().item()
-        assert agree == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(size * 60))
 
 
 def test_dropout_acts_in_training_only():
@@ -682,104 +467,6 @@ def test_a_loss_of_the_users_choice_is_what_is_trained_on():
 # ---- first weights ----
 
 
-def bound(limit):
-    """Uniform within ±limit."""
-
-    def check(weight):
-        assert weight.abs().max() <= limit * (1 + 1e-6)
-        assert weight.abs().max() > 0.98 * limit
-        assert weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.05)
-
-    return check
-
-
-def normal(std):
-    def check(weight):
-        assert weight.std().item() == pytest.approx(std, rel=0.05)
-        assert weight.abs().max() > 3 * std
-        within = (weight.abs() < std).double().mean().item()
-        assert within == pytest.approx(0.6827, abs=0.03)
-
-    return check
-
-
-def orthogonal(weight):
-    rows = weight if weight.shape[0] <= weight.shape[1] else weight.T
-    torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), atol=1e-5, rtol=0)
-
-
-INITS = {
-    "default": (lambda n_in, n_out: bound(1 / math.sqrt(n_in)), None),
-    "xavier_uniform": (lambda n_in, n_out: bound(math.sqrt(6 / (n_in + n_out))), 0.01),
-    "xavier_normal": (lambda n_in, n_out: normal(math.sqrt(2 / (n_in + n_out))), 0.0),
-    "kaiming_uniform": (lambda n_in, n_out: bound(math.sqrt(6 / n_in)), 0.0),
-    "kaiming_normal": (lambda n_in, n_out: normal(math.sqrt(2 / n_in)), 0.0),
-    "orthogonal": (lambda n_in, n_out: orthogonal, 0.0),
-}
-"""What each option promises of the weights from `n_in` to `n_out` units, and of the biases."""
-
-
-def initialised(compose, name, seed, overrides=()):
-    """A network with the first weights of an option of `conf/init`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = MLP(40, 3, (60, 50), norm="layer")
-        instantiate(compose([f"init={name}", *overrides]).init, _convert_="all").apply(module)
-    return module
-
-
-def test_every_option_of_init_is_in_the_table():
-    assert {file.stem for file in (CONF / "init").glob("*.yaml")} == set(INITS)
-
-
-@pytest.mark.parametrize("name", INITS)
-def test_first_weights(compose, name):
-    check, bias = INITS[name]
-    module = initialised(compose, name, 0)
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-    assert [layer.weight.shape for layer in layers] == [(60, 40), (50, 60), (3, 50)]
-    for layer in layers[:2]:
-        n_out, n_in = layer.weight.shape
-        check(n_in, n_out)(layer.weight.detach())
-    for layer in layers:
-        if bias is None:
-            assert layer.bias.abs().max() <= 1 / math.sqrt(layer.in_features)
-            assert layer.bias.unique().numel() > 1
-        else:
-            assert torch.equal(layer.bias, torch.full_like(layer.bias, bias))
-    for block in module.blocks:
-        assert torch.equal(block.norm.weight, torch.ones_like(block.norm.weight))
-        assert torch.equal(block.norm.bias, torch.zeros_like(block.norm.bias))
-    assert same_weights(module, initialised(compose, name, 0))
-    assert not same_weights(module, initialised(compose, name, 1))
-
-
-@pytest.mark.parametrize("name", [name for name in INITS if name != "default"])
-def test_first_weights_are_of_linear_layers_and_embeddings_keep_their_own(compose, name):
-    module = EmbeddedNetwork(MLP(40 + 2 * 8, 3, (60,)), 2, 30, 8, never_trained=(4,))
-    before = copy.deepcopy(module)
-    instantiate(compose([f"init={name}"]).init, _convert_="all").apply(module)
-    assert same_weights(module.embedding, before.embedding)
-    linear = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
-    assert len(linear) == 2
-    assert not any(torch.equal(module.get_submodule(n).weight, before.get_submodule(n).weight) for n in linear)
-
-
-@pytest.mark.parametrize("name", [name for name, (_, bias) in INITS.items() if bias is not None])
-def test_the_constant_of_the_biases_is_an_option(compose, name):
-    module = initialised(compose, name, 0, ["init.bias=0.25"])
-    assert torch.equal(module.head.bias, torch.full((3,), 0.25))
-
-
-def test_a_frozen_layer_of_an_mlp_stays():
-    member = make_member()
-    frozen = member.module.blocks[0].linear
-    frozen.requires_grad_(False)
-    before = copy.deepcopy(frozen)
-    histories([member])
-    assert same_weights(frozen, before)
-
-
 def test_a_batch_size_above_the_rows_is_all_rows():
     (many,), (full,) = histories([make_member()], 100_000), histories([make_member()], None)
     assert timeless(many) == timeless(full)
@@ -791,59 +478,52 @@ def test_a_schedule_that_is_too_short_is_reported():
     assert_fails_alone({"scheduler": schedule}, 4, 4, TrainingError, text)
 
 
-def raises(*_):
-    raise ZeroDivisionError("the user's own")
+def _member(seed, *, epochs=4, lr=1e-2, dropout=0.2, norm=None, patience=None):
+    data, streams = circle(60), Streams(seed)
+    rows = streams.split.permutation(60)
+    loss = BinaryCrossEntropy("binary")
+    torch.manual_seed(streams.weights)
+    return Member(
+        data=MemberData(
+            torch.from_numpy(data.features.astype(np.float32)),
+            torch.from_numpy(loss.encode(data.target)),
+            torch.ones(60),
+            rows[:37],
+            rows[37:50],
+        ),
+        module=MLP(2, 1, [7, 3], dropout, "gelu", norm),
+        loss=loss,
+        optimizer=torch.optim.Adam,
+        optimizer_options={"lr": lr, "weight_decay": 0.01 * seed},
+        learning_rate=LearningRate(lr, functools.partial(ConstantLR, factor=1.0)),
+        early_stopping=Patience(patience) if patience else NoEarlyStopping(),
+        streams=streams,
+        epochs=epochs,
+        task=task_named("binary"),
+    )
 
 
-class RaisesInUpdate(NoEarlyStopping):
-    def update(self, value):
-        return raises() if self._epoch == 2 else super().update(value)
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_a_member_alone_is_the_member_in_a_stack(norm):
+    settings = [
+        {"epochs": 2},
+        {"lr": 0.1, "patience": 1, "epochs": 9},
+        {"dropout": 0.0},
+        {"epochs": 6},
+        {"lr": 1e38},
+    ]
 
+    def members():
+        return [_member(seed, norm=norm, **options) for seed, options in enumerate(settings)]
 
-class RaisesInStops(NoEarlyStopping):
-    @property
-    def stops(self):
-        return raises() if self._epoch == 3 else super().stops
-
-
-@pytest.mark.parametrize(
-    ("how", "judged"),
-    [
-        ({"scheduler": functools.partial(LambdaLR, lr_lambda=lambda epoch: raises() if epoch == 3 else 1.0)}, 3),
-        ({"early_stopping": RaisesInUpdate}, 2),
-        ({"early_stopping": RaisesInStops}, 3),
-    ],
-    ids=["scheduler", "update", "stops"],
-)
-def test_a_users_own_part_that_raises_ends_its_member_alone(how, judged):
-    assert_fails_alone(how, 3, judged, ZeroDivisionError, r"^the user's own$")
-
-
-def assert_fails_alone(how, epoch, judged, error, text):
-    """The member fails in this epoch, with the best weights of those judged; a companion does not notice."""
-    member, companion = make_member(seed=3, epochs=8, **how), make_member(seed=4, epochs=8)
-    records, others = histories([member, companion])
-    assert [record.epoch for record in records] == list(range(1, epoch + 1))
-    assert [record.status for record in records] == [None] * (epoch - 1) + ["failed"]
-    assert [record.error for record in records[:-1]] == [None] * (epoch - 1)
-    assert type(records[-1].error) is error
-    assert re.search(text, str(records[-1].error))
-    assert math.isfinite(records[-1].train_loss)
-
-    alone = make_member(seed=3, epochs=8, **how)
-    assert timeless(histories([alone])[0]) == timeless(records)
-    assert same_weights(alone.module, member.module)
-    losses = [record.val_loss for record in records[:judged]]
-    assert member.early_stopping.best_epoch == 1 + losses.index(min(losses))
-    assert member.early_stopping.best_value == min(losses)
-    part = member.data.val
-    chance = predict(member, part)[:, 1].double()
-    target = member.data.targets[part].double().squeeze(-1)
-    assert float(nn.functional.binary_cross_entropy(chance, target)) == pytest.approx(min(losses), rel=1e-5)
-
-    unbothered = make_member(seed=4, epochs=8)
-    (expected,) = histories([unbothered])
-    assert timeless(others) == timeless(expected)
-    assert others[-1].status == "finished"
-    assert [record.error for record in others] == [None] * 8
-    assert same_weights(companion.module, unbothered.module)
+    together = members()
+    stacked = [record for records in train(together, 10, CPU) for record in records]
+    for index, alone in enumerate(members()):
+        records = [record for (record,) in train([alone], 10, CPU)]
+        theirs = [record for record in stacked if record.member == index]
+        for mine, other in zip(records, theirs, strict=True):
+            assert repr((mine.epoch, mine.train_loss, mine.val_loss, mine.val_metric, mine.status)) == repr(
+                (other.epoch, other.train_loss, other.val_loss, other.val_metric, other.status)
+            )
+        for mine, other in zip(alone.module.parameters(), together[index].module.parameters(), strict=True):
+            assert torch.equal(mine, other)

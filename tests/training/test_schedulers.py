@@ -4,12 +4,13 @@ from pkgutil import resolve_name
 import pytest
 import torch
 from omegaconf import OmegaConf
-from support.members import histories, make_member, one_thread  # noqa: F401
+from support.members import histories, make_member
 from support.project import CONF
 
 from mlp_exp.experiment.components import build
 from mlp_exp.training.schedulers import LearningRate, warmup_cosine
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 EPOCHS = 12
 LR = 0.02
 OPTIONS = sorted(file.stem for file in (CONF / "scheduler").glob("*.yaml"))

@@ -1,0 +1,99 @@
+"""The user's own parts, options and presets."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from support.command_line import QUIET, assert_one_message, mistakes, result_of, weights_of
+from support.commands import CallMain, RunCli
+from support.folders import the_run_folder
+
+# ---- the user's own parts
+
+
+MY_NET = """
+from torch import nn
+
+
+class MyNet(nn.Module):
+    def __init__(self, in_features, out_features, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(in_features, width), nn.Tanh(), nn.Linear(width, out_features))
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+MY_DATA = """
+import numpy as np
+
+from mlp_exp.data.dataset import Dataset
+
+
+def stripes(n, classes=3):
+    x = np.random.default_rng(0).uniform(size=(n, 4))
+    return Dataset.from_arrays(x, (x[:, 0] * classes).astype(int), class_names=("left", "middle", "right"))
+"""
+
+
+def test_a_users_own_network_and_data(fork_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "my_net.py").write_text(MY_NET, encoding="utf-8")
+    (tmp_path / "my_data.py").write_text(MY_DATA, encoding="utf-8")
+    done = fork_cli(
+        *QUIET, "model._target_=my_net.MyNet", "+model.width=5", "data._target_=my_data.stripes", "+data.n=200"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (
+        "200 rows, 4 features, 3 classes; train 140, val 20, test 40; MyNet with 43 parameters on cpu; seed 0"
+    ) in done.stdout.splitlines()
+    folder = the_run_folder(tmp_path)
+    assert result_of(folder)["task"] == "multiclass"
+    model = torch.load(folder / "model.pt", weights_only=True)
+    assert model["class_names"] == ["left", "middle", "right"]
+    assert {name: tuple(tensor.shape) for name, tensor in model["state_dict"].items()} == {
+        "layers.0.weight": (5, 4),
+        "layers.0.bias": (5,),
+        "layers.2.weight": (3, 5),
+        "layers.2.bias": (3,),
+    }
+
+
+@pytest.fixture
+def my_conf(tmp_path: Path) -> str:
+    """A folder of the user's own, with an option and a preset."""
+    folder = tmp_path / "my_conf"
+    (folder / "model").mkdir(parents=True)
+    (folder / "experiment").mkdir()
+    (folder / "model" / "deep.yaml").write_text(
+        "_target_: mlp_exp.components.MLP\nhidden_sizes: [8, 8, 8]\ndropout: 0.0\n", encoding="utf-8"
+    )
+    (folder / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /model: deep\nseed: 3\ntrainer:\n  epochs: 4\n",
+        encoding="utf-8",
+    )
+    return str(folder)
+
+
+def test_a_users_own_option_and_preset(fork_cli: RunCli, tmp_path: Path, my_conf: str) -> None:
+    done = fork_cli("--config-dir", my_conf, "experiment=mine", "trainer.plots=never", "trainer.device=cpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = the_run_folder(tmp_path)
+    result = result_of(folder)
+    assert (result["seed"], result["epochs"]) == (3, 4)
+    shapes = [tuple(tensor.shape) for name, tensor in weights_of(folder).items() if name.endswith("weight")]
+    assert shapes == [(8, 2), (8, 8), (8, 8), (1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lines"),
+    [
+        (["model=dep"], ["model: there is no option 'dep'. Did you mean 'deep'?"]),
+        (["model=xyz"], ["model: there is no option 'xyz'. Options: deep, linear, mlp."]),
+        (["experiment=mien"], ["experiment: there is no option 'mien'. Did you mean 'mine'?"]),
+        (["model=deep", "optimizer=adm"], ["optimizer: there is no option 'adm'. Did you mean 'adam'?"]),
+        (["experiment=mine", "optimizer=adm"], ["optimizer: there is no option 'adm'. Did you mean 'adam'?"]),
+    ],
+)
+def test_messages_know_the_users_own_options(
+    call_main: CallMain, my_conf: str, overrides: list[str], lines: list[str]
+) -> None:
+    assert_one_message(call_main("--config-dir", my_conf, *overrides), mistakes(*lines))

@@ -1,0 +1,114 @@
+"""What is printed: the table of results, messages, the progress bar."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from mlp_exp.display.console import ConsoleHandler
+from mlp_exp.display.progress import epoch_bar
+from mlp_exp.display.tables import print_scores
+
+# what is printed
+
+
+@pytest.fixture(autouse=True)
+def plain_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A console of 80 columns that is no terminal, whatever the environment says."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    console = Console()
+    for module in ("console", "progress", "tables"):
+        monkeypatch.setattr(f"mlp_exp.display.{module}.get_console", lambda: console)
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of a table that has been printed."""
+    lines = [line.replace("┃", "│") for line in text.splitlines()]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+
+
+def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
+    print_scores(
+        "Results of the best epoch",
+        {
+            "train": {"accuracy": 1.0, "roc_auc": 0.99996, "log_loss": 0.00004},
+            "val": {"accuracy": 0.5, "roc_auc": 0.12345, "log_loss": 12.5},
+            "test": {"accuracy": 2 / 3, "roc_auc": None, "log_loss": 0.0},
+        },
+    )
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].strip() == "Results of the best epoch"
+    assert cells(out) == [
+        ["metric", "train", "val", "test"],
+        ["accuracy", "1.0000", "0.5000", "0.6667"],
+        ["roc_auc", "1.0000", "0.1235", "–"],
+        ["log_loss", "0.0000", "12.5000", "0.0000"],
+    ]
+    assert err == ""
+    assert "\x1b" not in out
+
+
+def test_the_table_of_a_regression_without_validation(capsys: pytest.CaptureFixture[str]) -> None:
+    print_scores(
+        "Results of the best epoch", {"train": {"rmse": 53.21987, "r2": -0.5}, "test": {"rmse": 12345.6789, "r2": None}}
+    )
+    out = capsys.readouterr().out
+    assert cells(out) == [["metric", "train", "test"], ["rmse", "53.2199", "12345.6789"], ["r2", "-0.5000", "–"]]
+    assert "│ r2     │ -0.5000 │          – │" in out  # numbers are on the right
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    made = logging.Logger("of a test", logging.DEBUG)
+    made.addHandler(ConsoleHandler())
+    yield made
+    made.handlers.clear()
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+def test_errors_go_to_standard_error(capsys: pytest.CaptureFixture[str], logger: logging.Logger, level: str) -> None:
+    logger.log(getattr(logging, level), "%d of %s", 3, "four")
+    out, err = capsys.readouterr()
+    assert (out, err) == (("", "3 of four\n") if level in ("ERROR", "CRITICAL") else ("3 of four\n", ""))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[bold]no markup[/bold] model.hidden_sizes=[64,32]",
+        "one line " * 40 + "end",
+        "first\n  second",
+        "https://example.org /tmp/a/b.py 0.123 'text' None",
+        "C:warning:x and :smile: are no pictures",
+        "",
+    ],
+)
+@pytest.mark.parametrize("level", [logging.INFO, logging.ERROR])
+def test_messages_are_printed_as_they_are(
+    capsys: pytest.CaptureFixture[str], logger: logging.Logger, message: str, level: int
+) -> None:
+    logger.log(level, message)
+    out, err = capsys.readouterr()
+    assert out + err == message + "\n"
+
+
+def test_a_traceback_is_printed_with_an_error(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
+    try:
+        raise ValueError("deep inside")
+    except ValueError:
+        logger.exception("it broke")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("it broke\nTraceback (most recent call last):\n")
+    assert err.endswith("ValueError: deep inside\n")
+
+
+def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with epoch_bar() as bar:
+        task = bar.add_task("", total=3)
+        bar.update(task, advance=1, description="train loss 0.5000")
+        assert bar.tasks[0].completed == 1
+    assert capsys.readouterr().out.strip() == ""

@@ -1,0 +1,465 @@
+"""The figures of a run."""
+
+import math
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from support.folders import names
+
+from mlp_exp.data.dataset import Dataset
+from mlp_exp.display import plots
+from mlp_exp.storage.run_folder import RunFolder
+
+# the run folder
+
+
+class Unwilling:
+    """A figure that breaks in the middle of its file."""
+
+    def savefig(self, path: Path, **_: Any) -> None:
+        path.write_bytes(b"\x89PNG half")
+        raise RuntimeError("no ink")
+
+
+def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path) -> None:
+    whole = plots.losses({"epoch": [1], "train_loss": [0.5]}, 1)
+    with pytest.raises(RuntimeError, match="no ink"):
+        RunFolder(tmp_path).write_figures({"loss": whole, "roc": Unwilling()})
+    assert names(tmp_path / "plots") == ["loss.png"]
+
+
+# figures
+
+
+def rendered(figure: Figure, folder: Path) -> tuple[int, int]:
+    """Width and height of the figure's file, which must be a whole PNG."""
+    RunFolder(folder).write_figures({"figure": figure})
+    assert names(folder / "plots") == ["figure.png"]
+    data = (folder / "plots" / "figure.png").read_bytes()
+    assert data[:16] == b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+    assert data[-8:-4] == b"IEND"
+    assert len(data) > 5000
+    return struct.unpack(">II", data[16:24])
+
+
+def shown(text: Text) -> str:
+    """What a reader sees of a text, which must not be set as a formula."""
+    raw = text.get_text()
+    assert not (text.get_parse_math() and is_math_text(raw) is True), f"{raw!r} is set as a formula"
+    return raw.replace(r"\$", "$").lstrip()
+
+
+def legend(axes: Axes) -> list[str]:
+    found = axes.get_legend()
+    return [] if found is None else [shown(text) for text in found.get_texts()]
+
+
+def labels(axes: Axes) -> tuple[str, str, str]:
+    return axes.get_title(), shown(axes.xaxis.label), shown(axes.yaxis.label)
+
+
+HISTORY = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.5, 0.25], "val_loss": [1.0, 0.75, 0.8]}
+
+
+def test_losses(tmp_path: Path) -> None:
+    figure = plots.losses(HISTORY, best_epoch=2)
+    (axes,) = figure.axes
+    assert labels(axes) == ("Loss by epoch", "epoch", "loss")
+    train, val, best = axes.lines
+    assert (list(train.get_xdata()), list(train.get_ydata())) == ([1, 2, 3], HISTORY["train_loss"])
+    assert (list(val.get_xdata()), list(val.get_ydata())) == ([1, 2, 3], HISTORY["val_loss"])
+    assert list(best.get_xdata()) == [2, 2]
+    assert [text.split(" (")[0] for text in legend(axes)] == ["training", "validation", "best epoch 2"]
+    assert train.get_color() != val.get_color()
+    assert rendered(figure, tmp_path) == (768, 576)
+
+
+def test_losses_without_validation_or_best_epoch() -> None:
+    history = {"epoch": HISTORY["epoch"], "train_loss": HISTORY["train_loss"]}
+    (axes,) = plots.losses(history, best_epoch=0).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [HISTORY["train_loss"]]
+    assert [text.split(" (")[0] for text in legend(axes)] == ["training"]
+    (axes,) = plots.losses(history, best_epoch=3).axes
+    assert legend(axes)[1:] == ["best epoch 3"]
+
+
+def test_losses_of_a_run_that_diverged(tmp_path: Path) -> None:
+    figure = plots.losses({"epoch": [1, 2], "train_loss": [0.5, math.nan], "val_loss": [0.4, math.inf]}, 1)
+    assert rendered(figure, tmp_path) == (768, 576)
+
+
+@pytest.mark.parametrize(
+    ("target", "predicted", "class_names", "counts"),
+    [
+        ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], ("no", "yes"), ["2", "1", "0", "2"]),
+        ([0, 1, 2, 2, 2], [0, 2, 2, 2, 0], ("a", "b", "c"), ["1", "0", "0", "0", "0", "1", "1", "0", "2"]),
+        ([0, 0, 1], [0, 1, 1], ("a", "b", "missing"), ["1", "1", "0", "0", "1", "0", "0", "0", "0"]),
+        ([1, 1], [0, 1], ("missing", "b"), ["0", "0", "1", "1"]),
+        ([0] * 1234 + [1], [0] * 1235, ("many", "few"), ["1234", "0", "1", "0"]),
+    ],
+)
+def test_confusion_matrix(
+    target: list[int], predicted: list[int], class_names: tuple[str, ...], counts: list[str], tmp_path: Path
+) -> None:
+    figure = plots.confusion_matrix(np.array(target), np.array(predicted), class_names)
+    axes = figure.axes[0]
+    assert axes.get_title() == "Confusion matrix, test"
+    assert "redicted" in axes.get_xlabel()
+    assert "rue" in axes.get_ylabel()
+    assert [text.get_text() for text in axes.texts] == counts
+    side = len(class_names)
+    assert [text.get_position() for text in axes.texts] == [(j, i) for i in range(side) for j in range(side)]
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert tuple(shown(text) for text in ticks) == class_names
+    assert rendered(figure, tmp_path) == (672, 576)
+
+
+@pytest.mark.parametrize(("n_classes", "width"), [(2, 672), (8, 672), (10, 840)])
+def test_the_confusion_matrix_grows_with_its_classes(n_classes: int, width: int, tmp_path: Path) -> None:
+    target = np.arange(3 * n_classes) % n_classes
+    figure = plots.confusion_matrix(target, target, tuple(f"class number {i}" for i in range(n_classes)))
+    assert rendered(figure, tmp_path) == (width, 576)
+
+
+def two(chances: list[float]) -> np.ndarray:
+    return np.column_stack([1 - np.array(chances), chances])
+
+
+def test_roc_of_two_classes(tmp_path: Path) -> None:
+    figure = plots.roc_curves(np.array([0, 0, 1, 1]), two([0.1, 0.6, 0.4, 0.9]), ("no", "yes"))
+    (axes,) = figure.axes
+    title, x, y = labels(axes)
+    assert title == "ROC, test"
+    assert "alse" in x
+    assert "rue" in y
+    curve, chance = axes.lines
+    assert list(zip(curve.get_xdata(), curve.get_ydata(), strict=True)) == [
+        (0, 0),
+        (0, 0.5),
+        (0.5, 0.5),
+        (0.5, 1),
+        (1, 1),
+    ]
+    assert (list(chance.get_xdata()), list(chance.get_ydata())) == ([0, 1], [0, 1])
+    assert legend(axes) == ["yes (AUC 0.7500)", "chance"]
+    assert rendered(figure, tmp_path) == (768, 576)
+
+
+THREE = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.2, 0.2, 0.6], [0.5, 0.4, 0.1], [0.6, 0.3, 0.1]])
+
+
+def test_roc_of_each_class_against_the_rest(tmp_path: Path) -> None:
+    figure = plots.roc_curves(np.array([0, 1, 2, 0, 1]), THREE, ("a", "b", "c"))
+    (axes,) = figure.axes
+    assert legend(axes) == ["a (AUC 0.8333)", "b (AUC 0.8333)", "c (AUC 1.0000)", "chance"]
+    assert len(axes.lines) == 4
+    assert rendered(figure, tmp_path) == (768, 576)
+
+
+def test_roc_leaves_out_a_class_that_is_missing() -> None:
+    (axes,) = plots.roc_curves(np.array([0, 1, 1, 0, 1]), THREE, ("a", "b", "c")).axes
+    assert [text.split(" (")[0] for text in legend(axes)] == ["a", "b", "chance"]
+
+
+@pytest.mark.parametrize("figure", [plots.roc_curves, plots.calibration])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_test_part_with_a_single_class(
+    figure: Callable[..., Figure], n_classes: int, code: int, tmp_path: Path
+) -> None:
+    chances = np.random.default_rng(0).dirichlet(np.ones(n_classes), 6)
+    made = figure(np.full(6, code), chances, ("a", "b", "c")[:n_classes])
+    assert rendered(made, tmp_path) == (768, 576)
+
+
+@pytest.mark.parametrize("figure", [plots.roc_curves, plots.calibration])
+@pytest.mark.parametrize("class_names", [("no", "yes"), ("a", "b", "c")])
+def test_axes_do_not_speak_of_a_label_1_that_no_class_has(
+    figure: Callable[..., Figure], class_names: tuple[str, ...]
+) -> None:
+    target = np.array([0, 1, 0, 1, len(class_names) - 1])
+    (axes,) = figure(target, THREE[:, : len(class_names)], class_names).axes
+    assert "1" not in axes.get_xlabel() + axes.get_ylabel()
+
+
+def test_calibration_of_two_classes(tmp_path: Path) -> None:
+    chances = [0.22] * 20 + [0.75] * 20
+    figure = plots.calibration(np.array([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5), two(chances), ("no", "yes"))
+    (axes,) = figure.axes
+    assert axes.get_title() == "Calibration, test"
+    assert "robability" in axes.get_xlabel()
+    perfect, curve = axes.lines
+    assert (list(perfect.get_xdata()), list(perfect.get_ydata())) == ([0, 1], [0, 1])
+    assert list(curve.get_xdata()) == pytest.approx([0.22, 0.75])
+    assert list(curve.get_ydata()) == pytest.approx([0.25, 0.75])
+    assert legend(axes)[-1] == "yes"
+    assert len(legend(axes)) == 2
+    assert rendered(figure, tmp_path) == (768, 576)
+
+
+def test_calibration_of_three_classes_bears_chances_just_above_one() -> None:
+    chances = np.vstack([THREE, [1 + 1e-7, -1e-7, 0]])
+    (axes,) = plots.calibration(np.array([0, 1, 2, 0, 1, 0]), chances, ("a", "b", "c")).axes
+    assert legend(axes) == ["perfectly calibrated", "the answer is right"]
+    assert len(axes.lines) == 2
+
+
+def test_predicted_against_actual(tmp_path: Path) -> None:
+    target, predicted = np.array([10.0, 20.0, 35.0]), np.array([12.0, 18.0, 30.0])
+    figure = plots.predicted_against_actual(target, predicted, "price")
+    (axes,) = figure.axes
+    assert labels(axes) == ("Predicted against actual, test", "predicted price", "actual price")
+    (points,) = (c for c in axes.collections if isinstance(c, PathCollection))
+    assert points.get_offsets().tolist() == [[12.0, 10.0], [18.0, 20.0], [30.0, 35.0]]
+    (diagonal,) = axes.lines
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+    assert rendered(figure, tmp_path) == (672, 576)
+
+
+def test_predicted_against_actual_of_one_row(tmp_path: Path) -> None:
+    figure = plots.predicted_against_actual(np.array([2.0]), np.array([2.0]), "y")
+    assert rendered(figure, tmp_path) == (672, 576)
+
+
+# the decision boundary
+
+
+def ring(rows: int = 60) -> Dataset:
+    points = np.random.default_rng(1).normal(size=(rows, 2))
+    outside = (points**2).sum(axis=1) > 1
+    return Dataset.from_arrays(points, outside.astype(int), class_names=("inside", "outside"))
+
+
+def outside_chance(points: np.ndarray) -> np.ndarray:
+    chance = 1 / (1 + np.exp(-5 * (np.hypot(*points.T) - 1)))
+    return np.column_stack([1 - chance, chance])
+
+
+def scattered(axes: Axes) -> list[PathCollection]:
+    return [c for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
+
+
+def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
+    dataset, test = ring(), np.arange(12)
+    asked: list[np.ndarray] = []
+    figure = plots.decision_boundary(dataset, test, lambda p: asked.append(p) or outside_chance(p), resolution=80)
+    axes, bar = figure.axes
+    assert labels(axes) == ("Decision boundary", "x1", "x2")
+    assert shown(bar.yaxis.label) == "probability of outside"
+    assert np.concatenate(asked).shape == (6400, 2)
+    low, high = dataset.features.min(axis=0), dataset.features.max(axis=0)
+    np.testing.assert_allclose(asked[0].min(axis=0), low - 0.05 * (high - low))
+    np.testing.assert_allclose(asked[0].max(axis=0), high + 0.05 * (high - low))
+    (line,) = (c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled)
+    assert list(line.levels) == [0.5]
+    radius = np.hypot(*line.get_paths()[0].vertices.T)
+    assert len(radius) > 50
+    np.testing.assert_allclose(radius, 1, atol=0.01)
+    assert rendered(figure, tmp_path) == (864, 576)
+
+
+def test_decision_boundary_shows_every_point_in_its_class_and_part() -> None:
+    dataset, test = ring(), np.arange(12)
+    axes = plots.decision_boundary(dataset, test, outside_chance, resolution=20).axes[0]
+    groups = scattered(axes)
+    held_out = np.isin(np.arange(60), test)
+    expected = [dataset.features[(dataset.target == code) & rows] for code in (0, 1) for rows in (~held_out, held_out)]
+    for group, points in zip(groups, expected, strict=True):
+        np.testing.assert_array_equal(group.get_offsets(), points)
+    colours = [to_hex(group.get_facecolor()[0]) for group in groups]
+    assert colours[0] == colours[1] != colours[2] == colours[3]
+    texts = legend(axes)
+    assert [text.split(", ")[0] for text in texts] == ["inside", "inside", "outside", "outside"]
+    assert [text.endswith(", test") for text in texts] == [False, True, False, True]
+
+
+def test_no_test_points_in_the_legend_without_a_test_part() -> None:
+    axes = plots.decision_boundary(ring(), np.arange(0), outside_chance, resolution=20).axes[0]
+    assert len(scattered(axes)) == 2
+    assert [text.split(", ")[0] for text in legend(axes)] == ["inside", "outside"]
+
+
+def thirds(points: np.ndarray) -> np.ndarray:
+    """Class 0 on the left, 1 in the middle, 2 on the right."""
+    return np.eye(3)[np.digitize(points[:, 0], [-0.5, 0.5])]
+
+
+def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
+    points = np.random.default_rng(2).uniform(-1, 1, (90, 2))
+    dataset = Dataset.from_arrays(points, thirds(points).argmax(axis=1), class_names=("left", "middle", "right"))
+    figure = plots.decision_boundary(dataset, np.arange(30), thirds, resolution=50)
+    (axes,) = figure.axes
+    colours = [to_hex(group.get_facecolor()[0]) for group in scattered(axes)]
+    assert colours == [c.lower() for c in plots.COLOURS[:3] for _ in range(2)]
+    assert legend(axes)[1::2] == ["left, test", "middle, test", "right, test"]
+    assert rendered(figure, tmp_path) == (864, 576)
+
+
+def test_two_regions_have_no_strip_of_a_third_between_them() -> None:
+    corners = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    dataset = Dataset(corners, np.array([0, 0, 2, 2]), ("x1", "x2"), ("left", "nowhere", "right"))
+    figure = plots.decision_boundary(
+        dataset, np.arange(0), lambda p: np.eye(3)[np.where(p[:, 0] < 0, 0, 2)], resolution=40
+    )
+    (axes,) = figure.axes
+    figure.set_dpi(120)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = axes.get_window_extent()
+    image = np.asarray(canvas.buffer_rgba())[::-1, :, :3].astype(int)
+    x = [int(box.x0 + share * box.width) for share in (0.2, 0.8)]
+    strip = image[int(box.y0 + 0.3 * box.height), x[0] : x[1]]
+    left, right = strip[0], strip[-1]
+    assert (left != right).any()
+    low, high = np.minimum(left, right) - 8, np.maximum(left, right) + 8
+    strange = strip[((strip < low) | (strip > high)).any(axis=1)]
+    assert strange.tolist() == [], "colours that are not between those of the two regions"
+
+
+def test_prediction_over_the_plane(tmp_path: Path) -> None:
+    points = np.random.default_rng(3).normal(size=(40, 2))
+    dataset = Dataset.from_arrays(points, points.sum(axis=1), regression=True, target_name="price")
+    figure = plots.decision_boundary(dataset, np.arange(10), lambda p: p.sum(axis=1), resolution=30)
+    axes, bar = figure.axes
+    assert labels(axes) == ("Prediction over the plane", "x1", "x2")
+    assert shown(bar.yaxis.label) == "price"
+    assert [len(group.get_offsets()) for group in scattered(axes)] == [30, 10]
+    assert legend(axes)[1] == "test"
+    assert rendered(figure, tmp_path) == (864, 576)
+
+
+@pytest.mark.parametrize("answer", [0.0, 0.3, 1.0])
+def test_decision_boundary_of_a_network_that_always_says_the_same(answer: float, tmp_path: Path) -> None:
+    figure = plots.decision_boundary(ring(), np.arange(9), lambda p: two([answer] * len(p)), resolution=20)
+    assert rendered(figure, tmp_path) == (864, 576)
+
+
+def test_decision_boundary_with_a_constant_feature(tmp_path: Path) -> None:
+    dataset = ring()
+    dataset.features[:, 1] = 3.0
+    figure = plots.decision_boundary(dataset, np.arange(9), outside_chance, resolution=20)
+    assert rendered(figure, tmp_path) == (864, 576)
+
+
+def test_decision_boundary_draws_no_more_points_than_can_be_seen() -> None:
+    points = np.random.default_rng(4).uniform(-3, 3, (14_000, 2))
+    dataset = Dataset.from_arrays(points, (np.arange(14_000) < 7000).astype(int))
+    axes = plots.decision_boundary(dataset, np.arange(10), outside_chance, resolution=20).axes[0]
+    assert [len(group.get_offsets()) for group in scattered(axes)] == [5000, 5000, 10]
+
+
+# names that matplotlib could take for something else
+
+
+NAMES = [
+    ("a$b$", r"c$\frac$"),
+    ("$5", "$6"),
+    ("_hidden", "_b"),
+    ("<script>alert(1)</script>", "x_1^2"),
+    (r"back\slash", "{brace"),
+    ("100 %", "a & b"),
+    ("a", "_b", "$x$"),
+]
+
+
+def each_name(class_names: tuple[str, ...]) -> list[str]:
+    return list(class_names[1:]) if len(class_names) == 2 else list(class_names)
+
+
+@pytest.mark.parametrize("class_names", NAMES, ids=repr)
+class TestNames:
+    @pytest.fixture
+    def part(self, class_names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        n = len(class_names)
+        return np.arange(30) % n, np.random.default_rng(0).dirichlet(np.ones(n), 30)
+
+    def test_confusion_matrix(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+        figure = plots.confusion_matrix(part[0], part[1].argmax(axis=1), class_names)
+        assert tuple(shown(text) for text in figure.axes[0].get_xticklabels()) == class_names
+        assert tuple(shown(text) for text in figure.axes[0].get_yticklabels()) == class_names
+        assert rendered(figure, tmp_path) == (672, 576)
+
+    def test_roc(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+        figure = plots.roc_curves(*part, class_names)
+        assert [text.split(" (AUC")[0] for text in legend(figure.axes[0])] == [*each_name(class_names), "chance"]
+        assert rendered(figure, tmp_path) == (768, 576)
+
+    def test_calibration(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+        figure = plots.calibration(*part, class_names)
+        expected = [class_names[1]] if len(class_names) == 2 else ["the answer is right"]
+        assert legend(figure.axes[0])[1:] == expected
+        assert rendered(figure, tmp_path) == (768, 576)
+
+    def test_decision_boundary(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+        n = len(class_names)
+        points = np.random.default_rng(1).normal(size=(30, 2))
+        dataset = Dataset.from_arrays(points, part[0], class_names=class_names, feature_names=class_names[:2])
+        figure = plots.decision_boundary(
+            dataset, np.arange(12), lambda p: np.eye(n)[(p[:, 0] > 0).astype(int)], resolution=20
+        )
+        assert labels(figure.axes[0])[1:] == class_names[:2]
+        assert legend(figure.axes[0])[1::2] == [f"{name}, test" for name in class_names]
+        if n == 2:
+            assert shown(figure.axes[1].yaxis.label) == f"probability of {class_names[1]}"
+        assert rendered(figure, tmp_path) == (864, 576)
+
+    def test_predicted_against_actual(self, class_names: tuple[str, ...], tmp_path: Path) -> None:
+        figure = plots.predicted_against_actual(np.arange(4.0), np.arange(4.0) ** 2, class_names[1])
+        assert labels(figure.axes[0])[1:] == (f"predicted {class_names[1]}", f"actual {class_names[1]}")
+        assert rendered(figure, tmp_path) == (672, 576)
+
+
+# the figures of a test part
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_no_figures_of_an_empty_test_part(regression: bool) -> None:
+    dataset = Dataset.from_arrays(np.ones((4, 3)), [0, 1, 0, 1], regression=regression)
+    assert plots.test_figures(dataset, np.arange(0), None) == {}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_figures_of_a_classification(n_classes: int) -> None:
+    target = np.arange(12) % n_classes
+    dataset = Dataset.from_arrays(np.ones((12, 3)), target)
+    test = np.array([0, 1, 2, 5, 7])
+    chances = np.eye(n_classes)[[0, 1, 0, 1, 1]]
+    figures = plots.test_figures(dataset, test, chances)
+    assert {name: figure.axes[0].get_title() for name, figure in figures.items()} == {
+        "confusion_matrix": "Confusion matrix, test",
+        "roc": "ROC, test",
+        "calibration": "Calibration, test",
+    }
+    counts = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(counts, (target[test], [0, 1, 0, 1, 1]), 1)
+    assert [int(text.get_text()) for text in figures["confusion_matrix"].axes[0].texts] == counts.ravel().tolist()
+
+
+def test_figures_of_a_test_part_without_a_class(tmp_path: Path) -> None:
+    dataset = Dataset.from_arrays(np.ones((12, 3)), np.arange(12) % 3)
+    test = np.array([0, 1, 3, 4, 6])
+    figures = plots.test_figures(dataset, test, THREE)
+    RunFolder(tmp_path).write_figures(figures)
+    assert names(tmp_path / "plots") == ["calibration.png", "confusion_matrix.png", "roc.png"]
+    assert [text.split(" (")[0] for text in legend(figures["roc"].axes[0])] == ["0", "1", "chance"]
+
+
+def test_figures_of_a_regression() -> None:
+    dataset = Dataset.from_arrays(np.ones((5, 3)), [1, 2, 3, 4, 5], regression=True, target_name="age")
+    figures = plots.test_figures(dataset, np.array([1, 4]), np.array([2.5, 4.5]))
+    assert list(figures) == ["predicted_actual"]
+    axes = figures["predicted_actual"].axes[0]
+    assert labels(axes)[1:] == ("predicted age", "actual age")
+    assert scattered(axes)[0].get_offsets().tolist() == [[2.5, 2.0], [4.5, 5.0]]

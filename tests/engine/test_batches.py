@@ -1,0 +1,130 @@
+"""Batches and dropout."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from support.members import (
+    CPU,
+    make_member,
+)
+
+from mlp_exp.engine import batches
+from mlp_exp.engine.batches import BatchSource, StackedData, pad_rows
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+# ---- batches and dropout ----
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "width", "counts"),
+    [(37, 10, 32, [10, 10, 10, 7]), (32, 32, 32, [32]), (33, 32, 32, [32, 1]), (5, 32, 32, [5]), (3, 1, 32, [1] * 3)],
+)
+def test_batches_hold_every_row_once(rows, batch_size, width, counts):
+    numbers = np.arange(100, 100 + rows)
+    index, valid = pad_rows(numbers, batch_size)
+    assert index.shape == valid.shape == (len(counts), width)
+    assert valid.sum(axis=1).tolist() == counts
+    assert index[valid == 1].tolist() == numbers.tolist()
+    assert set(index[valid == 0].tolist()) <= {100}
+
+
+def source(rates, widths=(50, 30), *, rows=37, batch_size=10, seed=0):
+    """A batch source of K members from `rates` `[L, K]`."""
+    k = len(rates[0])
+    member = make_member(train_rows=rows)
+    data = StackedData([member.data] * k, CPU)
+    shuffles = [np.random.default_rng([seed, i]) for i in range(k)]
+    noises = [np.random.default_rng([seed + 1, i]) for i in range(k)]
+    rates = torch.tensor(rates, dtype=torch.float64)
+    return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, rates)
+
+
+def epoch_of(batch_source):
+    """All blocks of an epoch as one: tensors by name."""
+    # the next block takes the memory of the masks of the one before
+    blocks = [replace(block, masks=[mask.clone() for mask in block.masks]) for block in batch_source.epoch()]
+    columns = {
+        name: torch.cat([getattr(block, name) for block in blocks])
+        for name in ("inputs", "targets", "weights", "valid")
+    }
+    for layer in range(len(blocks[0].masks)):
+        columns[f"mask {layer}"] = torch.cat([block.masks[layer] for block in blocks])
+    return len(blocks), columns
+
+
+@pytest.mark.parametrize("k", [1, 2, 128])
+def test_members_of_one_table_store_it_once(k):
+    data = make_member().data
+    stacked = StackedData([data] * k, CPU)
+    for name in ("inputs", "targets", "weights"):
+        assert getattr(stacked, name).data_ptr() == getattr(data, name).data_ptr()
+        assert len(getattr(stacked, name)) == len(data.inputs)
+
+
+def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch):
+    rates = [[0.5, 0.2], [0.1, 0.0]]
+    whole = source(rates)
+    expected = [epoch_of(whole) for _ in range(2)]
+    assert [number for number, _ in expected] == [1, 1]
+    for block_bytes, blocks in ((1, 4), (2 * 2 * whole._step_bytes, 2)):
+        monkeypatch.setattr(batches, "BLOCK_BYTES", block_bytes)
+        cut = source(rates)
+        for _, columns in expected:
+            number, found = epoch_of(cut)
+            assert number == blocks
+            assert all(torch.equal(found[name], columns[name]) for name in columns)
+
+
+def test_each_epoch_is_a_new_order_of_all_training_rows():
+    member = make_member()
+    batch_source = source([[0.0, 0.0], [0.0, 0.0]])
+    orders = []
+    for _ in range(2):
+        _, columns = epoch_of(batch_source)
+        for k in range(2):
+            valid = columns["valid"][:, k, :, 0] == 1
+            orders.append(columns["inputs"][:, k][valid])
+            assert columns["weights"][:, k, :, 0].sum(-1).tolist() == pytest.approx([1.0] * 4)
+            assert torch.equal(columns["weights"][:, k, :, 0] > 0, valid)
+    everything = member.data.inputs[torch.from_numpy(np.sort(member.data.train))].sort(dim=0).values
+    for order in orders:
+        assert torch.equal(order.sort(dim=0).values, everything)
+    for first, second in itertools.combinations(orders, 2):
+        assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-3, 0.1, 0.5, 0.9, 0.999])
+def test_the_share_of_dropped_units_is_the_rate(rate):
+    _, columns = epoch_of(source([[rate, 0.25]], [400], rows=320, batch_size=32))
+    mask, other = columns["mask 0"].unbind(1)
+    units = mask.numel()
+    dropped = (mask == 0).double().mean().item()
+    assert dropped == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / units))
+    # the rate is rounded to a multiple of 2⁻¹⁶
+    kept = mask[mask > 0].unique()
+    assert kept.tolist() == pytest.approx([1 / (1 - rate)], rel=2**-17 / (1 - rate) + 1e-6)
+    spread = math.sqrt(rate / (1 - rate) / units)
+    assert mask.double().mean().item() == pytest.approx(1.0, abs=5 * spread + 1e-6)
+    assert other.double().mean().item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_highest_rates_still_give_finite_masks():
+    """A rate is below 1, if by little."""
+    _, columns = epoch_of(source([[1 - 1e-6]], [400]))
+    assert columns["mask 0"].isfinite().all()
+    assert (columns["mask 0"] == 0).double().mean() > 0.99
+
+
+def test_units_are_dropped_independently():
+    _, columns = epoch_of(source([[0.5, 0.5]], [64], rows=320, batch_size=32))
+    first, second = (mask.reshape(-1, 64) > 0 for mask in columns["mask 0"].double().unbind(1))
+    size = len(first)
+    for a, b in ((first[:, :-1], first[:, 1:]), (first[:-1], first[1:]), (first, second)):
+        agree = (a == b).double().mean().item()
+        assert agree == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(size * 60))

@@ -1,0 +1,140 @@
+"""Tables that are read in pieces, and files that are no tables."""
+
+import gzip
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from support.folders import files_in
+from support.predictions import column, content, refusal, write_rows
+from support.tables import TABLE_ROWS
+
+from mlp_exp.data.table.streaming import TableStream
+from mlp_exp.inference import tables
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.trained import load
+
+# ---- pieces
+
+
+def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
+    """The same predictions, however many rows are read at a time; each piece is written before the next is read."""
+    ensemble = Ensemble([load(small / "s/0")])
+    events: list[str] = []
+    answers = ensemble.answers
+
+    def noted(table: pa.Table, where: str, first_row: int = 0) -> Any:
+        groups = list(tmp_path.glob(".o1.parquet*"))
+        assert len(table) <= 7
+        assert first_row == 7 * len(events)
+        assert groups, "the output is open while rows are read"
+        events.append("read")
+        return answers(table, where, first_row)
+
+    ensemble.answers = noted  # type: ignore[method-assign]
+    tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o1.parquet", rows=7)
+    assert len(events) == -(-TABLE_ROWS // 7)
+    file = parquet.ParquetFile(tmp_path / "o1.parquet")
+    assert file.metadata.num_row_groups == len(events)
+    del ensemble.answers
+    tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o2.parquet")
+    one, other = content(tmp_path / "o1.parquet"), content(tmp_path / "o2.parquet")
+    assert one["prediction"].equals(other["prediction"])
+    np.testing.assert_allclose(one["probability_yes"], other["probability_yes"], atol=1e-6)
+
+
+def test_the_table_is_opened_through_what_shows_the_progress(small: Path, tmp_path: Path) -> None:
+    opened: list[Path] = []
+
+    def open_file(path: Path) -> AbstractContextManager[BinaryIO]:
+        opened.append(path)
+        return path.open("rb")
+
+    tables.predict_table(
+        Ensemble([load(small / "s/0")]), str(small / "table.csv"), tmp_path / "o.csv", open_file=open_file
+    )
+    assert opened == [small / "table.csv"]
+
+
+def test_a_csv_file_larger_than_a_block(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes in pieces, with gaps and line breaks in quotes where they were."""
+    monkeypatch.setattr("mlp_exp.data.table.streaming.BLOCK_BYTES", 200)
+    monkeypatch.setattr("mlp_exp.data.table.streaming.CHUNK_BYTES", 400)
+    lines = [["a", "b"], *([str(row), f"two\nlines {row}" if row % 3 else ""] for row in range(100))]
+    pieces = list(TableStream(str(write_rows(tmp_path / "t.csv", lines))).chunks(["b", "a"]))
+    assert len(pieces) > 2
+    found = pa.concat_tables(pieces)
+    assert found.column_names == ["b", "a"]
+    assert found["a"].to_pylist() == [str(row) for row in range(100)]
+    assert found["b"].to_pylist() == [f"two\nlines {row}" if row % 3 else None for row in range(100)]
+
+
+def test_small_pieces_are_joined(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_exp.data.table.streaming.BLOCK_BYTES", 700)
+    pieces = [len(piece) for piece in TableStream(str(small / "table.csv")).chunks(["city"], rows=100)]
+    assert sum(pieces) == TABLE_ROWS
+    assert len(pieces) < 10
+    assert max(pieces) <= 100
+
+
+def test_rows_of_wide_inputs_come_in_smaller_pieces(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensemble = Ensemble([load(small / "s/0")])
+    width = ensemble.first.preprocessing.inputs_width
+    assert ensemble.chunk_rows == 65_536
+    monkeypatch.setattr("mlp_exp.inference.ensemble.CHUNK_VALUES", 10 * width + 1)
+    assert ensemble.chunk_rows == 10
+    monkeypatch.setattr("mlp_exp.inference.ensemble.CHUNK_VALUES", 1)
+    assert ensemble.chunk_rows == 1
+
+
+# ---- files that are no table
+
+
+BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda _: b"", "'{path}' is empty; expected a header and rows"),
+    "no row": (lambda text: text.split(b"\n")[0] + b"\n", "'{path}' holds a header and no row"),
+    "one field more": (
+        lambda text: text.replace(b"2.5,green,city", b"2.5,green,1,city") + b"1,2,3,4,5,6,7,8,9\n",
+        "'{path}', row 240: expected 8 fields, as in the header, found 9: '1,2,3,4,5,6,7,8,9'. "
+        "Mend the row, or name the separator: data.separator=… (',' was taken)",
+    ),
+    "open quote": (
+        lambda text: text + b'1,"2,3,4\n5,6\n',
+        "'{path}', row 240: expected 8 fields, as in the header, found 2: '1,\"2,3,4 5,6'. It opens a quote and never "
+        "closes it: mend it",
+    ),
+    "other encoding": (
+        lambda text: text.replace(b"city 7,", b"M\xfcnchen,"),
+        "'{path}' is not in the encoding that was expected, in column 'city', row ROW: 'M\ufffdnchen'. Name its own: "
+        "data.encoding=latin-1, or utf-16, cp1252 …",
+    ),
+    "twice": (
+        lambda text: text.replace(b"split", b"city", 1),
+        "'{path}': the name 'city' is given to 2 columns (3, 6, from 0); give each its own",
+    ),
+    "picture": (
+        lambda _: b"\x89PNG\r\n\x1a\n" + bytes(100),
+        "'{path}' is not a table but a picture; expected CSV (also gzipped) or Parquet",
+    ),
+    "half of a gzipped file": (lambda text: gzip.compress(text)[:-900], "'{path}' cannot be read: "),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_is_no_table(small: Path, tmp_path: Path, name: str) -> None:
+    spoil, message = BROKEN[name]
+    path = tmp_path / "t.csv"
+    path.write_bytes(spoil((small / "table.csv").read_bytes().replace(b"\r\n", b"\n")))
+    message = message.replace("ROW", str(column(small, "city").index("city 7")))
+    assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv").startswith(message.format(path=path))
+    assert files_in(tmp_path) == {"t.csv"}
+
+
+def test_no_such_table(small: Path, tmp_path: Path) -> None:
+    says = refusal(small / "s/0", small / "tabel.csv", "-o", tmp_path / "o.csv")
+    assert says == f"there is no file '{small}/tabel.csv' (seen from {Path.cwd()}). Near it: table.csv."

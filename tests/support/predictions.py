@@ -1,0 +1,126 @@
+"""Runs that predict, the tables that they predict for, and what the command says."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from mlp_exp import predict
+from mlp_exp.data.table.streaming import TableStream
+from mlp_exp.experiment.components import Components, build
+from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.inference.trained import TrainedRun
+from mlp_exp.storage.run_folder import RunFolder
+from support.project import CONF
+
+Capture = pytest.CaptureFixture[str]
+Columns = dict[str, Sequence[Any]]
+QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[8]")
+ROWS = 60
+
+
+def components(*words: str) -> Components:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return build(compose("run", overrides=[*QUIET, *words]))
+
+
+def train(folder: Path, *words: str) -> Components:
+    """Trains a run in this folder."""
+    made = components(*words)
+    folder.mkdir(parents=True)
+    run_experiment(made, RunFolder(folder), in_sweep=True)
+    return made
+
+
+def as_job(folder: Path, number: int, override: str) -> None:
+    """Gives a run what Hydra leaves in the folder of a job."""
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra/overrides.yaml").write_text(f"- {override}\n", encoding="utf-8")
+    (folder / ".hydra/hydra.yaml").write_text(f"hydra: {{job: {{num: {number}}}}}\n", encoding="utf-8")
+
+
+def said(capfd: Capture, *arguments: Path | str) -> list[str]:
+    """The lines that the command prints."""
+    capfd.readouterr()
+    predict.main([str(argument) for argument in arguments])
+    out, err = capfd.readouterr()
+    assert err == ""
+    return out.splitlines()
+
+
+def refusal(*arguments: Path | str) -> str:
+    """What the command says when it ends with status 1."""
+    with pytest.raises(SystemExit) as caught:
+        predict.main([str(argument) for argument in arguments])
+    assert isinstance(caught.value.code, str)  # which Python prints, and ends with 1
+    return caught.value.code
+
+
+def content(path: Path) -> pa.Table:
+    """A file of predictions; numbers of CSV read back exactly."""
+    if path.suffix == ".parquet":
+        return parquet.read_table(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file)
+    columns = list(zip(*rows, strict=True))
+    labels = len(names) > 1
+    return pa.table(
+        {name: columns[i] if labels and not i else list(map(float, columns[i])) for i, name in enumerate(names)}
+    )
+
+
+def inputs_of(run: TrainedRun, file: Path, rows: int) -> NDArray[np.float32]:
+    """What a run's network gets of a file that is read so many rows at a time."""
+    stream = TableStream(str(file), run.reading.separator, run.reading.encoding)
+    done, found = 0, []
+    for chunk in stream.chunks(run.incoming.names, rows=rows):
+        assert 0 < len(chunk) <= rows
+        found.append(run.preprocessing.inputs(*run.incoming.features(chunk, "the table", done)))
+        done += len(chunk)
+    return np.concatenate(found)
+
+
+def rows_of(small: Path) -> list[list[str]]:
+    """Header and rows of the table."""
+    with (small / "table.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def write_rows(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def column(small: Path, name: str) -> list[str]:
+    header, *rows = rows_of(small)
+    return [row[header.index(name)] for row in rows]
+
+
+def metrics_in(lines: Sequence[str]) -> dict[str, str]:
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    return {name: value for name, value in cells}  # noqa: C416 (each row has two cells)
+
+
+def spoil(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    model = torch.load(run / "model.pt", weights_only=True)
+    change(model)
+    torch.save(model, run / "model.pt")
+
+
+def put(*path: str | int, value: Any) -> Callable[[dict[str, Any]], object]:
+    def change(model: dict[str, Any]) -> None:
+        node: Any = model
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+
+    return change

@@ -1,0 +1,131 @@
+"""Short runs that are interrupted, and what they leave."""
+
+import contextlib
+import csv
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from mlp_exp import run as command
+from mlp_exp.experiment import regularly
+from support.folders import files_in
+
+QUIET = ("trainer.device=cpu", "trainer.plots=never", "trainer.checkpoint_every=0", "trainer.epochs=25")
+SMALL = (*QUIET, "data.n_samples=200")
+"""140 rows train, in five steps an epoch."""
+
+
+def timeless(folder: Path) -> tuple[list[list[str]], bytes, dict[str, object]]:
+    """History, weights and result of a run, without times."""
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        history = [row[:-1] for row in csv.reader(file)]
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    for key in ("seconds", "stacked"):
+        del result[key]
+    return history, (folder / "model.pt").read_bytes(), result
+
+
+def start(arguments: Sequence[str], folder: Path) -> int:
+    """The command line in a process of its own, which is a fork of this one; returns its number."""
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        os.chdir(folder)
+        sys.argv = ["mlp_exp.run", *arguments]
+        regularly.REST = 0  # a checkpoint every epoch
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        command.main()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    finally:
+        os._exit(status)
+
+
+def ended(process: int) -> int:
+    """The exit status; minus the signal that ended the process."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def wait_for_checkpoints(count: int, folder: Path, process: int) -> None:
+    """Until a process has been seen to write so many checkpoints, or has ended."""
+    path, end = folder / "checkpoint.pt", time.monotonic() + 60
+    before = None
+    while count and not os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        assert time.monotonic() < end
+        with contextlib.suppress(FileNotFoundError):
+            written = path.stat().st_mtime_ns
+            count -= before is not None and written != before
+            before = written
+        time.sleep(0.0005)
+
+
+SHORT = (*QUIET[:3], "trainer.epochs=4", "data.n_samples=100")
+TABLE = ("data=table", "data.path=table.csv", "data.target=answer", "preprocess.one_hot_max=5", "scheduler=none")
+DIVERGES = ("data=diabetes", "optimizer=sgd", "optimizer.lr=1e30")
+STOPS = ("early_stopping=patience", "early_stopping.patience=1", "optimizer.lr=0.5", "trainer.epochs=40")
+PLATEAU = ("scheduler=reduce_on_plateau", "scheduler.patience=0", "scheduler.threshold=0.5")
+ALLOW = ("--allow", "own_net")
+Make = Callable[..., Path]
+StopAfter = Callable[[int], AbstractContextManager[None]]
+
+
+def words(*args: str) -> list[str]:
+    """The overrides of a short run; of two that set one key, the later one counts."""
+    kept = {word.partition("=")[0]: word for word in (*SHORT, *args)}
+    if "data" in kept:
+        kept.pop("data.n_samples")
+    return list(kept.values())
+
+
+def kill(folder: Path) -> None:
+    """Takes away what a run that was killed would not have written."""
+    for name in ("result.json", "model.pt"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file but the log."""
+    return {name: (folder / name).read_bytes() for name in files_in(folder) if name != "run.log"}
+
+
+def leaves(node: Any) -> list[object]:
+    """All values of a checkpoint, to be compared."""
+    if isinstance(node, dict):
+        return [each for key, value in node.items() for each in (key, *leaves(value))]
+    if isinstance(node, list):
+        return [each for value in node for each in leaves(value)]
+    return [node.tolist() if isinstance(node, torch.Tensor) else node]
+
+
+def mistakes(*lines: str) -> str:
+    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return "\n".join([f"The configuration has {count}:", *(f"  {line}" for line in lines)]) + "\n"
+
+
+def went_on(folder: Path) -> list[str]:
+    """The epochs after which a run went on."""
+    lines = (folder / "run.log").read_text(encoding="utf-8").splitlines()
+    return [line.rpartition(" ")[2] for line in lines if "goes on after epoch" in line]
+
+
+def hydra_file(folder: Path, name: str) -> Any:
+    return yaml.safe_load((folder / ".hydra" / name).read_text(encoding="utf-8"))
+
+
+REASON = "; a run goes on as it began; only trainer.epochs may grow. For another value train another run"
+CHECKPOINT = "expected a checkpoint of a run"
+FOREIGN = f"{CHECKPOINT}, found a damaged or foreign file: "
+OTHER = "expected a checkpoint of this run: "
+ZIP = FOREIGN + "it is no archive of tensors"

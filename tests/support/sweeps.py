@@ -1,0 +1,156 @@
+"""Sweeps, and what their jobs leave."""
+
+import csv
+import hashlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from support.commands import Fork, Result
+from support.folders import files_in
+
+QUIET = ("trainer.device=cpu", "trainer.plots=never")
+CIRCLE = (*QUIET, "data.n_samples=100", "trainer.epochs=3")
+"""70 rows train, in three steps an epoch."""
+Sweep = Callable[..., tuple[Result, Path]]
+NET = "model._target_=own_parts.Net"
+RATES = "scheduler._target_=own_parts.Rates"
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
+
+
+def history_of(folder: Path) -> list[list[str]]:
+    """The rows of the history as text, the first its names; without the seconds."""
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][-1] == "seconds"
+    return [row[:-1] for row in rows]
+
+
+def trained(folder: Path) -> tuple[str, list[list[str]]]:
+    """What a run has learned: the checksum of its model, and its history without the seconds."""
+    return hashlib.sha256((folder / "model.pt").read_bytes()).hexdigest(), history_of(folder)
+
+
+def jobs_in(folder: Path) -> list[Path]:
+    """The folders of a sweep's jobs, by number."""
+    return sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: int(path.name))
+
+
+def leaderboard_of(folder: Path) -> list[dict[str, str]]:
+    """The rows of the leaderboard without the seconds."""
+    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def state_of(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Each file's content and when it was written."""
+    return {name: ((folder / name).read_bytes(), (folder / name).stat().st_mtime_ns) for name in files_in(folder)}
+
+
+def job(number: int, *overrides: str) -> str:
+    """As messages call a job."""
+    return f"job {number} ({','.join(sorted(overrides))})"
+
+
+def mistake(line: str) -> str:
+    return f"The configuration has 1 mistake:\n  {line}"
+
+
+def diverged(epoch: int) -> str:
+    return (
+        f"The run diverged in epoch {epoch}: its loss was not a finite number. The usual causes are a learning rate "
+        "that is too high (try a tenth of optimizer.lr), gradients without a bound (try trainer.clip_grad_norm=1) and "
+        "features that are not scaled (preprocess=standard)."
+    )
+
+
+def at_the_end(failures: Sequence[str]) -> list[str]:
+    return [f"{len(failures)} jobs failed:", *failures]
+
+
+def table_of(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of the printed tables, row by row."""
+    return [[cell.strip() for cell in line.split(line[0])[1:-1]] for line in lines if line[:1] in ("┃", "│")]
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Hydra's own settings of a job, without those in which two sweeps with different launchers differ."""
+    saved: dict[str, Any] = yaml.safe_load((folder / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))
+    hydra = saved["hydra"]
+    del hydra["launcher"], hydra["sweep"]["dir"], hydra["runtime"]["output_dir"]
+    del hydra["runtime"]["choices"]["hydra/launcher"]
+    differing = ("hydra.sweep.dir=", "hydra/launcher=")
+    hydra["overrides"]["hydra"] = [line for line in hydra["overrides"]["hydra"] if not line.startswith(differing)]
+    return saved
+
+
+def assert_same_jobs(one: Path, other: Path, learned: Callable[[Path], object] = trained) -> None:
+    """Two sweeps of the same overrides have the same files, but for times, launcher and places."""
+    names = [path.name for path in jobs_in(one)]
+    assert names == [path.name for path in jobs_in(other)]
+    for name in names:
+        assert learned(one / name) == learned(other / name)
+        assert files_in(one / name) == files_in(other / name)
+        for file in ("config.yaml", "overrides.yaml"):
+            assert (one / name / ".hydra" / file).read_bytes() == (other / name / ".hydra" / file).read_bytes()
+        assert settings_of(one / name) == settings_of(other / name)
+
+
+def assert_failures(done: Result, folder: Path, failures: dict[int, tuple[str, str]]) -> None:
+    """Each of these jobs, by number, has failed with its status and reason, and no other one has.
+
+    It is said once when it happens, in any order, and again at the end; tracebacks are not for the console.
+    """
+    assert done.returncode == 1
+    saved = [path.joinpath(".hydra", "overrides.yaml") for path in jobs_in(folder)]
+    overrides = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in saved]
+    messages = [f"{job(number, *overrides[number])}: {reason}" for number, (_, reason) in failures.items()]
+    end = "\n".join(at_the_end(messages) if len(messages) > 1 else []) + "\n"
+    assert done.stderr.endswith(end)
+    assert sorted(done.stderr.removesuffix(end).splitlines()) == sorted("\n".join(messages).splitlines())
+    assert "Traceback" not in done.stdout + done.stderr
+    rows = {int(row["job"]): (row["status"], row["reason"]) for row in leaderboard_of(folder)}
+    assert rows == {number: failures.get(number, ("finished", "")) for number in range(len(saved))}
+    for path in jobs_in(folder):
+        result = result_of(path)
+        assert (result["status"], result.get("reason", "")) == rows[int(path.name)]
+
+
+def with_traceback(folder: Path) -> list[int]:
+    """The jobs whose log holds a traceback."""
+    logs = [(path / "run.log").read_text(encoding="utf-8") for path in jobs_in(folder)]
+    return [number for number, log in enumerate(logs) if "Traceback (most recent call last):" in log]
+
+
+def weights_of(folder: Path) -> list[bytes]:
+    state = torch.load(folder / "model.pt", weights_only=True)["state_dict"]
+    return [tensor.numpy().tobytes() for tensor in state.values()]
+
+
+def went_on(folder: Path) -> list[int]:
+    """The epochs after which a run went on, by its log."""
+    log = (folder / "run.log").read_text(encoding="utf-8")
+    return [int(epoch) for epoch in re.findall(r"goes on after epoch (\d+)$", log, re.MULTILINE)]
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | Fork") -> None:
+    give_up = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def drawn(folder: Path) -> list[int]:
+    """The jobs that have figures."""
+    return [int(path.name) for path in jobs_in(folder) if (path / "plots" / "loss.png").exists()]
