@@ -18,7 +18,8 @@ from mlp_exp.compare.made import how_made
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
-from mlp_exp.leaderboard.leaderboard import HEADLINES, Entry, repeated
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.ranking import group_repetitions
 from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
 
 MOST_POINTS = 200
@@ -59,7 +60,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
         "headlines": headlines,
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
-        "groups": [[place[entry.folder] for entry in group.entries] for group in repeated(entries)],
+        "groups": [[place[entry.folder] for entry in group.entries] for group in group_repetitions(entries)],
         "importance": {name: _importance(entries, varying, name) for name in headlines},
         "config": shared,
         "figures": _figures(entries, names),
@@ -80,9 +81,9 @@ def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
 
 def _headlines(first: Entry) -> list[str]:
     """The metric that ranks, and the others that are compared."""
-    part = first.judged_by.partition("_")[0]
-    names = [f"{of}_{name}" for of in (part, "test") for name in HEADLINES[first.regression]]
-    return list(dict.fromkeys([first.judged_by, *names]))
+    part = first.ranked_by.partition("_")[0]
+    names = [f"{of}_{name}" for of in (part, "test") for name in first.task.headlines]
+    return list(dict.fromkeys([first.ranked_by, *names]))
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from mlp_exp.config.conf_folder import CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import PROGRAM
 from mlp_exp.errors import RunFolderError
-from mlp_exp.leaderboard.leaderboard import Entry
+from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.storage.checked import first_problem
 from mlp_exp.storage.run_folder import RESULT
 from mlp_exp.storage.sweep_folder import MULTIRUN

@@ -6,7 +6,7 @@ from pathlib import Path
 from mlp_exp.compare.gather import gather
 from mlp_exp.compare.page import write_page
 from mlp_exp.display.console import print_path
-from mlp_exp.leaderboard.leaderboard import print_leaderboard_of
+from mlp_exp.leaderboard.printed import write_and_print
 from mlp_exp.storage.sweep_folder import PAGE
 
 
@@ -23,7 +23,7 @@ def report_on(folders: Sequence[Path], output: Path) -> bool:
         RunFolderError: a file of a run is damaged.
     """
     output.mkdir(parents=True, exist_ok=True)
-    entries = print_leaderboard_of(output, folders)
+    entries = write_and_print(output, folders)
     if entries:
         title = ", ".join(folder.absolute().name for folder in folders)
         write_page(output / PAGE, title, gather(folders, entries))

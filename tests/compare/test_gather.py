@@ -23,7 +23,10 @@ from mlp_exp.compare.made import sweep_command
 from mlp_exp.compare.page import SCRIPTS, write_page
 from mlp_exp.compare.report import report_on
 from mlp_exp.errors import RunFolderError
-from mlp_exp.leaderboard.leaderboard import Entry, Leaderboard, as_table, repeated
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.leaderboard import Leaderboard
+from mlp_exp.leaderboard.printed import as_table
+from mlp_exp.leaderboard.ranking import group_repetitions
 from mlp_exp.storage.run_folder import RunFolder
 
 Capture = pytest.CaptureFixture[str]
@@ -313,7 +316,7 @@ def test_a_configuration_that_is_not_plain_is_not_shown(tmp_path: Path, capfd: C
     assert report_on([tmp_path], tmp_path)
     (line,) = capfd.readouterr().err.splitlines()  # read once
     assert line.startswith(f"{tmp_path}/1/.hydra/config.yaml: {says}")
-    assert line.endswith(". The run is shown without it")
+    assert line.endswith(". The run is shown without its configuration")
     found = shown(tmp_path)
     assert [run["config"] for run in found["runs"]] == [{"seed": "3"}, {}]
 
@@ -413,11 +416,11 @@ def test_runs_of_other_configurations_are_no_repetitions(tmp_path: Path) -> None
         write_run(tmp_path / str(job), classes(loss), [f"seed={seed}", *more], job)
         write_config(tmp_path / str(job), {"optimizer": {"lr": lr}, "seed": seed, "split": {"fold": job}})
     entries = Leaderboard.read(tmp_path, configs=True).entries
-    assert [[entry.job for entry in group.entries] for group in repeated(entries)] == [[0, 2, 3], [1]]
+    assert [[entry.job for entry in group.entries] for group in group_repetitions(entries)] == [[0, 2, 3], [1]]
     for entry in entries:  # now the last two are one run twice
         write_config(entry.folder, {**entry.config, "split": {"fold": 0}})
     entries = Leaderboard.read(tmp_path, configs=True).entries
-    assert [[entry.job for entry in group.entries] for group in repeated(entries)] == [[0, 2], [3], [1]]
+    assert [[entry.job for entry in group.entries] for group in group_repetitions(entries)] == [[0, 2], [3], [1]]
     assert as_table(entries)[0] == "4 runs, best first by val_log_loss; mean ± standard deviation over seed"
 
 

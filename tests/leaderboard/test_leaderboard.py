@@ -15,7 +15,10 @@ from support.runs import DIVERGED, FAILED, classes, metrics, values, write_run
 
 from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
-from mlp_exp.leaderboard.leaderboard import Entry, Leaderboard, as_table, print_leaderboard_of, repeated
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.leaderboard import Leaderboard
+from mlp_exp.leaderboard.printed import as_table, write_and_print
+from mlp_exp.leaderboard.ranking import group_repetitions
 
 
 def entry(job: int | None, result: Mapping[str, Any], *overrides: str, folder: str | None = None) -> Entry:
@@ -27,7 +30,7 @@ def entry(job: int | None, result: Mapping[str, Any], *overrides: str, folder: s
 
 
 @pytest.mark.parametrize(
-    ("results", "order", "judged_by"),
+    ("results", "order", "ranked_by"),
     [
         ([classes(0.3), classes(0.1), classes(0.2)], [1, 2, 0], "val_log_loss"),
         ([classes(0.3, 0.9), classes(0.1, 0.1), classes(0.2, 0.5)], [1, 2, 0], "val_log_loss"),
@@ -49,12 +52,12 @@ def entry(job: int | None, result: Mapping[str, Any], *overrides: str, folder: s
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip
-def test_order(tmp_path: Path, results: list[Mapping[str, Any]], order: list[int], judged_by: str) -> None:
+def test_order(tmp_path: Path, results: list[Mapping[str, Any]], order: list[int], ranked_by: str) -> None:
     entries = [entry(job, result) for job, result in enumerate(results)]
     for given in (entries, entries[::-1]):
         found = Leaderboard(tmp_path, given).entries
         assert [one.job for one in found] == order
-        assert found[0].judged_by == judged_by
+        assert found[0].ranked_by == ranked_by
 
 
 def test_equally_good_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ def test_runs_that_watch_different_columns_are_ranked_by_one_metric() -> None:
         for monitor, loss in (("val_accuracy", 0.5), ("val_loss", 0.3), ("val_accuracy", 0.1))
     ]
     found = Leaderboard(Path(), [entry(job, result) for job, result in enumerate(results)]).entries
-    assert [(one.job, one.judged_by) for one in found] == [
+    assert [(one.job, one.ranked_by) for one in found] == [
         (2, "val_log_loss"),
         (1, "val_log_loss"),
         (0, "val_log_loss"),
@@ -83,7 +86,7 @@ def test_runs_that_watch_different_columns_are_ranked_by_one_metric() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "monitor", "parts", "judged_by", "score"),
+    ("task", "monitor", "parts", "ranked_by", "score"),
     [
         ("binary", "val_loss", {"val": {"log_loss": 0.5, "accuracy": 0.9}}, "val_log_loss", 0.5),
         ("multiclass", "val_accuracy", {"val": {"log_loss": 0.5, "accuracy": 0.9}}, "val_accuracy", -0.9),
@@ -96,18 +99,18 @@ def test_runs_that_watch_different_columns_are_ranked_by_one_metric() -> None:
         ("binary", "val_loss", {}, "train_log_loss", math.inf),
     ],
 )
-def test_what_judges_a_run(
-    task: str, monitor: str, parts: dict[str, dict[str, float | None]], judged_by: str, score: float
+def test_what_ranks_a_run(
+    task: str, monitor: str, parts: dict[str, dict[str, float | None]], ranked_by: str, score: float
 ) -> None:
     result = {"status": "finished", "task": task, "monitor": monitor, "metrics": parts}
     (one,) = Leaderboard(Path(), [entry(0, result)]).entries
-    assert (one.judged_by, one.score) == (judged_by, score)
+    assert (one.ranked_by, one.score) == (ranked_by, score)
     assert one.metrics == {f"{part}_{name}": value for part, of in parts.items() for name, value in of.items()}
 
 
 def test_a_result_without_metrics() -> None:
     one = entry(3, {"status": "failed"})
-    assert (one.metrics, one.score, one.regression) == ({}, math.inf, False)
+    assert (one.metrics, one.score, one.task.name) == ({}, math.inf, "binary")
 
 
 # ---- the file
@@ -232,7 +235,7 @@ def test_a_folder_named_by_another_number(tmp_path: Path) -> None:
 def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "0").mkdir()
     assert Leaderboard.read(tmp_path).entries == []
-    assert not print_leaderboard_of(tmp_path)
+    assert not write_and_print(tmp_path)
     assert not (tmp_path / "leaderboard.csv").exists()
     assert capsys.readouterr().out == ""
 
@@ -308,7 +311,7 @@ def seeds(losses: Mapping[str, Sequence[float]], key: str = "seed") -> list[Entr
 @pytest.mark.parametrize("key", ["seed", "split.seed", "split.fold", "data.seed"])
 def test_mean_and_sample_standard_deviation(key: str) -> None:
     """0.2, 0.4, 0.9: mean 0.5, squares 0.09 + 0.01 + 0.16 = 0.26, halved 0.13, root 0.36056."""
-    worse, better = repeated(seeds({"0.1": [0.2, 0.4, 0.9], "0.2": [0.3, 0.4]}, key))[::-1]
+    worse, better = group_repetitions(seeds({"0.1": [0.2, 0.4, 0.9], "0.2": [0.3, 0.4]}, key))[::-1]
     assert worse.overrides == {"optimizer.lr": "0.1"}
     assert better.overrides == {"optimizer.lr": "0.2"}
     assert (worse.score, better.score) == (pytest.approx(0.5), pytest.approx(0.35))
@@ -320,12 +323,12 @@ def test_mean_and_sample_standard_deviation(key: str) -> None:
 
 def test_runs_without_a_metric_do_not_count() -> None:
     entries = [*seeds({"0.1": [0.2, 0.4]}), entry(2, FAILED, "optimizer.lr=0.1", "seed=2")]
-    (group,) = repeated(entries)
+    (group,) = group_repetitions(entries)
     assert (len(group.entries), group.score) == (3, pytest.approx(0.3))
     assert group.mean_and_deviation("val_log_loss") == "0.3000 ± 0.1414"
-    (alone,) = repeated([entry(0, classes(0.25), "seed=1"), entry(1, FAILED, "seed=2")])
+    (alone,) = group_repetitions([entry(0, classes(0.25), "seed=1"), entry(1, FAILED, "seed=2")])
     assert alone.mean_and_deviation("val_log_loss") == "0.2500"
-    (none,) = repeated([entry(0, FAILED, "seed=1"), entry(1, FAILED, "seed=2")])
+    (none,) = group_repetitions([entry(0, FAILED, "seed=1"), entry(1, FAILED, "seed=2")])
     assert (none.mean_and_deviation("val_log_loss"), none.score) == ("–", math.inf)
 
 

@@ -1,0 +1,122 @@
+"""A run as the leaderboard sees it: what was typed, what it was, how it went."""
+
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlp_exp.config.dotted import dotted
+from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.run_folder import UNFINISHED, RunFolder, runs_in
+from mlp_exp.tasks.task import TASKS, Task, larger_is_better, task_named
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run on the leaderboard.
+
+    Attributes:
+        job: its number; None for a run that was no job of a sweep.
+        overrides: values as typed, by key.
+        result: the content of its `result.json`.
+        config: as Hydra saved it; empty where there is none, or where it was not read.
+        watched: the columns that early stopping watches in the runs of its leaderboard.
+    """
+
+    job: int | None
+    overrides: Mapping[str, str]
+    result: Mapping[str, Any]
+    folder: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+    watched: frozenset[str] = frozenset()
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """By part and name, as `val_accuracy`."""
+        parts: Mapping[str, Mapping[str, float | None]] = self.result.get("metrics", {})
+        return {f"{part}_{name}": value for part, values in parts.items() for name, value in values.items()}
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """Those of its configuration by dotted keys, as they are typed on the command line."""
+        return {key: _text(value) for key, value in dotted(self.config)}
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Its configuration, or what was typed where there is none.
+
+        What was typed is not everything where the primary config is another one, as in a rerun.
+        """
+        return self.values or self.overrides
+
+    @property
+    def task(self) -> Task:
+        """An unfinished run, which has not written its task, counts as one with classes."""
+        name = self.result.get("task", "")
+        return task_named(name if name in TASKS else "binary")
+
+    @property
+    def ended_well(self) -> bool:
+        return self.result["status"] in ("finished", "stopped_early")
+
+    @property
+    def ranked_by(self) -> str:
+        """The metric that ranks: of the validation part, or of the training part where there is none."""
+        part = "val" if "val" in self.result.get("metrics", {}) else "train"
+        return f"{part}_{self.task.ranking_metric(self.watched)}"
+
+    @property
+    def score(self) -> float:
+        """Lower is better; infinite without metrics."""
+        value = self.metrics.get(self.ranked_by)
+        if value is None:
+            return math.inf
+        return -value if larger_is_better(self.ranked_by) else value
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """Sort key: runs with metrics first, those with classes before those with values, the best score first."""
+        return not self.metrics, not self.task.has_classes, self.score
+
+
+def read_entries(folder: Path, *, configs: bool) -> Iterator[Entry]:
+    """All runs in a folder, also those in progress.
+
+    Args:
+        configs: whether to read their configurations, too.
+
+    Raises:
+        RunFolderError: a file of a run is damaged.
+    """
+    for run in runs_in(Path(os.path.abspath(folder))):
+        result = run.result() or {"status": UNFINISHED, "metrics": {}}
+        config = _config(run) if configs else {}
+        yield Entry(run.job_number(), by_key(run.overrides()), result, run.path, config)
+
+
+def by_key(overrides: Sequence[str]) -> dict[str, str]:
+    """Overrides as keys and values.
+
+    >>> by_key(["seed=1", "+model.width=3"])
+    {'seed': '1', 'model.width': '3'}
+    """
+    pairs = (override.lstrip("+").partition("=") for override in overrides)
+    return {key: value for key, _, value in pairs}
+
+
+def _config(run: RunFolder) -> dict[str, Any]:
+    try:
+        return run.config()
+    except RunFolderError as error:
+        print(f"{error}. The run is shown without its configuration", file=sys.stderr)
+        return {}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else str(value).lower()
+    return f"[{','.join(_text(item) for item in value)}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,54 @@
+"""The leaderboard as it is printed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_exp.display.tables import print_leaderboard
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.leaderboard import Leaderboard
+from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions
+from mlp_exp.storage.sweep_folder import LEADERBOARD
+
+
+def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]:
+    """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation."""
+    groups = group_repetitions(entries)
+    one_each = all(len(group.entries) == 1 for group in groups)
+    if one_each:  # then a seed is a column like any other
+        groups = [Experiment(dict(entry.overrides), [entry]) for entry in entries]
+    keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
+    keys = [key for key in keys if len({group.overrides.get(key) for group in groups}) > 1]
+    parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
+    names = [f"{part}_{name}" for part in parts for name in entries[0].task.headlines]
+    names = [name for name in names if any(name in entry.metrics for entry in entries)]
+    all_well = all(entry.ended_well for entry in entries)
+    rows = []
+    for group in groups:
+        first = group.entries[0]
+        label = (first.folder.name if first.job is None else str(first.job)) if one_each else str(len(group.entries))
+        overrides = [group.overrides.get(key, "") for key in keys]
+        scores = [group.mean_and_deviation(name) for name in names]
+        status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
+        rows.append([label, *overrides, *scores, *status])
+    title = _title(entries, one_each=one_each)
+    return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
+
+
+def _title(entries: Sequence[Entry], *, one_each: bool) -> str:
+    count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
+    title = f"{count}, best first by {entries[0].ranked_by}" if entries[0].metrics else f"{count}, without metrics"
+    if one_each:
+        return title
+    settings = [entry.settings for entry in entries]
+    repeated = [key for key in REPETITIONS if len({of.get(key) for of in settings}) > 1]
+    return f"{title}; mean ± standard deviation over {', '.join(repeated)}"
+
+
+def write_and_print(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:
+    """Writes and prints the leaderboard of the runs in a folder, or in the sources; returns them, best first."""
+    leaderboard = Leaderboard.read(folder, sources, configs=True)
+    entries = leaderboard.entries
+    if entries:
+        leaderboard.write()
+        print_leaderboard(*as_table(entries), folder / LEADERBOARD)
+    return entries

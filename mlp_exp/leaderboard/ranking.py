@@ -1,0 +1,76 @@
+"""Which runs come first, and which are repetitions of one experiment."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+from typing import Any
+
+from mlp_exp.leaderboard.entry import Entry
+
+REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
+"""Keys that make another run of the same experiment."""
+
+
+def ranked(entries: Iterable[Entry]) -> list[Entry]:
+    """Best first; equally good ones, and those without metrics, by number.
+
+    All are ranked by one metric of their task, which depends on what their early stopping watches.
+    """
+    entries = list(entries)
+    watched = frozenset(str(entry.result.get("monitor", "")) for entry in entries if entry.metrics)
+    entries = [replace(entry, watched=watched) for entry in entries]
+    return sorted(entries, key=lambda e: (*e.rank, -1 if e.job is None else e.job, e.folder))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Runs that differ by seed or fold alone.
+
+    Attributes:
+        overrides: of the best, without the keys of repetitions.
+        entries: at least one, best first.
+    """
+
+    overrides: dict[str, str]
+    entries: list[Entry]
+
+    def mean_and_deviation(self, metric: str) -> str:
+        """Over the runs that have the metric; the sample standard deviation is left out for a single run."""
+        values = [value for value in (entry.metrics.get(metric) for entry in self.entries) if value is not None]
+        if not values:
+            return "–"
+        mean = f"{fmean(values):.4f}"
+        return mean if len(values) == 1 else f"{mean} ± {stdev(values):.4f}"
+
+    @property
+    def score(self) -> float:
+        """Mean over the runs that have one; infinite where none has."""
+        scores = [entry.score for entry in self.entries if math.isfinite(entry.score)]
+        return fmean(scores) if scores else math.inf
+
+
+def group_repetitions(entries: Sequence[Entry]) -> list[Experiment]:
+    """Groups the runs that differ by seed or fold alone; the best group first.
+
+    A copy of a run, as in two sweeps that were the same, is no repetition: it goes into a group of its own.
+    """
+    copies: Counter[frozenset[tuple[str, str]]] = Counter()
+    copy_of = {}
+    settings = {entry.folder: entry.settings for entry in entries}
+    for folder in sorted(settings):
+        whole = frozenset(settings[folder].items())
+        copy_of[folder] = copies[whole]
+        copies[whole] += 1
+    groups: dict[Any, Experiment] = {}
+    for entry in entries:
+        experiment = frozenset(_without_repetitions(settings[entry.folder]).items())
+        typed = _without_repetitions(entry.overrides)
+        group = groups.setdefault((experiment, copy_of[entry.folder]), Experiment(typed, []))
+        group.entries.append(entry)
+    return sorted(groups.values(), key=lambda group: (*group.entries[0].rank[:2], group.score))
+
+
+def _without_repetitions(settings: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in settings.items() if key not in REPETITIONS}
