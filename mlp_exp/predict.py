@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
-from mlp_exp.data.table.source import shown
+from mlp_exp.data.table.file import shorten
 from mlp_exp.errors import DataError, RunFolderError
 from mlp_exp.storage.run_folder import MODEL, RunFolder
 
@@ -44,7 +44,7 @@ def predict(
     ensemble = Ensemble([load(run, allow) for run in runs])
     predicted = predict_table(ensemble, table, output, target, open_with_progress)
     if predicted.ignored:
-        print(f"ignored: {', '.join(map(shown, predicted.ignored))}")
+        print(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
     if predicted.not_finite:
         print(f"{predicted.not_finite} of {predicted.rows} predictions are not finite numbers; look for extreme values")
     if target is not None:

@@ -1,8 +1,8 @@
-"""Features and targets as the network gets them; every figure is of the training part alone.
+"""Preprocessing of features and targets, fitted on the training part alone.
 
-A network's input row holds the numbers, scaled; their ranks, if wanted; an indicator for each number that was missing
-in the training part; the few-valued categories one-hot; and last, for each many-valued category, a whole number: a row
-of the table of learned embeddings.
+An input row of the network has the scaled numbers; their ranks, if asked for; an indicator for each number that has
+missing values in the training part; one-hot columns of the categories with few values; and, for each category with
+many values, an integer: the row in the table of learned embeddings.
 """
 
 from collections.abc import Sequence
@@ -23,20 +23,22 @@ from mlp_exp.errors import DataError
 Scaling = Literal["none", "standard", "robust", "quantile"]
 QUANTILES = 1000
 QUANTILE_ROWS = 100_000
-"""Of more training rows, so many random ones give the quantiles."""
+"""With more training rows, the quantiles come from a random sample of this size."""
 FIT_VALUES = 2**23
-"""How many numbers are looked at at once, so that a wide table is not copied as a whole."""
+"""Numbers that are processed at once, so that a wide table is not copied as a whole."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Turns features into a network's inputs; fitted by `Preprocess`.
+    """Transforms features into inputs of the network; fitted by `Preprocess.fit`.
 
     Attributes:
-        ranks: whether each number's rank stands beside it.
-        indicators: indices of the numbers that have an indicator of being missing.
-        vocabularies: one a category.
+        numbers: imputes and scales the numeric features.
+        ranks: whether the rank of each number is an input, too.
+        indicators: indices of the numbers that have a missing-value indicator.
+        vocabularies: one for each category.
         embedding_width: of each embedded category.
+        target: scaling of a regression's target.
     """
 
     numbers: Scaler
@@ -52,28 +54,28 @@ class Preprocessing:
 
     @property
     def embedding_starts(self) -> list[int]:
-        """The row of the table of embeddings where each embedded category begins, and at last how many rows it has."""
+        """First row of each embedded category in the table of embeddings, followed by the number of rows."""
         return [0, *np.cumsum([vocabulary.size for vocabulary in self.embedded], dtype=int).tolist()]
 
     @property
     def never_trained(self) -> list[int]:
-        """Rows of the table of embeddings that the training part cannot train."""
+        """Rows of the table of embeddings that do not occur in the training part."""
         pairs = zip(self.embedding_starts, self.embedded, strict=False)
         return [start + code for start, vocabulary in pairs for code in vocabulary.never_trained]
 
     @property
     def inputs_width(self) -> int:
-        """How many numbers a row of the network's inputs has."""
+        """Width W of the inputs."""
         numbers = len(self.numbers.fill) * (1 + self.ranks) + len(self.indicators)
         return numbers + sum(1 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies)
 
     def inputs(self, features: Floats, categories: Sequence[Category] = ()) -> NDArray[np.float32]:
-        """Features `[N, F]` and their categories as network inputs `[N, W]`."""
+        """Features `[N, F]` and categories as inputs `[N, W]` of the network."""
         one_hot = [v.one_hot(c) for v, c in zip(self.vocabularies, categories, strict=True) if not v.embedded]
         count = features.shape[1]
         inputs = np.empty((len(features), self.inputs_width), dtype=np.float32)
         for column in range(count):
-            # a value that a float32 cannot hold stays the largest that it can
+            # beyond the range of float32, the largest float32 takes its place
             inputs[:, column] = self.numbers.scaled(column, features[:, column]).clip(-LARGEST, LARGEST)
             if self.ranks:
                 inputs[:, count + column] = self.numbers.rank(column, features[:, column])
@@ -91,7 +93,7 @@ class Preprocessing:
         return inputs
 
     def state(self) -> dict[str, Any]:
-        """Plain numbers and texts, to be saved with the model."""
+        """Plain numbers, texts and lists, to be saved with the model."""
         arrays = {name: value for name, value in vars(self.numbers).items() if value is not None}
         return {
             "numbers": {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in arrays.items()},
@@ -104,7 +106,7 @@ class Preprocessing:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Preprocessing":
-        """The same again."""
+        """Restores what `state` returned."""
         numbers: dict[str, Any] = {
             key: np.array(value) if isinstance(value, list) else value for key, value in state["numbers"].items()
         }
@@ -120,16 +122,15 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How features and target are made ready.
+    """Options of preprocessing.
 
     Attributes:
         scaling: of numbers. `none`; `standard`: mean 0, standard deviation 1; `robust`: median 0, interquartile range
-            1, outliers bent to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
-        ranks: whether each number's rank stands beside it: what a network makes of a number then depends neither on its
-            unit nor on heavy tails.
-        one_hot_max: a category with more different texts in the training part gets learned embeddings.
+            1, outliers smoothly clipped to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
+        ranks: adds the rank of each number as an input, which depends neither on its unit nor on heavy tails.
+        one_hot_max: a category with more distinct values in the training part gets learned embeddings.
         embedding_width: of such a category.
-        log_target: whether a regression learns log(1 + target).
+        log_target: whether a regression learns log(1 + target), for skewed targets above -1.
     """
 
     scaling: Scaling = "standard"
@@ -139,7 +140,7 @@ class Preprocess:
     log_target: bool = False
 
     def fit(self, dataset: Dataset, train: Rows) -> Preprocessing:
-        """Takes all figures from the training part.
+        """Fits all statistics on the training part.
 
         Raises:
             DataError: a target of -1 or less has no logarithm.
@@ -178,7 +179,7 @@ class Preprocess:
         elif self.scaling == "robust":
             low_quartile, shift, high_quartile = np.quantile(filled, [0.25, 0.5, 0.75], axis=0)
             spread = high_quartile - low_quartile
-            scale = np.where(spread > 0, spread, (high - low) / 2)  # most values are one
+            scale = np.where(spread > 0, spread, (high - low) / 2)  # most values are equal
         if self.scaling == "quantile" or self.ranks:
             n_quantiles = min(int(np.clip(len(values) // 30, 10, QUANTILES)), len(values))
             ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=QUANTILE_ROWS, random_state=0)

@@ -10,19 +10,19 @@ from mlp_exp.data.target_scaling import Floats
 
 LARGEST = float(np.finfo(np.float32).max)
 SMOOTH_CLIP = 3.0
-"""Where `robust` bends outliers: z / √(1 + (z / 3)²) stays within ±3 (Holzmüller et al., 2024)."""
+"""Smooth clipping of `robust` scaling: z / √(1 + (z / 3)²) stays within ±3 (Holzmüller et al., 2024)."""
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """Fills and scales the numbers `[N, F]`.
+    """Imputes and scales the numbers `[N, F]`.
 
     Attributes:
-        fill: `[F]`, the training part's median, where a number is missing.
+        fill: `[F]`, replaces missing numbers: the median of the training part.
         shift, scale: `[F]`: `(value - shift) / scale`; an infinite scale makes a constant column 0.
-        clips: whether outliers are bent to ±3.
+        clips: whether outliers are smoothly clipped to ±3.
         normal: whether a number becomes the normal quantile of its rank instead.
-        quantiles: `[Q, F]` of the training part, where ranks are wanted.
+        quantiles: `[Q, F]` of the training part; None if no ranks are needed.
     """
 
     fill: Floats
@@ -33,18 +33,18 @@ class Scaler:
     quantiles: Floats | None = None
 
     def scaled(self, index: int, values: Floats) -> Floats:
-        """Column `index` `[N]`, filled and scaled."""
+        """Column `index` `[N]`, imputed and scaled."""
         if self.normal:
             return self._rank(index, values, "normal")
-        with np.errstate(over="ignore"):  # the largest is clipped later
+        with np.errstate(over="ignore"):  # clipped later
             scaled: Floats = (self._filled(index, values) - self.shift[index]) / self.scale[index]
         if self.clips:
-            scaled = scaled.clip(-LARGEST, LARGEST)  # whose square a float64 can hold
+            scaled = scaled.clip(-LARGEST, LARGEST)  # so that the square is finite in float64
             scaled = scaled / np.sqrt(1 + (scaled / SMOOTH_CLIP) ** 2)
         return scaled
 
     def rank(self, index: int, values: Floats) -> Floats:
-        """The ranks of column `index` `[N]` among the training part, evenly over ±√3, which has variance 1."""
+        """Ranks of column `index` `[N]` in the training part, uniform on ±√3, which has variance 1."""
         ranks: Floats = (2 * self._rank(index, values, "uniform") - 1) * np.sqrt(3)
         return ranks
 
@@ -52,7 +52,7 @@ class Scaler:
         return np.where(np.isnan(values), self.fill[index], values)
 
     def _rank(self, index: int, values: Floats, distribution: Literal["normal", "uniform"]) -> Floats:
-        """By scikit-learn's transformer as if it had been fitted with these quantiles."""
+        """Computed by scikit-learn's transformer, set up as if it had been fitted with these quantiles."""
         assert self.quantiles is not None
         if self.quantiles[0, index] == self.quantiles[-1, index]:  # constant
             return np.full(len(values), 0.5 if distribution == "uniform" else 0.0)

@@ -1,4 +1,4 @@
-"""Where data comes from: drawn points, and the real sets that scikit-learn carries."""
+"""Synthetic datasets, and the real ones that come with scikit-learn."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from mlp_exp.errors import DataError
 
 
 def circle(n_samples: int = 1000, seed: int = 42) -> Dataset:
-    """Points of a standard normal distribution in the plane; class `outside` where x1² + x2² > 1.5.
+    """Points from a standard normal distribution in the plane; class `outside` where x1² + x2² > 1.5.
 
     The same points as `np.random.seed(seed); np.random.randn(n_samples, 2)`.
     """
@@ -27,11 +27,11 @@ def moons(n_samples: int = 1000, noise: float = 0.2, seed: int = 42) -> Dataset:
 def spirals(
     n_samples: int = 1500, n_classes: int = 3, turns: float = 1.0, noise: float = 0.1, seed: int = 42
 ) -> Dataset:
-    """Interleaved Archimedean spirals in the plane, one a class.
+    """Interleaved Archimedean spirals in the plane, one for each class.
 
     Args:
         turns: full turns from the centre to the rim, where the radius is 1.
-        noise: standard deviation of what is added to the angle, in radians.
+        noise: standard deviation of the noise on the angle, in radians.
     """
     generator = np.random.default_rng(seed)
     label = np.arange(n_samples) % n_classes
@@ -45,10 +45,10 @@ _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
 def bundled(name: str) -> Dataset:
-    """A real set from scikit-learn: `breast_cancer`, `diabetes`, `digits`, `iris` or `wine`.
+    """A real dataset from scikit-learn: `breast_cancer`, `diabetes`, `digits`, `iris` or `wine`.
 
     Raises:
-        DataError: for another name.
+        DataError: another name.
     """
     from sklearn import datasets
 

@@ -1,4 +1,4 @@
-"""A regression's target in the network's unit and back."""
+"""Scaling of a regression's target."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,6 @@ class TargetScaling:
         return values
 
     def unit(self, scaled: Floats) -> Floats:
-        """Back in the target's own unit."""
+        """The inverse: network outputs in the target's own unit."""
         values = scaled * self.scale + self.shift
         return np.expm1(values) if self.log else values

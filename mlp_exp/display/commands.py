@@ -1,4 +1,4 @@
-"""Commands as a person types them, for messages and pages."""
+"""Commands as a user types them, for messages and pages."""
 
 import shlex
 import sys

@@ -20,5 +20,5 @@ class ConsoleHandler(logging.Handler):
 
 
 def print_path(path: Path) -> None:
-    """On one line, however long, so that it can be copied."""
+    """Prints a path on one line, however long, so that it can be copied."""
     get_console().print(str(path), markup=False, highlight=False, soft_wrap=True)

@@ -19,18 +19,18 @@ from sklearn.calibration import calibration_curve
 from mlp_exp.data.dataset import Dataset
 
 Floats = NDArray[np.float64]
-# Okabe & Ito's palette, which the colour-blind can tell apart
+# the palette of Okabe & Ito, which colour-blind people can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-POINTS_AT_MOST = 5000
+MAX_POINTS = 5000
 
 
 def plain(name: str) -> str:
-    """A name as matplotlib shows it to the letter, without a formula between dollars."""
+    """Escapes a name so that matplotlib shows it literally, without a formula between dollar signs."""
     return name.replace("$", r"\$")
 
 
 def legend_label(name: str) -> str:
-    """The same for a legend, which leaves out what begins with an underscore."""
+    """The same for a legend, which would leave out a name that begins with an underscore."""
     return f" {plain(name)}" if name.startswith("_") else plain(name)
 
 
@@ -57,7 +57,7 @@ def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
 def decision_boundary(
     dataset: Dataset, test: NDArray[np.int64], predict: Callable[[Floats], Floats], resolution: int = 300
 ) -> Figure:
-    """The network's answer over the plane, for two features, with the points on it.
+    """Predictions over the plane of two features, with the data points.
 
     Args:
         predict: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
@@ -72,15 +72,15 @@ def decision_boundary(
         filled = axes.contourf(x, y, answer.reshape(resolution, resolution), levels=20, cmap="viridis")
         figure.colorbar(filled, label=plain(dataset.target_name))
     elif dataset.task == "binary":
-        chance = answer[:, 1].reshape(resolution, resolution)
-        filled = axes.contourf(x, y, chance, levels=np.linspace(0, 1, 21), cmap="coolwarm", alpha=0.7)
-        axes.contour(x, y, chance, levels=[0.5], colors="black", linewidths=1.5)
+        probability = answer[:, 1].reshape(resolution, resolution)
+        filled = axes.contourf(x, y, probability, levels=np.linspace(0, 1, 21), cmap="coolwarm", alpha=0.7)
+        axes.contour(x, y, probability, levels=[0.5], colors="black", linewidths=1.5)
         figure.colorbar(filled, ticks=np.linspace(0, 1, 6), label=f"probability of {plain(dataset.class_names[1])}")
     else:
-        chosen = answer.argmax(axis=1).reshape(resolution, resolution)
-        # not contourf: between the regions of two classes it would draw a strip for each code in between
+        codes = answer.argmax(axis=1).reshape(resolution, resolution)
+        # not contourf, which would draw a strip for each code between those of two neighbouring regions
         colours = ListedColormap(_class_colours(dataset))
-        axes.pcolormesh(x, y, chosen, cmap=colours, vmin=-0.5, vmax=answer.shape[1] - 0.5, alpha=0.35, rasterized=True)
+        axes.pcolormesh(x, y, codes, cmap=colours, vmin=-0.5, vmax=answer.shape[1] - 0.5, alpha=0.35, rasterized=True)
     _scatter(axes, dataset, test)
     axes.set(xlabel=plain(dataset.feature_names[0]), ylabel=plain(dataset.feature_names[1]))
     return figure
@@ -102,7 +102,7 @@ def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
             chosen = (codes == code) & rows
             if not chosen.any():
                 continue
-            x, y = dataset.features[chosen][:POINTS_AT_MOST].T
+            x, y = dataset.features[chosen][:MAX_POINTS].T
             name = legend_label(f"{dataset.class_names[code]}, {part}") if dataset.class_names else part
             axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
     axes.legend(fontsize="small", framealpha=0.9, loc="upper right")  # "best" is slow, and says so
@@ -139,21 +139,21 @@ def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Se
 
 
 def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
-    """How often the answer is right by the probability that was given to it, in up to ten bins of equal counts.
+    """Calibration curve: observed frequency by predicted probability, in up to ten bins of equal counts.
 
-    The answer is the second class of two; of more, the class with the highest probability (Guo et al., 2017).
+    Of the second class of two; of more classes, of the predicted class being right (Guo et al., 2017).
     """
     figure, axes = _axes("Calibration, test")
     if len(class_names) == 2:
-        happened, chance, name = target == 1, probabilities[:, 1], legend_label(class_names[1])
+        happened, probability, name = target == 1, probabilities[:, 1], legend_label(class_names[1])
     else:
-        happened, chance, name = (
+        happened, probability, name = (
             target == probabilities.argmax(axis=1),
             probabilities.max(axis=1),
             "the answer is right",
         )
     bins = int(np.clip(len(target) // 20, 2, 10))
-    frequency, mean = calibration_curve(happened, np.clip(chance, 0, 1), n_bins=bins, strategy="quantile")
+    frequency, mean = calibration_curve(happened, np.clip(probability, 0, 1), n_bins=bins, strategy="quantile")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
     axes.plot(mean, frequency, marker="s", label=name, color=COLOURS[0])
     axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
@@ -165,7 +165,7 @@ def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Fi
     """Predicted against actual values of the test part, in the target's own unit."""
     figure, axes = _axes("Predicted against actual, test", 5.6)
     sk.PredictionErrorDisplay.from_predictions(
-        target, predicted, kind="actual_vs_predicted", subsample=POINTS_AT_MOST, random_state=0, ax=axes
+        target, predicted, kind="actual_vs_predicted", subsample=MAX_POINTS, random_state=0, ax=axes
     )
     for axis in (axes.xaxis, axes.yaxis):  # the display ticks at fifths of the range
         axis.set_major_locator(AutoLocator())

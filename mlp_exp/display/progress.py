@@ -18,7 +18,7 @@ LINE_SECONDS = 30.0
 
 
 def epoch_bar() -> Progress:
-    """A bar over epochs with the losses beside it; shown on a terminal only."""
+    """A progress bar over epochs, with the losses; shown only on a terminal."""
     console = get_console()
     return Progress(
         TextColumn("epoch"),
@@ -32,10 +32,10 @@ def epoch_bar() -> Progress:
 
 
 class SweepBar:
-    """One bar for a sweep: runs done, epoch, best value so far; where there is no terminal, a line now and then.
+    """A progress bar for a sweep: finished runs, epoch, best value so far. Without a terminal, regular log lines.
 
     Args:
-        runs, epochs: in all.
+        runs, epochs: total numbers; the epochs of all runs are added up.
     """
 
     def __init__(self, runs: int, epochs: int) -> None:
@@ -48,7 +48,7 @@ class SweepBar:
             console=console,
             disable=not console.is_terminal,
             transient=True,
-            auto_refresh=False,  # by a thread, which processes for the stacks would do without
+            auto_refresh=False,  # needs a thread, which does not survive the forks that train stacks
         )
         self._task = self._bar.add_task("", total=epochs, runs=runs, ended=0)
         self._ended = 0
@@ -62,12 +62,12 @@ class SweepBar:
         self._bar.stop()
 
     def advance(self, epochs: int, ended: int = 0) -> None:
-        """Takes epochs of one run as done, and whether the run has ended with them."""
+        """Adds finished epochs, and finished runs."""
         self._ended += ended
         self._bar.update(self._task, advance=epochs, ended=self._ended)
 
     def describe(self, epoch: int, column: str, value: float, job: int) -> None:
-        """Shows where a stack is, and the best value of a column so far."""
+        """Shows the epoch of a stack, and the best value of a column so far with its job."""
         text = f"epoch {epoch}, best {column} {value:.4f} (job {job})"
         self._bar.update(self._task, description=text)
         pause = LINE_SECONDS if self._bar.disable else REFRESH_SECONDS
@@ -81,7 +81,7 @@ class SweepBar:
 
 
 def open_with_progress(path: Path) -> AbstractContextManager[BinaryIO]:
-    """Opens a file to read; a bar shows how far the reading is, on a terminal only."""
+    """Opens a file for reading with a progress bar, shown only on a terminal."""
     console = get_console()
     return rich.progress.open(
         path, "rb", description=f"reading {path.name}", console=console, transient=True, disable=not console.is_terminal

@@ -10,23 +10,23 @@ from rich.table import Table
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.display.console import print_path
 
-MOST_COLUMNS = 40
-MOST_CLASSES = 20
+MAX_COLUMNS = 40
+MAX_CLASSES = 20
 
 
 def print_columns(dataset: Dataset) -> None:
-    """What was decided about a table: a line for each column, those that are left out first, and the task."""
+    """Prints what was inferred about a table: a line for each column, first those left out, and the task."""
     table = Table("column", "is", "values", title="Columns", title_justify="left")
     table.add_column("missing", justify="right")
     order = sorted(dataset.columns, key=lambda column: column.kind != "left out")
-    for column in order[:MOST_COLUMNS]:
+    for column in order[:MAX_COLUMNS]:
         missing = str(column.missing) if column.missing else ""
         table.add_row(*(escape(text) for text in (column.name, column.kind, column.note, missing)))
-    if len(order) > MOST_COLUMNS:
-        table.add_row(f"… {len(order) - MOST_COLUMNS} more", "", "", "")
+    if len(order) > MAX_COLUMNS:
+        table.add_row(f"… {len(order) - MAX_COLUMNS} more", "", "", "")
     table.add_section()
-    more = " …" if len(dataset.class_names) > MOST_CLASSES else ""
-    classes = f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names[:MOST_CLASSES])}{more}"
+    more = " …" if len(dataset.class_names) > MAX_CLASSES else ""
+    classes = f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names[:MAX_CLASSES])}{more}"
     low, high = dataset.target.min(), dataset.target.max()
     values = classes if dataset.class_names else f"{low:g} … {high:g}"
     missing = "" if dataset.kept is None else str((~dataset.kept).sum())
@@ -35,7 +35,7 @@ def print_columns(dataset: Dataset) -> None:
 
 
 def print_scores(title: str, metrics: Mapping[str, Mapping[str, float | None]]) -> None:
-    """A table with a row for each metric and a column for each of the mappings, as train, val and test."""
+    """Prints a table with a row for each metric and a column for each part, such as train, val and test."""
     table = Table("metric", title=escape(title), title_justify="left")
     for part in metrics:
         table.add_column(part, justify="right")
@@ -45,39 +45,39 @@ def print_scores(title: str, metrics: Mapping[str, Mapping[str, float | None]]) 
     get_console().print(table)
 
 
-MOST_RUNS = 20
-MOST_JOBS = 200
+MAX_RUNS = 20
+MAX_JOBS = 200
 
 
 def print_leaderboard(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: Path) -> None:
-    """The best runs of a sweep, and where all of them are."""
+    """Prints the best runs of a sweep, and the path of the file with all of them."""
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(escape(column.replace(".", "\n").replace("_", "\n", 1)), overflow="fold")
-    for row in rows[:MOST_RUNS]:
+    for row in rows[:MAX_RUNS]:
         table.add_row(*map(escape, row))
-    if len(rows) > MOST_RUNS:
-        table.add_row(f"… {len(rows) - MOST_RUNS} more", *[""] * (len(columns) - 1))
+    if len(rows) > MAX_RUNS:
+        table.add_row(f"… {len(rows) - MAX_RUNS} more", *[""] * (len(columns) - 1))
     get_console().print(table)
     print_path(file)
 
 
 def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Sequence[str]], seconds: float) -> None:
-    """What a sweep would do.
+    """Prints what a sweep would do.
 
     Args:
-        jobs: number, overrides and what is wrong with it of each.
-        stacks: in words.
-        rows: jobs, how many, memory and time of each stack.
-        seconds: in all.
+        jobs: number, overrides and error of each job.
+        stacks: title of the table of stacks.
+        rows: jobs, number of runs, memory and time of each stack.
+        seconds: total time.
     """
     console = get_console()
     wrong = any(failure for *_, failure in jobs)
     table = Table("job", "overrides", *(["failure"] if wrong else []))
-    for row in jobs[:MOST_JOBS]:
+    for row in jobs[:MAX_JOBS]:
         table.add_row(*map(escape, row[: 2 + wrong]))
-    if len(jobs) > MOST_JOBS:
-        table.add_row("…", f"{len(jobs) - MOST_JOBS} more")
+    if len(jobs) > MAX_JOBS:
+        table.add_row("…", f"{len(jobs) - MAX_JOBS} more")
     console.print(table)
     table = Table("jobs", "runs", "memory", "time", title=escape(stacks), title_justify="left")
     for row in rows:

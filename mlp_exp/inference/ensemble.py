@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError, RunFolderError
@@ -35,10 +35,10 @@ class Ensemble:
         first = self.first = self.runs[0]
         for run in self.runs[1:]:
             _require_alike(first, run)
-        self._groups: list[tuple[Incoming, list[tuple[Preprocessing, list[TrainedRun]]]]] = []
-        for same_columns in _grouped(self.runs, lambda run: repr(run.incoming)):
+        self._groups: list[tuple[FeatureSchema, list[tuple[Preprocessing, list[TrainedRun]]]]] = []
+        for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema)):
             inputs = _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
-            self._groups.append((same_columns[0].incoming, [(same[0].preprocessing, same) for same in inputs]))
+            self._groups.append((same_columns[0].feature_schema, [(same[0].preprocessing, same) for same in inputs]))
 
     @property
     def chunk_rows(self) -> int:
@@ -49,12 +49,12 @@ class Ensemble:
     @property
     def names(self) -> list[str]:
         """The columns that are needed, of all runs."""
-        return list(dict.fromkeys(name for incoming, _ in self._groups for name in incoming.names))
+        return list(dict.fromkeys(name for feature_schema, _ in self._groups for name in feature_schema.names))
 
     def check(self, names: Sequence[str], where: str) -> None:
         """Raises DataError unless a table with columns of these names has all that are needed."""
-        for incoming, _ in self._groups:
-            incoming.check(names, where)
+        for feature_schema, _ in self._groups:
+            feature_schema.check(names, where)
 
     def answers(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         """Probabilities `[N, C]`, or values `[N]` in the target's own unit.
@@ -63,8 +63,8 @@ class Ensemble:
             DataError: a value is not what its column held in training.
         """
         total: Any = 0.0
-        for incoming, groups in self._groups:
-            features, categories = incoming.features(table, where, first_row)
+        for feature_schema, groups in self._groups:
+            features, categories = feature_schema.features(table, where, first_row)
             for preprocessing, runs in groups:
                 inputs = preprocessing.inputs(features, categories)
                 for run in runs:
@@ -92,7 +92,7 @@ class Ensemble:
         return self._all_answers(table)
 
     def _all_answers(self, table: Any) -> Floats:
-        columns = _as_table(table, self.first.incoming)
+        columns = _as_table(table, self.first.feature_schema)
         self.check(columns.column_names, HANDED_OVER)
         if not len(columns):
             return np.zeros((0, len(self.first.class_names)) if self.first.class_names else 0)
@@ -124,7 +124,7 @@ def _require_alike(first: "TrainedRun", run: "TrainedRun") -> None:
             )
 
 
-def _as_table(table: Any, incoming: Incoming) -> pa.Table:
+def _as_table(table: Any, feature_schema: FeatureSchema) -> pa.Table:
     """A table from whatever was handed over."""
     try:
         if not isinstance(table, np.ndarray):
@@ -132,8 +132,8 @@ def _as_table(table: Any, incoming: Incoming) -> pa.Table:
         numbers = np.asarray(table, dtype=np.float64)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{HANDED_OVER}: expected columns by name, or an array of numbers: {error}") from error
-    names = incoming.names
-    other = [column.name for column in incoming.columns if column.kind not in ("number", "boolean")]
+    names = feature_schema.names
+    other = [column.name for column in feature_schema.columns if column.kind not in ("number", "boolean")]
     if other:
         raise DataError(f"{HANDED_OVER}: expected columns by name, since '{other[0]}' is no number, got an array")
     if numbers.ndim != 2 or numbers.shape[1] != len(names):

@@ -11,7 +11,7 @@ from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, TaskName
 from mlp_exp.data.table.format import Format
-from mlp_exp.data.table.schema import Incoming, arrow_type
+from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
@@ -128,10 +128,12 @@ class SavedModel(BaseModel):
         return tuple(column for column in columns if column.number_names or column.kind == "category")
 
     @property
-    def incoming(self) -> Incoming:
+    def feature_schema(self) -> FeatureSchema:
         reading = self.reading
         words = tuple(str(word) for word in reading.missing)
-        return Incoming(self.used_columns, Format(reading.separator or ",", reading.decimal, reading.encoding, words))
+        return FeatureSchema(
+            self.used_columns, Format(reading.separator or ",", reading.decimal, reading.encoding, words)
+        )
 
 
 def _has_target(node: Any) -> bool:

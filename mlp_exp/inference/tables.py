@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.table.columns import find, numbers_of
-from mlp_exp.data.table.source import Opener, open_plainly, shown
+from mlp_exp.data.table.columns import find_column, numeric_features
+from mlp_exp.data.table.file import Opener, open_binary, shorten
 from mlp_exp.data.table.streaming import TableStream
-from mlp_exp.data.table.target import classes_of, some
-from mlp_exp.data.table.values import MEND
+from mlp_exp.data.table.target import class_codes, join_names
+from mlp_exp.data.table.values import FIX
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError
 from mlp_exp.inference.ensemble import Ensemble
@@ -49,7 +49,7 @@ def predict_table(
     path: str,
     output: Path,
     target: str | None = None,
-    open_file: Opener = open_plainly,
+    open_file: Opener = open_binary,
     rows: int | None = None,
 ) -> Predicted:
     """Writes a row of predictions for each row of a table; what is in memory does not grow with the table.
@@ -72,7 +72,7 @@ def predict_table(
         names = ensemble.names
         scores = None
         if target is not None:
-            scores = _Scores(ensemble, find(target, stream.names, "--target"), where)
+            scores = _Scores(ensemble, find_column(target, stream.names, "--target"), where)
             names = list(dict.fromkeys([*names, target]))
         with (
             atomic(output) as temporary,
@@ -125,13 +125,13 @@ class _Scores:
         Raises:
             DataError: a label is of no class, or a value is no number.
         """
-        values = self._run.incoming.converted(self._column, table[self._column.name], self._where, first_row)
+        values = self._run.feature_schema.converted(self._column, table[self._column.name], self._where, first_row)
         truth: NDArray[Any]
         if self._run.class_names:
             truth = self._class_codes(values, first_row)
             there = truth >= 0
         else:
-            (truth,) = numbers_of(self._column, values, self._where, first_row)
+            (truth,) = numeric_features(self._column, values, self._where, first_row)
             there = ~np.isnan(truth)
         self._truth.append(truth[there])
         self._said.append(answers[there])
@@ -147,14 +147,14 @@ class _Scores:
 
     def _class_codes(self, labels: pa.ChunkedArray, first_row: int) -> NDArray[np.int64]:
         """Codes `[N]` of labels, -1 where missing."""
-        codes, names = classes_of(self._column.name, labels)
+        codes, names = class_codes(self._column.name, labels)
         places = [self._codes.get(name, self._numbers.get(_number(name), -1)) for name in names]
         if -1 in places:
             code = places.index(-1)
             row = first_row + int((codes == code).argmax())
             raise DataError(
                 f"{self._where}: column '{self._column.name}', row {row}: expected a class of training "
-                f"({some(self._run.class_names)}), found '{shown(names[code])}'. {MEND}"
+                f"({join_names(self._run.class_names)}), found '{shorten(names[code])}'. {FIX}"
             )
         return np.array([*places, -1])[codes]
 
@@ -194,5 +194,7 @@ def _open_writer(file: Any, schema: pa.Schema, ending: str, class_names: Sequenc
     file.write(header.getvalue().encode())
     plain = not any(sign in name for name in class_names for sign in ',"\r\n')
     return csv.CSVWriter(
-        file, schema, write_options=csv.WriteOptions(include_header=False, quoting_style="none" if plain else "needed")
+        file,
+        schema,
+        write_options=csv.WriteOptions(include_header=False, quoting_style="none" if plain else "needed"),
     )

@@ -15,7 +15,7 @@ from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.dataset import Column, TaskName
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
@@ -37,7 +37,7 @@ class TrainedRun:
         module: the network on the CPU, as it evaluates; it takes preprocessed rows `[N, W]` and puts out logits.
         target_type: Arrow's name of the type that the target was read as.
         columns: the columns that a table needs; those of data that was no table are its features.
-        incoming: brings such columns to what training saw.
+        feature_schema: converts columns to the types that they had in training.
         reading: how a table was read.
     """
 
@@ -51,12 +51,12 @@ class TrainedRun:
     class_names: tuple[str, ...]
     target_name: str
     target_type: str
-    incoming: Incoming
+    feature_schema: FeatureSchema
     reading: SavedReading
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return self.incoming.columns
+        return self.feature_schema.columns
 
     def answer(self, inputs: NDArray[np.float32]) -> Floats:
         """What it says of preprocessed rows `[N, W]`: probabilities `[N, C]`, or values `[N]` in the target's unit."""
@@ -107,7 +107,7 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         class_names=tuple(saved.class_names),
         target_name=saved.target_name,
         target_type=saved.target_type,
-        incoming=saved.incoming,
+        feature_schema=saved.feature_schema,
         reading=saved.reading,
     )
 

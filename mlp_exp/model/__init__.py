@@ -1,1 +1,1 @@
-"""Networks: the plain modules, the stack that trains many as one, initialisation."""
+"""Networks as plain torch modules, activations and initial weights."""

@@ -1,6 +1,6 @@
-"""Activation functions: the module of a plain network, and both directions for a stack.
+"""Activation functions: the module for a plain network, forward and backward functions for a stack.
 
-torch's own kernels do the arithmetic; the backward ones are those that autograd itself calls.
+All are torch's own kernels; the backward functions are those that autograd calls.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ class Activation:
     """One activation function.
 
     Attributes:
-        module: class of the plain module, without arguments.
+        module: class of the module, which takes no arguments.
         forward: `z → a`.
         backward: `(dL/da, z, a) → dL/dz`.
-        by_sign: whether `backward` asks of `a` alone, and only where it is positive; then dropout may write into it.
+        by_sign: whether `backward` only depends on where `a` is positive; then dropout may overwrite `a`.
     """
 
     module: type[nn.Module]

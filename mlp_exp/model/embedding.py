@@ -1,4 +1,4 @@
-"""Learned embeddings of categories in front of a network."""
+"""Learned embeddings of categories before a network."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class EmbeddedNetwork(nn.Module):
-    """A network whose last inputs are categories: each is a row of one table of embeddings (Guo & Berkhahn, 2016).
+    """A network whose last inputs are categories, as rows of one table of embeddings (Guo & Berkhahn, 2016).
 
     Args:
         network: takes rows of `in_features - columns + columns · width` numbers.
-        columns: how many of the inputs, the last ones, are row numbers of the table.
+        columns: number of inputs, the last ones, that are row numbers of the table.
         rows, width: of the table.
-        never_trained: rows that no training row names; they are 0, so that they say nothing.
+        never_trained: rows that do not occur in the training part; they are set to 0.
     """
 
     def __init__(

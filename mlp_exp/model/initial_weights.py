@@ -1,4 +1,4 @@
-"""First values of weights and biases."""
+"""Initial weights and biases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class DefaultInit:
-    """Leaves what each layer's own constructor drew (for `nn.Linear`, uniform within 1/√in_features)."""
+    """Keeps the initial values from each layer's constructor (for `nn.Linear`, uniform in ±1/√in_features)."""
 
     def apply(self, module: nn.Module) -> None:
         pass
@@ -16,11 +16,13 @@ class DefaultInit:
 
 @dataclass(frozen=True)
 class WeightInit:
-    """One of torch's `nn.init` functions for the weights of every linear layer, a constant for its biases.
+    """Initialises every linear layer: weights by a function of `torch.nn.init`, biases with a constant.
 
     Attributes:
         weight: fills a `[out, in]` tensor in place.
-        bias: the constant.
+        bias: initial value of all biases.
+
+    >>> WeightInit(nn.init.kaiming_normal_).apply(nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)))
     """
 
     weight: Callable[[Tensor], Tensor]

@@ -10,7 +10,7 @@ NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
 class Block(nn.Module):
-    """A hidden layer: linear, normalisation, activation, dropout; with `skip`, its input is added at the end."""
+    """A hidden layer: linear, normalisation, activation, dropout; with `skip`, its input is added to the output."""
 
     def __init__(
         self, in_features: int, width: int, dropout: float, activation: str, norm: str | None, skip: bool
@@ -29,15 +29,19 @@ class Block(nn.Module):
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron that puts out logits.
+    """A multilayer perceptron that returns logits.
 
     Args:
-        in_features, out_features: width of inputs and of logits.
-        hidden_sizes: a width for each hidden layer; none gives a linear model.
-        dropout: one rate in [0, 1), or one for each hidden layer (Srivastava et al., 2014).
-        activation: a name of `ACTIVATIONS`.
+        in_features, out_features: width of the inputs and of the logits.
+        hidden_sizes: width of each hidden layer; an empty sequence gives a linear model.
+        dropout: a rate in [0, 1) for all hidden layers, or one for each (Srivastava et al., 2014).
+        activation: a key of `ACTIVATIONS`.
         norm: `batch` (Ioffe & Szegedy, 2015), `layer` (Ba et al., 2016) or None, before the activation.
-        residual: adds a hidden layer's input to its output where both have the same width (He et al., 2016).
+        residual: adds the input of a hidden layer to its output where both have the same width, except in the first
+            (He et al., 2016).
+
+    >>> MLP(2, 3, hidden_sizes=[64, 32], dropout=0.1, activation="gelu")(torch.randn(8, 2)).shape
+    torch.Size([8, 3])
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class MLP(nn.Module):
         self.activation = activation
         self.norm = norm
         self.blocks = nn.ModuleList(
-            # the inputs are not skipped: they are features, not a hidden representation
+            # no skip from the inputs: they are features, not a hidden representation
             Block(before, width, rate, activation, norm, residual and index > 0 and before == width)
             for index, (before, width, rate) in enumerate(zip(widths, widths[1:], rates, strict=False))
         )

@@ -1,4 +1,4 @@
-"""Files that are never half there."""
+"""Atomic writes: a reader sees the old file or the new one, never a partial one."""
 
 import os
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; renamed at the end, removed after an error."""
+    """A temporary path to write to: renamed to `path` at the end, removed after an error."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None:  # a write on a full disk does not say where
+        if error.filename is None:  # as after a write to a full disk
             raise OSError(error.errno, f"{error.strerror} (nothing was written there)", str(path)) from error
         raise
     finally:

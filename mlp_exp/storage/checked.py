@@ -1,19 +1,19 @@
-"""What the schemas of saved files have in common."""
+"""Shared parts of the pydantic schemas of saved files."""
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Closed(BaseModel):
-    """A part of a file whose keys are all named here; tensors among its values."""
+    """Base of schemas that refuse unknown keys and convert no types; values may be tensors."""
 
     model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 def first_problem(error: ValidationError, whole: str = "") -> str:
-    """What is wrong first, as `place: reason`.
+    """The first error, as `place: reason`.
 
     Args:
-        whole: how the place is called where it is all of the file.
+        whole: name of the place if the error concerns the whole file.
     """
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"])) or whole

@@ -1,4 +1,4 @@
-"""Where a run's numbers come from."""
+"""Provenance: versions, commit, data and machine of a run."""
 
 import platform
 import subprocess
@@ -14,7 +14,7 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegacon
 
 
 def provenance(dataset: Dataset, parts: Parts, device: str, threads: int) -> dict[str, Any]:
-    """Versions, the commit of the working directory, fingerprints of the data and of its split, and the machine."""
+    """Versions, commit of the working directory, fingerprints of data and split, device, threads and machine."""
     return {
         "versions": versions(),
         "git": git_state(),
@@ -28,13 +28,14 @@ def provenance(dataset: Dataset, parts: Parts, device: str, threads: int) -> dic
 
 @cache
 def versions() -> dict[str, str]:
+    """Versions of this package, of Python and of the packages in `PACKAGES`."""
     installed = {name: version(name) for name in PACKAGES}
     return {"mlp_exp": __version__, "python": platform.python_version(), **installed}
 
 
 @cache
 def git_state() -> dict[str, Any] | None:
-    """Commit, and whether tracked files differ from it; None outside a repository or without git."""
+    """Commit, and whether tracked files have changed since; None outside a repository or without git."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""What a run says of itself in `result.json`."""
+"""`result.json`: status and metrics of a run."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Result(BaseModel):
-    """The parts of a result that are read again; there are others."""
+    """Schema of the values that are read again; the file has others, too."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -31,10 +31,10 @@ class Result(BaseModel):
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """The result in a file; None where there is none.
+    """The content of the file; None if there is no file.
 
     Raises:
-        RunFolderError: it is no result.
+        RunFolderError: the file is not a result.
     """
     if not path.is_file():
         return None

@@ -229,7 +229,7 @@ class RunFolder:
         if not self.path.is_dir():
             raise RunFolderError(f"{self.path}: there is no such folder; expected that of a run")
         inside = self.path.resolve()
-        for path in self.path.rglob("*"):
+        for path in list(self.path.rglob("*")):  # as a list: an error would leave a directory open
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise UntrustedError(f"{path}: is a link that leads out of the run's folder; remove it")
             if path.exists() and not (path.is_file() or path.is_dir()):

@@ -1,6 +1,6 @@
-"""The names of the files in a sweep's folder, beside its runs."""
+"""Names of the files in a sweep folder, beside its runs."""
 
 MULTIRUN = "multirun.yaml"
-"""Its settings, as Hydra writes them."""
+"""Hydra's settings of the sweep."""
 LEADERBOARD = "leaderboard.csv"
 PAGE = "report.html"

@@ -1,4 +1,4 @@
-"""Files of tensors, numbers and texts, which load without running anything that they hold."""
+"""Files of tensors, numbers and texts that can be loaded without executing code from them."""
 
 import io
 import zipfile
@@ -15,13 +15,13 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
     """Writes tensors, numbers and texts, so that the file loads with `weights_only=True`.
 
     Raises:
-        UntrustedError: it holds something else.
+        UntrustedError: the content has values of other types.
     """
     import torch
 
     check_plain(content, path, also=_is_whole_tensor)
 
-    # through memory: torch would hide a full disk and write the temporary file's name into the archive
+    # through memory: torch would hide the error of a full disk, and write the temporary name into the archive
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     with atomic(path) as temporary:
@@ -29,13 +29,13 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_tensors(path: Path, what: str) -> dict[str, Any]:
-    """What `write_tensors` wrote, on the CPU; never more than the file holds bytes for.
+    """Loads what `write_tensors` wrote, onto the CPU; refuses content that is larger than the file.
 
     Args:
-        what: the file is expected to be, for messages.
+        what: what the file should be, for messages.
 
     Raises:
-        RunFolderError: there is no such file, it is damaged, or it holds something else.
+        RunFolderError: there is no such file, it is damaged, or it has values of other types.
     """
     import torch
 
@@ -49,9 +49,9 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
         raise
     except MemoryError:
         raise RunFolderError(f"{path}: expected {what}; it does not fit into memory") from None
-    except Exception as error:  # torch raises whatever a damaged archive leads to
+    except Exception as error:  # torch raises many kinds of errors for damaged archives
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "eights only" in reason:  # torch then says how to load it without safety
+        if "eights only" in reason:  # torch's message explains how to load it unsafely
             reason = "it holds something else than tensors, numbers and texts"
         raise RunFolderError(f"{path}: expected {what}, found a damaged or foreign file: {reason}") from error
     if not isinstance(content, dict):
@@ -71,20 +71,20 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
 
 
 def _check_archive(file: BinaryIO, found: str) -> None:
-    """Raises RunFolderError unless it is a whole archive as torch writes it, its parts as large as they seem."""
+    """Raises RunFolderError unless the file is a complete, uncompressed archive as torch writes it."""
     if not zipfile.is_zipfile(file):
         raise RunFolderError(f"{found}: it is no archive of tensors")
     with zipfile.ZipFile(file) as archive:
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise RunFolderError(f"{found}: its parts are compressed")
-        damaged = archive.testzip()  # torch does not compare the checksums
+        damaged = archive.testzip()  # torch does not check the checksums
     if damaged:
         raise RunFolderError(f"{found}: the checksum of {damaged} is wrong")
     file.seek(0)
 
 
 def _is_whole_tensor(value: Any) -> bool:
-    """Whether it is a tensor, and one whose numbers are all in the file: one number can be spread over any shape."""
+    """Whether a value is a tensor with all its elements in the file, not one element expanded to a large shape."""
     import torch
 
     if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized or value.is_meta:

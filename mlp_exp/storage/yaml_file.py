@@ -1,4 +1,4 @@
-"""YAML that Hydra has written beside a run, or that somebody says it has."""
+"""Reads YAML files that Hydra has saved; they may come from strangers."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from mlp_exp.errors import RunFolderError
 
 
 class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """Plain values alone; without merge keys, which Hydra does not write, and which can double a file line by line."""
+    """Plain values only. No merge keys: Hydra does not write them, and they can grow a file exponentially."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
@@ -19,13 +19,13 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
 
 
 def read_yaml(path: Path) -> Any:
-    """What a file holds; nothing where it is empty.
+    """The content of the file; None if it is empty.
 
     Raises:
         FileNotFoundError: there is no such file.
-        RunFolderError: it is damaged.
+        RunFolderError: it is not valid YAML.
     """
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # reading from a pipe would block
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)

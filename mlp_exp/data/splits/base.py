@@ -1,4 +1,4 @@
-"""Which rows train, which validate, which test."""
+"""Training, validation and test part, and the base class of splits."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Parts:
-    """Row numbers of the three parts, sorted; no row is in two. `val` and `test` may be empty."""
+    """Sorted row numbers of the three parts, without overlap. `val` and `test` may be empty."""
 
     train: Rows
     val: Rows
@@ -40,39 +40,59 @@ class Parts:
 
 
 class Split(ABC):
-    """Divides the rows of a dataset.
+    """Base class of splits of a dataset.
 
     Attributes:
-        aside_is_feature: whether the network may see the column that the split goes by.
+        aside_is_feature: whether the column that the split uses is also a feature.
+
+    Example:
+        A split of your own in a file `own_split.py`, used with `split._target_=own_split.FirstRows +split.rows=100`:
+
+            class FirstRows(Split):
+                def __init__(self, rows, **_):
+                    self.rows = rows
+
+                def parts(self, dataset, generator):
+                    rows = np.arange(len(dataset.target))
+                    return Parts(train=rows[: self.rows], val=rows[:0], test=rows[self.rows :])
     """
 
     aside_is_feature = False
 
     @property
     def aside(self) -> str | None:
-        """The column that the split goes by, if any; a table keeps it aside."""
+        """Name of the column that the split uses, if any; a table puts it into `Dataset.aside`."""
         column = getattr(self, "column", None)
         return None if column is None else str(column)
 
     @abstractmethod
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        """The parts.
+        """The three parts.
 
         Args:
-            generator: the run's own stream, for splits without a seed of their own.
+            generator: of the run, for splits without a seed of their own.
 
         Raises:
             DataError: a part would be empty, or the rows cannot be divided as asked.
         """
 
-    def _aside(self, dataset: Dataset) -> NDArray[Any]:
+    def column_values(self, dataset: Dataset) -> NDArray[Any]:
+        """Values `[N]` of the column that the split uses.
+
+        Raises:
+            DataError: the dataset has no such column.
+        """
         if self.aside is None or self.aside not in dataset.aside:
             raise DataError(f"split.column: this data has no column '{self.aside}'; a table has (data=table)")
         return dataset.aside[self.aside]
 
 
 def parts_by_code(code: NDArray[np.int64]) -> Parts:
-    """Parts of rows with codes 0, 1 and 2; any other code is in none."""
+    """Parts from a code for each row: 0 train, 1 val, 2 test, any other none.
+
+    Raises:
+        DataError: no row is left to train with.
+    """
     train, val, test = (np.flatnonzero(code == number) for number in range(3))
     if not len(train):
         raise DataError(f"split: none of the {len(code)} rows is left to train with")

@@ -1,4 +1,4 @@
-"""Parts by fractions of the rows, of groups, or of time; and folds."""
+"""Parts by fractions of the rows, of the groups or of time, and folds."""
 
 import logging
 import warnings
@@ -17,42 +17,42 @@ def _seeded(seed: int | None, generator: np.random.Generator) -> np.random.Gener
     return generator if seed is None else np.random.default_rng(seed)
 
 
-def _count(name: str, share: float, total: int, available: int, what: str = "rows") -> int:
-    """How many make this share of a total, at least one; of the available ones, one is left at least."""
-    count = round(share * total)
+def _count(name: str, fraction: float, total: int, available: int, what: str = "rows") -> int:
+    """A fraction of a total, rounded; raises DataError if it is 0 or leaves nothing of the available ones."""
+    count = round(fraction * total)
     if not 0 < count < available:
         raise DataError(
-            f"split.{name}: {share:g} of {total} {what} is {count}; expected one or more, and some left to train with. "
-            f"Take another share, or more {what}"
+            f"split.{name}: {fraction:g} of {total} {what} is {count}; expected one or more, and some left to train "
+            f"with. Take another share, or more {what}"
         )
     return count
 
 
-def _take_share(dataset: Dataset, rows: Rows, name: str, share: float, total: int, seed: int) -> tuple[Rows, Rows]:
-    """The rows that stay, and random ones that make this share of a total, with classes in proportion."""
+def _take(dataset: Dataset, rows: Rows, name: str, fraction: float, total: int, seed: int) -> tuple[Rows, Rows]:
+    """The remaining rows, and random rows that are this fraction of a total, stratified for classes."""
     from sklearn.model_selection import train_test_split
 
-    if share == 0:
+    if fraction == 0:
         return rows, rows[:0]
-    count = _count(name, share, total, len(rows))
+    count = _count(name, fraction, total, len(rows))
     labels = dataset.target[rows] if dataset.class_names else None
     try:
-        kept, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
+        rest, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
     except ValueError as error:
         raise DataError(
             f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: {error} "
             "Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
-    return kept, taken
+    return rest, taken
 
 
 @dataclass(frozen=True)
 class RandomSplit(Split):
-    """Random parts by share, stratified for classes.
+    """Random parts by fraction, stratified for classes.
 
     Attributes:
-        train, val, test: shares that add up to 1.
-        seed: of the split alone; None takes the run's own stream, so that each seed has its own split.
+        train, val, test: fractions that add up to 1.
+        seed: of the split; None uses the run's generator, so that each run seed has its own split.
     """
 
     train: float
@@ -64,19 +64,19 @@ class RandomSplit(Split):
         """Splits by scikit-learn's `train_test_split`, the test part first."""
         seeds = _seeded(self.seed, generator).integers(2**31, size=2)
         rows = np.arange(len(dataset.target))
-        rest, test = _take_share(dataset, rows, "test", self.test, len(rows), int(seeds[0]))
-        train, val = _take_share(dataset, rest, "val", self.val, len(rows), int(seeds[1]))
+        rest, test = _take(dataset, rows, "test", self.test, len(rows), int(seeds[0]))
+        train, val = _take(dataset, rest, "val", self.val, len(rows), int(seeds[1]))
         return Parts(np.sort(train), np.sort(val), np.sort(test))
 
 
 @dataclass(frozen=True)
 class FoldSplit(Split):
-    """One of K folds tests; stratified for classes.
+    """K-fold cross-validation: one fold is the test part; stratified for classes.
 
     Attributes:
-        folds, fold: how many, and which one tests, from 0.
-        val: share of the other rows that validates.
-        seed: of the folds; None takes the run's own stream.
+        folds, fold: number of folds, and index of the test fold, from 0.
+        val: fraction of the remaining rows for validation.
+        seed: of the folds; None uses the run's generator.
     """
 
     folds: int
@@ -98,20 +98,20 @@ class FoldSplit(Split):
                 rest, test = list(folds.split(rows, dataset.target))[self.fold]
         except ValueError as error:
             raise DataError(f"split.folds: {len(rows)} rows cannot be cut into {self.folds} folds: {error}") from error
-        for warning in caught:  # a class with fewer rows than folds
+        for warning in caught:  # a class has fewer rows than folds
             log.warning("split.folds: %s", warning.message)
-        train, val = _take_share(dataset, rest, "val", self.val, len(rest), int(seeds[1]))
+        train, val = _take(dataset, rest, "val", self.val, len(rest), int(seeds[1]))
         return Parts(np.sort(train), np.sort(val), np.sort(test))
 
 
 @dataclass(frozen=True)
 class GroupSplit(Split):
-    """Random parts by share of the groups, so that no group is in two parts.
+    """Random parts by fraction of the groups; no group is in two parts.
 
     Attributes:
-        column: rows of one value are a group, as the visits of one patient; the network does not see it.
-        train, val, test: shares that add up to 1.
-        seed: of the split alone; None takes the run's own stream.
+        column: rows with the same value are a group, such as the visits of one patient; not a feature.
+        train, val, test: fractions that add up to 1.
+        seed: of the split; None uses the run's generator.
     """
 
     column: str | int
@@ -121,13 +121,13 @@ class GroupSplit(Split):
     seed: int | None = None
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        names, group = np.unique(self._aside(dataset), return_inverse=True)
+        names, group = np.unique(self.column_values(dataset), return_inverse=True)
         order = _seeded(self.seed, generator).permutation(len(names))
         part_of = np.zeros(len(names), dtype=np.int64)
         left = len(names)
-        for code, share in ((2, self.test), (1, self.val)):
-            if share:
-                count = _count(PARTS[code], share, len(names), left, "groups")
+        for code, fraction in ((2, self.test), (1, self.val)):
+            if fraction:
+                count = _count(PARTS[code], fraction, len(names), left, "groups")
                 part_of[order[left - count : left]] = code
                 left -= count
         return parts_by_code(part_of[group])
@@ -135,11 +135,11 @@ class GroupSplit(Split):
 
 @dataclass(frozen=True)
 class TimeSplit(Split):
-    """The past trains, the future tests. Rows of one time stay together, in the later part.
+    """Earlier rows train, later rows test. Rows of the same time stay together, in the later part.
 
     Attributes:
-        column: a date or a number to sort by; the network sees it unless the table drops it.
-        train, val, test: shares that add up to 1.
+        column: a date or a number to sort by; also a feature, unless the table drops it.
+        train, val, test: fractions that add up to 1.
     """
 
     column: str | int
@@ -149,7 +149,7 @@ class TimeSplit(Split):
     aside_is_feature = True
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        times = self._aside(dataset)
+        times = self.column_values(dataset)
         if isinstance(times[0], str):
             raise DataError(
                 f"split.column: '{self.column}', row {dataset.source_rows[0]}: expected a date or a number to sort by, "
@@ -157,12 +157,12 @@ class TimeSplit(Split):
             )
         in_order = np.sort(times)
         later = {}
-        for name, share in (("val", self.val + self.test), ("test", self.test)):
-            first = in_order[min(round((1 - share) * len(times)), len(times) - 1)]
-            later[name] = times >= first if share else np.zeros(len(times), dtype=bool)
+        for name, fraction in (("val", self.val + self.test), ("test", self.test)):
+            first = in_order[min(round((1 - fraction) * len(times)), len(times) - 1)]
+            later[name] = times >= first if fraction else np.zeros(len(times), dtype=bool)
         code = later["val"].astype(np.int64) + later["test"]
-        for number, share in enumerate((self.train, self.val, self.test)):
-            if share and not (code == number).any():
+        for number, fraction in enumerate((self.train, self.val, self.test)):
+            if fraction and not (code == number).any():
                 raise DataError(
                     f"split.{PARTS[number]}: no row of the {len(times)} falls into its share of the time: column "
                     f"'{self.column}' has {len(np.unique(times))} different values, and equal ones stay together"

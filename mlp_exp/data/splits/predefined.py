@@ -1,4 +1,4 @@
-"""Parts that somebody else has defined: in a column of the table, or in files of row numbers."""
+"""Predefined parts: from a column of the table, or from files of row numbers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,17 @@ from mlp_exp.data.splits.base import PARTS, Parts, Rows, Split, parts_by_code
 from mlp_exp.errors import DataError
 
 LARGEST_ROW = 2**53
-"""From here on, not every whole number is a float."""
+"""From here on, a float cannot represent every integer."""
 
 
 @dataclass(frozen=True)
 class ColumnSplit(Split):
-    """Parts by a column that holds `train`, `val` or `test` in each row; the network does not see it."""
+    """Parts from a column with `train`, `val` or `test` in each row; it is not a feature."""
 
     column: str | int
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        words = self._aside(dataset).astype(str)
+        words = self.column_values(dataset).astype(str)
         known = np.isin(words, PARTS)
         if not known.all():
             first = int((~known).argmax())
@@ -34,10 +34,10 @@ class ColumnSplit(Split):
 
 @dataclass(frozen=True)
 class FileSplit(Split):
-    """Parts by files of row numbers from 0, as published benchmarks ship them.
+    """Parts from files of row numbers, counted from 0, as published with benchmarks.
 
     Attributes:
-        train, val, test: text files with a number in each line, or `.npy`; no `val` means no validation part.
+        train, val, test: text files with a number in each line, or `.npy` files; without `val`, there is no validation.
     """
 
     train: str

@@ -1,4 +1,4 @@
-"""Cleans column names and texts, and gives columns of texts their types."""
+"""Trims column names and texts, marks missing values, and infers the types of columns of texts."""
 
 import io
 from collections import Counter
@@ -12,30 +12,31 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.errors import DataError
 
 
-def cleaned(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
-    """Names and texts without the blanks around them, and without what stands for a missing value.
+def clean(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
+    """The table with trimmed names and texts, with nulls for missing values, and with inferred types.
 
     Args:
-        typed: whether columns of texts have been looked at for numbers and dates.
+        typed: whether the types of columns of texts have been inferred already; then only texts that change when
+            they are trimmed are looked at again.
     """
     columns, untyped = list(table.columns), []
     for index, column in enumerate(columns):
         kind = column.type
-        if pa.types.is_dictionary(kind):  # the writer says that it is a category
-            columns[index] = trimmed(column.cast(kind.value_type), form).dictionary_encode()
+        if pa.types.is_dictionary(kind):  # declared as a category by the file
+            columns[index] = trim(column.cast(kind.value_type), form).dictionary_encode()
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-            columns[index] = trimmed(column, form)
+            columns[index] = trim(column, form)
             if not typed or not columns[index].equals(column):
                 untyped.append(index)
     if untyped:
-        for index, column in zip(untyped, retyped([columns[index] for index in untyped], form), strict=True):
+        for index, column in zip(untyped, parse_texts([columns[index] for index in untyped], form), strict=True):
             columns[index] = column
-    columns = [without_numbers(column, form.missing_numbers) for column in columns]
+    columns = [mask_numbers(column, form.missing_numbers) for column in columns]
     return pa.table(columns, names=clean_names(table.column_names))
 
 
-def without_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.ChunkedArray:
-    """The column with these numbers as missing, if it is one of numbers."""
+def mask_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.ChunkedArray:
+    """A numeric column with null for these numbers; any other column unchanged."""
     kind = column.type
     if not missing or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return column
@@ -44,20 +45,23 @@ def without_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.Chu
 
 
 def clean_names(names: Sequence[str]) -> list[str]:
-    """Without the blanks around them; one that is empty says which column it is, from 0."""
+    """Trimmed names; an empty name becomes `column <index>`, counted from 0."""
     return [name.strip() or f"column {index}" for index, name in enumerate(names)]
 
 
-def trimmed(column: pa.ChunkedArray, form: Format) -> pa.ChunkedArray:
+def trim(column: pa.ChunkedArray, form: Format) -> pa.ChunkedArray:
+    """The texts without surrounding whitespace; null for those that stand for a missing value."""
     text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     return pc.if_else(pc.is_in(text, pa.array(form.all_missing, pa.string())), pa.scalar(None, pa.string()), text)
 
 
-def retyped(texts: Sequence[pa.ChunkedArray], form: Format, kind: pa.DataType | None = None) -> list[pa.ChunkedArray]:
-    """The columns as a CSV file of them would give them: numbers, booleans, dates or texts.
+def parse_texts(
+    texts: Sequence[pa.ChunkedArray], form: Format, kind: pa.DataType | None = None
+) -> list[pa.ChunkedArray]:
+    """The columns as if they were read from a CSV file: numbers, booleans, dates or texts.
 
     Args:
-        kind: of all of them; None finds it for each.
+        kind: type of all columns; None infers each.
     """
     buffer = io.BytesIO()
     names = [str(index) for index in range(len(texts))]
@@ -69,6 +73,7 @@ def retyped(texts: Sequence[pa.ChunkedArray], form: Format, kind: pa.DataType | 
 
 
 def check_names(names: Sequence[str], path: str) -> None:
+    """Raises DataError if two columns have the same name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [index for index, name in enumerate(names) if name == twice[0]]

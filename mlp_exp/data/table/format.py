@@ -1,4 +1,4 @@
-"""How texts in a table are to be read."""
+"""How texts in a table are read: separator, decimal sign, encoding, missing values, dates."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,17 +8,20 @@ import pyarrow as pa
 from pyarrow import csv
 
 MISSING = ("?", *csv.ConvertOptions().null_values)
-"""Texts that stand for a missing value in any file: the empty one, ?, NA, NaN, null and their like."""
+"""Texts that stand for a missing value in any file, such as the empty text, ?, NA, NaN and null."""
 DATE_FORMATS = (csv.ISO8601, "%Y/%m/%d", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S")
-"""Those that cannot be mistaken for one another: 01/02/2020 is January to some and February to others."""
+"""Unambiguous formats only: 01/02/2020 is in January for some and in February for others."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """How texts are to be read.
+    """How texts in a table are read.
 
     Attributes:
-        missing: what stands for a missing value beside `MISSING`.
+        separator: one character, between the fields of a CSV file.
+        decimal: decimal sign, a point or a comma.
+        encoding: of a CSV file.
+        missing: texts that stand for a missing value, in addition to `MISSING`.
     """
 
     separator: str
@@ -32,7 +35,7 @@ class Format:
 
     @property
     def missing_numbers(self) -> list[float]:
-        """Those of the texts that are numbers, which a column may hold as such."""
+        """The values in `missing` that are numbers; a numeric column may contain them."""
         numbers = []
         for text in self.missing:
             with suppress(ValueError):
@@ -40,7 +43,11 @@ class Format:
         return numbers
 
     def conversion(self, kinds: Mapping[str, pa.DataType] | None = None) -> csv.ConvertOptions:
-        """How a CSV file is read; types of columns that are not given by their names are found."""
+        """Arrow's options for CSV.
+
+        Args:
+            kinds: types by column name; the types of other columns are inferred.
+        """
         return csv.ConvertOptions(
             null_values=self.all_missing,
             strings_can_be_null=True,

@@ -1,6 +1,6 @@
-"""Reads a CSV or Parquet file as a table of columns.
+"""Reads a CSV or Parquet file as an Arrow table.
 
-Rows are counted from 0, the header and empty lines apart, in messages as in index files.
+In messages as in index files, rows are counted from 0, without the header and empty lines.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from mlp_exp.data.table.cleaning import check_names, cleaned
+from mlp_exp.data.table.cleaning import check_names, clean
 from mlp_exp.data.table.damage import check_encoding, check_end, csv_errors, parquet_errors
-from mlp_exp.data.table.source import Opener, Source, find_source, no_row, open_plainly
+from mlp_exp.data.table.file import Opener, TableFile, detect_file, no_rows, open_binary
 
 
 def read_table(
@@ -20,36 +20,36 @@ def read_table(
     decimal: str = ".",
     encoding: str = "utf-8",
     missing: Sequence[str] = (),
-    open_file: Opener = open_plainly,
+    open_file: Opener = open_binary,
 ) -> pa.Table:
-    """The table in a file; text is trimmed, column names too. Columns of texts that are all numbers are numbers.
+    """The table in a file, with trimmed texts and column names; a column of texts that are all numbers is numeric.
 
     Args:
-        path: `.parquet` by its content, else CSV, also gzipped.
-        separator: of a CSV file; None finds it in the header.
-        decimal: what stands before the decimals in texts, a point or a comma.
+        path: a Parquet file, which is recognised by its content, or a CSV file, which may be gzipped.
+        separator: of a CSV file; None detects it in the header.
+        decimal: decimal sign in texts, a point or a comma.
         encoding: of a CSV file.
-        missing: texts and numbers that stand for a missing value, beside `MISSING`.
-        open_file: opens the file, so that a caller can watch the reading.
+        missing: texts and numbers that stand for a missing value, in addition to `MISSING`.
+        open_file: opens the file, for example with a progress bar.
 
     Raises:
-        DataError: there is no such file, or it does not hold a table with a row.
+        DataError: there is no such file, it is not a table, or it has no rows.
     """
-    source = find_source(path, separator, decimal, encoding, missing)
+    source = detect_file(path, separator, decimal, encoding, missing)
     table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, open_file)
-    table = cleaned(table, source.form, typed=not source.is_parquet)
+    table = clean(table, source.form, typed=not source.is_parquet)
     check_names(table.column_names, path)
     if not len(table):
-        raise no_row(path)
+        raise no_rows(path)
     return table
 
 
-def _read_parquet(source: Source, open_file: Opener) -> pa.Table:
+def _read_parquet(source: TableFile, open_file: Opener) -> pa.Table:
     with parquet_errors(source.path), open_file(source.file) as raw:
         return parquet.ParquetFile(raw).read()
 
 
-def _read_csv(source: Source, open_file: Opener) -> pa.Table:
+def _read_csv(source: TableFile, open_file: Opener) -> pa.Table:
     broken: list[Any] = []
 
     def note(row: Any) -> str:
@@ -70,7 +70,7 @@ def _read_csv(source: Source, open_file: Opener) -> pa.Table:
             table = read(open_file, True)
         except pa.ArrowInvalid:
             broken.clear()
-            table = read(open_plainly, False)  # one thread knows the number of a broken row
+            table = read(open_binary, False)  # a single thread reports the number of a broken row
     check_encoding(table, source.path)
     check_end(table, source)
     return table

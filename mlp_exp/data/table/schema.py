@@ -1,8 +1,7 @@
-"""Columns of a table that is to be predicted, as training would have had them.
+"""Converts the columns of a table that is to be predicted to the types that they had in training.
 
-A table comes in any form: a run that was trained from CSV predicts Parquet and the other way round. What a text stands
-for was found from a whole column in training, and is not found again from a piece of one: it is said by the type that
-the column had then.
+The table may have another format: a run that was trained from CSV predicts Parquet, and the other way round. Training
+inferred the type of a text column from the whole column. That type is used again, not inferred from a chunk of it.
 """
 
 import difflib
@@ -15,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlp_exp.data.dataset import Category, Column
-from mlp_exp.data.table.cleaning import retyped, trimmed, without_numbers
-from mlp_exp.data.table.columns import numbers_of
+from mlp_exp.data.table.cleaning import mask_numbers, parse_texts, trim
+from mlp_exp.data.table.columns import numeric_features
+from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.format import Format
-from mlp_exp.data.table.source import shown
-from mlp_exp.data.table.values import MEND, Floats, codes_of, family_of, without_nan
+from mlp_exp.data.table.values import FIX, Floats, category_codes, mask_nan, type_family
 from mlp_exp.errors import DataError
 
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")
@@ -28,10 +27,10 @@ TEXT = ("", "string", "large_string", "string_view")
 
 
 def arrow_type(name: str) -> pa.DataType:
-    """The type of a column that can be a feature, from its name as `str` gives it.
+    """The Arrow type with this name, the inverse of `str(type)`, for types that can be a feature.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is no such type, or it cannot be a feature.
     """
     if name in TEXT or name.startswith("dictionary<"):
         return pa.string()
@@ -41,17 +40,17 @@ def arrow_type(name: str) -> pa.DataType:
         kind: pa.DataType = getattr(pa, f"decimal{found[1]}")(int(found[2]), int(found[3]))
         return kind
     kind = pa.type_for_alias(name)
-    if family_of(kind) is None and not pa.types.is_null(kind):
+    if type_family(kind) is None and not pa.types.is_null(kind):
         raise ValueError(f"{name} is no type of a feature")
     return kind
 
 
 @dataclass(frozen=True)
-class Incoming:
-    """The columns that a trained run takes from any table.
+class FeatureSchema:
+    """The features that a trained run expects, and their conversion from any table.
 
     Attributes:
-        columns: those that are features, in the order of training.
+        columns: the features, in the order of training.
         form: how texts were read in training.
     """
 
@@ -63,7 +62,7 @@ class Incoming:
         return [column.name for column in self.columns]
 
     def check(self, names: Sequence[str], where: str) -> None:
-        """Raises DataError unless a table with columns of these names has all that are needed."""
+        """Raises DataError if a table with these column names lacks a feature; `where` names the table."""
         missing = [name for name in self.names if name not in names]
         if not missing:
             return
@@ -71,19 +70,19 @@ class Incoming:
         for name in missing:
             near = difflib.get_close_matches(name, [n for n in names if n not in self.names], n=3)
             near += [n for n in names if n.lower() == name.lower() and n not in near]
-            lines.append(f"'{shown(name)}'" + (f" (near it: {', '.join(near)})" if near else ""))
+            lines.append(f"'{shorten(name)}'" + (f" (near it: {', '.join(near)})" if near else ""))
         few = f". It has {', '.join(names[:20])}" if len(names) <= 20 else ""
         raise DataError(f"{where}: the table has no column {', '.join(lines)}{few}")
 
     def features(self, table: pa.Table, where: str, first_row: int = 0) -> tuple[Floats, tuple[Category, ...]]:
-        """The numbers `[N, F]` of a piece of a table, and its categories.
+        """The numeric features `[N, F]` of a chunk of a table, and its categories.
 
         Args:
-            where: names the table in messages.
-            first_row: the number of the piece's first row in the table.
+            where: name of the table in messages.
+            first_row: row number in the table of the chunk's first row.
 
         Raises:
-            DataError: a value is not what the column held in training.
+            DataError: a value is not of the kind that the column had in training.
         """
         features = np.empty((len(table), sum(len(c.number_names) for c in self.columns)), order="F")
         categories = []
@@ -91,91 +90,91 @@ class Incoming:
         for column in self.columns:
             values = self.converted(column, table[column.name], where, first_row)
             if column.kind == "category":
-                categories.append(Category(column.name, *codes_of(column.name, values, where)))
+                categories.append(Category(column.name, *category_codes(column.name, values, where)))
                 continue
-            for numbers in numbers_of(column, values, where, first_row):
+            for numbers in numeric_features(column, values, where, first_row):
                 features[:, place] = numbers
                 place += 1
         return features, tuple(categories)
 
     def converted(self, column: Column, values: pa.ChunkedArray, where: str, first_row: int = 0) -> pa.ChunkedArray:
-        """A column with values of the kind that it had in training; a category's are texts, also unseen ones.
+        """A column converted to the type that it had in training; a category as texts, unseen ones included.
 
         Raises:
-            DataError: a value cannot be one of that kind.
+            DataError: a value cannot be converted.
         """
         kind = arrow_type(column.type)
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
-        if pa.types.is_float16(values.type):  # which Arrow computes little with
+        if pa.types.is_float16(values.type):  # few of Arrow's functions accept it
             values = values.cast(pa.float32())
         if str(values.type) in TEXT:
-            values = trimmed(values, self.form)
+            values = trim(values, self.form)
         if column.kind == "category":
-            return self._as_category(column, kind, without_numbers(values, self.form.missing_numbers), where)
+            return self._as_category(column, kind, mask_numbers(values, self.form.missing_numbers), where)
         if pa.types.is_null(values.type):
-            return values.cast(pa.float64() if family_of(kind) != "date" else kind)
+            return values.cast(pa.float64() if type_family(kind) != "date" else kind)
         if pa.types.is_string(values.type) and not pa.types.is_string(kind):
             values = self._from_texts(column, kind, values, where, first_row)
         else:
             _check_kind(column, kind, values, where, first_row)
-        return without_numbers(values, self.form.missing_numbers)
+        return mask_numbers(values, self.form.missing_numbers)
 
     def _from_texts(
         self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray, where: str, first_row: int
     ) -> pa.ChunkedArray:
-        """Texts as values of one of the types that do for a kind.
+        """Texts parsed as the first suitable type that fits them all.
 
         Raises:
-            DataError: names the first text that cannot be one.
+            DataError: no type fits; names the first text that does not fit.
         """
         kinds = _types_for(kind)
         for each in kinds:
             values = self._parsed(texts, each)
             if values is not None:
                 return values
-        low, high = 0, len(texts)  # of the rows from the first on, how many can surely be read, and surely not
+        low, high = 0, len(texts)  # bisection: the first `low` rows can be parsed, the first `high` rows cannot
         while high - low > 1:
             middle = (low + high) // 2
             good = any(self._parsed(texts[low:middle], each) is not None for each in kinds)
             low, high = (middle, high) if good else (low, middle)
-        what = {"boolean": "true or false", "date": "a date"}.get(str(family_of(kind)), "a number")
+        what = {"boolean": "true or false", "date": "a date"}.get(str(type_family(kind)), "a number")
         if pa.types.is_time(kind):
             what = "a time"
         if pa.types.is_timestamp(kind):
             what = "a date with a time zone" if kind.tz else "a date without a time zone"
-        raise _unfit(column, first_row + low, what, shown(texts[low].as_py()), where)
+        raise _unfit(column, first_row + low, what, shorten(texts[low].as_py()), where)
 
     def _parsed(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
-        """Texts as a CSV file of them would be read; None where one cannot be."""
+        """Texts parsed as in a CSV file; None if one cannot be."""
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
         try:
             if is_number and self.form.decimal == ".":
                 return pc.cast(texts, kind)  # the same parser, without a file
-            return retyped([texts], self.form, kind)[0]
+            return parse_texts([texts], self.form, kind)[0]
         except pa.ArrowException:
             return None
 
     def _as_category(self, column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-        """Texts as training had them: `7` of whole numbers, however they are written; others are unseen categories."""
-        if family_of(values.type) is None and not pa.types.is_null(values.type):
+        """Texts as spelled in training: the integer category 7 is `7`, however it is written here."""
+        if type_family(values.type) is None and not pa.types.is_null(values.type):
             raise DataError(f"{where}: column '{column.name}' holds {values.type}, which is no category")
-        values = without_nan(values)
+        values = mask_nan(values)
         if not pa.types.is_string(values.type):
             if _family(values.type) == _family(kind):
                 try:
                     return pc.cast(pc.cast(values, kind), pa.string())
                 except pa.ArrowException:
-                    pass  # a number with decimals among whole ones, as one example, is an unseen category
+                    pass  # for example 1.5 in a column of integers: an unseen category
             values = _as_texts(values)
         if pa.types.is_string(kind) or pa.types.is_null(kind):
             return values
         encoded = values.combine_chunks().dictionary_encode()
-        spelled = trimmed(pa.chunked_array([self._respelled(encoded.dictionary, kind)]), self.form).combine_chunks()
+        spelled = trim(pa.chunked_array([self._respelled(encoded.dictionary, kind)]), self.form).combine_chunks()
         return pa.chunked_array([spelled.take(encoded.indices)], pa.string())
 
     def _respelled(self, texts: pa.Array, kind: pa.DataType) -> pa.Array:
-        """Each text as it is written after it has been read as this type; as it is where it cannot be."""
+        """Each text parsed as this type and written again; unchanged if it cannot be parsed."""
         if not len(texts):
             return texts
         for each in dict.fromkeys([kind, *_types_for(kind)]):
@@ -192,9 +191,9 @@ class Incoming:
 
 
 def _types_for(kind: pa.DataType) -> list[pa.DataType]:
-    """The types whose texts do for a kind of column, narrow ones first.
+    """The types to try when parsing texts for a column of this type, narrow ones first.
 
-    Whole numbers with gaps are written as decimal ones by some, and only whole ones may be hexadecimal.
+    Some programs write integers with missing values as decimal numbers; only integers may be hexadecimal.
     """
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         zone = "UTC" if pa.types.is_timestamp(kind) and kind.tz else None
@@ -207,21 +206,21 @@ def _types_for(kind: pa.DataType) -> list[pa.DataType]:
 
 
 def _family(kind: pa.DataType) -> str | None:
-    """As `family_of`, but times of a day and durations are no numbers."""
+    """Like `type_family`, but times of day and durations are families of their own."""
     if pa.types.is_time(kind):
         return "time"
-    return "duration" if pa.types.is_duration(kind) else family_of(kind)
+    return "duration" if pa.types.is_duration(kind) else type_family(kind)
 
 
 def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Typed values in words; whole numbers that a gap has made decimal ones are whole again."""
+    """Values as texts; floats that are all integers, as after missing values, are written as integers."""
     if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.trunc(values), values)).as_py():
         values = pc.cast(values, pa.int64(), safe=False)
     return pc.cast(values, pa.string())
 
 
 def _check_kind(column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str, first_row: int) -> None:
-    """Raises DataError where typed values are of another kind than those of training."""
+    """Raises DataError if the values have a type that cannot stand for the one in training."""
     found, expected = _family(values.type), _family(kind)
     if found == "boolean" and expected in ("number", "text"):
         return
@@ -240,5 +239,5 @@ def _check_kind(column: Column, kind: pa.DataType, values: pa.ChunkedArray, wher
 
 def _unfit(column: Column, row: int, expected: str, found: str, where: str) -> DataError:
     return DataError(
-        f"{where}: column '{column.name}', row {row}: expected {expected} as in training, found '{found}'. {MEND}"
+        f"{where}: column '{column.name}', row {row}: expected {expected} as in training, found '{found}'. {FIX}"
     )

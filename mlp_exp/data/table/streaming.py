@@ -1,4 +1,4 @@
-"""A CSV or Parquet file piece by piece, for tables that are larger than memory."""
+"""Reads a CSV or Parquet file in chunks, for tables that are larger than memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -8,42 +8,42 @@ from pyarrow import csv, parquet
 
 from mlp_exp.data.table.cleaning import check_names, clean_names
 from mlp_exp.data.table.damage import check_encoding, check_end, csv_errors, parquet_errors
+from mlp_exp.data.table.file import Opener, detect_file, no_rows, open_binary
 from mlp_exp.data.table.format import MISSING
-from mlp_exp.data.table.source import Opener, find_source, no_row, open_plainly
 
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 2**22
-"""Of text, about as much is handed on at once at most."""
+"""A chunk has at most about as many bytes of text."""
 BLOCK_BYTES = 2**20
-"""Of a CSV file, how much is parsed at once; a row must fit into it, as it must when a table is read as a whole."""
+"""Bytes of a CSV file that are parsed at once. A row must fit into them, as when a table is read as a whole."""
 
 
 class TableStream:
-    """A file that holds a table. Its texts stay texts: what they stand for is for the reader to say.
+    """A table in a file. Texts in a CSV file stay texts: the caller knows their types from training.
 
     Args:
-        path, separator, encoding: those of `read_table`, with the same messages.
+        path, separator, encoding: as in `read_table`.
 
     Attributes:
-        names: of its columns.
+        names: of the columns.
 
     Raises:
-        DataError: there is no such file, or it is no table.
+        DataError: there is no such file, or it is not a table.
     """
 
     def __init__(self, path: str, separator: str | None = None, encoding: str = "utf-8") -> None:
-        self._source = find_source(path, separator, ".", encoding, ())
+        self._source = detect_file(path, separator, ".", encoding, ())
         self._raw_names = self._read_parquet_names() if self._source.is_parquet else self._read_csv_names()
         self.names = clean_names(self._raw_names)
         check_names(self.names, path)
 
     def chunks(
-        self, names: Sequence[str], open_file: Opener = open_plainly, rows: int = CHUNK_ROWS
+        self, names: Sequence[str], open_file: Opener = open_binary, rows: int = CHUNK_ROWS
     ) -> Iterator[pa.Table]:
-        """These columns of all rows, at most so many rows at a time.
+        """These columns of all rows, in tables of at most `rows` rows.
 
         Raises:
-            DataError: the file cannot be read to its end as a table, or holds no row.
+            DataError: the file cannot be read to its end as a table, or has no rows.
         """
         wanted = [self._raw_names[self.names.index(name)] for name in names]
         read = self._parquet_tables if self._source.is_parquet else self._csv_tables
@@ -53,7 +53,7 @@ class TableStream:
             for start in range(0, len(table), rows):
                 yield table.slice(start, rows).select(wanted).rename_columns(list(names))
         if not found:
-            raise no_row(self._source.path)
+            raise no_rows(self._source.path)
 
     def _read_parquet_names(self) -> list[str]:
         with parquet_errors(self._source.path), self._source.file.open("rb") as raw:
@@ -61,7 +61,7 @@ class TableStream:
 
     def _parquet_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
         with parquet_errors(self._source.path), open_file(self._source.file) as raw:
-            # through a buffer: a group of rows may be as large as the file
+            # buffered: a row group may be as large as the file
             file = parquet.ParquetFile(raw, buffer_size=BLOCK_BYTES)
             for batch in file.iter_batches(rows, columns=list(wanted)):
                 yield pa.Table.from_batches([batch])
@@ -74,8 +74,8 @@ class TableStream:
         return list(schema.names)
 
     def _csv_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
-        last = self._raw_names[-1]  # an open quote shows there
-        # as bytes, so that text in another encoding can be named
+        last = self._raw_names[-1]  # an unclosed quote shows in the last column
+        # as bytes, so that a message can show text in another encoding
         kinds = dict.fromkeys([*wanted, last], pa.binary())
         broken: list[Any] = []
         table, first_row = None, 0
@@ -88,7 +88,7 @@ class TableStream:
             check_end(table.select([last]), self._source)
 
     def _csv_reader(self, raw: Any, broken: list[Any], kinds: dict[str, pa.DataType], include: list[str]) -> Any:
-        """Record batches; in one thread, which knows the number of a broken row."""
+        """Record batches; a single thread reports the number of a broken row."""
 
         def note(row: Any) -> str:
             broken.append(row)
@@ -112,7 +112,7 @@ class TableStream:
 
 
 def _joined(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Small tables as larger ones: what is done with each costs time of its own."""
+    """Joins small tables into larger ones, since each costs a fixed time."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)

@@ -1,4 +1,4 @@
-"""Finds out what a file is from its first bytes: CSV or Parquet, gzipped, with which separator."""
+"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and the separator."""
 
 import difflib
 import gzip
@@ -21,22 +21,24 @@ from mlp_exp.errors import DataError
 SEPARATORS = (",", ";", "\t", "|")
 GZIP = b"\x1f\x8b"
 SAMPLE = 65536
-"""Bytes that are looked at to find the kind of file and the separator."""
+"""Bytes that are read to detect the kind of file and the separator."""
 OTHER_FILES = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"%PDF": "a PDF", b"\x89PNG": "a picture"}
 MARKUP = re.compile(rb"\s*([\[{]\s*[\"{\[\]}]|<(!doctype|html|\?xml|svg)\b)", re.IGNORECASE)
 Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
 
 
-def open_plainly(path: Path) -> BinaryIO:
+def open_binary(path: Path) -> BinaryIO:
+    """Opens a file without a progress bar."""
     return path.open("rb")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file that looks like a table from its beginning.
+class TableFile:
+    """A file that begins like a table.
 
     Attributes:
         path: as the user wrote it, for messages.
+        file: the same path, with `~` expanded.
     """
 
     path: str
@@ -45,20 +47,25 @@ class Source:
     form: Format
 
     def open_csv(self, raw: BinaryIO) -> Any:
-        """The text of an opened file, which may be gzipped, for Arrow."""
+        """An opened CSV file as a stream for Arrow, decompressed if it is gzipped."""
         zipped = raw.read(2) == GZIP
         raw.seek(0)
         return pa.CompressedInputStream(raw, "gzip") if zipped else raw
 
     def parsing(self, note: Callable[[Any], str]) -> csv.ParseOptions:
+        """Arrow's options for parsing.
+
+        Args:
+            note: called with each row that does not fit the header.
+        """
         return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
 
 
-def find_source(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> Source:
-    """What the beginning of a file says of it; the arguments are those of `read_table`.
+def detect_file(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> TableFile:
+    """Detects what a file is; the arguments are those of `read_table`.
 
     Raises:
-        DataError: there is no such file, or it is no table.
+        DataError: there is no such file, or it is not a table.
     """
     if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '\r\n"'):
         raise DataError(f"data.separator: expected one ASCII character, as ';', got {separator!r}")
@@ -68,12 +75,12 @@ def find_source(path: str, separator: str | None, decimal: str, encoding: str, m
     if not is_parquet:
         header = _header(sample, path, encoding)
         separator = separator or _find_separator(header)
-    return Source(path, file, is_parquet, Format(separator or ",", decimal, encoding, tuple(missing)))
+    return TableFile(path, file, is_parquet, Format(separator or ",", decimal, encoding, tuple(missing)))
 
 
 def _existing(path: str) -> Path:
     file = Path(path).expanduser()
-    if not os.path.exists(file):  # as Path.exists, but a name that is too long is no error
+    if not os.path.exists(file):  # unlike Path.exists, raises no error for a name that is too long
         beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         near = difflib.get_close_matches(file.name, sorted(beside), n=3)
         hint = f" Near it: {', '.join(near)}." if near else ""
@@ -85,14 +92,14 @@ def _existing(path: str) -> Path:
 
 
 def unzipped(file: Path) -> BinaryIO:
-    """Opens a file, also a gzipped one."""
+    """Opens a file, decompressing it if it is gzipped."""
     with file.open("rb") as raw:
         zipped = raw.read(2) == GZIP
     return cast(BinaryIO, gzip.open(file, "rb")) if zipped else file.open("rb")
 
 
 def _sample(file: Path, path: str) -> bytes:
-    """How the file begins; raises DataError unless something stands in it."""
+    """The first bytes of the file; raises DataError if it is empty."""
     try:
         with unzipped(file) as source:
             sample = source.read(SAMPLE)
@@ -104,7 +111,7 @@ def _sample(file: Path, path: str) -> bytes:
 
 
 def _header(sample: bytes, path: str, encoding: str) -> str:
-    """The first line with something in it; raises DataError for a file that is no CSV table."""
+    """The first line that is not empty; raises DataError if the file is not a CSV table."""
     wide = re.match(r"utf.?(16|32)", encoding.lower())
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")) and not wide:
         raise DataError(f"data.path: '{path}' begins as a text in UTF-16 does. Say so: data.encoding=utf-16")
@@ -120,21 +127,21 @@ def _header(sample: bytes, path: str, encoding: str) -> str:
     except (LookupError, UnicodeError) as error:
         raise DataError(f"data.encoding: {error}; expected one as utf-8, latin-1 or utf-16") from error
     if len(lines) < 2 and len(sample) < SAMPLE:
-        raise no_row(path)
+        raise no_rows(path)
     return lines[0]
 
 
 def _find_separator(header: str) -> str:
-    """The separator that occurs most outside quotes; a comma where none does."""
+    """The separator that occurs most often outside quotes; a comma if none occurs."""
     count = Counter(re.sub(r'"[^"]*"', "", header))
     return max(SEPARATORS, key=lambda separator: count[separator])
 
 
-def no_row(path: str) -> DataError:
+def no_rows(path: str) -> DataError:
     return DataError(f"data.path: '{path}' holds a header and no row")
 
 
-def shown(text: str) -> str:
-    """A text for a message: not too long, on one line."""
+def shorten(text: str) -> str:
+    """A text for a message: on one line, at most 60 characters."""
     line = " ".join(text.splitlines()).replace("\t", "\\t")
     return line if len(line) <= 60 else f"{line[:60]}…"
