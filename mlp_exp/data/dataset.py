@@ -19,14 +19,14 @@ Kind = Literal["number", "boolean", "date", "category", "left out", "for the spl
 
 @dataclass(frozen=True)
 class Column:
-    """What was decided about a column.
+    """What was inferred about a column of a table.
 
     Attributes:
-        note: why it is left out, or what its values are.
-        missing: rows without a value.
-        parts: of a date, what is made of it beside the day itself: `year`, `weekday`, `hour`.
-        type: Arrow's name of the type that it was read as, by which its texts are read again. The same column has
-            another one in another form of file, and is no other column for it.
+        note: why it is left out, or a summary of its values.
+        missing: number of rows without a value.
+        parts: of a date, cyclic features in addition to the day: `year`, `weekday`, `hour`.
+        type: Arrow's name of the type that it was read as; texts to be predicted are parsed as this type. Not
+            compared: the same column may have another type in another file format.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Column:
 
     @property
     def number_names(self) -> tuple[str, ...]:
-        """Names of the numbers that come of it."""
+        """Names of the numeric features made from it."""
         if self.kind not in ("number", "boolean", "date"):
             return ()
         return (self.name, *(f"{self.name} ({part} {wave})" for part in self.parts for wave in ("sin", "cos")))
@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Category:
-    """A feature that is one of several texts.
+    """A categorical feature.
 
     Attributes:
         codes: `[N]` int32 into `texts`; -1 where missing.
@@ -98,10 +98,13 @@ class Dataset:
     ) -> "Dataset":
         """A dataset from arrays `[N, F]` and `[N]`.
 
-        For classes, the target may hold any labels; they are coded 0…C-1 in sorted order.
+        For classes, the target may contain any labels; they are coded 0…C-1 in sorted order.
+
+        >>> Dataset.from_arrays([[0.5, 1.0], [2.0, 3.0]], ["yes", "no"]).target
+        array([1, 0])
 
         Raises:
-            DataError: shapes do not fit, a value is not a finite number, or there is but one class.
+            DataError: shapes do not fit, a value is not a finite number, or there is only one class.
         """
         try:
             x = np.ascontiguousarray(features, dtype=np.float64)
@@ -140,12 +143,12 @@ class Dataset:
 
     @property
     def source_rows(self) -> NDArray[np.int64]:
-        """`[N]`: where each row lies in its source, from 0."""
+        """`[N]`: the row number of each row in its source, from 0."""
         return np.arange(len(self.target)) if self.kept is None else np.flatnonzero(self.kept)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of names, features, categories and target; taken once for all runs on these data."""
+        """SHA-256 of names, features, categories and target; computed once for all runs on this dataset."""
         digest = hashlib.sha256(repr((self.feature_names, self.class_names, self.target_name)).encode())
         arrays = [self.features, self.target]
         for category in self.categories:
@@ -153,7 +156,9 @@ class Dataset:
             arrays.append(category.codes)
         for array in arrays:
             digest.update(repr((array.shape, array.dtype.str)).encode())
-            for start in range(0, len(array), BLOCK_ROWS):  # a large table, kept by columns, is not copied as a whole
+            for start in range(
+                0, len(array), BLOCK_ROWS
+            ):  # in blocks: a large column-major table is not copied as a whole
                 digest.update(np.ascontiguousarray(array[start : start + BLOCK_ROWS]).data)
         return digest.hexdigest()
 

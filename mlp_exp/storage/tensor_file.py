@@ -52,7 +52,7 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds of errors for damaged archives
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "eights only" in reason:  # torch's message explains how to load it unsafely
-            reason = "it holds something else than tensors, numbers and texts"
+            reason = "it has values other than tensors, numbers and texts"
         raise RunFolderError(f"{path}: expected {what}, found a damaged or foreign file: {reason}") from error
     if not isinstance(content, dict):
         raise RunFolderError(f"{path}: expected {what}, found a {type(content).__name__}")

@@ -96,7 +96,7 @@ def folder(path: Path) -> None:
 TOO_LARGE = "holds more than {size} values or more than 20 levels when it is written out"
 DAMAGED = "expected {what}, found a damaged or foreign file: "
 ARCHIVE = DAMAGED + "it is no archive of tensors"
-UNSAFE = DAMAGED + "it holds something else than tensors, numbers and texts"
+UNSAFE = DAMAGED + "it has values other than tensors, numbers and texts"
 NO_FILE = "there is no such file; expected {what}"
 A_TENSOR = "expected numbers and texts, found a Tensor"
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {

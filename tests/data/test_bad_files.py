@@ -63,7 +63,7 @@ def test_a_ragged_row(
     (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
     done = call_main(*TINY, "data.path=houses", "data.target=mood")
     message = (
-        f"data.path: 'houses', row {row}: expected 7 fields, as in the header, found {found}: '{text}'. Mend the row, "
+        f"data.path: 'houses', row {row}: expected 7 fields, as in the header, found {found}: '{text}'. Fix the row, "
         f"or name the separator: data.separator=… ({SEPARATORS[form]!r} was taken)"
     )
     assert_refused(done, tmp_path, message)
@@ -185,7 +185,7 @@ NO_TABLES: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "a hole in a Parquet file": (lambda: parquet_bytes()[:60] + b"\xff" * 400 + parquet_bytes()[460:], NOT_PARQUET),
     "a quote opened in the header": (
         lambda: bad_csv().replace(b"city", b'"city', 1),
-        "data.path: '{path}', the header: it opens a quote and never closes it. Mend it",
+        "data.path: '{path}', the header: it opens a quote and never closes it. Fix it",
     ),
     "a name in latin-1": (
         lambda: text_of(good()).replace("size", "Größe", 1).encode("latin-1"),
@@ -198,7 +198,7 @@ NO_TABLES: dict[str, tuple[Callable[[], bytes], Expected]] = {
     ),
     "prose": (
         lambda: b"Dear reader,\nthis is no table.\n",
-        "data.path: '{path}', row 0: expected 2 fields, as in the header, found 1: 'this is no table.'. Mend the row, "
+        "data.path: '{path}', row 0: expected 2 fields, as in the header, found 1: 'this is no table.'. Fix the row, "
         "or name the separator: data.separator=… (',' was taken)",
     ),
     "a list": (
@@ -232,7 +232,7 @@ def test_a_late_quote_in_a_large_file(call_main: CallMain, tmp_path: Path) -> No
     lines[1 + row] = f'"{lines[1 + row]}'
     (tmp_path / "houses.csv").write_text("\n".join(lines), encoding="utf-8")
     done = call_main(*TINY, "data.path=houses.csv", "data.target=mood")
-    message = f"data.path: 'houses.csv', row {row}: it opens a quote and never closes it. Mend it"
+    message = f"data.path: 'houses.csv', row {row}: it opens a quote and never closes it. Fix it"
     assert_refused(done, tmp_path, message)
 
 

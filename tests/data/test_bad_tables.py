@@ -37,7 +37,7 @@ def infinite(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
     return (
         changed(table, "size", row, word),
         (),
-        f"data.path: '{{path}}': column 'size', row {row}: expected a finite number, found {shown}. Mend it, leave the "
+        f"data.path: '{{path}}': column 'size', row {row}: expected a finite number, found {shown}. Fix it, leave the "
         "column out (data.drop=['size']), or take it for a missing value: data.missing=[inf,-inf]",
     )
 
@@ -47,7 +47,7 @@ def infinite_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str]
     return (
         changed(table, "price", row, "-inf"),
         ["data.target=price"],
-        f"data.target: '{{path}}': column 'price', row {row}: expected a finite number, found -inf. Mend it, or take "
+        f"data.target: '{{path}}': column 'price', row {row}: expected a finite number, found -inf. Fix it, or take "
         "it for a missing value: data.missing=[inf,-inf]",
     )
 
@@ -62,7 +62,7 @@ def stray_words(table: Table, draw: Generator) -> tuple[Table, Sequence[str], st
         table,
         (),
         f"data.path: '{{path}}': column 'size', row {rows[0]}: expected a number as in {(ROWS - count) / ROWS:.0%} of "
-        f"the rows, found '{words[0]}' ({count} such). Mend it; data.missing=['{words[0]}'] takes it for a missing "
+        f"the rows, found '{words[0]}' ({count} such). Fix it; data.missing=['{words[0]}'] takes it for a missing "
         "value; data.categorical=['size'] takes the whole column as categories",
     )
 
@@ -73,7 +73,7 @@ def stray_word_in_the_target(table: Table, draw: Generator) -> tuple[Table, Sequ
         changed(table, "price", row, "sold"),
         ["data.target=price", f"data.task={task}"],
         f"data.target: '{{path}}': column 'price', row {row}: expected a number as in 98% of the rows, found 'sold' "
-        "(1 such). Mend it; data.missing=['sold'] takes it for a missing value",
+        "(1 such). Fix it; data.missing=['sold'] takes it for a missing value",
     )
 
 
@@ -82,7 +82,7 @@ def word_in_a_numeric_column(table: Table, draw: Generator) -> tuple[Table, Sequ
     return (
         changed(table, "rooms", row, "many"),
         ["data.numeric=[rooms]"],
-        f"data.numeric: '{{path}}': column 'rooms', row {row}: expected a number, found 'many'. Mend it; "
+        f"data.numeric: '{{path}}': column 'rooms', row {row}: expected a number, found 'many'. Fix it; "
         "data.missing=['many'] takes it for a missing value",
     )
 
@@ -116,7 +116,7 @@ def class_of_one_row(table: Table, draw: Generator) -> tuple[Table, Sequence[str
     return (
         changed(table, "mood", row, "superb"),
         (),
-        f"data.target: '{{path}}': 'mood' has one row alone of class 'superb' (row {row}); training and test need one "
+        f"data.target: '{{path}}': 'mood' has a single row of class 'superb' (row {row}); training and test need one "
         "each. Take such rows out or merge the classes.",
     )
 
@@ -127,7 +127,7 @@ def classes_of_one_row(table: Table, draw: Generator) -> tuple[Table, Sequence[s
     return (
         {**table, "mood": column},
         ["data.task=multiclass"],
-        f"data.target: '{{path}}': 'mood' has one row alone of class {shown} and {ROWS - 5} more; training and test "
+        f"data.target: '{{path}}': 'mood' has a single row of class {shown} and {ROWS - 5} more; training and test "
         "need one each. Take such rows out or merge the classes. If it is a quantity: data.task=regression.",
     )
 
@@ -168,7 +168,7 @@ def no_feature(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str
     return (
         {**kept, "city": table["city"], "mood": table["mood"]},
         ["data.drop=[city]"],
-        "data.path: '{path}': there is no feature beside the target 'mood'. id: an identifier: a different text in "
+        "data.path: '{path}': there is no feature apart from the target 'mood'. id: an identifier: a different text in "
         "(nearly) every row; land: constant; note: all missing; city: data.drop",
     )
 
@@ -309,7 +309,7 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     **{
         f"target in {key}": (
             [f"data.{key}=[mood]"],
-            f"data.{key}: '{{path}}': 'mood' is the target (data.target); list features alone",
+            f"data.{key}: '{{path}}': 'mood' is the target (data.target); list only features",
         )
         for key in ("numeric", "categorical", "drop")
     },
@@ -323,21 +323,21 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     "text as a number": (
         ["data.numeric=[city]"],
         re.compile(
-            r"data\.numeric: 'houses\.csv': column 'city', row 0: expected a number, found '(\w+)'\. Mend it; "
+            r"data\.numeric: 'houses\.csv': column 'city', row 0: expected a number, found '(\w+)'\. Fix it; "
             r"data\.missing=\['\1'\] takes it for a missing value"
         ),
     ),
     "a date as a number": (
         ["data.numeric=[built]"],
-        "data.numeric: '{path}': column 'built' holds date32[day], which is no number",
+        "data.numeric: '{path}': column 'built' holds date32[day], which is not a number",
     ),
     "a date for a regression": (
         ["data.target=built", "data.task=regression"],
-        "data.target: '{path}': column 'built' holds date32[day], which is no number",
+        "data.target: '{path}': column 'built' holds date32[day], which is not a number",
     ),
     "all dropped": (
         ["data.drop=[size,rooms,city,built,garden,price]"],
-        "data.path: '{path}': there is no feature beside the target 'mood'. size: data.drop; rooms: data.drop; "
+        "data.path: '{path}': there is no feature apart from the target 'mood'. size: data.drop; rooms: data.drop; "
         "city: data.drop; built: data.drop; garden: data.drop; price: data.drop",
     ),
     "three classes as two": (

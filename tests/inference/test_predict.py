@@ -30,7 +30,7 @@ from support.predictions import (
 
 import mlp_exp
 from mlp_exp import predict
-from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.plan import plan
 from mlp_exp.inference import tables
@@ -134,7 +134,7 @@ def test_a_label_of_no_class(small: Path, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "t.csv", table)
     assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer") == (
         f"'{path}': column 'answer', row 150: expected a class of training (no, yes), found 'perhaps'. "
-        "Mend it, or leave it empty"
+        "Fix it, or leave it empty"
     )
     assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "anwser") == (
         "--target: the table has no column 'anwser'. Did you mean 'answer'?"
@@ -242,8 +242,8 @@ def test_runs_share_what_is_the_same(small: Path, monkeypatch: pytest.MonkeyPatc
     """Runs of a sweep share columns and preprocessing; a run with other columns has its own."""
     runs = [load(small / f"s/{seed}") for seed in range(3)]
     made: list[int] = []
-    features = Incoming.features
-    monkeypatch.setattr(Incoming, "features", lambda *given: made.append(1) or features(*given))
+    features = FeatureSchema.features
+    monkeypatch.setattr(FeatureSchema, "features", lambda *given: made.append(1) or features(*given))
     ensemble = Ensemble(runs)
     found = ensemble.predict_proba({name: column(small, name) for name in ensemble.names})
     assert len(made) == 1
@@ -277,7 +277,7 @@ def test_predictions_in_python(small: Path, tmp_path: Path, capfd: Capture) -> N
     run = mlp_exp.load(str(small / "s/0"))
     said(capfd, small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv")
     expected = content(tmp_path / "o.csv")
-    texts = {name: column(small, name) for name in run.incoming.names}
+    texts = {name: column(small, name) for name in run.feature_schema.names}
     typed = {**texts, "x": np.array(texts["x"], dtype=np.float64), "age": [float(a or "nan") for a in texts["age"]]}
     for table in (texts, typed, pa.table(texts), pa.table(typed).to_batches()[0], {**typed, "other": texts["x"]}):
         labels = run.predict(table)
@@ -301,7 +301,7 @@ def test_predictions_in_python(small: Path, tmp_path: Path, capfd: Capture) -> N
 
 def test_values_in_their_own_unit(small: Path, tmp_path: Path, capfd: Capture) -> None:
     run = mlp_exp.load(small / "age")
-    values = run.predict({name: column(small, name) for name in run.incoming.names})
+    values = run.predict({name: column(small, name) for name in run.feature_schema.names})
     assert values.dtype == np.float64
     assert 10 < values.mean() < 90
     said(capfd, small / "age", small / "table.csv", "-o", tmp_path / "o.csv")
@@ -327,7 +327,7 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, capfd: Capture) -> None:
         ("x", "expected columns by name, or an array of numbers: "),
         (
             np.array([[0.0, np.inf]]),
-            "column 'x2', row 0: expected a finite number, found inf. Mend it, or leave it empty",
+            "column 'x2', row 0: expected a finite number, found inf. Fix it, or leave it empty",
         ),
     ):
         with pytest.raises(DataError, match=rf"^the table: {text}"):

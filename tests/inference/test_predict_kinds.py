@@ -29,7 +29,7 @@ from support.predictions import (
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.format import Format
-from mlp_exp.data.table.schema import Incoming, arrow_type
+from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.plan import plan
 from mlp_exp.inference import tables
@@ -188,8 +188,8 @@ def test_unseen_categories_and_gaps(small: Path, tmp_path: Path) -> None:
     ]
     inputs = inputs_of(run, write_rows(tmp_path / "t.csv", [header, *table]), 3)
     ages = np.array([np.nan, np.nan, np.nan, 40.0])
-    features, categories = run.incoming.features(
-        pa.table({name: column(small, name)[:4] for name in run.incoming.names}), "the table"
+    features, categories = run.feature_schema.features(
+        pa.table({name: column(small, name)[:4] for name in run.feature_schema.names}), "the table"
     )
     place = run.feature_names.index("age")
     features[:, place] = ages
@@ -205,8 +205,9 @@ def test_unseen_categories_and_gaps(small: Path, tmp_path: Path) -> None:
         v.name: v.codes(c).tolist()
         for v, c in zip(
             run.preprocessing.vocabularies,
-            run.incoming.features(
-                pa.table({name: [row[header.index(name)] for row in table] for name in run.incoming.names}), "the table"
+            run.feature_schema.features(
+                pa.table({name: [row[header.index(name)] for row in table] for name in run.feature_schema.names}),
+                "the table",
             )[1],
             strict=True,
         )
@@ -240,7 +241,7 @@ def test_a_word_that_is_no_number(
         spoilt[1 + row][spoilt[0].index(name)] = word
     path = write_rows(tmp_path / "t.csv", spoilt)
     monkeypatch.setattr(tables.predict_table, "__defaults__", (*tables.predict_table.__defaults__[:-1], rows))
-    expected = f"'{path}': column '{name}', row 203: {message}. Mend it, or leave it empty"
+    expected = f"'{path}': column '{name}', row 203: {message}. Fix it, or leave it empty"
     assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv") == expected
     assert files_in(tmp_path) == {"t.csv"}
 
@@ -288,7 +289,7 @@ def test_words_of_each_kind(
     for rows in (1, 10, 100):
         with pytest.raises(DataError) as caught:
             inputs_of(run, path, rows)
-        assert str(caught.value) == f"the table: column '{old}', row 33: {message}. Mend it, or leave it empty"
+        assert str(caught.value) == f"the table: column '{old}', row 33: {message}. Fix it, or leave it empty"
 
 
 def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
@@ -306,7 +307,7 @@ def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
         (pa.array([True, False]), ["true", "false"]),
         (pa.nulls(2), [None, None]),
     ):
-        found = run.incoming.converted(code, pa.chunked_array([pa.array(values)]), "the table")
+        found = run.feature_schema.converted(code, pa.chunked_array([pa.array(values)]), "the table")
         assert found.to_pylist() == expected
 
 
@@ -320,7 +321,7 @@ def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
         (
             "bool",
             pa.array([0.0, None, float("nan"), 2.0]),
-            "row 13: expected true or false, or 1 or 0 as in training, found '2.0'. Mend it, or leave it empty",
+            "row 13: expected true or false, or 1 or 0 as in training, found '2.0'. Fix it, or leave it empty",
         ),
         (
             "timestamp[s, tz=UTC]",
@@ -333,9 +334,9 @@ def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
 def test_typed_columns_of_another_kind(kind: str, values: pa.Array, message: str) -> None:
     of = {"bool": "boolean", "timestamp[s, tz=UTC]": "date", "date32[day]": "date"}
     wanted = Column("a", of.get(kind, "number"), type=kind)  # type: ignore[arg-type]
-    incoming = Incoming((wanted,), Format(",", ".", "utf-8", ()))
+    feature_schema = FeatureSchema((wanted,), Format(",", ".", "utf-8", ()))
     with pytest.raises(DataError) as caught:
-        incoming.features(pa.table({"a": values}), "the table", 10)
+        feature_schema.features(pa.table({"a": values}), "the table", 10)
     assert str(caught.value) == f"the table: column 'a'{',' if message.startswith('row') else ''} {message}"
 
 
@@ -358,8 +359,8 @@ def test_typed_columns_of_another_kind(kind: str, values: pa.Array, message: str
 )
 def test_numbers_of_each_type(kind: str, values: Any, expected: list[float]) -> None:
     wanted = Column("a", "boolean" if kind == "bool" else "number", type=kind)
-    incoming = Incoming((wanted,), Format(",", ".", "utf-8", ("-999", "unknown")))
-    features, _ = incoming.features(pa.table({"a": values}), "the table")
+    feature_schema = FeatureSchema((wanted,), Format(",", ".", "utf-8", ("-999", "unknown")))
+    features, _ = feature_schema.features(pa.table({"a": values}), "the table")
     np.testing.assert_array_equal(features[:, 0], expected)
 
 

@@ -101,12 +101,12 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "one field more": (
         lambda text: text.replace(b"2.5,green,city", b"2.5,green,1,city") + b"1,2,3,4,5,6,7,8,9\n",
         "'{path}', row 240: expected 8 fields, as in the header, found 9: '1,2,3,4,5,6,7,8,9'. "
-        "Mend the row, or name the separator: data.separator=… (',' was taken)",
+        "Fix the row, or name the separator: data.separator=… (',' was taken)",
     ),
     "open quote": (
         lambda text: text + b'1,"2,3,4\n5,6\n',
         "'{path}', row 240: expected 8 fields, as in the header, found 2: '1,\"2,3,4 5,6'. It opens a quote and never "
-        "closes it: mend it",
+        "closes it: fix it",
     ),
     "other encoding": (
         lambda text: text.replace(b"city 7,", b"M\xfcnchen,"),

@@ -81,9 +81,9 @@ def inputs_of(run: TrainedRun, file: Path, rows: int) -> NDArray[np.float32]:
     """What a run's network gets of a file that is read so many rows at a time."""
     stream = TableStream(str(file), run.reading.separator, run.reading.encoding)
     done, found = 0, []
-    for chunk in stream.chunks(run.incoming.names, rows=rows):
+    for chunk in stream.chunks(run.feature_schema.names, rows=rows):
         assert 0 < len(chunk) <= rows
-        found.append(run.preprocessing.inputs(*run.incoming.features(chunk, "the table", done)))
+        found.append(run.preprocessing.inputs(*run.feature_schema.features(chunk, "the table", done)))
         done += len(chunk)
     return np.concatenate(found)
 

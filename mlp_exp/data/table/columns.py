@@ -55,7 +55,7 @@ class ColumnOptions:
             for name in listed:
                 find_column(name, names, f"data.{key}")
                 if name == target:
-                    raise DataError(f"data.{key}: '{name}' is the target (data.target); list features alone")
+                    raise DataError(f"data.{key}: '{name}' is the target (data.target); list only features")
                 if owner.setdefault(name, key) != key:
                     raise DataError(f"data.{key}: '{name}' stands in data.{owner[name]} too; name it in one of them")
 

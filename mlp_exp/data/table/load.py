@@ -96,7 +96,7 @@ def _check_features(columns: Sequence[Column], feature_names: Sequence[str], tar
     used = [*feature_names, *(column.name for column in columns if column.kind == "category")]
     if not used:
         left_out = "; ".join(f"{column.name}: {column.note or column.kind}" for column in columns)
-        raise DataError(f"data.path: there is no feature beside the target '{target}'. {left_out}".rstrip())
+        raise DataError(f"data.path: there is no feature apart from the target '{target}'. {left_out}".rstrip())
     repeated = next((name for name, count in Counter(used).items() if count > 1), None)
     if repeated:
         raise DataError(

@@ -158,7 +158,7 @@ class FeatureSchema:
     def _as_category(self, column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
         """Texts as spelled in training: the integer category 7 is `7`, however it is written here."""
         if type_family(values.type) is None and not pa.types.is_null(values.type):
-            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which is no category")
+            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which cannot be a category")
         values = mask_nan(values)
         if not pa.types.is_string(values.type):
             if _family(values.type) == _family(kind):

@@ -87,7 +87,7 @@ def _check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], 
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
         numeric = " If it is a quantity: data.task=regression." if _numeric(names) else ""
         raise DataError(
-            f"data.target: '{name}' has one row alone of class {first}{more}; training and test need one each. "
+            f"data.target: '{name}' has a single row of class {first}{more}; training and test need one each. "
             f"Take such rows out or merge the classes.{numeric}"
         )
 

@@ -75,7 +75,7 @@ def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric", fi
         values = pc.divide(pc.cast(pc.cast(values, fine, safe=False), pa.int64()), 1e6)
     elif type_family(kind) != "number":
         if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
-            raise DataError(f"{key}: column '{name}' holds {kind}, which is no number")
+            raise DataError(f"{key}: column '{name}' holds {kind}, which is not a number")
         values = pc.cast(values, pa.int8())
     numbers: Floats = pc.cast(values, pa.float64(), safe=False).to_numpy()
     infinite = np.isinf(numbers)
@@ -117,7 +117,7 @@ def category_codes(name: str, values: pa.ChunkedArray, key: str) -> tuple[NDArra
         DataError: the type cannot be written as text.
     """
     if type_family(values.type) is None and not pa.types.is_null(values.type):
-        raise DataError(f"{key}: column '{name}' holds {values.type}, which is no category")
+        raise DataError(f"{key}: column '{name}' holds {values.type}, which cannot be a category")
     codes, texts = sorted_codes(pc.cast(mask_nan(values), pa.string()))
     return codes, tuple(texts)
 
