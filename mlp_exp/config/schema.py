@@ -67,6 +67,7 @@ class Group(BaseModel):
 
 
 class Data(Group):
+    max_rows: Annotated[int | None, Field(ge=10, description="a whole number, 10 or more, or null for all rows")] = None
     n_samples: Annotated[int, Field(ge=10, description="a whole number, 10 or more")] = 1000
     seed: Natural = 0
     noise: NonNegative = 0.0
@@ -278,3 +279,6 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "init.weight": frozenset({"tensor"}),
 }
 """Arguments that the framework gives to the `_target_` of a node, where its signature takes them."""
+
+APPLIED: dict[str, frozenset[str]] = {"data": frozenset({"max_rows"})}
+"""Keys of a node that the framework applies to what its `_target_` returns; the `_target_` does not get them."""

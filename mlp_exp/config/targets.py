@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from mlp_exp.config.schema import GROUPS, SUPPLIED
+from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED
 
 
 def locate(path: str) -> Callable[..., Any]:
@@ -80,11 +80,12 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
     name = path.rpartition(".")[2]
     parameters = _parameters(target)
     supplied = SUPPLIED.get(where, frozenset())
+    applied = APPLIED.get(where, frozenset())
     spare = set(left_over(group, target, keys)) - set(asked)
     problems = []
     for key in keys:
-        if key not in spare and not takes(target, key):
-            names = [p for p in parameters if p not in supplied and p not in ("args", "kwargs", "self")]
+        if key not in spare | applied and not takes(target, key):
+            names = applied | {p for p in parameters if p not in supplied and p not in ("args", "kwargs", "self")}
             problems.append(f"{where}.{key}: {name} takes no '{key}'.{did_you_mean(key, names)}")
     for parameter in parameters.values():
         needed = parameter.default is parameter.empty and parameter.kind in (

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mlp_exp._version import __version__
 from mlp_exp.config.components import is_component, public_name
 from mlp_exp.config.schema import Experiment
 from mlp_exp.config.targets import locate
@@ -57,6 +58,11 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
     for key, value in _leaves(config):
         last = key.rpartition(".")[2]
         if last == "_target_" and not is_trusted(value, allow):
+            if str(value).startswith("mlp_exp."):  # --allow would be no help
+                raise UntrustedError(
+                    f"{where}: {key} is {value!r}, which is no component of this version of mlp_exp ({__version__}). "
+                    "If another version has written this file, use that one"
+                )
             package = str(value).partition(".")[0]
             raise UntrustedError(
                 f"{where}: {key} is {value!r}; a saved run may only build components of mlp_exp, torch's networks, "

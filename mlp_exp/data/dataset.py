@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -71,6 +71,7 @@ class Dataset:
         categories: the features that are no numbers.
         columns: what was decided about each column of the table that this is from; empty for other sources.
         kept: which rows of the source these N are, as booleans; None for all.
+        unlabelled: rows of the source that have no target, and so are none of these.
         aside: columns that a split asks for, as `[N]`, by name.
     """
 
@@ -83,6 +84,7 @@ class Dataset:
     categories: tuple[Category, ...] = ()
     columns: tuple[Column, ...] = ()
     kept: NDArray[np.bool_] | None = None
+    unlabelled: int = 0
     aside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
@@ -140,6 +142,35 @@ class Dataset:
         if class_names and len(class_names) != len(labels):
             raise DataError(f"data: the target has {len(labels)} classes, and {len(class_names)} class names are given")
         return cls(x, codes.astype(np.int64), names, tuple(class_names) or tuple(map(str, labels)), target_name)
+
+    def at_most(self, rows: int | None) -> "Dataset":
+        """The whole of it, or `rows` of its rows, evenly spaced in the order of the target and kept in their own order.
+
+        So classes stay in proportion, to within a row, and values span their range. Every column keeps its name, and
+        every class and category its code, whether or not a row is left of it.
+
+        >>> Dataset.from_arrays([[0], [1], [2], [3]], [0.5, 0.1, 0.9, 0.3], regression=True).at_most(2).target
+        array([0.1, 0.9])
+
+        Args:
+            rows: 2 or more; None for all.
+        """
+        total = len(self.target)
+        if rows is None or rows >= total:
+            return self
+        order = np.argsort(self.target, kind="stable")
+        chosen = np.sort(order[np.arange(rows) * (total - 1) // (rows - 1)])
+        source_rows = self.source_rows
+        kept = np.zeros(total if self.kept is None else len(self.kept), dtype=bool)
+        kept[source_rows[chosen]] = True
+        return replace(
+            self,
+            features=self.features[chosen],
+            target=self.target[chosen],
+            categories=tuple(replace(each, codes=each.codes[chosen]) for each in self.categories),
+            kept=kept,
+            aside={name: values[chosen] for name, values in self.aside.items()},
+        )
 
     @property
     def source_rows(self) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mlp_exp.config.components import NO_TRACKER
+from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TaskName
 from mlp_exp.data.preprocessing import Preprocess
@@ -106,10 +107,11 @@ def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
 
 def _dataset(shared: Shared, node: dict[str, Any], split: Split) -> Dataset:
     def read() -> Dataset:
-        dataset = build_group(shared, "data", node, split=split, open_file=open_with_progress)
+        settings = {key: value for key, value in node.items() if key not in APPLIED["data"]}
+        dataset = build_group(shared, "data", settings, split=split, open_file=open_with_progress)
         if not isinstance(dataset, Dataset):
             raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
-        return dataset
+        return dataset.at_most(node.get("max_rows"))
 
     return shared.keep(("data", repr(node), repr((split.aside, split.aside_is_feature))), read)
 

@@ -13,10 +13,12 @@ from support.compositions import Compose
 from support.project import CONF, options, presets
 from torch.optim import SGD, Adam
 
+from mlp_exp.config.dotted import dotted
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.validation import find_problems, validate
 from mlp_exp.errors import ConfigError
 
+MAX_ROWS = "a whole number, 10 or more, or null for all rows"
 RATE = "a number from 0 up to, not including, 1"
 RATES = "a rate from 0 up to, not including, 1, or a list with one for each hidden layer"
 WIDTHS = "a list of whole numbers from 1, as [64,32], or [] for a linear model"
@@ -150,6 +152,10 @@ MISTAKES = [
     ("seed=abc", f"seed: expected {NATURAL}, got 'abc'"),
     ("seed=1.0", f"seed: expected {NATURAL}, got 1.0"),
     ("data.n_samples=5", "data.n_samples: expected a whole number, 10 or more, got 5"),
+    ("data.max_rows=9", f"data.max_rows: expected {MAX_ROWS}, got 9"),
+    ("data=digits data.max_rows=1.5", f"data.max_rows: expected {MAX_ROWS}, got 1.5"),
+    (f"{TABLE} data.max_rows=all", f"data.max_rows: expected {MAX_ROWS}, got 'all'"),
+    ("+data.max_row=100", "data.max_row: circle takes no 'max_row'. Did you mean 'max_rows'?"),
     ("data=spirals data.n_classes=1", "data.n_classes: expected a whole number, 2 or more, got 1"),
     ("loss.label_smoothing=1", f"loss.label_smoothing: expected {RATE}, got 1"),
     ("loss.class_weight=balance", "loss.class_weight: expected balanced or null, got 'balance'"),
@@ -183,7 +189,8 @@ MISTAKES = [
     ("+modle=3", "modle: there is no such key. Did you mean 'model'?"),
     ("+optimiser.lr=0.1", "optimiser: there is no such key. Did you mean 'optimizer'?"),
     ("+lr=0.1", f"lr: there is no such key. Known: {GROUP_NAMES}."),
-    ("~data", "data: missing; expected a group of settings"),
+    ("~data", "data._target_: missing; expected an import path, as package.Class"),
+    ("~model", "model: missing; expected a group of settings"),
     ("~seed", f"seed: missing; expected {NATURAL}"),
     # targets and their arguments
     (
@@ -321,11 +328,13 @@ def test_the_walk_of_conf_finds_every_group() -> None:
     assert len(presets()) >= 6
 
 
-def test_every_key_of_every_option_is_in_the_schema() -> None:
+def test_every_key_of_every_option_is_in_the_schema(compose: Compose) -> None:
     found = []
     for group, option in options():
-        found += list(_keys(_load(CONF / group / f"{option}.yaml"), GROUPS[group], f"{group}/{option}: "))
-    assert len(found) >= 150
+        composed = OmegaConf.to_container(compose([f"{group}={option}"])[group], resolve=False)
+        assert isinstance(composed, dict)
+        found += list(_keys({str(key): value for key, value in composed.items()}, GROUPS[group], f"{group}/{option}: "))
+    assert len(found) >= 190
     assert [path for path, known in found if not known] == []
 
 
@@ -342,20 +351,54 @@ KEY_WITH_VALUE = re.compile(r"^ *(- )?(override /)?(?!_target_)\w+: *[^ #]")
 
 def test_every_option_says_what_it_is_and_every_key_what_it_does() -> None:
     lines = bare = 0
+    inherits = {(group, option) for group, option in options() if _inherited(CONF / group / f"{option}.yaml")}
     missing = []
     for group, option in options():
         text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
         if not re.match(r"# \S", text[0]):
             missing.append(f"{group}/{option}: no first line that says what it is")
         for number, line in enumerate(text, 1):
-            bare += line.startswith("_target_: ")
+            bare += line.startswith("_target_: ") and (group, option) not in inherits
             if KEY_WITH_VALUE.match(line):
                 lines += 1
                 if not re.search(r" # \S", line):
                     missing.append(f"{group}/{option}.yaml:{number}: {line}")
     assert lines >= 100
-    assert bare == len(options())
+    assert bare == len(options()) - len(inherits)
+    assert len(inherits) >= 20
     assert missing == []
+
+
+def _inherited(path: Path) -> list[str]:
+    """The options of its own group that a file builds on."""
+    defaults = (OmegaConf.to_container(OmegaConf.load(path)) or {}).get("defaults", [])  # type: ignore[union-attr]
+    return [entry for entry in defaults if isinstance(entry, str) and entry != "_self_" and "/" not in entry]
+
+
+def test_an_option_that_inherits_repeats_nothing(compose: Compose) -> None:
+    repeated = []
+    for group, option in options():
+        for base in _inherited(CONF / group / f"{option}.yaml"):
+            inherited = dict(dotted(OmegaConf.to_container(compose([f"{group}={base}"])[group], resolve=False)))
+            own = dict(dotted(_load(CONF / group / f"{option}.yaml")))
+            repeated += [f"{group}/{option}: {key}" for key, value in own.items() if inherited.get(key, "") == value]
+    assert repeated == []
+
+
+FIRST_COLUMN = 32
+
+
+def test_the_comments_of_a_file_stand_in_one_column() -> None:
+    """The same in all files, but for those with a value that is too long for it."""
+    count = 0
+    for path in sorted(CONF.rglob("*.yaml")):
+        lines = re.findall(r"^(?! *#)(.*?\S)( +)# ", path.read_text(encoding="utf-8"), re.MULTILINE)
+        columns = {len(code + gap) for code, gap in lines}
+        count += len(lines)
+        assert len(columns) <= 1, path
+        longest = max((len(code) for code, _ in lines), default=0)
+        assert columns <= {FIRST_COLUMN} or (longest > FIRST_COLUMN - 2 and max(columns) <= longest + 5), path
+    assert count >= 100
 
 
 @pytest.mark.parametrize("name", presets())

@@ -77,6 +77,7 @@ def table(
         categories=tuple(categories),
         columns=tuple(columns),
         kept=None if there.all() else there,
+        unlabelled=len(there) - len(values),
         aside=aside,
     )
 
