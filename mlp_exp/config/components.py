@@ -86,6 +86,9 @@ ALIASES: dict[str, str] = {
 }
 """Names that version 0.1 wrote, with those that stand for them now."""
 
+ADDED: dict[str, Any] = {"data.max_rows": None}
+"""Keys that version 0.1 did not have, with the values that change nothing: a configuration without them is the same."""
+
 
 def current_names(config: Any) -> Any:
     """A configuration, or a part of one, with the names of today in place of those of version 0.1.

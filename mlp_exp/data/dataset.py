@@ -146,7 +146,7 @@ class Dataset:
     def at_most(self, rows: int | None) -> "Dataset":
         """The whole of it, or `rows` of its rows, evenly spaced in the order of the target and kept in their own order.
 
-        So classes stay in proportion, to within a row, and values span their range. Every column keeps its name, and
+        So classes stay in proportion, to within two rows, and values span their range. Every column keeps its name, and
         every class and category its code, whether or not a row is left of it.
 
         >>> Dataset.from_arrays([[0], [1], [2], [3]], [0.5, 0.1, 0.9, 0.3], regression=True).at_most(2).target

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.config.components import ADDED
 from mlp_exp.config.dotted import dotted
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import UNFINISHED, RunFolder, runs_in
@@ -42,8 +43,8 @@ class Entry:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        """Those of its configuration by dotted keys, as they are typed on the command line."""
-        return {key: _text(value) for key, value in dotted(self.config)}
+        """Those of its configuration by dotted keys, as typed on the command line; without newer keys of no effect."""
+        return {key: _text(value) for key, value in dotted(self.config) if ADDED.get(key, ...) != value}
 
     @property
     def settings(self) -> Mapping[str, str]:

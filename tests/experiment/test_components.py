@@ -12,7 +12,7 @@ import pytest
 import torch
 from support.compositions import Compose
 from support.folders import files_in
-from support.project import CONF, option_with_values, options, presets
+from support.project import option_with_values, options, presets
 from support.tables import TABLE_ROWS
 
 from mlp_exp.config.validation import validate
