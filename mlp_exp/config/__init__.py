@@ -1,1 +1,1 @@
-"""Configuration: schema, validation, error messages and Hydra's command line."""
+"""Configuration: schema, validation, names of components, and what a saved configuration may name."""

@@ -1,8 +1,8 @@
 """The type and range of every key in `conf/`.
 
-One pydantic model a group. The text behind a type says what is expected; it is what a user reads when a value
-does not fit. Groups whose class may be the user's own allow keys that are not named here: those are checked against
-the signature of their `_target_` (see `targets`).
+One pydantic model per group. The description of a type says what is expected; a user reads it when a value does not
+fit. Groups allow further keys, since their class may be the user's own: those are checked against the signature of
+the `_target_` (see `targets`).
 """
 
 from typing import Annotated, Literal, Self
@@ -19,7 +19,7 @@ Epochs = Annotated[
 Positive = Annotated[float, Field(gt=0, description="a number above 0")]
 NonNegative = Annotated[float, Field(ge=0, description="a number, 0 or more")]
 Number = Annotated[float, Field(description="a number")]
-Share = Annotated[float, Field(ge=0, le=1, description="a share from 0 to 1")]
+Fraction = Annotated[float, Field(ge=0, le=1, description="a fraction from 0 to 1")]
 Factor = Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
 Rate = Annotated[float, Field(ge=0, lt=1, description="a number from 0 up to, not including, 1")]
 Rates = Annotated[
@@ -27,39 +27,40 @@ Rates = Annotated[
     Field(description="a rate from 0 up to, not including, 1, or a list with one for each hidden layer"),
 ]
 Betas = Annotated[
-    list[Rate], Field(min_length=2, max_length=2, description="two numbers from 0 up to 1, as [0.9,0.999]")
+    list[Rate], Field(min_length=2, max_length=2, description="two numbers from 0 up to 1, such as [0.9,0.999]")
 ]
 Widths = Annotated[
     list[Annotated[int, Field(ge=1)]],
-    Field(description="a list of whole numbers from 1, as [64,32], or [] for a linear model"),
+    Field(description="a list of whole numbers from 1, such as [64,32], or [] for a linear model"),
 ]
 Flag = Annotated[bool, Field(description="true or false")]
 Text = Annotated[str, Field(min_length=1, description="a text")]
 File = Annotated[str, Field(min_length=1, description="the path of a file")]
 Name = Annotated[str | int, Field(description="the name of a column")]
-Names = Annotated[list[Name], Field(description="a list of column names, as [age,income]")]
+Names = Annotated[list[Name], Field(description="a list of column names, such as [age,income]")]
 Words = Annotated[
-    list[str | int | Annotated[float, Field(allow_inf_nan=True)]], Field(description="a list of texts, as [unknown,-9]")
+    list[str | int | Annotated[float, Field(allow_inf_nan=True)]],
+    Field(description="a list of texts, such as [unknown,-9]"),
 ]
 Separator = Annotated[
-    str | None, Field(min_length=1, max_length=1, description="one character, as ';', or null to find it")
+    str | None, Field(min_length=1, max_length=1, description="one character, such as ';', or null to detect it")
 ]
 Target = Annotated[
-    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, as package.Class")
+    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, such as package.Class")
 ]
 
 
-SHARE_OR_FILE = "a share from 0 to 1 (split=files: the path of a file of row numbers)"
+FRACTION_OR_FILE = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 
 
 class Closed(BaseModel):
-    """A node whose keys are all named here."""
+    """A node that has no other keys than those named here."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Group(BaseModel):
-    """A node that is built through its `_target_`, which may be the user's own."""
+    """A node that is built by its `_target_`, which may be the user's own."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, populate_by_name=True)
 
@@ -89,9 +90,9 @@ class Data(Group):
 
 
 class Split(Group):
-    train: Annotated[Share | File, Field(description=SHARE_OR_FILE)] = 1.0
-    val: Annotated[Share | File | None, Field(description=SHARE_OR_FILE)] = 0.0
-    test: Annotated[Share | File, Field(description=SHARE_OR_FILE)] = 0.0
+    train: Annotated[Fraction | File, Field(description=FRACTION_OR_FILE)] = 1.0
+    val: Annotated[Fraction | File | None, Field(description=FRACTION_OR_FILE)] = 0.0
+    test: Annotated[Fraction | File, Field(description=FRACTION_OR_FILE)] = 0.0
     column: Name = ""
     folds: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 2
     fold: Natural = 0
@@ -103,14 +104,14 @@ class Split(Group):
         in_files = self.import_path == public_name("FileSplit")
         for name, value in given.items():
             if isinstance(value, float | int) == in_files:
-                expected = "the path of a file of row numbers" if in_files else "a share from 0 to 1"
+                expected = "the path of a file of row numbers" if in_files else "a fraction from 0 to 1"
                 raise ValueError(f"{name}: expected {expected}, got {'null' if value is None else repr(value)}")
         if len(given) == 3 and not in_files:
             total = sum(given.values())
             if abs(total - 1) > 1e-6 or given["train"] == 0:
                 raise ValueError(
                     "expected train + val + test to be 1, with train above 0, "
-                    f"got {' + '.join(f'{share:g}' for share in given.values())} = {total:g}"
+                    f"got {' + '.join(f'{value:g}' for value in given.values())} = {total:g}"
                 )
         if "folds" in self.model_fields_set and self.fold >= self.folds:
             raise ValueError(f"fold: expected a whole number from 0 to {self.folds - 1}, got {self.fold}")
@@ -146,7 +147,7 @@ class Model(Group):
         equal = any(a == b for a, b in zip(self.hidden_sizes, self.hidden_sizes[1:], strict=False))
         if self.residual and not equal:
             raise ValueError(
-                "residual: expected two neighbours of one width in hidden_sizes, as [64,64], for a connection to skip, "
+                "residual: expected equal adjacent widths in hidden_sizes, such as [64,64], for a skip connection, "
                 f"got {self.hidden_sizes}"
             )
         return self
@@ -248,7 +249,7 @@ class Tracker(Group):
 
 
 class Experiment(Closed):
-    """The whole configuration of a run; saved ones of before there were trackers have none."""
+    """The whole configuration of a run. Configurations saved before there were trackers have no `tracker`."""
 
     seed: Natural
     data: Data
@@ -278,7 +279,7 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "scheduler": frozenset({"optimizer"}),
     "init.weight": frozenset({"tensor"}),
 }
-"""Arguments that the framework gives to the `_target_` of a node, where its signature takes them."""
+"""Arguments that the framework passes to the `_target_` of a node if its signature takes them."""
 
 APPLIED: dict[str, frozenset[str]] = {"data": frozenset({"max_rows"})}
-"""Keys of a node that the framework applies to what its `_target_` returns; the `_target_` does not get them."""
+"""Keys of a node that are not passed to its `_target_`: the framework applies them to what it returns."""

@@ -58,19 +58,19 @@ def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[s
 def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> list[str]:
     """Keys that came with the group's option but that another `_target_`, put in its place, does not take.
 
-    `model._target_=my_package.MyNet` keeps the other keys of `model/mlp.yaml`; they are left out, not refused.
+    `model._target_=my_package.MyNet` keeps the other keys of `model/mlp.yaml`; they are left out, not rejected.
     """
     known = GROUPS[group].model_fields
     return [key for key in keys if key in known and not takes(target, key)]
 
 
 def signature_problems(group: str, path: str, keys: Collection[str], asked: Collection[str], where: str) -> list[str]:
-    """One line for each key that the `_target_` at `path` does not take, and each that it needs and does not get.
+    """One line for each key that the `_target_` at `path` does not take, and each required one that is missing.
 
     Args:
-        group: the config group, which knows its left-over keys and the arguments that the framework supplies.
+        group: the config group, whose schema knows the keys that may be left over.
         keys: keys of the node, without Hydra's own.
-        asked: keys of the node that the user set by an override; these are never left over.
+        asked: keys of the node that the user set by an override; these are never left out.
         where: the node's place, as `model` or `init.weight`.
     """
     try:

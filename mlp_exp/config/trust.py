@@ -1,7 +1,7 @@
-"""What the configuration of a saved run may name and hold: its folder may come from a stranger.
+"""What the configuration of a saved run may name and contain: its folder may come from a stranger.
 
-Instantiating a configuration calls what it names, and naming a module imports it. So a saved one is looked at as text
-first, and only a list of components passes, with what the user has allowed on the command line.
+Instantiating a configuration imports and calls what it names. So a saved one is checked as text first: it may name
+listed components alone, and packages that the user allows on the command line.
 """
 
 import re
@@ -19,11 +19,11 @@ TORCH_CLASSES = {
     "torch.optim": "torch.optim.Optimizer",
     "torch.optim.lr_scheduler": "torch.optim.lr_scheduler.LRScheduler",
 }
-"""Modules of torch, and the class that their components are subclasses of."""
+"""Modules of torch, and the base class of the components in them."""
 TORCH_INIT = re.compile(r"torch\.nn\.init\.[a-z]\w*_")
 SKLEARN_DATA = re.compile(r"sklearn\.datasets\.(make_\w+|load_(breast_cancer|diabetes|digits|iris|linnerud|wine))")
 REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
-"""The one kind of interpolation that a saved configuration may have: the value of another key."""
+"""The only kind of interpolation that a saved configuration may have: the value of another key."""
 IN_OUTPUTS = r"outputs(/\w[\w.-]*)*"
 STAYS_HERE = {
     public_name("MLflow"): ("mlflow", {"tracking_uri": re.compile(f"sqlite:///{IN_OUTPUTS}")}),
@@ -32,13 +32,13 @@ STAYS_HERE = {
         {"mode": re.compile("offline"), "dir": re.compile(IN_OUTPUTS)},
     ),
 }
-"""Trackers that can send or write elsewhere, their packages, and the settings with which they do not."""
+"""Trackers that can send data away: their packages, and the settings that keep it in `outputs/`."""
 MOST_VALUES = 1_000_000
 DEEPEST = 20
 
 
 def check_config(config: Any, allow: Sequence[str], where: object) -> None:
-    """Refuses a saved configuration that is not plain, or that would call something which is not on the list.
+    """Rejects a saved configuration that is not plain, or that would call something that is not on the list.
 
     Args:
         config: as loaded, not yet built or resolved.
@@ -46,14 +46,14 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
         where: the file that it is from.
 
     Raises:
-        UntrustedError: it names something else, is no mapping of plain values, is too large, or has an interpolation
+        UntrustedError: it names something else, is not a mapping of plain values, is too large, or has an interpolation
             other than of a single value of its own.
     """
     if not isinstance(config, Mapping):
         raise UntrustedError(f"{where}: expected a configuration with keys, got {type(config).__name__}")
     check_plain(config, where)
     foreign = [key for key in config if key not in Experiment.model_fields]
-    if foreign:  # Hydra's own settings would be followed before anything of ours is
+    if foreign:  # Hydra would apply settings of its own before any check of ours
         raise UntrustedError(f"{where}: expected the configuration of a run; it has no key {foreign[0]!r}")
     for key, value in _leaves(config):
         last = key.rpartition(".")[2]
@@ -97,13 +97,13 @@ def _not(value: Any) -> bool:
 
 
 def check_plain(values: Any, where: object, most: int = MOST_VALUES, also: Callable[[Any], bool] = _not) -> None:
-    """Refuses anything but numbers, texts, lists and mappings by them, and what is too large when written out.
+    """Rejects all but numbers, texts, lists and mappings, and what is too large when it is written out.
 
-    A file may name one list many times over, a few bytes for each, so that all of it would not fit into memory.
+    A file may refer to one list many times, in a few bytes each, so that the whole would not fit into memory.
 
     Args:
-        most: how many values there may be.
-        also: whether a value of another kind is right.
+        most: upper bound on the number of values.
+        also: whether a value of another type is accepted.
 
     Raises:
         UntrustedError: says what was found.
@@ -132,10 +132,10 @@ def is_allowed(path: str, allow: Sequence[str]) -> bool:
 
 
 def foreign_packages(config: Mapping[str, Any], *, by_name: bool = False) -> list[str]:
-    """The packages that have to be allowed for a configuration to be built once it is saved.
+    """The packages that have to be allowed before a saved configuration can be built.
 
     Args:
-        by_name: whether names in the right modules are taken for components, so that torch is not imported.
+        by_name: whether any name in one of torch's modules counts as a component, so that torch is not imported.
     """
     trusted = _is_named_as_component if by_name else is_trusted
     targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not trusted(value)]
@@ -151,19 +151,19 @@ def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
 
 
 def _is_named_as_component(path: Any) -> bool:
-    """Whether a `_target_` would be on the list if torch has it; nothing is imported to find out."""
+    """Whether a `_target_` is on the list, provided that torch has it; imports nothing."""
     if not isinstance(path, str):
         return False
     return is_component(path) or path.rpartition(".")[0] in TORCH_CLASSES or _is_function(path)
 
 
 def _is_function(path: str) -> bool:
-    """Whether it is one of torch's initialisations or of scikit-learn's data sets."""
+    """Whether it is one of torch's initialisers or of scikit-learn's data sets."""
     return bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path))
 
 
 def _is_torch_class(path: str) -> bool:
-    """Whether it is one of torch's components; nothing else is imported to find out."""
+    """Whether it is one of torch's components; imports nothing but torch."""
     module, _, name = path.rpartition(".")
     if name.startswith("_") or module not in TORCH_CLASSES:
         return False
@@ -175,7 +175,7 @@ def _is_torch_class(path: str) -> bool:
 
 
 def _leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that holds no others, with its place; a `_target_` whatever it holds."""
+    """Every value that is not a container, with its path; a `_target_` whatever it is."""
     items = node.items() if isinstance(node, Mapping) else enumerate(node)
     for key, value in items:
         place = f"{where}.{key}".lstrip(".")
@@ -186,7 +186,7 @@ def _leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def is_reference(text: str, config: Mapping[Any, Any]) -> bool:
-    """Whether it names one key, which holds a plain value: references to references could grow without end."""
+    """Whether it refers to one key with a plain value: references to references could grow without bound."""
     found = REFERENCE.fullmatch(text)
     value: Any = config
     for key in found[1].split(".") if found else ():

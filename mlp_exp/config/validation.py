@@ -1,4 +1,4 @@
-"""Checks a composed configuration as a whole and reports all mistakes together."""
+"""Checks a whole composed configuration and reports all mistakes together."""
 
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -23,10 +23,10 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
 
     Args:
         cfg: the configuration of one run, without Hydra's own node.
-        overrides: the command line's overrides; a key set there is never silently left out.
+        overrides: of the command line; a key set there is never silently left out.
 
     Raises:
-        ConfigError: with a line for every mistake.
+        ConfigError: one line per mistake.
     """
     problems = find_problems(cfg, overrides)
     if problems:
@@ -34,7 +34,7 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
 
 
 def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
-    """A line for every mistake, in the order of the schema; empty if there is none."""
+    """One line per mistake, in the order of the schema."""
     try:
         values = current_names(OmegaConf.to_container(cfg, resolve=True))
         missing = sorted(OmegaConf.missing_keys(cfg)) if MISSING in repr(values) else []
@@ -49,7 +49,7 @@ def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
         if isinstance(node, dict):
             problems += _node_problems(group, node, asked, group)
     absent = [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
-    # what is missing may have been taken for a wrong value, too
+    # a missing value has also been reported as a wrong one
     return absent + [line for line in problems if line.partition(":")[0] not in missing]
 
 
@@ -70,7 +70,7 @@ def _schema_problems(values: dict[Any, Any]) -> list[str]:
     try:
         Experiment.model_validate(values)
     except ValidationError as error:
-        # a union gives a line for each of its branches; they are one mistake
+        # pydantic reports each branch of a union; they are one mistake
         return list(dict.fromkeys(_line(detail, values) for detail in error.errors()))
     return []
 

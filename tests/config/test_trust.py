@@ -13,6 +13,7 @@ from support.folders import files_in
 from support.project import CONF
 from support.strangers import COMMANDS, FOREIGN, SHELL, SMALL, Change, is_refused, may_not_refer, nested, put, spoil
 
+from mlp_exp import __version__
 from mlp_exp.config.trust import check_config, is_trusted
 from mlp_exp.errors import UntrustedError
 from mlp_exp.storage.yaml_file import read_yaml
@@ -99,6 +100,17 @@ REFUSED: list[Any] = [
 def test_what_is_trusted() -> None:
     assert [path for path in TRUSTED if not is_trusted(path)] == []
     assert [path for path in REFUSED if is_trusted(path)] == []
+
+
+@pytest.mark.parametrize("path", ["mlp_exp.components.Mlp", "mlp_exp.model.later.MLP", "mlp_exp.run.main"])
+def test_a_name_of_ours_that_is_no_component_is_not_to_be_allowed(path: str) -> None:
+    """It is no package of the user's: to allow all of this one would be bad advice, and would not make it exist."""
+    with pytest.raises(UntrustedError) as caught:
+        check_config({"model": {"_target_": path}}, [], "model.pt")
+    assert str(caught.value) == (
+        f"model.pt: model._target_ is '{path}', which is no component of this version of mlp_exp ({__version__}). "
+        "If another version has written this file, use that one"
+    )
 
 
 def targets(node: Any) -> Iterator[str]:

@@ -21,15 +21,15 @@ from mlp_exp.errors import ConfigError
 MAX_ROWS = "a whole number, 10 or more, or null for all rows"
 RATE = "a number from 0 up to, not including, 1"
 RATES = "a rate from 0 up to, not including, 1, or a list with one for each hidden layer"
-WIDTHS = "a list of whole numbers from 1, as [64,32], or [] for a linear model"
-BETAS = "two numbers from 0 up to 1, as [0.9,0.999]"
+WIDTHS = "a list of whole numbers from 1, such as [64,32], or [] for a linear model"
+BETAS = "two numbers from 0 up to 1, such as [0.9,0.999]"
 EPOCHS = "a whole number, 1 or more, or auto"
 BATCH = "a whole number, 1 or more, or full for all training rows at once, or auto by their number"
 COUNT = "a whole number, 1 or more"
 NATURAL = "a whole number, 0 or more"
-SHARE = "a share from 0 to 1 (split=files: the path of a file of row numbers)"
+FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
-SHARES = "split: expected train + val + test to be 1, with train above 0, got"
+FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
 GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
 
 
@@ -85,7 +85,7 @@ MISTAKES = [
     ("model.residual=2", "model.residual: expected true or false, got 2"),
     (
         "model.residual=true",
-        "model.residual: expected two neighbours of one width in hidden_sizes, as [64,64], for a connection to skip, "
+        "model.residual: expected equal adjacent widths in hidden_sizes, such as [64,64], for a skip connection, "
         "got [64, 32]",
     ),
     ("early_stopping=patience early_stopping.patience=0", f"early_stopping.patience: expected {COUNT}, got 0"),
@@ -95,14 +95,14 @@ MISTAKES = [
         "(regression), got 'val_acc'",
     ),
     ("early_stopping.mode=best", "early_stopping.mode: expected one of auto, min, max, got 'best'"),
-    ("split.train=0.5", f"{SHARES} 0.5 + 0.1 + 0.2 = 0.8"),
-    ("split.train=0 split.val=0.5 split.test=0.5", f"{SHARES} 0 + 0.5 + 0.5 = 1"),
-    ("split.val=-0.1", f"split.val: expected {SHARE}, got -0.1"),
-    ("split.val=1.1", f"split.val: expected {SHARE}, got 1.1"),
-    ("split.val=true", f"split.val: expected {SHARE}, got true"),
-    ("split.val=null", "split.val: expected a share from 0 to 1, got null"),
-    ("split.train=rows.txt", "split.train: expected a share from 0 to 1, got 'rows.txt'"),
-    ("split=folds split.val=null", "split.val: expected a share from 0 to 1, got null"),
+    ("split.train=0.5", f"{FRACTIONS} 0.5 + 0.1 + 0.2 = 0.8"),
+    ("split.train=0 split.val=0.5 split.test=0.5", f"{FRACTIONS} 0 + 0.5 + 0.5 = 1"),
+    ("split.val=-0.1", f"split.val: expected {FRACTION}, got -0.1"),
+    ("split.val=1.1", f"split.val: expected {FRACTION}, got 1.1"),
+    ("split.val=true", f"split.val: expected {FRACTION}, got true"),
+    ("split.val=null", "split.val: expected a fraction from 0 to 1, got null"),
+    ("split.train=rows.txt", "split.train: expected a fraction from 0 to 1, got 'rows.txt'"),
+    ("split=folds split.val=null", "split.val: expected a fraction from 0 to 1, got null"),
     ("split=folds split.folds=1", "split.folds: expected a whole number, 2 or more, got 1"),
     ("split=folds split.fold=5", "split.fold: expected a whole number from 0 to 4, got 5"),
     ("split=folds split.folds=3 split.fold=3", "split.fold: expected a whole number from 0 to 2, got 3"),
@@ -110,13 +110,13 @@ MISTAKES = [
     ("split=group", "split.column: missing; expected the name of a column. Give it: split.column=…"),
     ("split=time", "split.column: missing; expected the name of a column. Give it: split.column=…"),
     ("split=time split.column=[a]", "split.column: expected the name of a column, got ['a']"),
-    ("split=group split.column=a split.train=0.5", f"{SHARES} 0.5 + 0.1 + 0.2 = 0.8"),
-    ("split=files split.train=a.txt", f"split.test: missing; expected {SHARE}. Give it: split.test=…"),
+    ("split=group split.column=a split.train=0.5", f"{FRACTIONS} 0.5 + 0.1 + 0.2 = 0.8"),
+    ("split=files split.train=a.txt", f"split.test: missing; expected {FRACTION}. Give it: split.test=…"),
     (
         "split=files split.train=0.7 split.test=a.txt",
         "split.train: expected the path of a file of row numbers, got 0.7",
     ),
-    ("split=files split.train= split.test=a.txt", f"split.train: expected {SHARE}, got ''"),
+    ("split=files split.train= split.test=a.txt", f"split.train: expected {FRACTION}, got ''"),
     ("data=table data.path=a.csv", "data.target: missing; expected the name of a column. Give it: data.target=…"),
     ("data=table data.target=y", "data.path: missing; expected the path of a file. Give it: data.path=…"),
     (f"{TABLE} data.path=3", "data.path: expected the path of a file, got 3"),
@@ -125,9 +125,12 @@ MISTAKES = [
         f"{TABLE} data.task=classes",
         "data.task: expected one of auto, classification, binary, multiclass, regression, got 'classes'",
     ),
-    (f"{TABLE} data.drop=id", "data.drop: expected a list of column names, as [age,income], got 'id'"),
-    (f"{TABLE} data.missing=x", "data.missing: expected a list of texts, as [unknown,-9], got 'x'"),
-    (f"{TABLE} data.separator=';;'", "data.separator: expected one character, as ';', or null to find it, got ';;'"),
+    (f"{TABLE} data.drop=id", "data.drop: expected a list of column names, such as [age,income], got 'id'"),
+    (f"{TABLE} data.missing=x", "data.missing: expected a list of texts, such as [unknown,-9], got 'x'"),
+    (
+        f"{TABLE} data.separator=';;'",
+        "data.separator: expected one character, such as ';', or null to detect it, got ';;'",
+    ),
     (f"{TABLE} data.decimal=';'", "data.decimal: expected '.' or ',', got ';'"),
     ("preprocess.scaling=minmax", "preprocess.scaling: expected one of none, standard, robust, quantile, got 'minmax'"),
     ("preprocess.one_hot_max=-1", f"preprocess.one_hot_max: expected {NATURAL}, got -1"),
@@ -189,7 +192,7 @@ MISTAKES = [
     ("+modle=3", "modle: there is no such key. Did you mean 'model'?"),
     ("+optimiser.lr=0.1", "optimiser: there is no such key. Did you mean 'optimizer'?"),
     ("+lr=0.1", f"lr: there is no such key. Known: {GROUP_NAMES}."),
-    ("~data", "data._target_: missing; expected an import path, as package.Class"),
+    ("~data", "data._target_: missing; expected an import path, such as package.Class"),
     ("~model", "model: missing; expected a group of settings"),
     ("~seed", f"seed: missing; expected {NATURAL}"),
     # targets and their arguments
@@ -202,12 +205,12 @@ MISTAKES = [
         "model._target_=nowhere.Net",
         "model._target_: cannot import 'nowhere.Net': ModuleNotFoundError: No module named 'nowhere'",
     ),
-    ("model._target_=MLP", "model._target_: expected an import path, as package.Class, got 'MLP'"),
+    ("model._target_=MLP", "model._target_: expected an import path, such as package.Class, got 'MLP'"),
     (
         "model._target_=mlp_exp.model.mlp.NORMS",
         "model._target_: 'mlp_exp.model.mlp.NORMS' is a dict; expected a class or a function",
     ),
-    ("~model._target_", "model._target_: missing; expected an import path, as package.Class"),
+    ("~model._target_", "model._target_: missing; expected an import path, such as package.Class"),
     (
         "optimizer._target_=torch.optim.Adamm",
         "optimizer._target_: cannot import 'torch.optim.Adamm': module 'torch.optim' has no attribute 'Adamm'. "
@@ -420,6 +423,12 @@ def test_every_preset_composes_without_a_problem(compose: Compose, name: str) ->
 
 def test_the_default_preset_changes_nothing(compose: Compose) -> None:
     assert compose(["experiment=default"]) == compose(["~experiment"]) == compose()
+
+
+def test_presets_apply_one_after_another(compose: Compose) -> None:
+    cfg, digits = compose(["experiment=[digits,debug]"]), compose(["experiment=digits"])
+    assert (cfg.trainer.epochs, cfg.data.max_rows, cfg.trainer.plots) == (2, 100, "always")
+    assert (cfg.data.name, cfg.model, cfg.scheduler) == ("digits", digits.model, {**digits.scheduler, "T_max": 2})
 
 
 def test_a_table_brings_its_preset_and_what_is_said_is_said(compose: Compose) -> None:
