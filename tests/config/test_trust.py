@@ -188,7 +188,7 @@ CONFIGS: dict[str, tuple[Change, str]] = {
     "by reference": (put("model", "_target_", value="${seed}"), is_refused("model._target_", "${seed}")),
     "inside this project": (
         put("data", "_target_", value="mlp_exp.storage.provenance.subprocess.run"),
-        is_refused("data._target_", "mlp_exp.storage.provenance.subprocess.run"),
+        "data._target_ is 'mlp_exp.storage.provenance.subprocess.run', which is no component of this version of mlp_exp",
     ),
     "settings of Hydra": (
         put("hydra", value={"job_logging": {"handlers": {"h": {"()": "os.system", "command": "touch canary"}}}}),

@@ -427,7 +427,7 @@ def test_the_default_preset_changes_nothing(compose: Compose) -> None:
 
 def test_presets_apply_one_after_another(compose: Compose) -> None:
     cfg, digits = compose(["experiment=[digits,debug]"]), compose(["experiment=digits"])
-    assert (cfg.trainer.epochs, cfg.data.max_rows, cfg.trainer.plots) == (2, 100, "always")
+    assert (cfg.trainer.epochs, cfg.data.max_rows) == (2, 100)
     assert (cfg.data.name, cfg.model, cfg.scheduler) == ("digits", digits.model, {**digits.scheduler, "T_max": 2})
 
 
