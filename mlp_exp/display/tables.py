@@ -29,7 +29,7 @@ def print_columns(dataset: Dataset) -> None:
     classes = f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names[:MAX_CLASSES])}{more}"
     low, high = dataset.target.min(), dataset.target.max()
     values = classes if dataset.class_names else f"{low:g} … {high:g}"
-    missing = "" if dataset.kept is None else str((~dataset.kept).sum())
+    missing = str(dataset.unlabelled or "")
     table.add_row(escape(dataset.target_name), f"target: {dataset.task}", escape(values), missing)
     get_console().print(table)
 

@@ -331,12 +331,17 @@ def test_the_walk_of_conf_finds_every_group() -> None:
     assert len(presets()) >= 6
 
 
+def _composed(compose: Compose, group: str, option: str) -> dict[str, Any]:
+    """An option with all that it inherits."""
+    node = OmegaConf.to_container(compose([f"{group}={option}"])[group], resolve=False)
+    assert isinstance(node, dict)
+    return {str(key): value for key, value in node.items()}
+
+
 def test_every_key_of_every_option_is_in_the_schema(compose: Compose) -> None:
     found = []
     for group, option in options():
-        composed = OmegaConf.to_container(compose([f"{group}={option}"])[group], resolve=False)
-        assert isinstance(composed, dict)
-        found += list(_keys({str(key): value for key, value in composed.items()}, GROUPS[group], f"{group}/{option}: "))
+        found += list(_keys(_composed(compose, group, option), GROUPS[group], f"{group}/{option}: "))
     assert len(found) >= 190
     assert [path for path, known in found if not known] == []
 
@@ -382,9 +387,9 @@ def test_an_option_that_inherits_repeats_nothing(compose: Compose) -> None:
     repeated = []
     for group, option in options():
         for base in _inherited(CONF / group / f"{option}.yaml"):
-            inherited = dict(dotted(OmegaConf.to_container(compose([f"{group}={base}"])[group], resolve=False)))
+            inherited = dict(dotted(_composed(compose, group, base)))
             own = dict(dotted(_load(CONF / group / f"{option}.yaml")))
-            repeated += [f"{group}/{option}: {key}" for key, value in own.items() if inherited.get(key, "") == value]
+            repeated += [f"{group}/{option}: {key}" for key in own if (key, own[key]) in inherited.items()]
     assert repeated == []
 
 

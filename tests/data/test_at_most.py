@@ -1,13 +1,14 @@
 """A part of a dataset: evenly spaced in the order of the target."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.mixed import mixed, table
 
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.splits import FileSplit
+from mlp_exp.data.splits.predefined import FileSplit
 
 ROWS = [2, 3, 7, 10, 44, 45, 46, 88, 89]
 
@@ -67,7 +68,7 @@ def test_a_part_of_a_part_counts_rows_of_the_source() -> None:
     )
 
 
-def test_files_of_row_numbers_still_name_rows_of_the_source(tmp_path) -> None:
+def test_files_of_row_numbers_still_name_rows_of_the_source(tmp_path: Path) -> None:
     numbers = np.arange(90.0)
     part = table([numbers], target=numbers[::-1]).at_most(10)
     for name, rows in (("train", range(0, 60)), ("test", range(60, 90))):

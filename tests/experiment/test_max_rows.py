@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import Result
+from support.commands import Result, fork_command
 from support.compositions import Compose
 from support.project import option_with_values, options
-from support.tables import write_table
+from support.tables import TABLE_ROWS, write_table
 
 from mlp_exp.config.validation import find_problems
+from mlp_exp.display.tables import print_columns
 from mlp_exp.experiment.components import build
 
 CallMain = Callable[..., Result]
@@ -97,6 +98,11 @@ def test_what_comes_after_takes_the_same_rows(call_main: CallMain, tmp_path: Pat
     assert run["provenance"]["data_fingerprint"] == straight["provenance"]["data_fingerprint"]
     again = call_main("rerun=run", "hydra.run.dir=again")
     assert (again.returncode, again.stdout.count("identical to")) == (0, 1)
+    for command, *arguments in (("predict", "run", "table.csv", "-o", "out.csv"), ("report", "run")):
+        fork = fork_command(command, *arguments, cwd=tmp_path)
+        assert (fork.communicate()[1], fork.returncode) == ("", 0)
+    assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 1 + TABLE_ROWS
+    assert (tmp_path / "run/plots/loss.png").stat().st_size > 1000
 
 
 def test_a_sweep_over_it_trains_on_each_number_of_rows(call_main: CallMain, tmp_path: Path) -> None:
@@ -105,3 +111,16 @@ def test_a_sweep_over_it_trains_on_each_number_of_rows(call_main: CallMain, tmp_
     results = [result(tmp_path / "sweep" / str(job)) for job in range(3)]
     assert [rows_of(tmp_path / "sweep" / str(job)) for job in range(3)] == [20, 40, 1000]
     assert len({each["provenance"]["data_fingerprint"] for each in results}) == 3
+
+
+def test_rows_that_are_not_taken_do_not_count_as_missing(
+    compose: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["size,answer", *(f"{row}.5,{'' if row < 3 else 'ab'[row % 2]}" for row in range(40))]
+    (tmp_path / "gaps.csv").write_text("\n".join(lines), encoding="utf-8")
+    words = ["data=table", f"data.path={tmp_path}/gaps.csv", "data.target=answer", "data.max_rows=20"]
+    dataset = build(compose(words)).dataset
+    assert (len(dataset.target), dataset.source_rows.min() >= 3, dataset.unlabelled) == (20, True, 3)
+    print_columns(dataset)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "target: binary" in line]
+    assert re.search(r"2 classes: a, b +│ +3 │$", line)

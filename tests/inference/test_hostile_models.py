@@ -125,7 +125,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "base class as loss": (
         put("config", "loss", "_target_", value="mlp_exp.components.Loss"),
-        "loss._target_ is 'mlp_exp.components.Loss'; a saved run may only build components of mlp_exp",
+        "loss._target_ is 'mlp_exp.components.Loss', which is no component of this version of mlp_exp",
     ),
     "data inside the network": (
         put("config", "model", "activation", value={"_target_": "sklearn.datasets.make_moons", "n_samples": 10}),

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from mlp_exp import __version__
+
 Change = Callable[[dict[str, Any]], object]
 SMALL = ("trainer.device=cpu", "trainer.plots=never", "trainer.epochs=2", "data.n_samples=100")
 COMMANDS = ("resume", "rerun", "report", "predict", "export")
@@ -28,6 +30,13 @@ def is_refused(key: str, value: object) -> str:
         f"{key} is {value!r}; a saved run may only build components of mlp_exp, torch's networks, optimizers and "
         "schedulers, and scikit-learn's data sets. If you know and trust that package: "
         f"--allow {package}"
+    )
+
+
+def is_no_component(key: str, value: str) -> str:
+    return (
+        f"{key} is {value!r}, which is no component of this version of mlp_exp ({__version__}). "
+        "If another version has written this file, use that one"
     )
 
 
