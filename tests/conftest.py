@@ -32,7 +32,7 @@ _loaded: dict[str, Any] = {}
 
 def _load_once(file: Any) -> Any:
     """Hydra reads the same files for every composition: a tenth of the suite's time went into parsing them."""
-    if not isinstance(file, io.TextIOBase):
+    if not isinstance(file, io.TextIOWrapper):
         return _load(file)
     text = file.read()
     if text not in _loaded:
@@ -133,6 +133,7 @@ def fork_cli(start_fork: Callable[..., Fork]) -> RunCli:
     def run(*args: str, timeout: float = 120, **how: object) -> Result:
         fork = start_fork(*args, **how)
         stdout, stderr = fork.communicate(timeout)
+        assert fork.returncode is not None
         return subprocess.CompletedProcess(args, fork.returncode, stdout, stderr)
 
     return run
@@ -163,7 +164,9 @@ def call_main(
         except SystemExit as end:
             status = end.code
         stdout, stderr = capfd.readouterr()
-        return subprocess.CompletedProcess(args, int(status or 0), stdout, stderr)
+        return subprocess.CompletedProcess(
+            args, status if isinstance(status, int) else int(status is not None), stdout, stderr
+        )
 
     yield call
     for handler in set(root.handlers) - set(before[0]):

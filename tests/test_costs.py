@@ -24,12 +24,12 @@ from mlp_exp.training.loop import train
 QUIET = ("trainer.epochs=3", "data.n_samples=100", "trainer.device=cpu", "trainer.plots=never")
 
 
-class Kernels(TorchDispatchMode):
+class Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations that torch is asked for; views, which move no number, are left out."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += not func.is_view
@@ -46,7 +46,7 @@ def kernels_of_a_step(members: int, dropout: float) -> float:
         with Kernels() as kernels:
             next(epochs)
         epochs.close()
-        return kernels.count
+        return int(kernels.count)
 
     return (count(20) - count(10)) / 10
 

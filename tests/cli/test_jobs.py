@@ -21,6 +21,7 @@ from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, Launche
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
+from omegaconf.nodes import ValueNode
 from support.commands import CallMain
 from support.folders import files_in
 from support.project import CONF
@@ -188,7 +189,9 @@ def test_a_sweep_over_a_value_of_hydra(loader: ConfigLoader) -> None:
     overrides = ["seed=${hydra:job.num}", "optimizer.lr=2"]
     found = QuickLoader(loader).load_sweep_config(sweep, list(overrides))
     assert raw(found) == raw(loader.load_sweep_config(sweep, list(overrides)))
-    assert found._get_node("seed")._value() == "${hydra:job.num}"
+    seed = found._get_node("seed")
+    assert isinstance(seed, ValueNode)
+    assert seed._value() == "${hydra:job.num}"
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -360,7 +363,9 @@ def test_yaml_reads_back_as_omegaconfs(text: str) -> None:
     config = OmegaConf.create({"value": text, "list": [text, [text]], "node": {f"k{text}": 1, "seed": 3}, "seed": 1})
     found = to_yaml(config)
     assert yaml.safe_load(found) == yaml.safe_load(OmegaConf.to_yaml(config)) == raw(config)
-    assert raw(OmegaConf.create(found)) == raw(config)
+    again = OmegaConf.create(found)
+    assert isinstance(again, DictConfig)
+    assert raw(again) == raw(config)
 
 
 @pytest.mark.parametrize(
@@ -484,7 +489,8 @@ class NotedNetwork(nn.Module):
         self.linear = nn.Linear(in_features, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)
+        logits: Tensor = self.linear(x)
+        return logits
 
 
 @pytest.mark.parametrize(

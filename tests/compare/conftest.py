@@ -33,10 +33,11 @@ def open_page(browser: Chrome, shown: Path) -> Iterator[OpenPage]:
     """Opens `report.html` of a folder; afterwards looks for errors, requests, and texts that were run as a script."""
 
     def check() -> None:
-        asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+        logs = {kind: browser.get_log(kind) for kind in ("performance", "browser")}  # type: ignore[no-untyped-call]
+        asked = [json.loads(entry["message"])["message"] for entry in logs["performance"]]
         urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
         assert [url for url in urls if not url.startswith(("file:", "data:", "chrome"))] == []
-        assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+        assert [entry["message"] for entry in logs["browser"] if entry["level"] == "SEVERE"] == []
         assert browser.execute_script("return typeof window.hacked") == "undefined"
 
     def open_one(folder: Path) -> Page:

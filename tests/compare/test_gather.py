@@ -327,7 +327,12 @@ def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         write_config(tmp_path / str(job), {"seed": job})
     read: list[Path] = []
     whole = RunFolder.config
-    monkeypatch.setattr(RunFolder, "config", lambda folder: (read.append(folder.path), whole(folder))[1])
+
+    def config(folder: RunFolder) -> object:
+        read.append(folder.path)
+        return whole(folder)
+
+    monkeypatch.setattr(RunFolder, "config", config)
     report_on([tmp_path], tmp_path)
     assert read == [tmp_path / "0", tmp_path / "1"]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 import pytest
 import yaml
@@ -67,7 +68,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
             config,
             {"lr": [float(lr)] * 3, "train_loss": TRAIN_LOSS[job], "val_loss": VAL_LOSS[job]},
         )
-    others = [
+    others: list[tuple[Any, ...]] = [
         (12, {**FAILED, "reason": REASON}, "optimizer.lr=0.01", "model.activation=swish", "seed=0", None),
         (13, DIVERGED, "optimizer.lr=0.01", "model.activation=none", "seed=0", {"val_loss": [2.0, float("nan")]}),
         (14, None, "optimizer.lr=0.001", "model.activation=swish", "seed=1", {"val_loss": [0.9]}),
@@ -226,7 +227,7 @@ def test_filters_and_commands(sweep: Path, open_page: OpenPage) -> None:
         button = page.row(run).find_element("css selector", "td.again button")
         assert (button.text, button.accessible_name) == ("copy", f"copy the command {command}")
         button.click()
-        page.until(lambda button=button: button.text == "copied")
+        page.until_text(button, "copied")
         assert page.focus == button
         page.one("#filter").send_keys(Keys.CONTROL + "v")
         assert page.one("#filter").get_attribute("value") == command
@@ -238,7 +239,7 @@ def test_filters_and_commands(sweep: Path, open_page: OpenPage) -> None:
 def test_curves(sweep: Path, open_page: OpenPage) -> None:
     page = open_page(sweep)
     ranked = [2, 3, 0, 1, 10, 11, 8, 9, 6, 7, 4, 5]  # jobs, by loss
-    everything = [*(VAL_LOSS[job] for job in ranked), [2, None], [0.9]]
+    everything: list[Sequence[float | None]] = [*(VAL_LOSS[job] for job in ranked), [2, None], [0.9]]
     (curves,) = page.traces("#curves")
     assert Select(page.one("#column")).first_selected_option.text == "val_loss"
     assert curves["y"] == drawn(everything)
@@ -460,8 +461,8 @@ def test_keyboard_names_dark_print_and_phone(sweep: Path, open_page: OpenPage) -
     for scheme in ("light", "dark"):
         page.media(scheme)
         page.until(lambda: page.layout("#pair", "paper_bgcolor") == page.js("style('--paper')"))
-        names = ("ink", "soft-ink", "bad", "mark", "paper", "soft")
-        colours = {name: page.js("style(arguments[0])", f"--{name}") for name in names}
+        words = ("ink", "soft-ink", "bad", "mark", "paper", "soft")
+        colours = {word: page.js("style(arguments[0])", f"--{word}") for word in words}
         assert page.style("body", "backgroundColor") == papers[scheme]
         assert (luminance(colours["ink"]) > luminance(colours["paper"])) == (scheme == "dark")
         for text, below in product(("ink", "soft-ink", "bad", "mark"), ("paper", "soft")):

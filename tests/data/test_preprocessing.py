@@ -13,7 +13,7 @@ from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_oth
 
 from mlp_exp.data import preprocessing
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.preprocessing import Preprocess, Preprocessing
+from mlp_exp.data.preprocessing import Preprocess, Preprocessing, Scaling
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import DataError
 
@@ -26,25 +26,28 @@ def fitted_inputs(dataset: Dataset, train: Any = TRAIN, **settings: Any) -> np.n
 # ---- scaling
 
 
-def scaled_by_hand(scaling: str, train: np.ndarray, values: np.ndarray) -> np.ndarray:
+def scaled_by_hand(scaling: Scaling, train: np.ndarray, values: np.ndarray) -> np.ndarray:
     """What a column without gaps becomes."""
     if scaling == "none":
         return values
     if scaling == "standard":
-        return (values - train.mean()) / train.std()
+        standard: np.ndarray = (values - train.mean()) / train.std()
+        return standard
     if scaling == "robust":
         low, middle, high = np.percentile(train, [25, 50, 75])
         scaled = (values - middle) / (high - low)
-        return scaled / np.sqrt(1 + (scaled / 3) ** 2)
+        robust: np.ndarray = scaled / np.sqrt(1 + (scaled / 3) ** 2)
+        return robust
     count = max(10, min(len(train) // 30, 1000))
     transformer = QuantileTransformer(n_quantiles=count, output_distribution="normal", subsample=None)
-    return transformer.fit(train[:, None]).transform(values[:, None])[:, 0]
+    quantile: np.ndarray = transformer.fit(train[:, None]).transform(values[:, None])[:, 0]
+    return quantile
 
 
 @pytest.mark.parametrize("draw", ["normal", "lognormal", "standard_cauchy"])
 @pytest.mark.parametrize("rows", [90, 3000])
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_scaled_numbers_are_those_of_the_definition(scaling: str, rows: int, draw: str) -> None:
+def test_scaled_numbers_are_those_of_the_definition(scaling: Scaling, rows: int, draw: str) -> None:
     values = getattr(np.random.default_rng(rows), draw)(size=(rows, 2))
     train = np.arange(0, rows, 2)
     found = fitted_inputs(table(values.T), train, scaling=scaling)
@@ -66,7 +69,7 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_scaling_by_hand(scaling: str) -> None:
+def test_scaling_by_hand(scaling: Scaling) -> None:
     """The first five rows train; what lies beyond them is the last two."""
     inputs = fitted_inputs(table([SMALL]), range(5), scaling=scaling)
     np.testing.assert_allclose(inputs[:, 0], BY_HAND[scaling], rtol=1e-6, atol=1e-6)
@@ -86,24 +89,26 @@ def test_a_column_that_is_mostly_one_value_is_scaled_by_its_range() -> None:
 
 @pytest.mark.parametrize("constant", [0.0, 7.0, -1e6, 0.1])
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_a_constant_column_is_zero_everywhere(scaling: str, constant: float) -> None:
+def test_a_constant_column_is_zero_everywhere(scaling: Scaling, constant: float) -> None:
     values = np.full(10, constant)
     values[8:] = [constant + 2, NAN]  # rows that do not train
     inputs = fitted_inputs(table([values]), range(8), scaling=scaling)
     as_it_is = [constant] * 8 + [constant + 2, constant]
     assert inputs.shape == (10, 1)
-    np.testing.assert_array_equal(inputs[:, 0], np.float32(as_it_is) if scaling == "none" else np.zeros(10))
+    np.testing.assert_array_equal(inputs[:, 0], np.array(as_it_is, np.float32) if scaling == "none" else np.zeros(10))
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_a_column_without_a_training_value_is_zero_with_an_indicator(scaling: str) -> None:
+def test_a_column_without_a_training_value_is_zero_with_an_indicator(scaling: Scaling) -> None:
     values = [NAN] * 8 + [5.0, NAN]
     inputs = fitted_inputs(table([values]), range(8), scaling=scaling)
     np.testing.assert_array_equal(inputs, [[0, 1]] * 8 + [[5.0 if scaling == "none" else 0, 0], [0, 1]])
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_a_wide_table_is_fitted_in_blocks_with_the_same_figures(scaling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wide_table_is_fitted_in_blocks_with_the_same_figures(
+    scaling: Scaling, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = mixed()
     whole = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN).state()
     for values in (1, 45 * 3):
@@ -118,7 +123,7 @@ def test_a_wide_table_is_fitted_in_blocks_with_the_same_figures(scaling: str, mo
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_ranks_stand_beside_the_numbers(scaling: str) -> None:
+def test_ranks_stand_beside_the_numbers(scaling: Scaling) -> None:
     dataset = mixed()
     plain = fitted_inputs(dataset, scaling=scaling)
     both = fitted_inputs(dataset, scaling=scaling, ranks=True)
@@ -146,7 +151,7 @@ def test_ranks_by_hand() -> None:
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_gap_is_the_median_of_the_training_part(scaling: str, seed: int) -> None:
+def test_a_gap_is_the_median_of_the_training_part(scaling: Scaling, seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = rng.normal(5, 3, (90, 3))
     values[rng.random((90, 3)) < 0.2] = NAN
@@ -237,7 +242,7 @@ def test_inputs_are_numbers_then_indicators_then_one_hot_then_codes() -> None:
 @pytest.mark.parametrize("regression", [False, True])
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_no_training_row_has_a_code_that_is_never_trained_and_each_other_code_has_one(
-    scaling: str, regression: bool
+    scaling: Scaling, regression: bool
 ) -> None:
     dataset = mixed(regression=regression)
     fitted = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN)
@@ -250,7 +255,7 @@ def test_no_training_row_has_a_code_that_is_never_trained_and_each_other_code_ha
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_a_table_of_categories_alone(scaling: str) -> None:
+def test_a_table_of_categories_alone(scaling: Scaling) -> None:
     dataset = table([], [category("c", list("abcab"))])
     fitted = Preprocess(scaling, one_hot_max=12).fit(dataset, np.arange(4))
     again = Preprocessing.from_state(fitted.state())
@@ -268,7 +273,7 @@ def test_a_table_of_categories_alone(scaling: str) -> None:
 )
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_everything_is_fitted_on_the_training_part_alone(
-    scaling: str, settings: dict[str, Any], regression: bool
+    scaling: Scaling, settings: dict[str, Any], regression: bool
 ) -> None:
     dataset = mixed(regression=regression)
     preprocess = Preprocess(scaling, log_target=regression, **settings)
@@ -284,7 +289,7 @@ def test_everything_is_fitted_on_the_training_part_alone(
 
 
 @pytest.mark.parametrize("scaling", [s for s in SCALINGS if s != "none"])
-def test_a_training_row_does_count(scaling: str) -> None:
+def test_a_training_row_does_count(scaling: Scaling) -> None:
     dataset = mixed()
     features = dataset.features.copy()
     features[TRAIN[:20], 0] += 10.0
@@ -304,7 +309,7 @@ def types_in(value: Any) -> set[type]:
 
 @pytest.mark.parametrize("regression", [False, True])
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_the_state_is_plain_and_gives_the_same_inputs(scaling: str, regression: bool) -> None:
+def test_the_state_is_plain_and_gives_the_same_inputs(scaling: Scaling, regression: bool) -> None:
     dataset = mixed(regression=regression)
     fitted = Preprocess(scaling, one_hot_max=12, ranks=regression, log_target=regression, embedding_width=3).fit(
         dataset, TRAIN
@@ -326,7 +331,7 @@ def test_the_state_is_plain_and_gives_the_same_inputs(scaling: str, regression: 
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_fitting_and_applying_leave_the_dataset_alone(scaling: str) -> None:
+def test_fitting_and_applying_leave_the_dataset_alone(scaling: Scaling) -> None:
     dataset, same = mixed(), mixed()
     fitted_inputs(dataset, scaling=scaling)
     np.testing.assert_array_equal(dataset.features, same.features)
@@ -335,7 +340,7 @@ def test_fitting_and_applying_leave_the_dataset_alone(scaling: str) -> None:
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_the_inputs_of_a_row_do_not_depend_on_the_others(scaling: str) -> None:
+def test_the_inputs_of_a_row_do_not_depend_on_the_others(scaling: Scaling) -> None:
     dataset = mixed()
     fitted = Preprocess(scaling, one_hot_max=12).fit(dataset, TRAIN)
     inputs = fitted.inputs(dataset.features, dataset.categories)
@@ -349,7 +354,7 @@ def test_the_inputs_of_a_row_do_not_depend_on_the_others(scaling: str) -> None:
 
 @pytest.mark.parametrize("log_target", [False, True])
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_the_target_of_a_regression_round_trips(scaling: str, log_target: bool) -> None:
+def test_the_target_of_a_regression_round_trips(scaling: Scaling, log_target: bool) -> None:
     dataset = table([range(90)], target=np.random.default_rng(8).gamma(1.5, 40, 90) - 0.9)
     target = Preprocess(scaling, log_target=log_target).fit(dataset, TRAIN).target
     seen = np.log(1 + dataset.target) if log_target else dataset.target
@@ -364,12 +369,12 @@ def test_the_target_of_a_regression_round_trips(scaling: str, log_target: bool) 
 def test_a_log_target_by_hand() -> None:
     dataset = table([range(4)], target=[0.0, math.e - 1, math.e**2 - 1, 1e9])
     target = Preprocess(log_target=True).fit(dataset, np.arange(3)).target
-    assert (target.shift, target.scale) == (pytest.approx(1.0), pytest.approx(math.sqrt(2 / 3)))
+    assert (target.shift, target.scale) == pytest.approx((1.0, math.sqrt(2 / 3)))
     assert target.unit(np.array([0.0])) == pytest.approx([math.e - 1])
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_targets_that_keep_their_unit(scaling: str) -> None:
+def test_targets_that_keep_their_unit(scaling: Scaling) -> None:
     assert Preprocess(scaling, one_hot_max=12).fit(mixed(), TRAIN).target == TargetScaling(0.0, 1.0, log=False)
     constant = table([[1, 2, 3, 4]], target=[3.0, 3.0, 3.0, 9.0])
     assert Preprocess(scaling, one_hot_max=12).fit(constant, np.arange(3)).target == TargetScaling(3.0, 1.0, log=False)

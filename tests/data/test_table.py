@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from pyarrow import parquet
 from support.commands import CallMain
 from support.folders import files_in, the_run_folder
@@ -165,16 +166,12 @@ def test_a_run_says_what_it_found_and_keeps_it(
     call_main: CallMain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The printed table, the saved model and the figures know the columns and the names of the classes."""
-    figures: dict[str, Figure] = {}
+    figures: dict[str, list[str]] = {}
     write_figures = RunFolder.write_figures
 
     def keep(folder: RunFolder, made: dict[str, Figure]) -> None:
-        figures.update(
-            {
-                name: [text.get_text() for text in figure.findobj() if hasattr(text, "get_text")]
-                for name, figure in made.items()
-            }
-        )  # type: ignore[misc]
+        for name, figure in made.items():
+            figures[name] = [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
         write_figures(folder, made)
 
     monkeypatch.setattr(RunFolder, "write_figures", keep)

@@ -15,14 +15,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from numpy.typing import NDArray
 from support.folders import names
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.display import plots
 from mlp_exp.storage.run_folder import RunFolder
-
-# the run folder
 
 
 class Unwilling:
@@ -61,6 +61,20 @@ def shown(text: Text) -> str:
     return raw.replace(r"\$", "$").lstrip()
 
 
+def line_of(line: Line2D) -> tuple[list[float], list[float]]:
+    """The coordinates of a line."""
+    return np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()
+
+
+def offsets(scatter: PathCollection) -> NDArray[np.float64]:
+    return np.asarray(scatter.get_offsets())
+
+
+def colour(scatter: PathCollection) -> str:
+    red, green, blue, alpha = np.atleast_2d(np.asarray(scatter.get_facecolor(), dtype=float))[0].tolist()
+    return to_hex((red, green, blue, alpha))
+
+
 def legend(axes: Axes) -> list[str]:
     found = axes.get_legend()
     return [] if found is None else [shown(text) for text in found.get_texts()]
@@ -70,7 +84,7 @@ def labels(axes: Axes) -> tuple[str, str, str]:
     return axes.get_title(), shown(axes.xaxis.label), shown(axes.yaxis.label)
 
 
-HISTORY = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.5, 0.25], "val_loss": [1.0, 0.75, 0.8]}
+HISTORY: dict[str, list[float]] = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.5, 0.25], "val_loss": [1.0, 0.75, 0.8]}
 
 
 def test_losses(tmp_path: Path) -> None:
@@ -78,9 +92,9 @@ def test_losses(tmp_path: Path) -> None:
     (axes,) = figure.axes
     assert labels(axes) == ("Loss by epoch", "epoch", "loss")
     train, val, best = axes.lines
-    assert (list(train.get_xdata()), list(train.get_ydata())) == ([1, 2, 3], HISTORY["train_loss"])
-    assert (list(val.get_xdata()), list(val.get_ydata())) == ([1, 2, 3], HISTORY["val_loss"])
-    assert list(best.get_xdata()) == [2, 2]
+    assert line_of(train) == ([1, 2, 3], HISTORY["train_loss"])
+    assert line_of(val) == ([1, 2, 3], HISTORY["val_loss"])
+    assert line_of(best)[0] == [2, 2]
     assert [text.split(" (")[0] for text in legend(axes)] == ["training", "validation", "best epoch 2"]
     assert train.get_color() != val.get_color()
     assert rendered(figure, tmp_path) == (768, 576)
@@ -89,7 +103,7 @@ def test_losses(tmp_path: Path) -> None:
 def test_losses_without_validation_or_best_epoch() -> None:
     history = {"epoch": HISTORY["epoch"], "train_loss": HISTORY["train_loss"]}
     (axes,) = plots.losses(history, best_epoch=0).axes
-    assert [list(line.get_ydata()) for line in axes.lines] == [HISTORY["train_loss"]]
+    assert [line_of(line)[1] for line in axes.lines] == [HISTORY["train_loss"]]
     assert [text.split(" (")[0] for text in legend(axes)] == ["training"]
     (axes,) = plots.losses(history, best_epoch=3).axes
     assert legend(axes)[1:] == ["best epoch 3"]
@@ -145,14 +159,14 @@ def test_roc_of_two_classes(tmp_path: Path) -> None:
     assert "alse" in x
     assert "rue" in y
     curve, chance = axes.lines
-    assert list(zip(curve.get_xdata(), curve.get_ydata(), strict=True)) == [
+    assert list(zip(*line_of(curve), strict=True)) == [
         (0, 0),
         (0, 0.5),
         (0.5, 0.5),
         (0.5, 1),
         (1, 1),
     ]
-    assert (list(chance.get_xdata()), list(chance.get_ydata())) == ([0, 1], [0, 1])
+    assert line_of(chance) == ([0, 1], [0, 1])
     assert legend(axes) == ["yes (AUC 0.7500)", "chance"]
     assert rendered(figure, tmp_path) == (768, 576)
 
@@ -201,9 +215,9 @@ def test_calibration_of_two_classes(tmp_path: Path) -> None:
     assert axes.get_title() == "Calibration, test"
     assert "robability" in axes.get_xlabel()
     perfect, curve = axes.lines
-    assert (list(perfect.get_xdata()), list(perfect.get_ydata())) == ([0, 1], [0, 1])
-    assert list(curve.get_xdata()) == pytest.approx([0.22, 0.75])
-    assert list(curve.get_ydata()) == pytest.approx([0.25, 0.75])
+    assert line_of(perfect) == ([0, 1], [0, 1])
+    assert line_of(curve)[0] == pytest.approx([0.22, 0.75])
+    assert line_of(curve)[1] == pytest.approx([0.25, 0.75])
     assert legend(axes)[-1] == "yes"
     assert len(legend(axes)) == 2
     assert rendered(figure, tmp_path) == (768, 576)
@@ -221,8 +235,8 @@ def test_predicted_against_actual(tmp_path: Path) -> None:
     figure = plots.predicted_against_actual(target, predicted, "price")
     (axes,) = figure.axes
     assert labels(axes) == ("Predicted against actual, test", "predicted price", "actual price")
-    (points,) = (c for c in axes.collections if isinstance(c, PathCollection))
-    assert points.get_offsets().tolist() == [[12.0, 10.0], [18.0, 20.0], [30.0, 35.0]]
+    (dots,) = (c for c in axes.collections if isinstance(c, PathCollection))
+    assert offsets(dots).tolist() == [[12.0, 10.0], [18.0, 20.0], [30.0, 35.0]]
     (diagonal,) = axes.lines
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
     assert rendered(figure, tmp_path) == (672, 576)
@@ -248,13 +262,18 @@ def outside_chance(points: np.ndarray) -> np.ndarray:
 
 
 def scattered(axes: Axes) -> list[PathCollection]:
-    return [c for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
+    return [c for c in axes.collections if isinstance(c, PathCollection) and len(offsets(c))]
 
 
 def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
     dataset, test = ring(), np.arange(12)
     asked: list[np.ndarray] = []
-    figure = plots.decision_boundary(dataset, test, lambda p: asked.append(p) or outside_chance(p), resolution=80)
+
+    def noted(places: np.ndarray) -> np.ndarray:
+        asked.append(places)
+        return outside_chance(places)
+
+    figure = plots.decision_boundary(dataset, test, noted, resolution=80)
     axes, bar = figure.axes
     assert labels(axes) == ("Decision boundary", "x1", "x2")
     assert shown(bar.yaxis.label) == "probability of outside"
@@ -264,7 +283,7 @@ def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
     np.testing.assert_allclose(asked[0].max(axis=0), high + 0.05 * (high - low))
     (line,) = (c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled)
     assert list(line.levels) == [0.5]
-    radius = np.hypot(*line.get_paths()[0].vertices.T)
+    radius = np.hypot(*np.asarray(line.get_paths()[0].vertices).T)
     assert len(radius) > 50
     np.testing.assert_allclose(radius, 1, atol=0.01)
     assert rendered(figure, tmp_path) == (864, 576)
@@ -276,9 +295,9 @@ def test_decision_boundary_shows_every_point_in_its_class_and_part() -> None:
     groups = scattered(axes)
     held_out = np.isin(np.arange(60), test)
     expected = [dataset.features[(dataset.target == code) & rows] for code in (0, 1) for rows in (~held_out, held_out)]
-    for group, points in zip(groups, expected, strict=True):
-        np.testing.assert_array_equal(group.get_offsets(), points)
-    colours = [to_hex(group.get_facecolor()[0]) for group in groups]
+    for group, places in zip(groups, expected, strict=True):
+        np.testing.assert_array_equal(offsets(group), places)
+    colours = [colour(group) for group in groups]
     assert colours[0] == colours[1] != colours[2] == colours[3]
     texts = legend(axes)
     assert [text.split(", ")[0] for text in texts] == ["inside", "inside", "outside", "outside"]
@@ -293,7 +312,8 @@ def test_no_test_points_in_the_legend_without_a_test_part() -> None:
 
 def thirds(points: np.ndarray) -> np.ndarray:
     """Class 0 on the left, 1 in the middle, 2 on the right."""
-    return np.eye(3)[np.digitize(points[:, 0], [-0.5, 0.5])]
+    chances: np.ndarray = np.eye(3)[np.digitize(points[:, 0], [-0.5, 0.5])]
+    return chances
 
 
 def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
@@ -301,7 +321,7 @@ def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
     dataset = Dataset.from_arrays(points, thirds(points).argmax(axis=1), class_names=("left", "middle", "right"))
     figure = plots.decision_boundary(dataset, np.arange(30), thirds, resolution=50)
     (axes,) = figure.axes
-    colours = [to_hex(group.get_facecolor()[0]) for group in scattered(axes)]
+    colours = [colour(group) for group in scattered(axes)]
     assert colours == [c.lower() for c in plots.COLOURS[:3] for _ in range(2)]
     assert legend(axes)[1::2] == ["left, test", "middle, test", "right, test"]
     assert rendered(figure, tmp_path) == (864, 576)
@@ -316,9 +336,10 @@ def test_two_regions_have_no_strip_of_a_third_between_them() -> None:
     (axes,) = figure.axes
     figure.set_dpi(120)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     box = axes.get_window_extent()
-    image = np.asarray(canvas.buffer_rgba())[::-1, :, :3].astype(int)
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    image = pixels[::-1, :, :3].astype(int)
     x = [int(box.x0 + share * box.width) for share in (0.2, 0.8)]
     strip = image[int(box.y0 + 0.3 * box.height), x[0] : x[1]]
     left, right = strip[0], strip[-1]
@@ -335,7 +356,7 @@ def test_prediction_over_the_plane(tmp_path: Path) -> None:
     axes, bar = figure.axes
     assert labels(axes) == ("Prediction over the plane", "x1", "x2")
     assert shown(bar.yaxis.label) == "price"
-    assert [len(group.get_offsets()) for group in scattered(axes)] == [30, 10]
+    assert [len(offsets(group)) for group in scattered(axes)] == [30, 10]
     assert legend(axes)[1] == "test"
     assert rendered(figure, tmp_path) == (864, 576)
 
@@ -357,7 +378,7 @@ def test_decision_boundary_draws_no_more_points_than_can_be_seen() -> None:
     points = np.random.default_rng(4).uniform(-3, 3, (14_000, 2))
     dataset = Dataset.from_arrays(points, (np.arange(14_000) < 7000).astype(int))
     axes = plots.decision_boundary(dataset, np.arange(10), outside_chance, resolution=20).axes[0]
-    assert [len(group.get_offsets()) for group in scattered(axes)] == [5000, 5000, 10]
+    assert [len(offsets(group)) for group in scattered(axes)] == [5000, 5000, 10]
 
 
 # names that matplotlib could take for something else
@@ -374,6 +395,9 @@ NAMES = [
 ]
 
 
+Part = tuple[np.ndarray, np.ndarray]
+
+
 def each_name(class_names: tuple[str, ...]) -> list[str]:
     return list(class_names[1:]) if len(class_names) == 2 else list(class_names)
 
@@ -381,28 +405,28 @@ def each_name(class_names: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("class_names", NAMES, ids=repr)
 class TestNames:
     @pytest.fixture
-    def part(self, class_names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def part(self, class_names: tuple[str, ...]) -> Part:
         n = len(class_names)
         return np.arange(30) % n, np.random.default_rng(0).dirichlet(np.ones(n), 30)
 
-    def test_confusion_matrix(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+    def test_confusion_matrix(self, class_names: tuple[str, ...], part: Part, tmp_path: Path) -> None:
         figure = plots.confusion_matrix(part[0], part[1].argmax(axis=1), class_names)
         assert tuple(shown(text) for text in figure.axes[0].get_xticklabels()) == class_names
         assert tuple(shown(text) for text in figure.axes[0].get_yticklabels()) == class_names
         assert rendered(figure, tmp_path) == (672, 576)
 
-    def test_roc(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+    def test_roc(self, class_names: tuple[str, ...], part: Part, tmp_path: Path) -> None:
         figure = plots.roc_curves(*part, class_names)
         assert [text.split(" (AUC")[0] for text in legend(figure.axes[0])] == [*each_name(class_names), "chance"]
         assert rendered(figure, tmp_path) == (768, 576)
 
-    def test_calibration(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+    def test_calibration(self, class_names: tuple[str, ...], part: Part, tmp_path: Path) -> None:
         figure = plots.calibration(*part, class_names)
         expected = [class_names[1]] if len(class_names) == 2 else ["the answer is right"]
         assert legend(figure.axes[0])[1:] == expected
         assert rendered(figure, tmp_path) == (768, 576)
 
-    def test_decision_boundary(self, class_names: tuple[str, ...], part: Any, tmp_path: Path) -> None:
+    def test_decision_boundary(self, class_names: tuple[str, ...], part: Part, tmp_path: Path) -> None:
         n = len(class_names)
         points = np.random.default_rng(1).normal(size=(30, 2))
         dataset = Dataset.from_arrays(points, part[0], class_names=class_names, feature_names=class_names[:2])
@@ -462,4 +486,4 @@ def test_figures_of_a_regression() -> None:
     assert list(figures) == ["predicted_actual"]
     axes = figures["predicted_actual"].axes[0]
     assert labels(axes)[1:] == ("predicted age", "actual age")
-    assert scattered(axes)[0].get_offsets().tolist() == [[2.5, 2.0], [4.5, 5.0]]
+    assert offsets(scattered(axes)[0]).tolist() == [[2.5, 2.0], [4.5, 5.0]]

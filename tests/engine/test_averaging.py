@@ -10,6 +10,7 @@ from torch import nn
 from mlp_exp.engine.averaging import WeightAverage
 from mlp_exp.engine.stacked_mlp import StackedMLP
 from mlp_exp.model.mlp import MLP
+from mlp_exp.training.loop import Member
 
 CPU = torch.device("cpu")
 
@@ -80,7 +81,7 @@ def test_training_goes_on_as_without_it() -> None:
 def test_company_changes_no_bit() -> None:
     shares = [0.0, 0.5, 0.9, 0.8]
 
-    def members() -> list:
+    def members() -> list[Member]:
         return [replace(make_member(seed=s, epochs=3 + s), average=share) for s, share in enumerate(shares)]
 
     together, alone = members(), members()

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from support.members import (
     CPU,
     make_member,
 )
+from torch import Tensor
 
 from mlp_exp.engine import batches
 from mlp_exp.engine.batches import BatchSource, StackedData, pad_rows
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     ("rows", "batch_size", "width", "counts"),
     [(37, 10, 32, [10, 10, 10, 7]), (32, 32, 32, [32]), (33, 32, 32, [32, 1]), (5, 32, 32, [5]), (3, 1, 32, [1] * 3)],
 )
-def test_batches_hold_every_row_once(rows, batch_size, width, counts):
+def test_batches_hold_every_row_once(rows: int, batch_size: int, width: int, counts: list[int]) -> None:
     numbers = np.arange(100, 100 + rows)
     index, valid = pad_rows(numbers, batch_size)
     assert index.shape == valid.shape == (len(counts), width)
@@ -34,18 +36,20 @@ def test_batches_hold_every_row_once(rows, batch_size, width, counts):
     assert set(index[valid == 0].tolist()) <= {100}
 
 
-def source(rates, widths=(50, 30), *, rows=37, batch_size=10, seed=0):
+def source(
+    rates: list[list[float]], widths: Sequence[int] = (50, 30), *, rows: int = 37, batch_size: int = 10, seed: int = 0
+) -> BatchSource:
     """A batch source of K members from `rates` `[L, K]`."""
     k = len(rates[0])
     member = make_member(train_rows=rows)
     data = StackedData([member.data] * k, CPU)
     shuffles = [np.random.default_rng([seed, i]) for i in range(k)]
     noises = [np.random.default_rng([seed + 1, i]) for i in range(k)]
-    rates = torch.tensor(rates, dtype=torch.float64)
-    return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, rates)
+    dropout = torch.tensor(rates, dtype=torch.float64)
+    return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, dropout)
 
 
-def epoch_of(batch_source):
+def epoch_of(batch_source: BatchSource) -> tuple[int, dict[str, Tensor]]:
     """All blocks of an epoch as one: tensors by name."""
     # the next block takes the memory of the masks of the one before
     blocks = [replace(block, masks=[mask.clone() for mask in block.masks]) for block in batch_source.epoch()]
@@ -59,7 +63,7 @@ def epoch_of(batch_source):
 
 
 @pytest.mark.parametrize("k", [1, 2, 128])
-def test_members_of_one_table_store_it_once(k):
+def test_members_of_one_table_store_it_once(k: int) -> None:
     data = make_member().data
     stacked = StackedData([data] * k, CPU)
     for name in ("inputs", "targets", "weights"):
@@ -67,7 +71,7 @@ def test_members_of_one_table_store_it_once(k):
         assert len(getattr(stacked, name)) == len(data.inputs)
 
 
-def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch):
+def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = [[0.5, 0.2], [0.1, 0.0]]
     whole = source(rates)
     expected = [epoch_of(whole) for _ in range(2)]
@@ -81,7 +85,7 @@ def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch):
             assert all(torch.equal(found[name], columns[name]) for name in columns)
 
 
-def test_each_epoch_is_a_new_order_of_all_training_rows():
+def test_each_epoch_is_a_new_order_of_all_training_rows() -> None:
     member = make_member()
     batch_source = source([[0.0, 0.0], [0.0, 0.0]])
     orders = []
@@ -100,28 +104,28 @@ def test_each_epoch_is_a_new_order_of_all_training_rows():
 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-3, 0.1, 0.5, 0.9, 0.999])
-def test_the_share_of_dropped_units_is_the_rate(rate):
+def test_the_share_of_dropped_units_is_the_rate(rate: float) -> None:
     _, columns = epoch_of(source([[rate, 0.25]], [400], rows=320, batch_size=32))
     mask, other = columns["mask 0"].unbind(1)
     units = mask.numel()
     dropped = (mask == 0).double().mean().item()
     assert dropped == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / units))
     # the rate is rounded to a multiple of 2⁻¹⁶
-    kept = mask[mask > 0].unique()
+    kept = mask[mask > 0].unique()  # type: ignore[no-untyped-call]
     assert kept.tolist() == pytest.approx([1 / (1 - rate)], rel=2**-17 / (1 - rate) + 1e-6)
     spread = math.sqrt(rate / (1 - rate) / units)
     assert mask.double().mean().item() == pytest.approx(1.0, abs=5 * spread + 1e-6)
     assert other.double().mean().item() == pytest.approx(1.0, abs=0.02)
 
 
-def test_the_highest_rates_still_give_finite_masks():
+def test_the_highest_rates_still_give_finite_masks() -> None:
     """A rate is below 1, if by little."""
     _, columns = epoch_of(source([[1 - 1e-6]], [400]))
     assert columns["mask 0"].isfinite().all()
     assert (columns["mask 0"] == 0).double().mean() > 0.99
 
 
-def test_units_are_dropped_independently():
+def test_units_are_dropped_independently() -> None:
     _, columns = epoch_of(source([[0.5, 0.5]], [64], rows=320, batch_size=32))
     first, second = (mask.reshape(-1, 64) > 0 for mask in columns["mask 0"].double().unbind(1))
     size = len(first)

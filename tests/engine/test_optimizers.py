@@ -2,17 +2,19 @@ import copy
 import functools
 import math
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from support.members import CPU, histories, make_member
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import ExponentialLR
 
 from mlp_exp.engine.optimizers import LINEAR_IN_LR, SingleStepper, StackedStepper, build_stepper, stacks
 from mlp_exp.errors import TrainingError
-from mlp_exp.training.loop import train
+from mlp_exp.training.loop import Member, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = 20
@@ -20,7 +22,7 @@ WIDTH = 64
 LR = [1e-2, 3e-2, 1e-3]
 DECAY = [0.0, 0.3, 0.05]
 CLIP = [math.inf, 2.0, 0.5]
-OPTIONS = {
+OPTIONS: dict[str, list[dict[str, Any]]] = {
     "SGD": [
         {},
         {"momentum": 0.9},
@@ -49,26 +51,34 @@ TABLE = [
 ]
 
 
-def slope(member, step, parameters):
+def slope(member: int, step: int, parameters: Tensor) -> Tensor:
     """The gradient of some bowl that moves a little from step to step."""
     place = torch.arange(WIDTH, dtype=torch.float32)
     return (parameters - torch.sin(place + member)) * (1 + place % 3) + torch.cos(place * step + member)
 
 
-def rate(member, step):
+def rate(member: int, step: int) -> float:
     return LR[member] * 0.95**step
 
 
-def stacked_trajectory(cls, options, *, members=(0, 1, 2), decays=True, clips=False, leave_at=None):
+def stacked_trajectory(
+    cls: Callable[..., torch.optim.Optimizer],
+    options: Mapping[str, Any],
+    *,
+    members: Sequence[int] = (0, 1, 2),
+    decays: bool = True,
+    clips: bool = False,
+    leave_at: int | None = None,
+) -> dict[int, list[Tensor]]:
     """Parameters of each member after each step; with `leave_at`, member 1 leaves before that step."""
     active = list(members)
-    network = SimpleNamespace(parameters=torch.ones(len(active), WIDTH), gradients=torch.zeros(len(active), WIDTH))
+    network: Any = SimpleNamespace(parameters=torch.ones(len(active), WIDTH), gradients=torch.zeros(len(active), WIDTH))
     all_options = [
         {"lr": LR[m], **({"weight_decay": DECAY[m]} if decays else {"weight_decay": 0.0}), **options} for m in active
     ]
     stepper = build_stepper(network, cls, all_options, [CLIP[m] if clips else math.inf for m in active])
     assert type(stepper) is StackedStepper
-    found = {member: [] for member in active}
+    found: dict[int, list[Tensor]] = {member: [] for member in active}
     for step in range(STEPS):
         if step == leave_at:
             rows = torch.tensor([active.index(m) for m in active if m != 1])
@@ -76,7 +86,7 @@ def stacked_trajectory(cls, options, *, members=(0, 1, 2), decays=True, clips=Fa
             network.parameters, network.gradients = network.parameters[rows], network.gradients[rows]
             stepper.keep(rows)
 
-        def compute_gradients(step=step):
+        def compute_gradients(step: int = step) -> Tensor:
             for row, member in enumerate(active):
                 network.gradients[row] = slope(member, step, network.parameters[row])
             return torch.tensor([float(step)])
@@ -88,7 +98,14 @@ def stacked_trajectory(cls, options, *, members=(0, 1, 2), decays=True, clips=Fa
     return found
 
 
-def trajectory_of_torch(cls, options, member, *, decays=True, clips=False):
+def trajectory_of_torch(
+    cls: Callable[..., torch.optim.Optimizer],
+    options: Mapping[str, Any],
+    member: int,
+    *,
+    decays: bool = True,
+    clips: bool = False,
+) -> list[Tensor]:
     parameter = nn.Parameter(torch.ones(WIDTH))
     optimizer = cls([parameter], lr=LR[member], weight_decay=DECAY[member] if decays else 0.0, **options)
     found = []
@@ -102,14 +119,16 @@ def trajectory_of_torch(cls, options, member, *, decays=True, clips=False):
     return found
 
 
-def test_every_class_that_stacks_is_in_the_table():
+def test_every_class_that_stacks_is_in_the_table() -> None:
     assert {cls.__name__ for cls in LINEAR_IN_LR} == set(OPTIONS)
 
 
 @pytest.mark.parametrize("clips", [False, True], ids=["free", "clipped"])
 @pytest.mark.parametrize("decays", [False, True], ids=["plain", "decay"])
 @pytest.mark.parametrize(("cls", "options"), TABLE)
-def test_each_member_of_a_stack_goes_where_torch_takes_it_alone(cls, options, decays, clips):
+def test_each_member_of_a_stack_goes_where_torch_takes_it_alone(
+    cls: Callable[..., torch.optim.Optimizer], options: Mapping[str, Any], decays: bool, clips: bool
+) -> None:
     found = stacked_trajectory(cls, options, decays=decays, clips=clips)
     for member in range(3):
         expected = trajectory_of_torch(cls, options, member, decays=decays, clips=clips)
@@ -120,7 +139,9 @@ def test_each_member_of_a_stack_goes_where_torch_takes_it_alone(cls, options, de
 
 @pytest.mark.parametrize("leave_at", [0, 1, 9])
 @pytest.mark.parametrize(("cls", "options"), TABLE)
-def test_who_leaves_does_not_move_the_others(cls, options, leave_at):
+def test_who_leaves_does_not_move_the_others(
+    cls: Callable[..., torch.optim.Optimizer], options: Mapping[str, Any], leave_at: int
+) -> None:
     whole = stacked_trajectory(cls, options, clips=True)
     shrunk = stacked_trajectory(cls, options, clips=True, leave_at=leave_at)
     alone = stacked_trajectory(cls, options, clips=True, members=[2])
@@ -131,8 +152,8 @@ def test_who_leaves_does_not_move_the_others(cls, options, leave_at):
 
 
 @pytest.mark.parametrize("cls", LINEAR_IN_LR)
-def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls):
-    network = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
+def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls: Callable[..., torch.optim.Optimizer]) -> None:
+    network: Any = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
     stepper = build_stepper(network, cls, [{"lr": 0.5}], [math.inf])
     stepper.step(lambda: torch.zeros(1), lambda logits: logits)
     parameter = nn.Parameter(torch.ones(WIDTH))
@@ -143,7 +164,7 @@ def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls):
 
 # ---- classes that take one member ----
 
-SINGLE = {
+SINGLE: dict[str, tuple[Callable[..., torch.optim.Optimizer], float, dict[str, Any]]] = {
     "Rprop": (torch.optim.Rprop, 1e-2, {}),
     "ASGD": (torch.optim.ASGD, 1e-2, {"weight_decay": 0.1, "t0": 2.0, "alpha": 0.5}),
     "LBFGS": (torch.optim.LBFGS, 0.1, {"max_iter": 4, "history_size": 3}),
@@ -151,7 +172,14 @@ SINGLE = {
 }
 
 
-def alone_of_torch(module, member, cls, options, epochs, clip):
+def alone_of_torch(
+    module: nn.Module,
+    member: Member,
+    cls: Callable[..., torch.optim.Optimizer],
+    options: Mapping[str, Any],
+    epochs: int,
+    clip: float | None,
+) -> tuple[list[float], list[dict[str, Any]]]:
     """Loss before each epoch's one step and state after it, by torch's own means."""
     inputs = member.data.inputs[member.data.train]
     targets = member.data.targets[member.data.train]
@@ -160,16 +188,16 @@ def alone_of_torch(module, member, cls, options, epochs, clip):
     scheduler = ExponentialLR(optimizer, gamma=0.9)
     losses, states = [], []
     for _ in range(epochs):
-        evaluations = []
+        evaluations: list[float] = []
 
-        def closure(evaluations=evaluations):
+        def closure(evaluations: list[float] = evaluations) -> float:
             optimizer.zero_grad()
-            loss = criterion(module(inputs), targets)
-            loss.backward()
+            loss: Tensor = criterion(module(inputs), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
             if clip:
                 nn.utils.clip_grad_norm_(module.parameters(), clip)
             evaluations.append(loss.item())
-            return loss
+            return evaluations[-1]
 
         optimizer.step(closure)
         scheduler.step()
@@ -181,9 +209,9 @@ def alone_of_torch(module, member, cls, options, epochs, clip):
 @pytest.mark.parametrize("clip", [None, 0.3], ids=["free", "clipped"])
 @pytest.mark.parametrize("own_module", [False, True], ids=["mlp", "own-module"])
 @pytest.mark.parametrize("name", SINGLE)
-def test_any_other_class_trains_a_member_alone(name, own_module, clip):
+def test_any_other_class_trains_a_member_alone(name: str, own_module: bool, clip: float | None) -> None:
     cls, lr, options = SINGLE[name]
-    how = {"optimizer": cls, "lr": lr, "options": options, "epochs": 4, "clip_grad_norm": clip}
+    how: dict[str, Any] = {"optimizer": cls, "lr": lr, "options": options, "epochs": 4, "clip_grad_norm": clip}
     module = nn.Sequential(make_member(seed=3, model={"activation": "tanh"}).module)
     plain = copy.deepcopy(module)
     member = make_member(
@@ -200,7 +228,7 @@ def test_any_other_class_trains_a_member_alone(name, own_module, clip):
         torch.testing.assert_close(tensor, best[key], rtol=1e-3, atol=1e-5)
 
 
-def test_only_classes_that_are_linear_in_their_rate_stack():
+def test_only_classes_that_are_linear_in_their_rate_stack() -> None:
     classes = {
         cls for cls in vars(torch.optim).values() if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
     }
@@ -213,16 +241,16 @@ def test_only_classes_that_are_linear_in_their_rate_stack():
     assert not stacks(functools.partial(torch.optim.Adam, amsgrad=True))
 
 
-def test_a_users_own_class_gets_the_real_parameters():
-    seen = []
+def test_a_users_own_class_gets_the_real_parameters() -> None:
+    seen: list[tuple[int, ...]] = []
 
     class Own(torch.optim.SGD):
-        def __init__(self, parameters, **options):
+        def __init__(self, parameters: Iterable[nn.Parameter], **options: Any) -> None:
             parameters = list(parameters)
             seen.extend(tuple(parameter.shape) for parameter in parameters)
             super().__init__(parameters, **options)
 
-    how = {"lr": 0.1, "options": {"momentum": 0.9, "weight_decay": 0.01}}
+    how: dict[str, Any] = {"lr": 0.1, "options": {"momentum": 0.9, "weight_decay": 0.01}}
     own, stock = make_member(optimizer=Own, **how), make_member(optimizer=torch.optim.SGD, **how)
     (found,), (expected,) = histories([own]), histories([stock])
     assert seen == [tuple(parameter.shape) for parameter in own.module.parameters()]
@@ -246,28 +274,30 @@ def test_a_users_own_class_gets_the_real_parameters():
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
-def test_an_optimizer_that_does_not_fit_is_reported(cls, options, text):
+def test_an_optimizer_that_does_not_fit_is_reported(
+    cls: Callable[..., torch.optim.Optimizer], options: Mapping[str, Any], text: str
+) -> None:
     member = make_member(optimizer=cls, options=options)
     with pytest.raises(TrainingError, match=text):
         next(train([member], 10, CPU))
 
 
-def test_members_of_a_class_that_does_not_stack_are_refused_together():
+def test_members_of_a_class_that_does_not_stack_are_refused_together() -> None:
     members = [make_member(optimizer=torch.optim.Rprop, seed=seed) for seed in (1, 2)]
     with pytest.raises(TrainingError, match=re.escape("Rprop")):
         next(train(members, 10, CPU))
 
 
-def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed():
+def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None:
     parameters = torch.ones(1, WIDTH)
     tensor = parameters[0].detach()
     tensor.grad = torch.zeros(WIDTH)
-    network = SimpleNamespace(parameters=parameters, gradients=tensor.grad.unsqueeze(0), tensors=lambda: [tensor])
+    network: Any = SimpleNamespace(parameters=parameters, gradients=tensor.grad.unsqueeze(0), tensors=lambda: [tensor])
     stepper = build_stepper(network, torch.optim.ASGD, [{"lr": 0.1}], [math.inf])
     assert type(stepper) is SingleStepper
     stepper.set_lr([0.025])
 
-    def compute_gradients():
+    def compute_gradients() -> Tensor:
         network.gradients.fill_(2.0)
         return torch.tensor([1.0])
 

@@ -51,6 +51,10 @@ def spoil(change: Change) -> Callable[[Path], None]:
     return write
 
 
+def without(key: str) -> Change:
+    return lambda saved: saved.pop(key)
+
+
 def in_state(*place: str, value: Any) -> Callable[[Path], None]:
     """Puts a value into the state."""
 
@@ -92,7 +96,7 @@ EARLY: dict[str, tuple[Callable[[Path], object], str]] = {
         f"{CHECKPOINT}: it has no format and config",
     ),
     **{
-        f"no {key}": (spoil(lambda saved, key=key: saved.pop(key)), f"{CHECKPOINT}; {key}: Field required")
+        f"no {key}": (spoil(without(key)), f"{CHECKPOINT}; {key}: Field required")
         for key in ("history", "state", "data", "versions")
     },
     "no moments": (
@@ -303,9 +307,12 @@ def test_a_short_run_has_a_checkpoint_at_its_beginning_and_at_its_end(
 ) -> None:
     written: list[int] = []
     write = Checkpoint.write
-    monkeypatch.setattr(
-        Checkpoint, "write", lambda checkpoint, folder: (written.append(checkpoint.epoch), write(checkpoint, folder))
-    )
+
+    def note_and_write(checkpoint: Checkpoint, folder: RunFolder) -> None:
+        written.append(checkpoint.epoch)
+        write(checkpoint, folder)
+
+    monkeypatch.setattr(Checkpoint, "write", note_and_write)
     args = [word for word in words() if not word.startswith("trainer.checkpoint_every")]
     call_main(*args, "hydra.run.dir=run")
     assert written == [0, 4]

@@ -22,7 +22,7 @@ from support.tables import write_table
 
 from mlp_exp import export as command
 from mlp_exp.data.dataset import Category, Dataset
-from mlp_exp.data.preprocessing import Preprocess, Preprocessing
+from mlp_exp.data.preprocessing import Preprocess, Preprocessing, Scaling
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.inference.export import deployed, export
@@ -63,13 +63,15 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def from_onnx(path: Path, rows: Rows) -> np.ndarray:
+    found: np.ndarray
     (found,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, rows)
     return found
 
 
 def from_pt2(path: Path, rows: Rows) -> np.ndarray:
     module = torch.export.load(path).module()
-    return module(**{name: torch.from_numpy(array) for name, array in rows.items()}).numpy()
+    found: np.ndarray = module(**{name: torch.from_numpy(array) for name, array in rows.items()}).numpy()
+    return found
 
 
 READ = {".onnx": from_onnx, ".pt2": from_pt2}
@@ -102,7 +104,7 @@ def same_inputs(preprocessing: Preprocessing, rows: Dataset) -> None:
 @pytest.mark.parametrize("ranks", [False, True])
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("seed", range(3))
-def test_the_inputs_are_those_of_the_preprocessing(seed: int, scaling: str, ranks: bool, one_hot_max: int) -> None:
+def test_the_inputs_are_those_of_the_preprocessing(seed: int, scaling: Scaling, ranks: bool, one_hot_max: int) -> None:
     """For gaps, constants, few values, unseen and missing categories, and values far outside."""
     dataset = mixed(seed)
     fitted = Preprocess(scaling, ranks=ranks, one_hot_max=one_hot_max).fit(dataset, TRAIN)
@@ -113,10 +115,10 @@ def test_the_inputs_are_those_of_the_preprocessing(seed: int, scaling: str, rank
 @pytest.mark.parametrize("ranks", [False, True])
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("rows", [1, 2, 31, 5000])
-def test_numbers_of_every_size(rows: int, scaling: str, ranks: bool) -> None:
+def test_numbers_of_every_size(rows: int, scaling: Scaling, ranks: bool) -> None:
     """Ties at the ends and between, huge and tiny numbers, and neighbours of each quantile."""
     rng = np.random.default_rng(rows)
-    columns = [rng.normal(size=rows), 1e10 * rng.normal(size=rows), 1e-9 * rng.normal(size=rows)]
+    columns: list[np.ndarray] = [rng.normal(size=rows), 1e10 * rng.normal(size=rows), 1e-9 * rng.normal(size=rows)]
     columns += [rng.integers(0, 2, rows), rng.integers(0, 12, rows), np.clip(rng.normal(size=rows), -1, 1)]
     columns += [np.round(1e10 + rng.normal(size=rows)), rng.standard_cauchy(rows) ** 3]
     values = np.array(columns, dtype=np.float64).T
@@ -131,7 +133,7 @@ def test_numbers_of_every_size(rows: int, scaling: str, ranks: bool) -> None:
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_inputs_of_numbers_or_categories_alone(scaling: str) -> None:
+def test_inputs_of_numbers_or_categories_alone(scaling: Scaling) -> None:
     for dataset in (table([[1, 2, NAN, 4]]), table([], [category("c", ["b", "a", None, "b"])])):
         same_inputs(Preprocess(scaling).fit(dataset, np.arange(3)), dataset)
 

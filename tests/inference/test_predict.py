@@ -119,8 +119,8 @@ def test_rows_without_a_target(small: Path, tmp_path: Path, capfd: Capture) -> N
     assert lines[2].rstrip() == "answer of 237 rows"
     assert list(metrics_in(lines)) == ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"]
     assert lines[-1] == f"240 predictions: {tmp_path / 'o.csv'}"
-    for row in table[1:]:
-        row[-1] = ""
+    for values in table[1:]:
+        values[-1] = ""
     lines = said(capfd, small / "s/0", write_rows(path, table), "-o", tmp_path / "o.csv", "--target", "answer")
     assert lines[1:] == [
         "240 of 240 rows have no answer and are left out of the metrics",
@@ -243,7 +243,12 @@ def test_runs_share_what_is_the_same(small: Path, monkeypatch: pytest.MonkeyPatc
     runs = [load(small / f"s/{seed}") for seed in range(3)]
     made: list[int] = []
     features = FeatureSchema.features
-    monkeypatch.setattr(FeatureSchema, "features", lambda *given: made.append(1) or features(*given))
+
+    def counted(*given: Any) -> Any:
+        made.append(1)
+        return features(*given)
+
+    monkeypatch.setattr(FeatureSchema, "features", counted)
     ensemble = Ensemble(runs)
     found = ensemble.predict_proba({name: column(small, name) for name in ensemble.names})
     assert len(made) == 1
@@ -284,7 +289,8 @@ def test_predictions_in_python(small: Path, tmp_path: Path, capfd: Capture) -> N
         assert labels.dtype.kind == "U"
         assert labels.tolist() == expected["prediction"].to_pylist()
         probabilities = run.predict_proba(table)
-        assert (probabilities.shape, probabilities.dtype) == ((240, 2), np.float64)
+        assert probabilities.shape == (240, 2)
+        assert probabilities.dtype == np.float64
         np.testing.assert_allclose(probabilities[:, 1], expected["probability_yes"], atol=1e-6)
     nothing = {name: values[:0] for name, values in texts.items()}
     assert run.predict(nothing).tolist() == []
@@ -433,7 +439,7 @@ def test_the_real_command_line(small: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: mlp-predict [-h] -o OUT [--target COLUMN] [--top N] [--allow PACKAGE]")
     assert done.stdout.endswith("False 0 False\n")
-    command = [
+    command: list[Path | str] = [
         sys.executable,
         "-m",
         "mlp_exp.predict",

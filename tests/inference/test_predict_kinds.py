@@ -240,7 +240,9 @@ def test_a_word_that_is_no_number(
     for row in (203, 215):
         spoilt[1 + row][spoilt[0].index(name)] = word
     path = write_rows(tmp_path / "t.csv", spoilt)
-    monkeypatch.setattr(tables.predict_table, "__defaults__", (*tables.predict_table.__defaults__[:-1], rows))
+    defaults = tables.predict_table.__defaults__
+    assert defaults
+    monkeypatch.setattr(tables.predict_table, "__defaults__", (*defaults[:-1], rows))
     expected = f"'{path}': column '{name}', row 203: {message}. Fix it, or leave it empty"
     assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv") == expected
     assert files_in(tmp_path) == {"t.csv"}

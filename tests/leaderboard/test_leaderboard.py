@@ -314,7 +314,7 @@ def test_mean_and_sample_standard_deviation(key: str) -> None:
     worse, better = group_repetitions(seeds({"0.1": [0.2, 0.4, 0.9], "0.2": [0.3, 0.4]}, key))[::-1]
     assert worse.overrides == {"optimizer.lr": "0.1"}
     assert better.overrides == {"optimizer.lr": "0.2"}
-    assert (worse.score, better.score) == (pytest.approx(0.5), pytest.approx(0.35))
+    assert (worse.score, better.score) == pytest.approx((0.5, 0.35))
     assert worse.mean_and_deviation("val_log_loss") == "0.5000 ± 0.3606"
     assert better.mean_and_deviation("val_log_loss") == "0.3500 ± 0.0707"
     assert worse.mean_and_deviation("val_accuracy") == "0.5000 ± 0.0000"
@@ -324,7 +324,7 @@ def test_mean_and_sample_standard_deviation(key: str) -> None:
 def test_runs_without_a_metric_do_not_count() -> None:
     entries = [*seeds({"0.1": [0.2, 0.4]}), entry(2, FAILED, "optimizer.lr=0.1", "seed=2")]
     (group,) = group_repetitions(entries)
-    assert (len(group.entries), group.score) == (3, pytest.approx(0.3))
+    assert (len(group.entries), group.score) == pytest.approx((3, 0.3))
     assert group.mean_and_deviation("val_log_loss") == "0.3000 ± 0.1414"
     (alone,) = group_repetitions([entry(0, classes(0.25), "seed=1"), entry(1, FAILED, "seed=2")])
     assert alone.mean_and_deviation("val_log_loss") == "0.2500"
@@ -358,7 +358,7 @@ def test_a_table_of_seeds_alone() -> None:
 
 def test_a_table_of_folds_and_seeds(tmp_path: Path) -> None:
     """Two learning rates, two seeds, two folds; one run fails."""
-    losses = {"0.1": [0.1, 0.2, 0.3, None], "0.2": [0.1, 0.1, 0.1, 0.2]}
+    losses: dict[str, list[float | None]] = {"0.1": [0.1, 0.2, 0.3, None], "0.2": [0.1, 0.1, 0.1, 0.2]}
     runs = [
         (classes(loss) if loss else FAILED, [f"optimizer.lr={lr}", f"seed={n // 2}", f"split.fold={n % 2}"])
         for lr, of in losses.items()

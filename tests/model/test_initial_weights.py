@@ -2,20 +2,22 @@
 
 import copy
 import math
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from hydra.utils import instantiate
+from support.compositions import Compose
 from support.members import (
     histories,
     make_member,
     same_weights,
 )
 from support.project import CONF
-from torch import nn
+from torch import Tensor, nn
 
 from mlp_exp.model.embedding import EmbeddedNetwork
-from mlp_exp.model.mlp import MLP
+from mlp_exp.model.mlp import MLP, Block
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -23,10 +25,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # ---- first weights ----
 
 
-def bound(limit):
+Check = Callable[[Tensor], None]
+
+
+def bound(limit: float) -> Check:
     """Uniform within ±limit."""
 
-    def check(weight):
+    def check(weight: Tensor) -> None:
         assert weight.abs().max() <= limit * (1 + 1e-6)
         assert weight.abs().max() > 0.98 * limit
         assert weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.05)
@@ -34,8 +39,8 @@ def bound(limit):
     return check
 
 
-def normal(std):
-    def check(weight):
+def normal(std: float) -> Check:
+    def check(weight: Tensor) -> None:
         assert weight.std().item() == pytest.approx(std, rel=0.05)
         assert weight.abs().max() > 3 * std
         within = (weight.abs() < std).double().mean().item()
@@ -44,12 +49,12 @@ def normal(std):
     return check
 
 
-def orthogonal(weight):
+def orthogonal(weight: Tensor) -> None:
     rows = weight if weight.shape[0] <= weight.shape[1] else weight.T
     torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), atol=1e-5, rtol=0)
 
 
-INITS = {
+INITS: dict[str, tuple[Callable[[int, int], Check], float | None]] = {
     "default": (lambda n_in, n_out: bound(1 / math.sqrt(n_in)), None),
     "xavier_uniform": (lambda n_in, n_out: bound(math.sqrt(6 / (n_in + n_out))), 0.01),
     "xavier_normal": (lambda n_in, n_out: normal(math.sqrt(2 / (n_in + n_out))), 0.0),
@@ -60,7 +65,7 @@ INITS = {
 """What each option promises of the weights from `n_in` to `n_out` units, and of the biases."""
 
 
-def initialised(compose, name, seed, overrides=()):
+def initialised(compose: Compose, name: str, seed: int, overrides: Sequence[str] = ()) -> MLP:
     """A network with the first weights of an option of `conf/init`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -69,12 +74,12 @@ def initialised(compose, name, seed, overrides=()):
     return module
 
 
-def test_every_option_of_init_is_in_the_table():
+def test_every_option_of_init_is_in_the_table() -> None:
     assert {file.stem for file in (CONF / "init").glob("*.yaml")} == set(INITS)
 
 
 @pytest.mark.parametrize("name", INITS)
-def test_first_weights(compose, name):
+def test_first_weights(compose: Compose, name: str) -> None:
     check, bias = INITS[name]
     module = initialised(compose, name, 0)
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
@@ -85,10 +90,12 @@ def test_first_weights(compose, name):
     for layer in layers:
         if bias is None:
             assert layer.bias.abs().max() <= 1 / math.sqrt(layer.in_features)
-            assert layer.bias.unique().numel() > 1
+            assert layer.bias.unique().numel() > 1  # type: ignore[no-untyped-call]
         else:
             assert torch.equal(layer.bias, torch.full_like(layer.bias, bias))
     for block in module.blocks:
+        assert isinstance(block, Block)
+        assert isinstance(block.norm, nn.LayerNorm)
         assert torch.equal(block.norm.weight, torch.ones_like(block.norm.weight))
         assert torch.equal(block.norm.bias, torch.zeros_like(block.norm.bias))
     assert same_weights(module, initialised(compose, name, 0))
@@ -96,25 +103,27 @@ def test_first_weights(compose, name):
 
 
 @pytest.mark.parametrize("name", [name for name in INITS if name != "default"])
-def test_first_weights_are_of_linear_layers_and_embeddings_keep_their_own(compose, name):
+def test_first_weights_are_of_linear_layers_and_embeddings_keep_their_own(compose: Compose, name: str) -> None:
     module = EmbeddedNetwork(MLP(40 + 2 * 8, 3, (60,)), 2, 30, 8, never_trained=(4,))
     before = copy.deepcopy(module)
     instantiate(compose([f"init={name}"]).init, _convert_="all").apply(module)
     assert same_weights(module.embedding, before.embedding)
     linear = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
     assert len(linear) == 2
-    assert not any(torch.equal(module.get_submodule(n).weight, before.get_submodule(n).weight) for n in linear)
+    assert not any(
+        torch.equal(module.get_parameter(f"{n}.weight"), before.get_parameter(f"{n}.weight")) for n in linear
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, (_, bias) in INITS.items() if bias is not None])
-def test_the_constant_of_the_biases_is_an_option(compose, name):
+def test_the_constant_of_the_biases_is_an_option(compose: Compose, name: str) -> None:
     module = initialised(compose, name, 0, ["init.bias=0.25"])
     assert torch.equal(module.head.bias, torch.full((3,), 0.25))
 
 
-def test_a_frozen_layer_of_an_mlp_stays():
+def test_a_frozen_layer_of_an_mlp_stays() -> None:
     member = make_member()
-    frozen = member.module.blocks[0].linear
+    frozen = member.module.get_submodule("blocks.0.linear")
     frozen.requires_grad_(False)
     before = copy.deepcopy(frozen)
     histories([member])

@@ -26,6 +26,7 @@ from support.sweeps import (
 )
 
 from mlp_exp.multirun import stack_life
+from mlp_exp.training import loop
 
 # ---- failures
 
@@ -109,7 +110,7 @@ def test_a_stack_that_finds_no_memory_is_halved(sweep: Sweep, monkeypatch: pytes
     """At once, or after an epoch with which four of the runs have ended."""
     args = (*CIRCLE[:-1], "seed=range(4)", "trainer.epochs=1,3")
     _, expected = sweep("expected", *args)
-    train = stack_life.train
+    train = loop.train
 
     def hungry(members: Sequence[Any], *rest: Any) -> Iterator[Any]:
         whole = train(members, *rest)
@@ -132,7 +133,7 @@ def test_a_stack_that_finds_no_memory_is_halved(sweep: Sweep, monkeypatch: pytes
 
 
 def test_a_run_that_finds_no_memory_by_itself_fails(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = stack_life.train
+    train = loop.train
 
     def hungry(members: Sequence[Any], *rest: Any) -> Iterator[Any]:
         if any(member.epochs == 2 for member in members):

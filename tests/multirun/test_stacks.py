@@ -87,7 +87,8 @@ class WithParts(nn.Module):
         self.linear = nn.Linear(in_features, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)
+        logits: Tensor = self.linear(x)
+        return logits
 
 
 TOGETHER: list[tuple[list[str], list[str]]] = [

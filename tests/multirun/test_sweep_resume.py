@@ -72,11 +72,11 @@ def test_resume_trains_what_is_not_done(sweep: Sweep, tmp_path: Path) -> None:
     assert_same_jobs(folder, whole)
     assert leaderboard_of(folder) == leaderboard_of(whole)
 
-    before = {path.name: state_of(path) for path in jobs_in(folder)}
+    finished = {path.name: state_of(path) for path in jobs_in(folder)}
     done, _ = sweep("sweep", *args, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     assert "runs in" not in done.stdout
-    assert {path.name: state_of(path) for path in jobs_in(folder)} == before
+    assert {path.name: state_of(path) for path in jobs_in(folder)} == finished
     assert leaderboard_of(folder) == leaderboard_of(whole)
 
 

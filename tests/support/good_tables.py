@@ -5,7 +5,7 @@ import datetime as dt
 import gzip
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from mlp_exp.data.dataset import Dataset
 
-Columns = dict[str, Sequence[Any]]
+Columns = Mapping[str, Sequence[Any]]
 TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu")
 ROWS = 40
 SEPARATORS = {"table.csv": ",", "table.csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}

@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mlp_exp.data.dataset import TaskName
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.streams import Streams
 from mlp_exp.model.embedding import EmbeddedNetwork
-from mlp_exp.model.mlp import MLP
+from mlp_exp.model.mlp import MLP, Block
 from mlp_exp.tasks.losses import Loss, auto_loss
 from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
@@ -26,7 +27,7 @@ from mlp_exp.training.schedulers import LearningRate
 
 CPU = torch.device("cpu")
 CONSTANT = functools.partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
-N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
+N_CLASSES: dict[TaskName, int] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
 class Embeddings(NamedTuple):
@@ -39,7 +40,7 @@ class Embeddings(NamedTuple):
 
 
 @functools.cache
-def table(task: str, rows: int, features: int, seed: int) -> tuple[Tensor, np.ndarray]:
+def table(task: TaskName, rows: int, features: int, seed: int) -> tuple[Tensor, np.ndarray]:
     """Random features and a target that depends on them; the same object for the same arguments."""
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((rows, features))
@@ -53,7 +54,7 @@ def table(task: str, rows: int, features: int, seed: int) -> tuple[Tensor, np.nd
 
 @functools.cache
 def _encoded(
-    task: str, rows: int, features: int, seed: int, embeddings: Embeddings | None
+    task: TaskName, rows: int, features: int, seed: int, embeddings: Embeddings | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     inputs, target = table(task, rows, features, seed)
     if embeddings:
@@ -65,7 +66,7 @@ def _encoded(
 
 
 def make_member(
-    task: str = "binary",
+    task: TaskName = "binary",
     seed: int = 0,
     *,
     train_rows: int = 37,
@@ -136,15 +137,17 @@ def same_weights(first: nn.Module, second: nn.Module) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def sequential_of(mlp):
+def sequential_of(mlp: nn.Module) -> nn.Sequential:
     """The same network from torch's own layers, with the same weights."""
-    layers = []
+    layers: list[nn.Module] = []
+    assert isinstance(mlp, MLP)
     for block in mlp.blocks:
+        assert isinstance(block, Block)
         layers += [block.linear, block.norm, block.activation]
     return copy.deepcopy(nn.Sequential(*layers, mlp.head))
 
 
-def assert_fails_alone(how, epoch, judged, error, text):
+def assert_fails_alone(how: Mapping[str, Any], epoch: int, judged: int, error: type[Exception], text: str) -> None:
     """The member fails in this epoch, with the best weights of those judged; a companion does not notice."""
     member, companion = make_member(seed=3, epochs=8, **how), make_member(seed=4, epochs=8)
     records, others = histories([member, companion])
@@ -158,7 +161,7 @@ def assert_fails_alone(how, epoch, judged, error, text):
     alone = make_member(seed=3, epochs=8, **how)
     assert timeless(histories([alone])[0]) == timeless(records)
     assert same_weights(alone.module, member.module)
-    losses = [record.val_loss for record in records[:judged]]
+    losses = [float(record.val_loss or math.nan) for record in records[:judged]]
     assert member.early_stopping.best_epoch == 1 + losses.index(min(losses))
     assert member.early_stopping.best_value == min(losses)
     part = member.data.val

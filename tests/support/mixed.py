@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.preprocessing import Scaling
 
 NAN = math.nan
-SCALINGS = ["none", "standard", "robust", "quantile"]
+SCALINGS: list[Scaling] = ["none", "standard", "robust", "quantile"]
 TRAIN = np.arange(0, 90, 2)
 """Training rows of the tables here; there are others before and after each of them."""
 

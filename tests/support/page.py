@@ -41,6 +41,9 @@ class Page:
     def until(self, holds: Callable[[], object]) -> None:
         WebDriverWait(self.browser, 20, 0.02).until(lambda _: holds())
 
+    def until_text(self, element: WebElement, text: str) -> None:
+        self.until(lambda: element.text == text)
+
     def one(self, css: str) -> WebElement:
         return self.browser.find_element("css selector", css)
 
@@ -144,7 +147,7 @@ class Page:
 
     def move(self, x: int, y: int) -> None:
         actions = ActionChains(self.browser, duration=0)
-        actions.w3c_actions.pointer_action.move_to_location(x, y)
+        actions.w3c_actions.pointer_action.move_to_location(x, y)  # type: ignore[no-untyped-call]
         actions.perform()
 
     def hover_lines(self, plot: str) -> list[str]:
@@ -207,7 +210,7 @@ def mean_and_deviation(numbers: Sequence[float]) -> str:
     return f"{fmean(numbers):.5g} ± {stdev(numbers):.2g}" if numbers else "–"
 
 
-def drawn(runs: Sequence[Sequence[float | None]]) -> list[float | None]:
+def drawn(runs: Sequence[Sequence[float | None]]) -> list[object]:
     """Curves as one line with gaps."""
     return [None if value is None else pytest.approx(value, rel=1e-4) for run in runs for value in (*run, None)]
 

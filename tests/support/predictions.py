@@ -1,7 +1,7 @@
 """Runs that predict, the tables that they predict for, and what the command says."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from mlp_exp.storage.run_folder import RunFolder
 from support.project import CONF
 
 Capture = pytest.CaptureFixture[str]
-Columns = dict[str, Sequence[Any]]
+Columns = Mapping[str, Sequence[Any]]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[8]")
 ROWS = 60
 

@@ -1,15 +1,19 @@
 import math
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, mean_squared_error
 from sklearn.utils.class_weight import compute_sample_weight
-from torch import nn
+from torch import Tensor, nn
 
+from mlp_exp.data.dataset import TaskName
 from mlp_exp.errors import ConfigError
-from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, SquaredError, auto_loss
+from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError, auto_loss
 from mlp_exp.tasks.task import task_named
 
 ROWS = 24
@@ -18,25 +22,29 @@ BITS = np.arange(ROWS) % 2
 VALUES = np.linspace(-2.0, 2.0, ROWS)
 
 
-def binary_of_torch(smoothing):
-    def loss(logits, target):
+OfTorch = Callable[[Tensor, NDArray[Any]], Tensor]
+
+
+def binary_of_torch(smoothing: float) -> OfTorch:
+    def loss(logits: Tensor, target: NDArray[Any]) -> Tensor:
         hard = torch.from_numpy(target).double()
-        return nn.BCEWithLogitsLoss(reduction="none")(logits[:, 0], hard * (1 - smoothing) + smoothing / 2)
+        expected: Tensor = nn.BCEWithLogitsLoss(reduction="none")(logits[:, 0], hard * (1 - smoothing) + smoothing / 2)
+        return expected
 
     return loss
 
 
-def classes_of_torch(smoothing):
+def classes_of_torch(smoothing: float) -> OfTorch:
     return lambda logits, target: nn.CrossEntropyLoss(label_smoothing=smoothing, reduction="none")(
         logits, torch.from_numpy(target)
     )
 
 
-def values_of_torch(module):
+def values_of_torch(module: nn.Module) -> OfTorch:
     return lambda logits, target: module(logits[:, 0], torch.from_numpy(target).double())
 
 
-LOSSES = {
+LOSSES: dict[str, tuple[Loss, NDArray[Any], OfTorch]] = {
     "binary": (BinaryCrossEntropy("binary"), BITS, binary_of_torch(0.0)),
     "binary-smooth": (BinaryCrossEntropy("binary", label_smoothing=0.2), BITS, binary_of_torch(0.2)),
     "classes": (CrossEntropy("multiclass", 3), CODES, classes_of_torch(0.0)),
@@ -51,14 +59,14 @@ LOSSES = {
 
 @pytest.mark.parametrize("scale", [0.5, 30.0], ids=["small", "large"])
 @pytest.mark.parametrize("name", LOSSES)
-def test_value_and_gradient_are_those_of_torch(name, scale):
+def test_value_and_gradient_are_those_of_torch(name: str, scale: float) -> None:
     loss, target, of_torch = LOSSES[name]
     logits = scale * torch.randn(
         ROWS, loss.out_features, generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
     logits.requires_grad_()
     expected = of_torch(logits, target)
-    expected.sum().backward()
+    expected.sum().backward()  # type: ignore[no-untyped-call]
     assert loss.encode(target).dtype == np.float32
     encoded = torch.from_numpy(loss.encode(target))
     assert encoded.shape == (ROWS, loss.out_features)
@@ -75,7 +83,7 @@ def test_value_and_gradient_are_those_of_torch(name, scale):
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("name", LOSSES)
-def test_extreme_logits_give_finite_numbers(name, sign):
+def test_extreme_logits_give_finite_numbers(name: str, sign: float) -> None:
     loss, target, _ = LOSSES[name]
     logits = torch.zeros(ROWS, loss.out_features)
     logits[:, 0] = sign * 1e4
@@ -94,17 +102,17 @@ def test_extreme_logits_give_finite_numbers(name, sign):
         ("huber", [[1.5], [-2.0]], [1.5, -2.0]),
     ],
 )
-def test_what_the_logits_mean(name, logits, expected):
+def test_what_the_logits_mean(name: str, logits: list[list[float]], expected: list[Any]) -> None:
     loss = LOSSES[name][0]
-    logits = torch.tensor(logits, dtype=torch.float32)
-    torch.testing.assert_close(loss.predict(logits), torch.tensor(expected, dtype=torch.float32))
-    assert loss.predict(logits.view(1, *logits.shape)).shape == (1, *np.shape(expected))
+    given = torch.tensor(logits, dtype=torch.float32)
+    torch.testing.assert_close(loss.predict(given), torch.tensor(expected, dtype=torch.float32))
+    assert loss.predict(given.view(1, *given.shape)).shape == (1, *np.shape(expected))
 
 
 @pytest.mark.parametrize("train", [slice(None), slice(0, 17)], ids=["all-rows", "some-rows"])
 @pytest.mark.parametrize("codes", [BITS, np.repeat([0, 1, 2], [3, 5, 16]), np.repeat([0, 1], [20, 4])], ids=str)
-def test_balanced_weights_are_those_of_scikit_learn(codes, train):
-    task = "binary" if codes.max() == 1 else "multiclass"
+def test_balanced_weights_are_those_of_scikit_learn(codes: NDArray[np.int64], train: slice) -> None:
+    task: TaskName = "binary" if codes.max() == 1 else "multiclass"
     loss = CrossEntropy(task, int(codes.max()) + 1, class_weight="balanced")
     rows = np.random.default_rng(0).permutation(ROWS)[train]
     weights = loss.row_weights(codes.astype(np.float64), rows)
@@ -118,12 +126,12 @@ def test_balanced_weights_are_those_of_scikit_learn(codes, train):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_without_class_weights_all_rows_weigh_one(name):
+def test_without_class_weights_all_rows_weigh_one(name: str) -> None:
     loss, target, _ = LOSSES[name]
     assert loss.row_weights(target, np.arange(5)).tolist() == [1.0] * ROWS
 
 
-def test_weights_are_finite_where_training_lacks_a_class():
+def test_weights_are_finite_where_training_lacks_a_class() -> None:
     loss = CrossEntropy("multiclass", 3, class_weight="balanced")
     weights = loss.row_weights(CODES, np.flatnonzero(CODES < 2))
     assert np.isfinite(weights).all()
@@ -131,7 +139,7 @@ def test_weights_are_finite_where_training_lacks_a_class():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_row_scores_have_the_mean_of_scikit_learn(name):
+def test_row_scores_have_the_mean_of_scikit_learn(name: str) -> None:
     loss, target, _ = LOSSES[name]
     task = {SquaredError: "regression", Huber: "regression", BinaryCrossEntropy: "binary"}.get(type(loss), "multiclass")
     logits = torch.randn(ROWS, loss.out_features, generator=torch.Generator().manual_seed(1))
@@ -154,7 +162,7 @@ def test_row_scores_have_the_mean_of_scikit_learn(name):
         ("regression", 0, SquaredError, 1),
     ],
 )
-def test_auto_goes_by_the_task(task, n_classes, cls, out_features):
+def test_auto_goes_by_the_task(task: TaskName, n_classes: int, cls: type[Loss], out_features: int) -> None:
     loss = auto_loss(task, n_classes)
     assert type(loss) is cls
     assert loss.out_features == out_features == task_named(task).width(n_classes)
@@ -196,13 +204,13 @@ def test_auto_goes_by_the_task(task, n_classes, cls, out_features):
         ),
     ],
 )
-def test_a_loss_for_another_task_is_refused(build, problem):
+def test_a_loss_for_another_task_is_refused(build: Callable[[], Loss], problem: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(problem)) as caught:
         build()
     assert caught.value.problems == [problem]
 
 
-def test_a_small_probability_of_the_first_class_is_not_rounded_to_zero():
+def test_a_small_probability_of_the_first_class_is_not_rounded_to_zero() -> None:
     loss = BinaryCrossEntropy("binary")
     assert loss.predict(torch.tensor([[30.0], [-30.0]])).tolist() == [
         [pytest.approx(math.exp(-30), rel=1e-6), 1.0],

@@ -10,7 +10,7 @@ import torch
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.target_scaling import TargetScaling
-from mlp_exp.tasks.task import TASKS, larger_is_better, task_named
+from mlp_exp.tasks.task import TASKS, Task, larger_is_better, task_named
 
 BINARY, MULTICLASS, REGRESSION = (task_named(name) for name in ("binary", "multiclass", "regression"))
 
@@ -49,7 +49,8 @@ def test_predictions_in_the_unit_of_the_target() -> None:
 def test_all_metrics_are_evaluated_in_the_order_of_results() -> None:
     classes = MULTICLASS.evaluate(np.array([0, 1, 2]), np.eye(3) * 0.7 + 0.1)
     assert list(classes) == ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"]
-    assert (classes["accuracy"], classes["log_loss"]) == (1.0, pytest.approx(-math.log(0.8)))
+    assert classes["accuracy"] == 1.0
+    assert classes["log_loss"] == pytest.approx(-math.log(0.8))
     assert REGRESSION.evaluate(np.array([1.0, 2.0]), np.array([1.0, 4.0])) == {
         "rmse": pytest.approx(math.sqrt(2)),
         "mae": 1.0,
@@ -58,7 +59,7 @@ def test_all_metrics_are_evaluated_in_the_order_of_results() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_the_metrics_that_a_task_names_are_its_own(task) -> None:
+def test_the_metrics_that_a_task_names_are_its_own(task: Task) -> None:
     assert {*task.headlines, task.history_metric, task.ranking} <= set(task.metrics)
 
 

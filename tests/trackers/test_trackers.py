@@ -1,5 +1,6 @@
 """Trackers never change or end a run."""
 
+import importlib
 import json
 import os
 import re
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 OWN = """
+import importlib
 import json
 import os
 import signal
@@ -162,7 +164,7 @@ def test_a_tracker_that_cannot_be_reached(call_main: CallMain, monkeypatch: pyte
     assert done.returncode == 0
     (line,) = words(done)
     assert line == f"tracker: {tmp_path / 'outputs'}: File exists{NO_MORE}"
-    monkeypatch.setattr(tracking.sys, "executable", str(tmp_path / "nothing"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     done = call_main("-m", *SMALL, "seed=0,1", "tracker=tensorboard", "hydra.sweep.dir=b")
     assert done.returncode == 0
     assert words(done) == [f"tracker: {tmp_path / 'nothing'}: No such file or directory{NO_MORE}"]
@@ -174,10 +176,11 @@ def test_no_message_is_waited_for(
     """However many there are, and whatever the process does."""
     monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.1)
     monkeypatch.syspath_prepend(tmp_path)
-    import own_tracker
+    own_tracker = importlib.import_module("own_tracker")
 
     with tracking.Tracking(tmp_path) as tracked:
         tracked.begin(own_tracker.Own(), tmp_path, {}, None)
+        assert tracked.process is not None
         os.kill(tracked.process.pid, signal.SIGSTOP)
         for number in range(200):
             tracked.begin(own_tracker.Own(), tmp_path / str(number), {"key": "x" * 10_000}, None)
@@ -267,7 +270,7 @@ def test_epochs_are_tracked_while_the_run_trains(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    import own_tracker
+    own_tracker = importlib.import_module("own_tracker")
 
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()

@@ -3,10 +3,13 @@
 import copy
 import functools
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from support.members import (
     CPU,
     Embeddings,
@@ -16,9 +19,10 @@ from support.members import (
     same_weights,
     timeless,
 )
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LambdaLR
 
+from mlp_exp.data.dataset import TaskName
 from mlp_exp.data.sources import circle
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine import batches
@@ -30,8 +34,8 @@ from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import BinaryCrossEntropy, Huber
 from mlp_exp.tasks.task import task_named
-from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
-from mlp_exp.training.loop import Member, predict, train
+from mlp_exp.training.early_stopping import Monitor, NoEarlyStopping, Patience
+from mlp_exp.training.loop import EpochRecord, Member, predict, train
 from mlp_exp.training.schedulers import LearningRate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,7 +46,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 IMPATIENT = functools.partial(Patience, patience=1, min_delta=100.0)
 EXPLODES = functools.partial(LambdaLR, lr_lambda=lambda epoch: 1.0 if epoch < 2 else math.inf)
-VARIANTS = [
+VARIANTS: list[dict[str, Any]] = [
     {"seed": 1, "lr": 1e-2},
     {"seed": 2, "lr": 3e-2, "dropout": 0.3, "decay": 1e-2, "epochs": 6},
     {"seed": 3, "lr": 1e-3, "dropout": 0.5, "epochs": 2},
@@ -63,9 +67,9 @@ ENDS = [
 """How each variant ends, and in which epoch."""
 COMPANIES = [[1, 4], [2, 0, 3], [6, 5, 4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 5, 6], [3, 1, 6, 0, 5, 4, 2]]
 CROWDS = [[index % 7 for index in range(32)], [index % 7 for index in range(128)]]
-SGD = {"optimizer": torch.optim.SGD, "options": {"momentum": 0.9, "nesterov": True}}
-RMSPROP = {"optimizer": torch.optim.RMSprop, "options": {"centered": True, "momentum": 0.5}}
-CASES = {
+SGD: dict[str, Any] = {"optimizer": torch.optim.SGD, "options": {"momentum": 0.9, "nesterov": True}}
+RMSPROP: dict[str, Any] = {"optimizer": torch.optim.RMSprop, "options": {"centered": True, "momentum": 0.5}}
+CASES: dict[str, dict[str, Any]] = {
     "binary-adam": {"task": "binary", "model": {"activation": "relu"}},
     "multiclass-sgd-batch": {"task": "multiclass", "model": {"activation": "tanh", "norm": "batch"}, **SGD},
     "regression-rmsprop-layer": {"task": "regression", "model": {"activation": "gelu", "norm": "layer"}, **RMSPROP},
@@ -106,7 +110,7 @@ CASES = {
 }
 
 
-def variant(case, index):
+def variant(case: str, index: int) -> Member:
     """A fresh member of a case."""
     how = {**CASES[case], **VARIANTS[index]}
     how.pop("batch_size", None)
@@ -116,7 +120,7 @@ def variant(case, index):
 
 
 @functools.cache
-def alone(case, index):
+def alone(case: str, index: int) -> tuple[Member, list[EpochRecord]]:
     """What a member comes to without company."""
     member = variant(case, index)
     (records,) = histories([member], CASES[case].get("batch_size", 10))
@@ -127,7 +131,7 @@ def alone(case, index):
     "company", [*COMPANIES, *CROWDS], ids=lambda c: "-".join(map(str, c)) if len(c) < 10 else f"crowd of {len(c)}"
 )
 @pytest.mark.parametrize("case", CASES)
-def test_company_changes_no_bit(case, company):
+def test_company_changes_no_bit(case: str, company: Sequence[int]) -> None:
     members = [variant(case, index) for index in company]
     found = histories(members, CASES[case].get("batch_size", 10))
     for index, member, records in zip(company, members, found, strict=True):
@@ -137,7 +141,7 @@ def test_company_changes_no_bit(case, company):
         assert member.early_stopping.best_epoch == expected_member.early_stopping.best_epoch
 
 
-PARTS = [
+PARTS: list[dict[str, Any]] = [
     *({"optimizer": cls} for cls in LINEAR_IN_LR),
     *({"model": {"activation": name}} for name in ACTIVATIONS),
     *({"model": {"norm": norm, "hidden_sizes": (16, 5)}} for norm in (None, "layer", "batch")),
@@ -146,8 +150,8 @@ PARTS = [
 
 
 @pytest.mark.parametrize("how", PARTS, ids=str)
-def test_each_part_gives_a_member_the_same_bits_in_company(how):
-    def members():
+def test_each_part_gives_a_member_the_same_bits_in_company(how: Mapping[str, Any]) -> None:
+    def members() -> list[Member]:
         return [
             make_member(seed=seed, lr=lr, dropout=0.2, epochs=3, **how)
             for seed, lr in ((1, 1e-2), (2, 3e-2), (3, 1e-3))
@@ -161,14 +165,14 @@ def test_each_part_gives_a_member_the_same_bits_in_company(how):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_member_ends_in_its_own_way(case):
+def test_each_member_ends_in_its_own_way(case: str) -> None:
     for index, (status, epoch) in enumerate(ENDS):
         _, records = alone(case, index)
         assert [record.epoch for record in records] == list(range(1, epoch + 1))
         assert [record.status for record in records] == [None] * (epoch - 1) + [status]
 
 
-def test_a_member_that_never_had_a_finite_epoch_keeps_its_first_weights():
+def test_a_member_that_never_had_a_finite_epoch_keeps_its_first_weights() -> None:
     member = make_member(lr=math.inf)
     before = copy.deepcopy(member.module)
     (records,) = histories([member])
@@ -178,7 +182,7 @@ def test_a_member_that_never_had_a_finite_epoch_keeps_its_first_weights():
     assert same_weights(member.module, before)
 
 
-def test_records_come_epoch_by_epoch_and_name_their_member():
+def test_records_come_epoch_by_epoch_and_name_their_member() -> None:
     members = [variant("binary-adam", index) for index in range(7)]
     epochs = list(train(members, 10, CPU))
     for number, records in enumerate(epochs, 1):
@@ -192,7 +196,7 @@ def test_records_come_epoch_by_epoch_and_name_their_member():
 # ---- what a record says ----
 
 
-def as_it_is(values):
+def as_it_is(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return 3.0 * values + 0.7
 
 
@@ -206,7 +210,7 @@ def as_it_is(values):
     ],
     ids=["binary", "multiclass", "regression", "log-target"],
 )
-def test_the_last_record_is_what_the_weights_give(task, unit):
+def test_the_last_record_is_what_the_weights_give(task: TaskName, unit: Callable[[Any], Any] | None) -> None:
     """With one epoch of one step, both losses can be computed from the first and the last weights."""
     weights = torch.linspace(0.5, 1.5, 48)
     target = TargetScaling(0.7, 3.0, log=unit not in (None, as_it_is))
@@ -223,6 +227,7 @@ def test_the_last_record_is_what_the_weights_give(task, unit):
         weighted = float((losses * weights[rows]).sum() / weights[rows].sum())
         assert record.val_loss == pytest.approx(weighted, rel=1e-5)
         if task == "regression":
+            assert unit is not None
             error = unit(logits.double().numpy()) - unit(targets[rows].double().numpy())
             metric = math.sqrt((error**2).mean())
         elif task == "binary":
@@ -233,7 +238,7 @@ def test_the_last_record_is_what_the_weights_give(task, unit):
     assert record.lr == 1e-2
 
 
-def test_without_a_validation_part_there_are_no_validation_numbers():
+def test_without_a_validation_part_there_are_no_validation_numbers() -> None:
     member = make_member(val_rows=0)
     (records,) = histories([member])
     assert {(record.val_loss, record.val_metric) for record in records} == {(None, None)}
@@ -241,7 +246,7 @@ def test_without_a_validation_part_there_are_no_validation_numbers():
     assert (member.early_stopping.best_epoch, member.early_stopping.best_value) == (best.epoch, best.train_loss)
 
 
-def test_a_validation_part_of_many_chunks_gives_the_same_numbers(monkeypatch):
+def test_a_validation_part_of_many_chunks_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     (whole,) = histories([make_member(val_rows=200)])
     monkeypatch.setattr("mlp_exp.training.loop.EVALUATION_ROWS", 32)
     (chunked,) = histories([make_member(val_rows=200)])
@@ -252,17 +257,17 @@ def test_a_validation_part_of_many_chunks_gives_the_same_numbers(monkeypatch):
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_predictions_of_a_trained_member(task, monkeypatch):
+def test_predictions_of_a_trained_member(task: TaskName, monkeypatch: pytest.MonkeyPatch) -> None:
     member = make_member(task)
     histories([member])
     rows = np.array([3, 1, 40, 7, 3])
     with torch.no_grad():
         logits = member.module(member.data.inputs[rows])
-    expected = {
-        "binary": lambda: torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1),
-        "multiclass": lambda: torch.softmax(logits, dim=1),
-        "regression": lambda: logits[:, 0],
-    }[task]()
+    expected: Tensor = {
+        "binary": torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1),
+        "multiclass": torch.softmax(logits, dim=1),
+        "regression": logits[:, 0],
+    }[task]
     torch.testing.assert_close(predict(member, rows), expected)
     monkeypatch.setattr("mlp_exp.training.loop.EVALUATION_ROWS", 2)
     torch.testing.assert_close(predict(member, rows), expected)
@@ -294,7 +299,9 @@ def test_predictions_of_a_trained_member(task, monkeypatch):
         (Patience(2, min_delta=0.5, latest=True), [3, 2.8, 3], 3, 3),
     ],
 )
-def test_early_stopping_follows_a_sequence(stopping, values, best_epoch, stops_after):
+def test_early_stopping_follows_a_sequence(
+    stopping: NoEarlyStopping, values: list[float], best_epoch: int, stops_after: int | None
+) -> None:
     assert stopping.best_epoch == 0
     assert math.isnan(stopping.best_value)
     assert not stopping.stops
@@ -318,7 +325,7 @@ def test_early_stopping_follows_a_sequence(stopping, values, best_epoch, stops_a
         ("binary", False, "train_loss", 2),
     ],
 )
-def test_the_metric_of_the_task_is_watched(task, validates, monitor, best):
+def test_the_metric_of_the_task_is_watched(task: TaskName, validates: bool, monitor: str, best: int) -> None:
     stopping = NoEarlyStopping(monitor="val_metric")
     stopping.begin(task_named(task), validates=validates)
     assert stopping.monitor == monitor
@@ -328,8 +335,8 @@ def test_the_metric_of_the_task_is_watched(task, validates, monitor, best):
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "train_loss", "val_accuracy", "val_rmse"])
-def test_what_is_watched_decides_on_the_best_epoch(monitor):
-    task = "regression" if monitor == "val_rmse" else "binary"
+def test_what_is_watched_decides_on_the_best_epoch(monitor: Monitor) -> None:
+    task: TaskName = "regression" if monitor == "val_rmse" else "binary"
     member = make_member(task, 3, lr=0.3, epochs=12, early_stopping=functools.partial(NoEarlyStopping, monitor=monitor))
     (records,) = histories([member])
     column = "val_metric" if monitor in ("val_accuracy", "val_rmse") else monitor
@@ -340,13 +347,13 @@ def test_what_is_watched_decides_on_the_best_epoch(monitor):
 
 
 @pytest.mark.parametrize("norm", [None, "batch"])
-def test_the_best_weights_are_those_after_the_best_epoch(norm):
-    how = {"model": {"norm": norm}, "lr": 0.2, "dropout": 0.2, "seed": 5}
+def test_the_best_weights_are_those_after_the_best_epoch(norm: str | None) -> None:
+    how: dict[str, Any] = {"model": {"norm": norm}, "lr": 0.2, "dropout": 0.2, "seed": 5}
     long, short = make_member(**how, epochs=15), None
     (records,) = histories([long])
     best = long.early_stopping.best_epoch
     assert 1 < best < 15
-    assert records[best - 1].val_loss == min(record.val_loss for record in records)
+    assert records[best - 1].val_loss == min(record.val_loss or math.nan for record in records)
     short = make_member(**how, epochs=best)
     histories([short])
     assert same_weights(long.module, short.module)
@@ -358,7 +365,9 @@ def test_the_best_weights_are_those_after_the_best_epoch(norm):
 
 
 @pytest.mark.parametrize("how_it_ends", ["close", "exception"])
-def test_an_interrupted_training_leaves_the_best_weights_so_far(how_it_ends, monkeypatch):
+def test_an_interrupted_training_leaves_the_best_weights_so_far(
+    how_it_ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members = [make_member(seed=seed, lr=0.2, epochs=20) for seed in (5, 6)]
     training = train(members, 10, CPU)
     for _ in range(6):
@@ -377,7 +386,7 @@ def test_an_interrupted_training_leaves_the_best_weights_so_far(how_it_ends, mon
     assert any(member.early_stopping.best_epoch < 6 for member in members)
 
 
-def test_the_caller_of_a_training_keeps_its_own_grad_mode():
+def test_the_caller_of_a_training_keeps_its_own_grad_mode() -> None:
     training = train([make_member(epochs=3)], 10, CPU)
     for _ in training:
         assert torch.is_grad_enabled()
@@ -388,24 +397,25 @@ HALF = float(np.float32(1e-39) / np.float32(2))
 """Of a subnormal number, exactly."""
 
 
-def halved_subnormal():
+def halved_subnormal() -> float:
     return float(torch.full((8,), 1e-39).mul(0.5)[0])
 
 
 class Watching(Huber):
     """Notes what torch makes of a subnormal number in steps and in validation; raises in the fourth step."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("regression")
-        self.in_steps, self.in_values = [], []
+        self.in_steps: list[float] = []
+        self.in_values: list[float] = []
 
-    def gradient(self, logits, target):
+    def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
         self.in_steps.append(halved_subnormal())
         if len(self.in_steps) == 4:
             raise ZeroDivisionError
         return super().gradient(logits, target)
 
-    def value(self, logits, target):
+    def value(self, logits: Tensor, target: Tensor) -> Tensor:
         self.in_values.append(halved_subnormal())
         return super().value(logits, target)
 
@@ -414,7 +424,9 @@ class Watching(Huber):
     ("threads", "users_own", "within", "outside"),
     [(1, False, 0.0, HALF), (2, False, HALF, HALF), (1, True, 0.0, 0.0)],
 )
-def test_subnormal_numbers_are_zero_while_one_thread_trains(threads, users_own, within, outside):
+def test_subnormal_numbers_are_zero_while_one_thread_trains(
+    threads: int, users_own: bool, within: float, outside: float
+) -> None:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(users_own)
     try:
@@ -435,7 +447,7 @@ def test_subnormal_numbers_are_zero_while_one_thread_trains(threads, users_own, 
 # ---- batches and dropout ----
 
 
-def test_a_training_does_not_depend_on_the_size_of_a_block(monkeypatch):
+def test_a_training_does_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     case, company = "regression-rmsprop-layer", [1, 4, 0]
     monkeypatch.setattr(batches, "BLOCK_BYTES", 1)
     members = [variant(case, index) for index in company]
@@ -445,7 +457,7 @@ def test_a_training_does_not_depend_on_the_size_of_a_block(monkeypatch):
         assert same_weights(member.module, expected_member.module)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_acts_in_training_only() -> None:
     """At a rate this high the training loss is far from the one of the same weights without dropout."""
     member = make_member("regression", 1, lr=0.0, dropout=0.9, epochs=1, model={"hidden_sizes": (200,)})
     still = make_member("regression", 1, lr=0.0, dropout=0.0, epochs=1, model={"hidden_sizes": (200,)})
@@ -454,7 +466,7 @@ def test_dropout_acts_in_training_only():
     assert dropped.train_loss > plain.train_loss * 1.05
 
 
-def test_a_loss_of_the_users_choice_is_what_is_trained_on():
+def test_a_loss_of_the_users_choice_is_what_is_trained_on() -> None:
     huber = Huber("regression", delta=0.1)
     member = make_member("regression", epochs=1, loss=huber)
     first = copy.deepcopy(member.module)
@@ -467,18 +479,26 @@ def test_a_loss_of_the_users_choice_is_what_is_trained_on():
 # ---- first weights ----
 
 
-def test_a_batch_size_above_the_rows_is_all_rows():
+def test_a_batch_size_above_the_rows_is_all_rows() -> None:
     (many,), (full,) = histories([make_member()], 100_000), histories([make_member()], None)
     assert timeless(many) == timeless(full)
 
 
-def test_a_schedule_that_is_too_short_is_reported():
+def test_a_schedule_that_is_too_short_is_reported() -> None:
     schedule = functools.partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=3, cycle_momentum=False)
     text = r"^scheduler: OneCycleLR: Tried to step 4 times"
     assert_fails_alone({"scheduler": schedule}, 4, 4, TrainingError, text)
 
 
-def _member(seed, *, epochs=4, lr=1e-2, dropout=0.2, norm=None, patience=None):
+def _member(
+    seed: int,
+    *,
+    epochs: int = 4,
+    lr: float = 1e-2,
+    dropout: float = 0.2,
+    norm: str | None = None,
+    patience: int | None = None,
+) -> Member:
     data, streams = circle(60), Streams(seed)
     rows = streams.split.permutation(60)
     loss = BinaryCrossEntropy("binary")
@@ -504,8 +524,8 @@ def _member(seed, *, epochs=4, lr=1e-2, dropout=0.2, norm=None, patience=None):
 
 
 @pytest.mark.parametrize("norm", [None, "batch", "layer"])
-def test_a_member_alone_is_the_member_in_a_stack(norm):
-    settings = [
+def test_a_member_alone_is_the_member_in_a_stack(norm: str | None) -> None:
+    settings: list[dict[str, Any]] = [
         {"epochs": 2},
         {"lr": 0.1, "patience": 1, "epochs": 9},
         {"dropout": 0.0},
@@ -513,7 +533,7 @@ def test_a_member_alone_is_the_member_in_a_stack(norm):
         {"lr": 1e38},
     ]
 
-    def members():
+    def members() -> list[Member]:
         return [_member(seed, norm=norm, **options) for seed, options in enumerate(settings)]
 
     together = members()
@@ -525,5 +545,5 @@ def test_a_member_alone_is_the_member_in_a_stack(norm):
             assert repr((mine.epoch, mine.train_loss, mine.val_loss, mine.val_metric, mine.status)) == repr(
                 (other.epoch, other.train_loss, other.val_loss, other.val_metric, other.status)
             )
-        for mine, other in zip(alone.module.parameters(), together[index].module.parameters(), strict=True):
-            assert torch.equal(mine, other)
+        for parameter, its in zip(alone.module.parameters(), together[index].module.parameters(), strict=True):
+            assert torch.equal(parameter, its)

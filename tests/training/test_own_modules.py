@@ -2,6 +2,8 @@
 
 import copy
 import functools
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from support.members import (
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from mlp_exp.data.dataset import TaskName
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.training.early_stopping import NoEarlyStopping
@@ -38,8 +41,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         ("regression", {"activation": "relu"}),
     ],
 )
-def test_a_users_module_trains_as_the_stack_does(task, model, batch_size):
-    how = {"lr": 5e-3, "epochs": 5, "clip_grad_norm": 1.0, "options": {"weight_decay": 1e-2}}
+def test_a_users_module_trains_as_the_stack_does(
+    task: TaskName, model: Mapping[str, Any], batch_size: int | None
+) -> None:
+    how: dict[str, Any] = {"lr": 5e-3, "epochs": 5, "clip_grad_norm": 1.0, "options": {"weight_decay": 1e-2}}
     if batch_size:
         how["train_rows"] = 38  # nn.BatchNorm1d refuses a last batch of one row
     stacked = make_member(task, model=model, **how)
@@ -56,7 +61,7 @@ def test_a_users_module_trains_as_the_stack_does(task, model, batch_size):
             torch.testing.assert_close(tensor, same[name], rtol=1e-3, atol=1e-5)
 
 
-def test_what_a_users_module_draws_comes_from_the_seed():
+def test_what_a_users_module_draws_comes_from_the_seed() -> None:
     outcomes = []
     for seed, noise in ((3, 0), (3, 1), (4, 0)):
         torch.manual_seed(noise)
@@ -68,22 +73,23 @@ def test_what_a_users_module_draws_comes_from_the_seed():
     assert outcomes[0] != outcomes[2]
 
 
-def test_modules_of_the_user_do_not_stack():
+def test_modules_of_the_user_do_not_stack() -> None:
     members = [make_member(module=nn.Linear(5, 1)), make_member(module=nn.Linear(5, 1))]
     with pytest.raises(TrainingError, match=r"^model: Linear trains alone, and 2 were given together$"):
         next(train(members, 10, CPU))
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
-def test_frozen_parameters_of_a_users_module_stay(optimizer):
+def test_frozen_parameters_of_a_users_module_stay(optimizer: type[torch.optim.Optimizer]) -> None:
     module = sequential_of(make_member().module)
-    module[0].requires_grad_(False)
-    before = copy.deepcopy(module[0])
-    last = module[-1].weight.detach().clone()
+    first, last = module[0], module[-1]
+    first.requires_grad_(False)
+    before = copy.deepcopy(first)
+    weight = last.get_parameter("weight").detach().clone()
     member = make_member(module=module, optimizer=optimizer, options={"weight_decay": 0.1})
     histories([member])
-    assert same_weights(member.module[0], before)
-    assert not torch.equal(member.module[-1].weight, last)
+    assert same_weights(first, before)
+    assert not torch.equal(last.get_parameter("weight"), weight)
 
 
 # ---- embeddings ----
@@ -91,12 +97,12 @@ def test_frozen_parameters_of_a_users_module_stay(optimizer):
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 @pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD, torch.optim.Adadelta])
-def test_rows_that_are_never_trained_stay_zero(optimizer, decay):
+def test_rows_that_are_never_trained_stay_zero(optimizer: type[torch.optim.Optimizer], decay: float) -> None:
     embeddings = Embeddings(rows=12, never_trained=(0, 1, 7))
     member = make_member(embeddings=embeddings, optimizer=optimizer, lr=0.1, options={"weight_decay": decay})
-    before = copy.deepcopy(member.module.embedding.weight.detach())
+    before = member.module.get_parameter("embedding.weight").detach().clone()
     histories([member])
-    after = member.module.embedding.weight.detach()
+    after = member.module.get_parameter("embedding.weight").detach()
     never = list(embeddings.never_trained)
     assert not before[never].any()
     assert torch.equal(after[never], torch.zeros(3, 3))
@@ -105,22 +111,25 @@ def test_rows_that_are_never_trained_stay_zero(optimizer, decay):
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_a_users_module_behind_embeddings_trains_as_the_stack_does(task):
-    how = {"embeddings": Embeddings(), "options": {"weight_decay": 1e-2}, "optimizer": torch.optim.AdamW}
+def test_a_users_module_behind_embeddings_trains_as_the_stack_does(task: TaskName) -> None:
+    embeddings = Embeddings()
+    how: dict[str, Any] = {"options": {"weight_decay": 1e-2}, "optimizer": torch.optim.AdamW, "embeddings": embeddings}
     stacked = make_member(task, **how)
-    module = EmbeddedNetwork(sequential_of(stacked.module.network), *how["embeddings"])
-    module.embedding.load_state_dict(stacked.module.embedding.state_dict())
+    module = EmbeddedNetwork(sequential_of(stacked.module.get_submodule("network")), *embeddings)
+    module.embedding.load_state_dict(stacked.module.get_submodule("embedding").state_dict())
     single = make_member(task, module=module, **how)
     before = copy.deepcopy(module.state_dict())
     (expected,), (found,) = histories([stacked]), histories([single])
     for one, other in zip(found, expected, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
         assert one.val_loss == pytest.approx(other.val_loss, rel=1e-5)
-    torch.testing.assert_close(module.embedding.weight, stacked.module.embedding.weight, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        module.embedding.weight, stacked.module.get_parameter("embedding.weight"), rtol=1e-4, atol=1e-6
+    )
     assert not any(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 
-def test_modules_of_the_user_behind_embeddings_do_not_stack():
+def test_modules_of_the_user_behind_embeddings_do_not_stack() -> None:
     members = [make_member(module=EmbeddedNetwork(nn.Linear(9, 1), 2, 9, 3), embeddings=Embeddings()) for _ in "ab"]
     with pytest.raises(TrainingError, match=r"^model: EmbeddedNetwork trains alone, and 2 were given together$"):
         next(train(members, 10, CPU))
@@ -129,18 +138,18 @@ def test_modules_of_the_user_behind_embeddings_do_not_stack():
 # ---- first weights ----
 
 
-def raises(*_):
+def raises(*_: object) -> NoReturn:
     raise ZeroDivisionError("the user's own")
 
 
 class RaisesInUpdate(NoEarlyStopping):
-    def update(self, value):
+    def update(self, value: float) -> bool:
         return raises() if self._epoch == 2 else super().update(value)
 
 
 class RaisesInStops(NoEarlyStopping):
     @property
-    def stops(self):
+    def stops(self) -> bool:
         return raises() if self._epoch == 3 else super().stops
 
 
@@ -153,5 +162,5 @@ class RaisesInStops(NoEarlyStopping):
     ],
     ids=["scheduler", "update", "stops"],
 )
-def test_a_users_own_part_that_raises_ends_its_member_alone(how, judged):
+def test_a_users_own_part_that_raises_ends_its_member_alone(how: Mapping[str, Any], judged: int) -> None:
     assert_fails_alone(how, 3, judged, ZeroDivisionError, r"^the user's own$")

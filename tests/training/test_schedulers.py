@@ -1,9 +1,12 @@
 import math
+from collections.abc import Callable, Mapping, Sequence
 from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from support.compositions import Compose
 from support.members import histories, make_member
 from support.project import CONF
 
@@ -19,12 +22,12 @@ WATCHED = [1.0, 0.9, 0.95, 0.93, 0.92, 0.5, 0.5, 0.6, 0.7, 0.2, 0.3, 0.1]
 """A validation loss for each epoch."""
 
 
-def composed(compose, name):
+def composed(compose: Compose, name: str) -> DictConfig:
     overrides = [f"scheduler={name}", f"trainer.epochs={EPOCHS}", f"optimizer.lr={LR}", *OVERRIDES.get(name, [])]
     return compose(overrides)
 
 
-def rates(learning_rate, watched=WATCHED):
+def rates(learning_rate: LearningRate, watched: Sequence[float] = WATCHED) -> list[float]:
     found = []
     for value in watched:
         found.append(learning_rate.value)
@@ -32,7 +35,7 @@ def rates(learning_rate, watched=WATCHED):
     return found
 
 
-def rates_of_torch(cls, options):
+def rates_of_torch(cls: Callable[..., Any], options: Mapping[str, Any]) -> list[float]:
     """The rates of an optimizer that really steps."""
     parameter = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.Adam([parameter], lr=LR)
@@ -46,14 +49,14 @@ def rates_of_torch(cls, options):
     return found
 
 
-def test_there_are_options():
+def test_there_are_options() -> None:
     assert len(OPTIONS) >= 7
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_an_option_gives_the_rates_of_its_class(compose, name):
+def test_an_option_gives_the_rates_of_its_class(compose: Compose, name: str) -> None:
     cfg = composed(compose, name)
-    options = OmegaConf.to_container(cfg.scheduler, resolve=True)
+    options: dict[str, Any] = dict(OmegaConf.to_container(cfg.scheduler, resolve=True))  # type: ignore[arg-type]
     cls = resolve_name(options.pop("_target_"))
     found = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
     assert found == pytest.approx(rates_of_torch(cls, options), rel=1e-12)
@@ -62,7 +65,7 @@ def test_an_option_gives_the_rates_of_its_class(compose, name):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(compose, name):
+def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(compose: Compose, name: str) -> None:
     """The data may ask for more epochs: trainer.steps."""
     cfg = composed(compose, name)
     expected = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
@@ -82,12 +85,12 @@ def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(c
         ("reduce_on_plateau", [LR] * 4 + [LR / 2] * 4 + [LR / 4] * 4),
     ],
 )
-def test_the_rates_in_numbers(compose, name, expected):
+def test_the_rates_in_numbers(compose: Compose, name: str, expected: list[float]) -> None:
     found = rates(LearningRate(LR, build(composed(compose, name)).scheduler(EPOCHS)))
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def warm(epoch, epochs, warmup, start, eta_min, lr=LR):
+def warm(epoch: int, epochs: int, warmup: int, start: float, eta_min: float, lr: float = LR) -> float:
     """The rate of an epoch, from 0."""
     if epoch < warmup:
         return lr * (start + (1 - start) * epoch / warmup)
@@ -98,14 +101,14 @@ def warm(epoch, epochs, warmup, start, eta_min, lr=LR):
     ("epochs", "warmup", "start", "eta_min"),
     [(12, 5, 0.1, 0.0), (12, 1, 0.5, 0.001), (12, 0, 0.1, 0.0), (3, 2, 0.2, 0.0), (2, 1, 0.1, 0.0), (1, 0, 0.1, 0.0)],
 )
-def test_warmup_and_cosine(epochs, warmup, start, eta_min):
+def test_warmup_and_cosine(epochs: int, warmup: int, start: float, eta_min: float) -> None:
     learning_rate = LearningRate(LR, lambda optimizer: warmup_cosine(optimizer, epochs, warmup, start, eta_min))
     expected = [warm(epoch, epochs, warmup, start, eta_min) for epoch in range(epochs)]
     assert rates(learning_rate, [1.0] * epochs) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("epochs", "cut"), [(1, 0), (3, 2), (5, 4)])
-def test_a_warmup_longer_than_the_training_leaves_an_epoch_for_the_whole_rate(epochs, cut):
+def test_a_warmup_longer_than_the_training_leaves_an_epoch_for_the_whole_rate(epochs: int, cut: int) -> None:
     learning_rate = LearningRate(LR, lambda optimizer: warmup_cosine(optimizer, epochs, 5, 0.1))
     expected = [warm(epoch, epochs, cut, 0.1, 0.0) for epoch in range(epochs)]
     found = rates(learning_rate, [1.0] * epochs)
@@ -114,8 +117,8 @@ def test_a_warmup_longer_than_the_training_leaves_an_epoch_for_the_whole_rate(ep
 
 
 @pytest.mark.parametrize("val_rows", [11, 0])
-def test_the_plateau_is_that_of_the_validation_loss_or_else_of_the_training_loss(val_rows):
-    def plateau(optimizer):
+def test_the_plateau_is_that_of_the_validation_loss_or_else_of_the_training_loss(val_rows: int) -> None:
+    def plateau(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
         return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=0.0)
 
     member = make_member(val_rows=val_rows, lr=0.3, epochs=12, scheduler=plateau)
@@ -129,7 +132,7 @@ def test_the_plateau_is_that_of_the_validation_loss_or_else_of_the_training_loss
     assert len(set(expected)) > 1
 
 
-def test_a_training_goes_by_the_rates_of_its_scheduler():
+def test_a_training_goes_by_the_rates_of_its_scheduler() -> None:
     """With rates 0.1, 0, 0 … the weights move in the first epoch only."""
     member = make_member(
         lr=0.1, epochs=3, scheduler=lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda epoch: float(epoch == 0))
@@ -141,7 +144,7 @@ def test_a_training_goes_by_the_rates_of_its_scheduler():
     assert member.early_stopping.best_epoch == 1
 
 
-def test_the_cycle_is_used_up_by_the_last_epoch(compose):
+def test_the_cycle_is_used_up_by_the_last_epoch(compose: Compose) -> None:
     """The last step of a training is not one too many for OneCycleLR."""
     learning_rate = LearningRate(LR, build(composed(compose, "one_cycle")).scheduler(EPOCHS))
     found = rates(learning_rate)
