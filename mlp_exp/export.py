@@ -18,7 +18,7 @@ def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
         ExportError: it cannot be exported.
     """
     from mlp_exp.inference.export.export import export, require
-    from mlp_exp.inference.trained import load
+    from mlp_exp.inference.loading import load
 
     require(file)
     exported = export(load(folder, tuple(allow)), file)

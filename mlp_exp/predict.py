@@ -37,8 +37,8 @@ def predict(
 
     from mlp_exp.display.progress import open_with_progress
     from mlp_exp.inference.ensemble import Ensemble
+    from mlp_exp.inference.loading import load
     from mlp_exp.inference.tables import predict_table
-    from mlp_exp.inference.trained import load
 
     torch.set_num_threads(1)  # networks this small gain nothing from more, which wait for one another
     ensemble = Ensemble([load(run, allow) for run in runs])

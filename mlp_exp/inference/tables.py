@@ -79,7 +79,7 @@ def predict_table(
             _writer(temporary, output.suffix.lower(), ensemble.first.class_names) as write,
         ):
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
-                answers = ensemble.answers(chunk, where, done)
+                answers = ensemble.outputs(chunk, where, done)
                 if scores:
                     scores.add(chunk, answers, done)
                 write(answers)

@@ -25,8 +25,7 @@ class Leaderboard:
         folder: of the sweep, which gets the file.
 
     Example:
-        >>> [entry.job for entry in Leaderboard.read(Path("multirun/2026-01-31/12-00-00")).entries]  # doctest: +SKIP
-        [3, 0, 2, 1]
+        [entry.job for entry in Leaderboard.read(Path("multirun/2026-01-31/12-00-00")).entries]  # [3, 0, 2, 1]
     """
 
     def __init__(self, folder: Path, entries: Sequence[Entry] = ()) -> None:

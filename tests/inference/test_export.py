@@ -29,7 +29,7 @@ from mlp_exp.inference.export import deployed, export
 from mlp_exp.inference.export.check import BATCHES, random_rows
 from mlp_exp.inference.export.deployed import Deployed, Inputs
 from mlp_exp.inference.export.normal_quantile import normal_quantile
-from mlp_exp.inference.trained import load
+from mlp_exp.inference.loading import load
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import SquaredError
 from mlp_exp.tasks.task import task_named
@@ -194,7 +194,7 @@ def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
     """Random rows and what the run predicts for them."""
     run = load(folder)
     rows = random_rows(run.preprocessing, count, np.random.default_rng(count))
-    return rows, run.answer(run.preprocessing.inputs(rows["numbers"]))
+    return rows, run.outputs_of_inputs(run.preprocessing.inputs(rows["numbers"]))
 
 
 @pytest.mark.parametrize("name", CASES)

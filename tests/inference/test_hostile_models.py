@@ -11,7 +11,7 @@ from support.folders import files_in
 from support.predictions import Capture, put, refusal, said, spoil, train, write_rows
 
 from mlp_exp.errors import RunFolderError, UntrustedError
-from mlp_exp.inference.trained import load
+from mlp_exp.inference.loading import load
 
 # ---- folders of strangers
 

@@ -35,7 +35,7 @@ from mlp_exp.errors import DataError
 from mlp_exp.experiment.plan import plan
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.trained import load
+from mlp_exp.inference.loading import load
 
 # ---- runs on the small table of all tests
 

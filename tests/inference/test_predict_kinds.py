@@ -33,7 +33,7 @@ from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.plan import plan
 from mlp_exp.inference import tables
-from mlp_exp.inference.trained import load
+from mlp_exp.inference.loading import load
 
 # ---- a table with a column of each kind, in each form of file
 

@@ -17,7 +17,7 @@ from support.tables import TABLE_ROWS
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.trained import load
+from mlp_exp.inference.loading import load
 
 # ---- pieces
 
@@ -86,9 +86,9 @@ def test_rows_of_wide_inputs_come_in_smaller_pieces(small: Path, monkeypatch: py
     ensemble = Ensemble([load(small / "s/0")])
     width = ensemble.first.preprocessing.inputs_width
     assert ensemble.chunk_rows == 65_536
-    monkeypatch.setattr("mlp_exp.inference.ensemble.CHUNK_VALUES", 10 * width + 1)
+    monkeypatch.setattr("mlp_exp.inference.predictor.CHUNK_VALUES", 10 * width + 1)
     assert ensemble.chunk_rows == 10
-    monkeypatch.setattr("mlp_exp.inference.ensemble.CHUNK_VALUES", 1)
+    monkeypatch.setattr("mlp_exp.inference.predictor.CHUNK_VALUES", 1)
     assert ensemble.chunk_rows == 1
 
 

@@ -17,7 +17,7 @@ from mlp_exp import predict
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.experiment.components import Components, build
 from mlp_exp.experiment.one_run import run_experiment
-from mlp_exp.inference.trained import TrainedRun
+from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import RunFolder
 from support.project import CONF
 

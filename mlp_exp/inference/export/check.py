@@ -14,7 +14,7 @@ from mlp_exp.data.target_scaling import Floats
 from mlp_exp.data.vocabulary import Vocabulary
 from mlp_exp.errors import ExportError
 from mlp_exp.inference.export.deployed import UNSEEN_INDEX
-from mlp_exp.inference.trained import TrainedRun
+from mlp_exp.inference.trained_run import TrainedRun
 
 Arrays = dict[str, NDArray[Any]]
 Predict = Callable[[Arrays], NDArray[Any]]
@@ -99,8 +99,8 @@ def _expected(run: TrainedRun, rows: Mapping[str, NDArray[Any]]) -> tuple[Floats
     categories = [_category(v, column) for v, column in zip(vocabularies, indices.T, strict=True)]
     inputs = run.preprocessing.inputs(numbers, categories)
     with np.errstate(over="ignore"):  # of a logarithm's inverse
-        expected = run.answer(inputs)
-        nudged = run.answer(np.nextafter(inputs, np.float32(np.inf)))
+        expected = run.outputs_of_inputs(inputs)
+        nudged = run.outputs_of_inputs(np.nextafter(inputs, np.float32(np.inf)))
     tolerances = TOLERANCE + ROUNDINGS * _distances(run, nudged, expected)
     return expected, np.minimum(tolerances, MOST) if run.class_names else tolerances
 

@@ -24,7 +24,7 @@ from mlp_exp.inference.export.check import (
     random_rows,
 )
 from mlp_exp.inference.export.deployed import MISSING_INDEX, UNSEEN_INDEX, Deployed
-from mlp_exp.inference.trained import TrainedRun
+from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.tasks.task import task_named

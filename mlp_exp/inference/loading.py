@@ -1,88 +1,39 @@
-"""A trained run from its folder: its network, its preprocessing, and what it predicts."""
+"""Loads a trained run from its folder, which may come from a stranger."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
-from mlp_exp.data.dataset import Column, TaskName
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.table.schema import FeatureSchema
-from mlp_exp.data.target_scaling import Floats
-from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.experiment.components import build_group
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.shared import Shared
-from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.saved_model import SavedModel, SavedReading, read_saved_model
+from mlp_exp.inference.saved_model import SavedModel, read_saved_model
+from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import MODEL
 from mlp_exp.tasks.losses import Loss
-from mlp_exp.tasks.task import task_named
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedRun:
-    """A run that has trained.
-
-    Attributes:
-        module: the network on the CPU, as it evaluates; it takes preprocessed rows `[N, W]` and puts out logits.
-        target_type: Arrow's name of the type that the target was read as.
-        columns: the columns that a table needs; those of data that was no table are its features.
-        feature_schema: converts columns to the types that they had in training.
-        reading: how a table was read.
-    """
-
-    folder: Path
-    module: nn.Module
-    preprocessing: Preprocessing
-    loss: Loss
-    config: dict[str, Any]
-    task: TaskName
-    feature_names: tuple[str, ...]
-    class_names: tuple[str, ...]
-    target_name: str
-    target_type: str
-    feature_schema: FeatureSchema
-    reading: SavedReading
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self.feature_schema.columns
-
-    def answer(self, inputs: NDArray[np.float32]) -> Floats:
-        """What it says of preprocessed rows `[N, W]`: probabilities `[N, C]`, or values `[N]` in the target's unit."""
-        with torch.inference_mode():
-            chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
-            said = torch.cat([self.loss.predict(self.module(chunk)) for chunk in chunks]).double().numpy()
-        return task_named(self.task).in_unit(said, self.preprocessing.target)
-
-    def predict(self, table: Any) -> NDArray[Any]:
-        """As `Ensemble.predict`."""
-        return Ensemble([self]).predict(table)
-
-    def predict_proba(self, table: Any) -> Floats:
-        """As `Ensemble.predict_proba`."""
-        return Ensemble([self]).predict_proba(table)
 
 
 def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
-    """A trained run from its folder. Nothing in it is unpickled, and no data is read.
+    """Loads a trained run from its folder. Nothing in it is unpickled, and no data is read.
 
     Args:
-        allow: packages that the user trusts; a network or loss of another one is refused.
+        allow: packages that the user trusts; a network or loss from any other is refused.
 
     Raises:
         RunFolderError: the folder holds no model, or one that is damaged or of another version.
         UntrustedError: its configuration names something that is not on the list.
+
+    Example:
+        run = load("multirun/2026-01-31/12-00-00/3")
+        run.predict_proba({"age": [31, None], "town": ["a", "z"]}).shape  # (2, 2)
     """
     folder = Path(path)
     saved = read_saved_model(folder, allow)

@@ -1,0 +1,117 @@
+"""What a trained run and an ensemble have in common: they predict tables of any form, piece by piece."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.streaming import CHUNK_ROWS
+from mlp_exp.data.target_scaling import Floats
+from mlp_exp.errors import DataError
+
+CHUNK_VALUES = 2**22
+"""Most values of a network's inputs that are made at once: a row may be wide."""
+IN_MEMORY = "the table"
+"""What messages call a table that is no file."""
+
+
+class Predictor(ABC):
+    """Predicts tables.
+
+    Attributes:
+        class_names: C names in the order of their codes; empty for values.
+        target_name: what is predicted.
+        incoming: the columns that it takes, and what training made of them.
+    """
+
+    class_names: tuple[str, ...]
+    target_name: str
+    incoming: Incoming
+
+    @property
+    @abstractmethod
+    def inputs_width(self) -> int:
+        """Width W of the network's inputs; of several networks the largest."""
+
+    @abstractmethod
+    def check(self, names: Sequence[str], where: str) -> None:
+        """Raises DataError unless a table with columns of these names has all that are needed.
+
+        Args:
+            where: what messages call the table.
+        """
+
+    @abstractmethod
+    def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
+        """Probabilities `[N, C]`, or values `[N]` in the target's own unit.
+
+        Args:
+            where: what messages call the table.
+            first_row: its place in the whole table, for messages.
+
+        Raises:
+            DataError: a value is not what its column held in training.
+        """
+
+    @property
+    def chunk_rows(self) -> int:
+        """Most rows to predict at once."""
+        return max(1, min(CHUNK_ROWS, CHUNK_VALUES // self.inputs_width))
+
+    def predict(self, table: Any) -> NDArray[Any]:
+        """The labels `[N]` as texts, or the values `[N]` in the target's own unit.
+
+        Args:
+            table: anything that `pyarrow.table` takes, as a dictionary of columns or a data frame; or, where all
+                features are numbers, an array `[N, F]` of them.
+
+        Raises:
+            DataError: the table does not have the columns of training.
+
+        Example:
+            load("RUN").predict({"age": [31, None], "town": ["a", "z"]})  # array(['no', 'yes'], dtype='<U3')
+        """
+        outputs = self._all_outputs(table)
+        return np.array(self.class_names)[outputs.argmax(axis=1)] if self.class_names else outputs
+
+    def predict_proba(self, table: Any) -> Floats:
+        """The probabilities `[N, C]` in the order of `class_names`.
+
+        Args:
+            table: as `predict` takes it.
+
+        Raises:
+            DataError: the target has values and no classes, or the table does not have the columns of training.
+        """
+        if not self.class_names:
+            raise DataError(f"'{self.target_name}' has values and no classes: there are no probabilities")
+        return self._all_outputs(table)
+
+    def _all_outputs(self, table: Any) -> Floats:
+        columns = _as_table(table, self.incoming)
+        self.check(columns.column_names, IN_MEMORY)
+        if not len(columns):
+            return np.zeros((0, len(self.class_names)) if self.class_names else 0)
+        rows = self.chunk_rows
+        starts = range(0, len(columns), rows)
+        return np.concatenate([self.outputs(columns.slice(start, rows), IN_MEMORY, start) for start in starts])
+
+
+def _as_table(table: Any, incoming: Incoming) -> pa.Table:
+    try:
+        if not isinstance(table, np.ndarray):
+            return pa.table(table)
+        numbers = np.asarray(table, dtype=np.float64)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{IN_MEMORY}: expected columns by name, or an array of numbers: {error}") from error
+    names = incoming.names
+    other = [column.name for column in incoming.columns if column.kind not in ("number", "boolean")]
+    if other:
+        raise DataError(f"{IN_MEMORY}: expected columns by name, since '{other[0]}' is no number, got an array")
+    if numbers.ndim != 2 or numbers.shape[1] != len(names):
+        raise DataError(f"{IN_MEMORY}: expected an array [N, {len(names)}], got shape {list(numbers.shape)}")
+    return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=names)

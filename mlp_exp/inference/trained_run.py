@@ -1,0 +1,70 @@
+"""A run that has trained: its network, its preprocessing, and what it predicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from mlp_exp.data.dataset import Column, TaskName
+from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.target_scaling import Floats
+from mlp_exp.engine.batches import EVALUATION_ROWS
+from mlp_exp.inference.predictor import Predictor
+from mlp_exp.inference.saved_model import SavedReading
+from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.task import task_named
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun(Predictor):
+    """A run that has trained; `mlp_exp.load` reads it from its folder.
+
+    Attributes:
+        module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
+        target_type: Arrow's name of the type that the target was read as.
+        incoming: the columns that a table needs, and how they become what training saw; those of data that was no
+            table are its features.
+        reading: how a table was read.
+    """
+
+    folder: Path
+    module: nn.Module
+    preprocessing: Preprocessing
+    loss: Loss
+    config: dict[str, Any]
+    task: TaskName
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    target_name: str
+    target_type: str
+    incoming: Incoming
+    reading: SavedReading
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Those that a table needs."""
+        return self.incoming.columns
+
+    @property
+    def inputs_width(self) -> int:
+        return self.preprocessing.inputs_width
+
+    def check(self, names: Sequence[str], where: str) -> None:
+        self.incoming.check(names, where)
+
+    def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
+        return self.outputs_of_inputs(self.preprocessing.inputs(*self.incoming.features(table, where, first_row)))
+
+    def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
+        """Preprocessed rows `[N, W]` → probabilities `[N, C]`, or values `[N]` in the target's own unit."""
+        with torch.inference_mode():
+            chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
+            predicted = torch.cat([self.loss.predict(self.module(chunk)) for chunk in chunks]).double().numpy()
+        return task_named(self.task).in_unit(predicted, self.preprocessing.target)
