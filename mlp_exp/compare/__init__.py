@@ -1,1 +1,1 @@
-"""Runs side by side: what they were, how they went, and a page that shows it."""
+"""Runs side by side: configurations, results, and the page that shows them."""

@@ -1,4 +1,4 @@
-"""Learning curves, as many points of them as a screen can show."""
+"""Learning curves, thinned to as many points as a screen can show."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import RunFolder
 
 DIGITS = 5
-"""Significant ones of what is drawn."""
+"""Significant digits of the values."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Curves:
 
 
 def read_curves(folder: RunFolder, most: int) -> Curves:
-    """A run's history; of a long one `most` epochs at equal distances, and the last. Empty where there is none.
+    """A run's history; of a long one `most` epochs at equal distances, and the last. Empty without one.
 
     Raises:
         RunFolderError: it is damaged.

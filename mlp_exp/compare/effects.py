@@ -1,4 +1,4 @@
-"""What mattered in a sweep: the values of its keys as numbers, and how much of a metric each of them explains."""
+"""What mattered in a sweep: values of keys as numbers, and how much of a metric each key explains."""
 
 import math
 import warnings
@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_RUNS = 500
-"""As many of them teach the forest."""
+"""Most runs that the forest is fitted to."""
 FEWEST_RUNS = 8
 TREES, SHUFFLES = 50, 3
 LOG_RATIO = 10
-"""Between the largest and the smallest value, at least, for a log axis."""
+"""Smallest ratio of the largest to the smallest value for a log axis."""
 
 Axis = Literal["linear", "log", "category"]
 
 
 def number(text: str) -> float | None:
-    """What a text stands for; None where that is no finite number."""
+    """A text as a number; None where it is not a finite one."""
     try:
         value = float(text)
     except ValueError:
@@ -28,7 +28,7 @@ def number(text: str) -> float | None:
 
 
 def axis_of(texts: Sequence[str]) -> Axis:
-    """How values are laid out: by name where one is no number, by logarithm where that spaces them more evenly."""
+    """The axis of values: categories where one is no number, logarithmic where that spaces them more evenly."""
     values = sorted({value for value in map(number, texts) if value is not None})
     if any(number(text) is None for text in texts):
         return "category"
@@ -43,28 +43,26 @@ def _unevenness(values: NDArray[np.float64]) -> float:
     return float(gaps.std() / gaps.mean())
 
 
-def places(texts: Sequence[str]) -> NDArray[np.float64]:
-    """The place `[n]` of each value among all of a key, which is all that a tree asks for: by size or by name."""
+def ranks(texts: Sequence[str]) -> NDArray[np.float64]:
+    """The rank `[n]` of each value among those of a key, by size or by name: all that a tree needs."""
     values = texts if axis_of(texts) == "category" else [float(text) for text in texts]
     return np.unique(values, return_inverse=True)[1].astype(np.float64)
 
 
 def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.float64]) -> dict[str, Any] | None:
-    """How far R² of a random forest falls when the values of a key are shuffled among the runs.
-
-    That is permutation importance (Breiman, 2001).
+    """Permutation importance: the drop of a random forest's R² when a key's values are shuffled (Breiman, 2001).
 
     Args:
-        values: places of each key `[n]`.
+        values: ranks `[n]` of each key's values, by key.
         metric: `[n]`, finite.
 
     Returns:
-        `explained`, the share of the variance that the forest explains of runs it has not seen (out of bag), and
-        `keys`, the importance of each, highest first. None for few runs or a metric that never varies.
+        `explained`, the fraction of the variance that the forest explains out of bag, and `keys`, the importance of
+        each, highest first. None for few runs or a metric that never varies.
     """
     if len(metric) < FEWEST_RUNS or not values:
         return None
-    metric = metric / (np.abs(metric).max() or 1.0)  # whose squares are numbers, too
+    metric = metric / (np.abs(metric).max() or 1.0)  # so that its squares are finite
     if np.ptp(metric) == 0:
         return None
     from sklearn.ensemble import RandomForestRegressor

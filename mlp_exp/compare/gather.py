@@ -1,4 +1,4 @@
-"""All that the page shows of runs, as plain values."""
+"""Everything that the page shows, as plain values."""
 
 import base64
 import math
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.compare.configs import divide
+from mlp_exp.compare.configs import split_common
 from mlp_exp.compare.curves import Curves, read_curves
-from mlp_exp.compare.effects import axis_of, importance, number, places
+from mlp_exp.compare.effects import axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
@@ -23,12 +23,12 @@ from mlp_exp.leaderboard.ranking import group_repetitions
 from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
 
 MOST_POINTS = 200
-"""Of a learning curve."""
+"""Most points of a learning curve."""
 POINTS_IN_ALL = 60_000
-"""Of the curves of a column together; those of very many runs are coarser."""
+"""Most points of a column's curves together; those of very many runs are coarser."""
 FEWEST_POINTS = 20
 BEST_SHOWN = 2
-"""For how many runs the page has the figures."""
+"""Number of runs whose figures are on the page."""
 LARGEST_FIGURE = 1_000_000
 """Bytes."""
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -38,7 +38,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
     """What a page shows.
 
     Args:
-        folders: that were asked for.
+        folders: those named on the command line.
         entries: the runs in them with their configurations, best first, one at least.
 
     Raises:
@@ -49,7 +49,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
     headlines = [name for name in _headlines(first) if name in metrics]
-    shared, own = divide([entry.values for entry in entries])
+    shared, own = split_common([entry.values for entry in entries])
     most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
     curves = [_curves(entry, most) for entry in entries]
     place = {entry.folder: index for index, entry in enumerate(entries)}
@@ -69,7 +69,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
-    """How the values of a key are laid out in plots, which show runs with metrics, and what they are as numbers."""
+    """The axis of a key in plots, which show runs with metrics, and its values as numbers."""
     having = [entry for entry in entries if key in entry.overrides]
     shown = [entry.overrides[key] for entry in having if entry.metrics]
     numbers = {entry.overrides[key]: number(entry.overrides[key]) for entry in having}
@@ -80,14 +80,14 @@ def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
 
 
 def _headlines(first: Entry) -> list[str]:
-    """The metric that ranks, and the others that are compared."""
+    """The metric that ranks, and the other headlines."""
     part = first.ranked_by.partition("_")[0]
     names = [f"{of}_{name}" for of in (part, "test") for name in first.task.headlines]
     return list(dict.fromkeys([first.ranked_by, *names]))
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:
-    """The number of each job; paths where runs of several sweeps, or none, have them."""
+    """Job numbers; paths where they are missing or not unique."""
     jobs = [str(entry.job) for entry in entries if entry.job is not None]
     if len(set(jobs)) == len(entries):
         return jobs
@@ -96,7 +96,7 @@ def _names(entries: Sequence[Entry]) -> list[str]:
 
 
 def _curves(entry: Entry, most: int) -> Curves:
-    """Of a run with a damaged history none: the page is for the others, too."""
+    """Empty for a run with a damaged history: the page shows the others."""
     try:
         return read_curves(RunFolder(entry.folder), most)
     except RunFolderError as error:
@@ -123,9 +123,9 @@ def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> 
 
 
 def again(entry: Entry) -> str:
-    """The command that trains a run again, or, where it did not come to its end, goes on with it or begins anew.
+    """The command that reruns a run or, if it is not complete, resumes it or starts it again.
 
-    What was typed is only for a run without a saved configuration: it may not be all of it.
+    The overrides as typed are used only without a saved configuration: they may not be all of it.
     """
     folder = RunFolder(entry.folder)
     done = entry.result["status"] in DONE
@@ -139,19 +139,19 @@ def again(entry: Entry) -> str:
 
 
 def _importance(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> dict[str, Any] | None:
-    """Of the keys that all runs with the metric have."""
+    """That of the keys which all runs with the metric have."""
     scored = [(entry, value) for entry in entries if (value := entry.metrics.get(metric)) is not None]
     scored = [(entry, value) for entry, value in scored if math.isfinite(value)]
     values = {}
     for key in keys:
         texts = [entry.overrides[key] for entry, _ in scored if key in entry.overrides]
         if len(texts) == len(scored) and len(set(texts)) > 1:
-            values[key] = places(texts)
+            values[key] = ranks(texts)
     return importance(values, np.array([value for _, value in scored]))
 
 
 def _figures(entries: Sequence[Entry], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Those of the best runs that have some, as they can stand in a page."""
+    """The figures of the best runs that have some, encoded for the page."""
     found: list[dict[str, Any]] = []
     for entry, name in zip(entries, names, strict=True):
         files = [path for path in RunFolder(entry.folder).figure_files() if path.stat().st_size <= LARGEST_FIGURE]

@@ -50,7 +50,7 @@ class _Saved(BaseModel):
 
 
 def sweep_command(folder: Path) -> str | None:
-    """The command that a sweep was begun with; None where the folder is no sweep's.
+    """The command that started a sweep; None where the folder is no sweep's.
 
     Raises:
         RunFolderError: its settings are damaged.
@@ -73,14 +73,14 @@ def sweep_command(folder: Path) -> str | None:
 
 
 def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Names and texts; where runs differ, each of the texts with how many have it."""
+    """Names and texts; where runs differ, each text with the number of runs."""
     commands = [command for command in map(sweep_command, folders) if command]
     times = [(entry.folder / RESULT).stat().st_mtime for entry in entries if (entry.folder / RESULT).exists()]
-    begun = [(folder / MULTIRUN).stat().st_mtime for folder in folders if (folder / MULTIRUN).exists()]
+    started = [(folder / MULTIRUN).stat().st_mtime for folder in folders if (folder / MULTIRUN).exists()]
     trained = sum(entry.result.get("seconds", 0) / entry.result.get("stacked", 1) for entry in entries)
     facts = [("Command", command) for command in commands]
     facts += [("Folder", str(folder.absolute())) for folder in folders]
-    facts += [("Begun", _moment(min(begun)))] if begun else []
+    facts += [("Begun", _moment(min(started)))] if started else []
     facts += [("Latest result", _moment(max(times)))] if times else []
     facts += [("Training", f"{trained:.1f} s, divided among the runs that trained together")]
     names = ("git", "versions", "machine", "device", "threads", "data_fingerprint")

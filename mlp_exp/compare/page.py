@@ -17,7 +17,7 @@ def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
     """Writes the page.
 
     Args:
-        shown: what `gather` found.
+        shown: from `gather`.
     """
     from plotly.offline import get_plotlyjs
 
@@ -36,5 +36,5 @@ def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
 
 
 def _in_script(values: Mapping[str, Any]) -> str:
-    """JSON that no text within can end: a class may be named `</script>`."""
+    """JSON in which no text can end the script element: a class may be named `</script>`."""
     return json.dumps(values, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

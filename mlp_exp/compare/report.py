@@ -1,4 +1,4 @@
-"""What is written and printed of runs when a sweep has ended, or later."""
+"""Leaderboard and page of runs: written and printed when a sweep ends, or later."""
 
 from collections.abc import Sequence
 from pathlib import Path

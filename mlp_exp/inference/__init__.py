@@ -1,1 +1,1 @@
-"""What a trained run is good for: predictions, alone or averaged, and files for other runtimes."""
+"""Uses of trained runs: predictions, of one or averaged over several, and files for other runtimes."""

@@ -1,4 +1,4 @@
-"""What a model file holds, checked before anything is made of it: it may come from a stranger."""
+"""The content of a model file, validated before it is used: it may come from a stranger."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,7 +66,7 @@ class SavedPreprocess(Closed):
         count = len(numbers.fill)
         rows = numbers.quantiles or []
         if any(len(row) != count for row in (numbers.shift, numbers.scale, *rows)):
-            raise ValueError(f"expected {count} of each figure, as many as numbers are filled")
+            raise ValueError(f"expected {count} of each figure, one for each number")
         if (self.ranks or numbers.normal) != bool(rows):
             raise ValueError("expected quantiles where there are ranks, and only there")
         if any(index >= count for index in self.indicators):
@@ -75,7 +75,7 @@ class SavedPreprocess(Closed):
 
 
 class SavedReading(BaseModel):
-    """How a table was read, as far as prediction needs it."""
+    """How a table was read, as far as it matters for prediction."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
     separator: str | None = None
@@ -141,10 +141,10 @@ def _has_target(node: Any) -> bool:
 
 
 def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
-    """The model of a run's folder.
+    """Reads and validates the model of a run's folder.
 
     Args:
-        allow: packages of which its configuration may name anything.
+        allow: packages from which its configuration may name anything.
 
     Raises:
         RunFolderError: there is none, it is damaged, of another version, or its parts do not agree.

@@ -1,4 +1,4 @@
-"""Predicts a file: rows stream in, and what is said of them streams out."""
+"""Predicts a file: its rows stream in, and their predictions stream out."""
 
 import csv as plain_csv
 import io
@@ -28,13 +28,13 @@ from mlp_exp.tasks.task import task_named
 
 @dataclass(frozen=True)
 class Predicted:
-    """What became of a table.
+    """A summary of the predictions of a table.
 
     Attributes:
-        rows: how many were predicted.
-        ignored: columns that no run takes.
-        without_target: rows that have none, where one was asked for.
-        not_finite: rows whose prediction is no finite number; there are no metrics where one of them has a target.
+        rows: number of predicted rows.
+        ignored: columns that no run uses.
+        without_target: number of rows without a target, if one was asked for.
+        not_finite: number of rows whose prediction is not finite; with a target among them there are no metrics.
     """
 
     rows: int
@@ -52,14 +52,14 @@ def predict_table(
     open_file: Opener = open_binary,
     rows: int | None = None,
 ) -> Predicted:
-    """Writes a row of predictions for each row of a table; what is in memory does not grow with the table.
+    """Writes a row of predictions for each row of a table; memory does not grow with the table.
 
     Args:
         path: a CSV or Parquet file.
-        output: the same by its ending; it is there as a whole or not at all.
-        target: a column with the truth, for metrics; they keep a prediction of each row in memory.
-        open_file: opens the table, so that a caller can watch the reading.
-        rows: how many at a time at most; None for as many as fit.
+        output: CSV or Parquet by its ending; written as a whole or not at all.
+        target: a column with the true values, for metrics, which keep a prediction of each row in memory.
+        open_file: opens the table, so that a caller can show the progress.
+        rows: most rows at a time; None for as many as fit.
 
     Raises:
         DataError: the table cannot be read, or does not hold what the runs need.
@@ -70,38 +70,38 @@ def predict_table(
         stream = TableStream(path, ensemble.first.reading.separator, ensemble.first.reading.encoding)
         ensemble.check(stream.names, where)
         names = ensemble.names
-        scores = None
+        evaluation = None
         if target is not None:
-            scores = _Scores(ensemble, find_column(target, stream.names, "--target"), where)
+            evaluation = _Evaluation(ensemble, find(target, stream.names, "--target"), where)
             names = list(dict.fromkeys([*names, target]))
         with (
             atomic(output) as temporary,
             _writer(temporary, output.suffix.lower(), ensemble.first.class_names) as write,
         ):
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
-                answers = ensemble.outputs(chunk, where, done)
-                if scores:
-                    scores.add(chunk, answers, done)
-                write(answers)
+                outputs = ensemble.outputs(chunk, where, done)
+                if evaluation:
+                    evaluation.add(chunk, outputs, done)
+                write(outputs)
                 done += len(chunk)
-                not_finite += int((~np.isfinite(answers).reshape(len(answers), -1).all(axis=1)).sum())
+                not_finite += int((~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)).sum())
     ignored = [name for name in stream.names if name not in names]
-    if not scores:
+    if not evaluation:
         return Predicted(done, ignored, 0, not_finite)
-    return Predicted(done, ignored, done - scores.count, not_finite, scores.metrics())
+    return Predicted(done, ignored, done - evaluation.count, not_finite, evaluation.metrics())
 
 
 @contextmanager
 def _named_by_path() -> Iterator[None]:
-    """Takes the key of the configuration, which training would be told of, from messages on the file."""
+    """Removes the configuration's key, which only training has, from messages about the file."""
     try:
         yield
     except DataError as error:
         raise DataError(str(error).removeprefix("data.path: ")) from error
 
 
-class _Scores:
-    """The truth that a table holds, beside what was said of it."""
+class _Evaluation:
+    """Collects the targets of a table beside the predictions, for metrics."""
 
     def __init__(self, ensemble: Ensemble, target: str, where: str) -> None:
         self._run = ensemble.first
@@ -109,41 +109,41 @@ class _Scores:
         self._column = Column(target, "category" if self._run.class_names else "number", type=self._run.target_type)
         if not self._run.class_names and not self._run.target_type:
             self._column = Column(target, "number", type="double")
-        self._truth: list[NDArray[Any]] = []
-        self._said: list[Floats] = []
+        self._targets: list[NDArray[Any]] = []
+        self._outputs: list[Floats] = []
         self._codes = {name: code for code, name in enumerate(self._run.class_names)}
         self._numbers = {_number(name): code for name, code in self._codes.items()}
 
     @property
     def count(self) -> int:
         """Rows that have a target."""
-        return sum(map(len, self._truth))
+        return sum(map(len, self._targets))
 
-    def add(self, table: pa.Table, answers: Floats, first_row: int) -> None:
-        """Takes in a piece of the table.
+    def add(self, table: pa.Table, outputs: Floats, first_row: int) -> None:
+        """Adds a piece of the table.
 
         Raises:
             DataError: a label is of no class, or a value is no number.
         """
-        values = self._run.feature_schema.converted(self._column, table[self._column.name], self._where, first_row)
-        truth: NDArray[Any]
+        values = self._run.incoming.converted(self._column, table[self._column.name], self._where, first_row)
+        target: NDArray[Any]
         if self._run.class_names:
-            truth = self._class_codes(values, first_row)
-            there = truth >= 0
+            target = self._class_codes(values, first_row)
+            present = target >= 0
         else:
-            (truth,) = numeric_features(self._column, values, self._where, first_row)
-            there = ~np.isnan(truth)
-        self._truth.append(truth[there])
-        self._said.append(answers[there])
+            (target,) = numbers_of(self._column, values, self._where, first_row)
+            present = ~np.isnan(target)
+        self._targets.append(target[present])
+        self._outputs.append(outputs[present])
 
     def metrics(self) -> dict[str, float | None]:
-        """None where nothing has a target or a prediction is not a finite number."""
+        """Empty without a target, or where a prediction is not finite."""
         if not self.count:
             return {}
-        truth, said = np.concatenate(self._truth), np.concatenate(self._said)
-        if not np.isfinite(said).all():
+        target, outputs = np.concatenate(self._targets), np.concatenate(self._outputs)
+        if not np.isfinite(outputs).all():
             return {}
-        return task_named(self._run.task).evaluate(truth, said)
+        return task_named(self._run.task).evaluate(target, outputs)
 
     def _class_codes(self, labels: pa.ChunkedArray, first_row: int) -> NDArray[np.int64]:
         """Codes `[N]` of labels, -1 where missing."""
@@ -169,18 +169,18 @@ def _number(text: str) -> float | str:
 
 @contextmanager
 def _writer(path: Path, ending: str, class_names: Sequence[str]) -> Iterator[Callable[[Floats], None]]:
-    """Writes answers `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
+    """Writes outputs `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
     names = ["prediction", *(f"probability_{name}" for name in class_names)]
     label = pa.string() if class_names else pa.float64()
     schema = pa.schema([(name, label if name == "prediction" else pa.float64()) for name in names])
     with path.open("wb") as file, _open_writer(file, schema, ending, class_names) as writer:
 
-        def write(answers: Floats) -> None:
+        def write(outputs: Floats) -> None:
             if class_names:
-                labels = pa.array(class_names, pa.string()).take(pa.array(answers.argmax(axis=1)))
-                columns = [labels, *(pa.array(column) for column in answers.T)]
+                labels = pa.array(class_names, pa.string()).take(pa.array(outputs.argmax(axis=1)))
+                columns = [labels, *(pa.array(column) for column in outputs.T)]
             else:
-                columns = [pa.array(answers)]
+                columns = [pa.array(outputs)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
         yield write

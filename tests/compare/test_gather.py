@@ -16,8 +16,8 @@ import yaml
 from support.commands import CallMain
 from support.runs import DIVERGED, FAILED, classes, values, write_run
 
-from mlp_exp.compare.configs import divide
-from mlp_exp.compare.effects import axis_of, importance, places
+from mlp_exp.compare.configs import split_common
+from mlp_exp.compare.effects import axis_of, importance, ranks
 from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather
 from mlp_exp.compare.made import sweep_command
 from mlp_exp.compare.page import SCRIPTS, write_page
@@ -148,8 +148,8 @@ def test_how_values_are_laid_out(texts: list[str], axis: str) -> None:
 
 
 def test_values_are_places() -> None:
-    assert places(["b", "a", "c", "a"]).tolist() == [1, 0, 2, 0]
-    assert places(["10", "1e-3", "1e40", "1_000"]).tolist() == [1, 0, 3, 2]
+    assert ranks(["b", "a", "c", "a"]).tolist() == [1, 0, 2, 0]
+    assert ranks(["10", "1e-3", "1e40", "1_000"]).tolist() == [1, 0, 3, 2]
 
 
 def test_importance_finds_what_mattered() -> None:
@@ -199,11 +199,11 @@ def test_configurations_are_divided() -> None:
     a = {"model": {"hidden_sizes": [64, 32], "norm": None}, "seed": 0, "residual": True}
     b = {"model": {"hidden_sizes": [64, 32], "norm": "batch", "depth": 3}, "seed": 0, "residual": False}
     values = [Entry(None, {}, {}, Path(), config).values for config in (a, b)]
-    shared, (own_a, own_b) = divide(values)
+    shared, (own_a, own_b) = split_common(values)
     assert shared == {"model.hidden_sizes": "[64,32]", "seed": "0"}
     assert own_a == {"model.norm": "null", "residual": "true"}
     assert own_b == {"model.norm": "batch", "model.depth": "3", "residual": "false"}
-    assert divide([{}]) == ({}, [{}])
+    assert split_common([{}]) == ({}, [{}])
 
 
 def test_figures_of_the_best_are_shown(tmp_path: Path) -> None:

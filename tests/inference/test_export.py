@@ -392,9 +392,7 @@ def raises(values: np.ndarray) -> np.ndarray:
 
 
 def test_a_file_that_predicts_something_else(wrong: Callable[..., str]) -> None:
-    differs = (
-        "predicts something else than the run: in a batch of {} there is a difference of {}; up to 0.0001 would be"
-    )
+    differs = "predicts differently from the run: in a batch of {} there is a difference of {}; up to 0.0001 would be"
     assert wrong(lambda values: values + 0.25) == differs.format("1 row", "0.25") + " rounding"
     assert wrong(lambda values: values * NAN) == differs.format("1 row", "inf") + " rounding"
     last = [[1]] * 999 + [[1.5]]
@@ -402,7 +400,7 @@ def test_a_file_that_predicts_something_else(wrong: Callable[..., str]) -> None:
 
 
 def test_a_file_that_answers_in_another_shape(wrong: Callable[..., str]) -> None:
-    assert wrong(lambda values: values[:, 1]) == "answers 1 row with the shape [1]; expected [1, 2]"
+    assert wrong(lambda values: values[:, 1]) == "predicts 1 row with the shape [1]; expected [1, 2]"
 
 
 def test_a_file_that_fails(wrong: Callable[..., str]) -> None:
@@ -421,5 +419,5 @@ def test_a_file_that_cannot_be_loaded(circle: Path, monkeypatch: Patch, tmp_path
 def test_a_mistake_in_the_preprocessing_is_found(monkeypatch: Patch, tmp_path: Path) -> None:
     folder = trained(tmp_path / "run", ["preprocess=robust"])
     monkeypatch.setattr(deployed, "SMOOTH_CLIP", 3.1)
-    assert "predicts something else than the run" in refusal(folder, "-o", tmp_path / "m.pt2")
+    assert "predicts differently from the run" in refusal(folder, "-o", tmp_path / "m.pt2")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -15,16 +15,16 @@ function drawImportance(metric) {
     find("importance-text").textContent = "Too few runs with this metric, or it is the same in all of them.";
     return;
   }
-  const trust = found.explained > 0 ? "" : " Nothing can be said of the keys, then: the differences look like noise.";
+  const trust = found.explained > 0 ? "" : " So nothing can be said of the keys: the differences look like noise.";
   find("importance-text").textContent =
-    "How far R² of a random forest falls when a key's values are shuffled among the runs (permutation importance). Of the " +
-    `variance among runs it has not seen the forest explains ${rounded(Math.max(0, found.explained) * 100)} %.${trust}`;
+    "The drop in R² of a random forest when a key's values are shuffled among the runs (permutation importance). The " +
+    `forest explains ${rounded(Math.max(0, found.explained) * 100)} % of the variance among runs it was not fitted to.${trust}`;
   const ranked = [...found.keys].reverse();
   plot("importance", [{
-    type: "bar", orientation: "h", y: ranked.map(([key]) => plain(key)), x: ranked.map(([, share]) => share),
+    type: "bar", orientation: "h", y: ranked.map(([key]) => plain(key)), x: ranked.map(([, drop]) => drop),
     marker: { color: style("--mark") }, hovertemplate: "%{y}: %{x}<extra></extra>",
   }], {
-    height: 90 + 28 * ranked.length, xaxis: { title: { text: "fall of R²" }, rangemode: "tozero" },
+    height: 90 + 28 * ranked.length, xaxis: { title: { text: "drop in R²" }, rangemode: "tozero" },
     yaxis: { type: "category" },
   }, BARE);
 }

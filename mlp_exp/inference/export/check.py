@@ -1,4 +1,4 @@
-"""Whether an exported file predicts what its run predicts: random rows through both."""
+"""Checks that an exported file predicts what its run predicts, on random rows."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,21 +20,21 @@ Arrays = dict[str, NDArray[Any]]
 Predict = Callable[[Arrays], NDArray[Any]]
 
 TOLERANCE = 1e-4
-"""How far a prediction may be from the run's own, in probability or in standard deviations of the target …"""
-ROUNDINGS = 30
-"""… and so many times more by as much as it changes where each input is the next larger float32."""
-MOST = 0.01
-"""… but no further than this in probability."""
+"""Allowed difference from the run's own prediction, in probability or in standard deviations of the target …"""
+SENSITIVITY = 30
+"""… plus so many times the change when each input becomes the next larger float32 …"""
+LARGEST_TOLERANCE = 0.01
+"""… but no more than this in probability."""
 BATCHES = (1, 2, 7, 1000)
 """Numbers of rows that are predicted at once."""
 GAPS = 0.1
-"""Share of the numbers that are missing."""
+"""Fraction of the numbers that are missing."""
 EXTREMES = 0.1
-"""Share of the rows with numbers far outside the training part."""
+"""Fraction of the rows with numbers far outside the training part."""
 
 
 def random_rows(preprocessing: Preprocessing, count: int, rng: np.random.Generator) -> Arrays:
-    """Inputs of an exported file by name: gaps, ties, extremes, unseen and missing categories among them."""
+    """Inputs of an exported file by name, with gaps, ties, extremes, and unseen and missing categories."""
     rows: Arrays = {}
     if len(preprocessing.numbers.fill):
         rows["numbers"] = _random_numbers(preprocessing.numbers, count, rng)
@@ -55,13 +55,13 @@ def _random_numbers(scaler: Scaler, count: int, rng: np.random.Generator) -> Flo
         one, other = (np.take_along_axis(scaler.quantiles, place, axis=0) for place in places)
         numbers = np.where(rng.random(shape) < 0.5, one, (one + other) / 2)
     extreme = (rng.random((count, 1)) < EXTREMES) & (rng.random(shape) < 0.5)
-    extreme[0] = False  # so that one row by itself is looked at closely
+    extreme[0] = False  # so that a batch of one row has the small tolerance
     far = scaler.fill + spread * rng.choice([-1.0, 1.0], shape) * 10 ** rng.uniform(0, 6, shape)
     return np.where(rng.random(shape) < GAPS, np.nan, np.where(extreme, far, numbers))
 
 
 def largest_difference(run: TrainedRun, predict: Predict, path: Path) -> float:
-    """Of the file's predictions from the run's own, in the unit of `TOLERANCE`.
+    """The largest difference of the file's predictions from the run's own, in the unit of `TOLERANCE`.
 
     Raises:
         ExportError: it is larger than rounding makes it, or the file fails.
@@ -77,22 +77,22 @@ def _difference(run: TrainedRun, predict: Predict, rows: Arrays, path: Path) -> 
     try:
         found = predict(rows)
     except Exception as error:  # a runtime raises whatever its operators do
-        raise ExportError(f"{wrong} fails on {count}: {first_words(error)}") from error
+        raise ExportError(f"{wrong} fails on {count}: {first_paragraph(error)}") from error
     if found.shape != expected.shape:
         shapes = f"{list(found.shape)}; expected {list(expected.shape)}"
-        raise ExportError(f"{wrong} answers {count} with the shape {shapes}")
+        raise ExportError(f"{wrong} predicts {count} with the shape {shapes}")
     distances = _distances(run, found, expected)
     worst = int((distances / tolerances).argmax())
     if distances[worst] > tolerances[worst]:
         raise ExportError(
-            f"{wrong} predicts something else than the run: in a batch of {count} there is a difference of "
+            f"{wrong} predicts differently from the run: in a batch of {count} there is a difference of "
             f"{distances[worst]:.3g}; up to {tolerances[worst]:.3g} would be rounding"
         )
     return float(distances.max())
 
 
 def _expected(run: TrainedRun, rows: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats]:
-    """The run's own predictions by numpy, and how far rounding may take those of each row `[B]`."""
+    """The run's own predictions by NumPy, and the tolerance of each row `[B]`."""
     vocabularies = run.preprocessing.vocabularies
     indices = rows.get("categories", np.zeros((len(rows.get("numbers", ())), 0)))
     numbers = rows.get("numbers", np.zeros((len(indices), 0)))
@@ -101,12 +101,12 @@ def _expected(run: TrainedRun, rows: Mapping[str, NDArray[Any]]) -> tuple[Floats
     with np.errstate(over="ignore"):  # of a logarithm's inverse
         expected = run.outputs_of_inputs(inputs)
         nudged = run.outputs_of_inputs(np.nextafter(inputs, np.float32(np.inf)))
-    tolerances = TOLERANCE + ROUNDINGS * _distances(run, nudged, expected)
-    return expected, np.minimum(tolerances, MOST) if run.class_names else tolerances
+    tolerances = TOLERANCE + SENSITIVITY * _distances(run, nudged, expected)
+    return expected, np.minimum(tolerances, LARGEST_TOLERANCE) if run.class_names else tolerances
 
 
 def _category(vocabulary: Vocabulary, indices: NDArray[np.int64]) -> Category:
-    unseen = max(vocabulary.texts, key=len, default="") + "?"  # longer than all that training saw
+    unseen = max(vocabulary.texts, key=len, default="") + "?"  # longer than every text of training
     codes = np.where(indices == UNSEEN_INDEX, len(vocabulary.texts), indices)
     return Category(vocabulary.name, codes.astype(np.int32), (*vocabulary.texts, unseen))
 
@@ -114,7 +114,7 @@ def _category(vocabulary: Vocabulary, indices: NDArray[np.int64]) -> Category:
 def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:
     """`[B]`, in probability or in standard deviations of the target; infinite where only one is a number.
 
-    Of a value that is many of these away from 0, or whose logarithm was learned, a share.
+    Relative for a value many standard deviations from 0, or whose logarithm was learned.
     """
     target = run.preprocessing.target
     with np.errstate(invalid="ignore"):
@@ -127,8 +127,8 @@ def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:
     return largest
 
 
-def first_words(error: BaseException) -> str:
-    """What an exporter or a runtime says at the root of an error; pages of advice follow it."""
+def first_paragraph(error: BaseException) -> str:
+    """The first paragraph of an exporter's or runtime's root error; pages of advice follow it."""
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).partition("\n\n")[0].split()) or type(error).__name__

@@ -1,6 +1,6 @@
-"""A run as one module, from raw numbers and codes of categories to its prediction: what an exported file holds.
+"""A run as one module, from raw numbers and category codes to its prediction: the content of an exported file.
 
-Everything is written in operations that ONNX has too, and computed in float64 up to the network, as numpy does.
+It uses operations that ONNX has, too, and computes in float64 up to the network, as NumPy does.
 """
 
 import math
@@ -18,16 +18,16 @@ from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.task import Task
 
 MISSING_INDEX, UNSEEN_INDEX = -1, -2
-"""Of a category that is missing, and of a text that training never saw; the others are places in its vocabulary."""
+"""Codes of a missing category and of a text that training never saw; other codes are places in the vocabulary."""
 THRESHOLD = 1e-7
-"""scikit-learn's bound of a quantile transformer: a number so near an end of the training part's range is that end."""
+"""As in scikit-learn's quantile transformer: a number this near an end of the training range counts as that end."""
 NEAR_END = double(THRESHOLD)
-LOWEST_SHARE, HIGHEST_SHARE = double(THRESHOLD - np.spacing(1)), double(1 - (THRESHOLD - np.spacing(1)))
-ROOT_OF_3 = double(math.sqrt(3))
+LOWEST, HIGHEST = double(THRESHOLD - np.spacing(1)), double(1 - (THRESHOLD - np.spacing(1)))
+SQRT_3 = double(math.sqrt(3))
 
 
 class Ranks(nn.Module):
-    """Ranks among the training part, as scikit-learn's QuantileTransformer finds them.
+    """Ranks among the training part, as scikit-learn's QuantileTransformer computes them.
 
     Args:
         quantiles: `[Q, F]`, each column in ascending order; kept with their negatives in the opposite order beside
@@ -50,7 +50,7 @@ class Ranks(nn.Module):
         self.register_buffer("high", torch.tensor(quantiles[-1]))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Values `[B, F]` → shares of the training part below them `[B, F]`; the middle one where several are equal."""
+        """Values `[B, F]` → fraction of the training part below each `[B, F]`; the middle one among equal values."""
         both = torch.cat([values, -values], dim=1)
         places = self._last_up_to(both).clamp(0, self.last)
         nearest = self.quantiles.gather(0, places)
@@ -63,24 +63,24 @@ class Ranks(nn.Module):
         return (below + (values - start) * step + above - (end - values) * step) / (2 * self.last)
 
     def _last_up_to(self, values: Tensor) -> Tensor:
-        """Row of the last quantile up to each value, or -1; by bisection: all at once would take `[B, F, Q]`."""
+        """Row of the last quantile up to each value, or -1; by bisection: a comparison with all takes `[B, F, Q]`."""
         places = torch.full_like(values, -1, dtype=torch.int64)
         for step in self.steps:
             further = places + step
             places = torch.where(self.quantiles.gather(0, further) <= values, further, places)
         return places
 
-    def even(self, shares: Tensor, values: Tensor) -> Tensor:
-        """Evenly over [0, 1]."""
-        return self._bounded(shares, values <= self.low, values >= self.high)
+    def uniform(self, fractions: Tensor, values: Tensor) -> Tensor:
+        """Ranks as uniform numbers in [0, 1]."""
+        return self._bounded(fractions, values <= self.low, values >= self.high)
 
-    def normal(self, shares: Tensor, values: Tensor) -> Tensor:
-        """As a standard normal distribution has them, within ±5.2."""
-        bounded = self._bounded(shares, values - NEAR_END < self.low, values + NEAR_END > self.high)
-        return normal_quantile(bounded.clamp(LOWEST_SHARE, HIGHEST_SHARE))
+    def normal(self, fractions: Tensor, values: Tensor) -> Tensor:
+        """Ranks as standard normal numbers, within ±5.2."""
+        bounded = self._bounded(fractions, values - NEAR_END < self.low, values + NEAR_END > self.high)
+        return normal_quantile(bounded.clamp(LOWEST, HIGHEST))
 
-    def _bounded(self, shares: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
-        bounded = torch.where(lowest, 0.0, torch.where(highest, 1.0, shares))
+    def _bounded(self, fractions: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+        bounded = torch.where(lowest, 0.0, torch.where(highest, 1.0, fractions))
         return torch.where(self.low == self.high, 0.5, bounded)  # constant
 
 
@@ -97,29 +97,29 @@ class Numbers(nn.Module):
             self.register_buffer(name, torch.tensor(getattr(scaler, name)))
         self.clips = scaler.clips
         self.normal = scaler.normal
-        self.beside = ranks
+        self.with_ranks = ranks
         self.ranks = None if scaler.quantiles is None else Ranks(scaler.quantiles)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """`[B, F]` → `[B, F]`, or `[B, 2 F]` with the ranks; float64, within what a float32 holds."""
         values = torch.where(numbers.isnan(), self.fill, numbers)
-        shares = values if self.ranks is None else self.ranks(values)
+        fractions = values if self.ranks is None else self.ranks(values)
         if self.ranks is not None and self.normal:
-            scaled = self.ranks.normal(shares, values)
+            scaled = self.ranks.normal(fractions, values)
         else:
             scaled = (values - self.shift) / self.scale
         scaled = scaled.clamp(-LARGEST, LARGEST)
         if self.clips:
             scaled = scaled / (1 + (scaled / SMOOTH_CLIP).square()).sqrt()
-        if self.ranks is None or not self.beside:
+        if self.ranks is None or not self.with_ranks:
             return scaled
-        return torch.cat([scaled, (2 * self.ranks.even(shares, values) - 1) * ROOT_OF_3], dim=1)
+        return torch.cat([scaled, (2 * self.ranks.uniform(fractions, values) - 1) * SQRT_3], dim=1)
 
 
 class Inputs(nn.Module):
     """`Preprocessing.inputs` as a module.
 
-    It takes memory for a few times the numbers, however many quantiles there are.
+    Its memory is a few times that of the numbers, however many quantiles there are.
     """
 
     indicators: Tensor | None
@@ -166,10 +166,10 @@ def _codes(indices: Tensor, vocabulary: Vocabulary) -> Tensor:
 
 
 class Deployed(nn.Module):
-    """Preprocessing, network and what its logits mean.
+    """Preprocessing, network, and predictions from its logits.
 
     Args:
-        network: takes preprocessed rows `[B, W]`, gives logits.
+        network: preprocessed rows `[B, W]` → logits.
     """
 
     scale: Tensor
@@ -190,10 +190,10 @@ class Deployed(nn.Module):
     def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
         """Probabilities `[B, C]` float32, or values `[B]` float64 in the target's own unit.
 
-        Takes what `Inputs` takes.
+        Args: as those of `Inputs`.
         """
-        answer = self.loss.predict(self.network(self.inputs(numbers, categories)))
+        predicted = self.loss.predict(self.network(self.inputs(numbers, categories)))
         if self.has_classes:
-            return answer
-        values = answer.double() * self.scale + self.shift
+            return predicted
+        values = predicted.double() * self.scale + self.shift
         return values.expm1() if self.log else values

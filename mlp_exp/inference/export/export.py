@@ -1,4 +1,4 @@
-"""Writes a trained run as one file for other runtimes, and keeps it only if it predicts what the run does."""
+"""Writes a trained run as one file for other runtimes, and keeps it only if it predicts what the run predicts."""
 
 import copy
 import importlib
@@ -19,7 +19,7 @@ from mlp_exp.errors import ExportError
 from mlp_exp.inference.export.check import (
     Arrays,
     Predict,
-    first_words,
+    first_paragraph,
     largest_difference,
     random_rows,
 )
@@ -36,7 +36,7 @@ RUNTIME = "onnxruntime"
 PACKAGES = ("onnx", "onnxscript", RUNTIME)
 EXAMPLE_ROWS = 4
 METADATA_FILE = "metadata.json"
-"""Of a `.pt2` file, among the extra files of its archive."""
+"""An extra file in the archive of a `.pt2` file."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def export(run: TrainedRun, path: Path) -> Exported:
 
     Raises:
         ExportError: the path has another ending, packages are missing, the network cannot be exported, or the file
-            predicts something else than the run; nothing is written then.
+            predicts differently from the run; nothing is written then.
     """
     require(path)
     example = random_rows(run.preprocessing, EXAMPLE_ROWS, np.random.default_rng(0))
@@ -104,9 +104,9 @@ def export(run: TrainedRun, path: Path) -> Exported:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what exporters say beside errors: that torchvision is missing, that they use what is deprecated.
+    """Silences what exporters print beside errors: that torchvision is missing, that they use deprecated functions.
 
-    An error says enough, and the file is checked.
+    Errors are reported, and the file is checked.
     """
     torch_log = logging.getLogger("torch")
     level = torch_log.level
@@ -121,12 +121,12 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _explained(run: TrainedRun, what: str) -> Iterator[None]:
-    """Any error as one that says of the network what fails: the user's own code may lead an exporter to anything."""
+    """Turns any error into one that names the network: a user's own code may lead an exporter to anything."""
     network = run.module.network if isinstance(run.module, EmbeddedNetwork) else run.module
     try:
         yield
     except Exception as error:
-        raise ExportError(f"model: {type(network).__name__} {what}: {first_words(error)}") from error
+        raise ExportError(f"model: {type(network).__name__} {what}: {first_paragraph(error)}") from error
 
 
 def _program(run: TrainedRun, example: Arrays) -> "ExportedProgram":
@@ -164,9 +164,9 @@ def _metadata(run: TrainedRun) -> dict[str, Any]:
 
 
 def _onnx(program: "ExportedProgram", run: TrainedRun, output: str) -> bytes:
-    """The ONNX model, with the metadata in its `metadata_props`: texts, or JSON of what is none.
+    """The ONNX model, with the metadata in its `metadata_props`: texts, or JSON for other values.
 
-    `torch.onnx.export` follows the exported program (dynamo): its older way, TorchScript, is deprecated.
+    `torch.onnx.export` takes the exported program (dynamo); the older way, TorchScript, is deprecated.
     """
     import torch.onnx
 

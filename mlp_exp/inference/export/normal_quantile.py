@@ -5,16 +5,16 @@ from torch import Tensor
 
 
 def double(numbers: object) -> Tensor:
-    """Constants of a module that is exported: ONNX would get a plain number as a float32."""
+    """A constant for a module that is exported: a plain number would become a float32 in ONNX."""
     return torch.tensor(numbers, dtype=torch.float64)
 
 
 CENTRAL = 0.425
-"""Up to this distance from 1/2 the first of three ratios of polynomials holds, and beyond it one of the others."""
+"""Up to this distance from 1/2 the first of three ratios of polynomials applies, beyond it one of the others."""
 FAR = 5.0
-"""Where the tails are cut in two, in √(-ln p)."""
+"""Boundary within the tails, in √(-ln p)."""
 CENTRAL_SQUARE, NEAR_SHIFT = double(0.180625), double(1.6)
-ABOVE = (
+NUMERATORS = (
     (
         3.3871328727963666080e0,
         1.3314166789178437745e2,
@@ -46,8 +46,8 @@ ABOVE = (
         2.01033439929228813265e-7,
     ),
 )
-"""Coefficients of the three numerators, which begin with the constant."""
-BELOW = (
+"""Coefficients of the three polynomials, the constant first."""
+DENOMINATORS = (
     (
         1.0,
         4.2313330701600911252e1,
@@ -79,15 +79,14 @@ BELOW = (
         2.04426310338993978564e-15,
     ),
 )
-"""Of the denominators."""
-COEFFICIENTS = double([ABOVE, BELOW]).permute(2, 0, 1)[..., None, None].contiguous()
+COEFFICIENTS = double([NUMERATORS, DENOMINATORS]).permute(2, 0, 1)[..., None, None].contiguous()
 """`[8, 2, 3, 1, 1]`: all six polynomials are computed together."""
 
 
-def normal_quantile(shares: Tensor) -> Tensor:
-    """The normal quantile of shares in (0, 1), `[B, F]` float64, to 1 part in 10¹⁶ (Wichura, 1988, AS 241, PPND16)."""
-    centred = shares - 0.5
-    tail = (-torch.log(torch.minimum(shares, 1 - shares))).sqrt()
+def normal_quantile(probabilities: Tensor) -> Tensor:
+    """The normal quantile of `[B, F]` float64 in (0, 1), to 1 part in 10¹⁶ (Wichura, 1988, AS 241, PPND16)."""
+    centred = probabilities - 0.5
+    tail = (-torch.log(torch.minimum(probabilities, 1 - probabilities))).sqrt()
     points = torch.stack([CENTRAL_SQUARE - centred.square(), tail - NEAR_SHIFT, tail - FAR])
     *others, values = COEFFICIENTS.unbind()
     for coefficients in reversed(others):
