@@ -399,7 +399,7 @@ def test_an_interrupt_leaves_nothing(
     def interrupted(*_: object) -> Iterator[pa.Table]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ensemble, "answers", interrupted)
+    monkeypatch.setattr(Ensemble, "outputs", interrupted)
     with pytest.raises(SystemExit) as caught:
         predict.main([str(small / "s/0"), str(small / "table.csv"), "-o", str(tmp_path / "o.csv")])
     assert caught.value.code == 130

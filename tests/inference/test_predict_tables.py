@@ -26,7 +26,7 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
     """The same predictions, however many rows are read at a time; each piece is written before the next is read."""
     ensemble = Ensemble([load(small / "s/0")])
     events: list[str] = []
-    answers = ensemble.answers
+    outputs = ensemble.outputs
 
     def noted(table: pa.Table, where: str, first_row: int = 0) -> Any:
         groups = list(tmp_path.glob(".o1.parquet*"))
@@ -34,14 +34,14 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
         assert first_row == 7 * len(events)
         assert groups, "the output is open while rows are read"
         events.append("read")
-        return answers(table, where, first_row)
+        return outputs(table, where, first_row)
 
-    ensemble.answers = noted  # type: ignore[method-assign]
+    ensemble.outputs = noted  # type: ignore[method-assign]
     tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o1.parquet", rows=7)
     assert len(events) == -(-TABLE_ROWS // 7)
     file = parquet.ParquetFile(tmp_path / "o1.parquet")
     assert file.metadata.num_row_groups == len(events)
-    del ensemble.answers
+    del ensemble.outputs
     tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o2.parquet")
     one, other = content(tmp_path / "o1.parquet"), content(tmp_path / "o2.parquet")
     assert one["prediction"].equals(other["prediction"])
