@@ -1,7 +1,7 @@
 """Losses: the value and its gradient at the logits, elementwise over any leading dimensions.
 
-A loss also says how wide the logits are, how a target is written for it, and what the logits mean: networks put out
-logits, and the probability is the loss's business.
+A loss also defines the width of the logits, the encoding of the target, and the predictions: a network outputs logits,
+which the loss turns into probabilities or values.
 """
 
 from abc import ABC, abstractmethod
@@ -21,6 +21,14 @@ from mlp_exp.tasks.task import Task, task_named
 class Loss(ABC):
     """Base of all losses.
 
+    Example:
+        class AbsoluteError(SquaredError):
+            def value(self, logits, target):
+                return (logits - target).abs().squeeze(-1)
+
+            def gradient(self, logits, target):
+                return (logits - target).sign()
+
     Attributes:
         out_features: width O of the logits.
         label_smoothing: fraction of a label that is spread evenly over all classes (Szegedy et al., 2016).
@@ -39,18 +47,23 @@ class Loss(ABC):
 
     @abstractmethod
     def value(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`[..., O]` twice → the loss of each row `[...]`."""
+        """Logits and encoded targets `[..., O]` → the loss of each row `[...]`."""
 
     @abstractmethod
     def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Derivative of `value` by the logits, `[..., O]`."""
+        """Derivative of `value` with respect to the logits, `[..., O]`."""
 
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:
         """Logits `[..., O]` as probabilities `[..., C]`, or as scaled values `[...]`."""
 
     def row_weights(self, target: NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
-        """A weight for each row `[N]`, from the class counts of the training rows."""
+        """A weight for each row `[N]`, from the class counts of the training rows.
+
+        Args:
+            target: class codes or scaled values `[N]`.
+            train: indices of the training rows.
+        """
         if self.class_weight is None:
             return np.ones(len(target), dtype=np.float32)
         codes = target.astype(np.int64)
@@ -84,7 +97,7 @@ class BinaryCrossEntropy(Loss):
         return torch.sigmoid(logits).sub_(target)
 
     def predict(self, logits: Tensor) -> Tensor:
-        # 1 - sigmoid would round a sure answer's small probability to 0
+        # 1 - sigmoid would round a small probability to 0
         return torch.sigmoid(torch.cat([-logits, logits], dim=-1))
 
 
@@ -148,7 +161,11 @@ class Huber(SquaredError):  # noqa: N818 (a loss, not an exception)
 
 
 def auto_loss(task: TaskName, n_classes: int, label_smoothing: float = 0.0, class_weight: str | None = None) -> Loss:
-    """Binary cross-entropy, cross-entropy or squared error, by the task."""
+    """The default loss of a task: binary cross-entropy, cross-entropy or squared error.
+
+    Raises:
+        ConfigError: a setting is for classes, and the task is regression.
+    """
     if task == "binary":
         return BinaryCrossEntropy(task, label_smoothing, class_weight)
     if task == "multiclass":

@@ -27,6 +27,7 @@ class Metric(Generic[A]):
     """A measure of predictions.
 
     Attributes:
+        larger_is_better: its direction.
         compute: its value from the predictions of a part; None where it is not defined for them.
     """
 
