@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
@@ -34,11 +34,17 @@ class Ensemble(Predictor):
         first = self.first = self.runs[0]
         for run in self.runs[1:]:
             _require_alike(first, run)
-        self.class_names, self.target_name, self.incoming = first.class_names, first.target_name, first.incoming
-        self._groups: list[tuple[Incoming, list[tuple[Preprocessing, list[TrainedRun]]]]] = []
-        for same_columns in _grouped(self.runs, lambda run: repr(run.incoming)):
+        self.class_names, self.target_name, self.feature_schema = (
+            first.class_names,
+            first.target_name,
+            first.feature_schema,
+        )
+        self._groups: list[tuple[FeatureSchema, list[tuple[Preprocessing, list[TrainedRun]]]]] = []
+        for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema)):
             same_inputs = _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
-            self._groups.append((same_columns[0].incoming, [(same[0].preprocessing, same) for same in same_inputs]))
+            self._groups.append(
+                (same_columns[0].feature_schema, [(same[0].preprocessing, same) for same in same_inputs])
+            )
 
     @property
     def inputs_width(self) -> int:
@@ -50,8 +56,8 @@ class Ensemble(Predictor):
         return list(dict.fromkeys(name for feature_schema, _ in self._groups for name in feature_schema.names))
 
     def check(self, names: Sequence[str], where: str) -> None:
-        for incoming, _ in self._groups:
-            incoming.check(names, where)
+        for feature_schema, _ in self._groups:
+            feature_schema.check(names, where)
 
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         total: Any = 0.0

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError
@@ -25,12 +25,12 @@ class Predictor(ABC):
     Attributes:
         class_names: C names in the order of their codes; empty for values.
         target_name: what is predicted.
-        incoming: the columns that it takes, and what training made of them.
+        feature_schema: the columns that a table needs, and their conversion to the types of training.
     """
 
     class_names: tuple[str, ...]
     target_name: str
-    incoming: Incoming
+    feature_schema: FeatureSchema
 
     @property
     @abstractmethod
@@ -92,7 +92,7 @@ class Predictor(ABC):
         return self._all_outputs(table)
 
     def _all_outputs(self, table: Any) -> Floats:
-        columns = _as_table(table, self.incoming)
+        columns = _as_table(table, self.feature_schema)
         self.check(columns.column_names, IN_MEMORY)
         if not len(columns):
             return np.zeros((0, len(self.class_names)) if self.class_names else 0)
@@ -101,15 +101,15 @@ class Predictor(ABC):
         return np.concatenate([self.outputs(columns.slice(start, rows), IN_MEMORY, start) for start in starts])
 
 
-def _as_table(table: Any, incoming: Incoming) -> pa.Table:
+def _as_table(table: Any, feature_schema: FeatureSchema) -> pa.Table:
     try:
         if not isinstance(table, np.ndarray):
             return pa.table(table)
         numbers = np.asarray(table, dtype=np.float64)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{IN_MEMORY}: expected columns by name, or an array of numbers: {error}") from error
-    names = incoming.names
-    other = [column.name for column in incoming.columns if column.kind not in ("number", "boolean")]
+    names = feature_schema.names
+    other = [column.name for column in feature_schema.columns if column.kind not in ("number", "boolean")]
     if other:
         raise DataError(f"{IN_MEMORY}: expected columns by name, since '{other[0]}' is no number, got an array")
     if numbers.ndim != 2 or numbers.shape[1] != len(names):

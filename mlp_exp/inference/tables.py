@@ -72,7 +72,7 @@ def predict_table(
         names = ensemble.names
         evaluation = None
         if target is not None:
-            evaluation = _Evaluation(ensemble, find(target, stream.names, "--target"), where)
+            evaluation = _Evaluation(ensemble, find_column(target, stream.names, "--target"), where)
             names = list(dict.fromkeys([*names, target]))
         with (
             atomic(output) as temporary,
@@ -125,13 +125,13 @@ class _Evaluation:
         Raises:
             DataError: a label is of no class, or a value is no number.
         """
-        values = self._run.incoming.converted(self._column, table[self._column.name], self._where, first_row)
+        values = self._run.feature_schema.converted(self._column, table[self._column.name], self._where, first_row)
         target: NDArray[Any]
         if self._run.class_names:
             target = self._class_codes(values, first_row)
             present = target >= 0
         else:
-            (target,) = numbers_of(self._column, values, self._where, first_row)
+            (target,) = numeric_features(self._column, values, self._where, first_row)
             present = ~np.isnan(target)
         self._targets.append(target[present])
         self._outputs.append(outputs[present])

@@ -13,7 +13,7 @@ from torch import nn
 
 from mlp_exp.data.dataset import Column, TaskName
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.table.schema import Incoming
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.inference.predictor import Predictor
@@ -29,8 +29,8 @@ class TrainedRun(Predictor):
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
         target_type: Arrow's name of the type that the target was read as.
-        incoming: the columns that a table needs, and how they become what training saw; those of data that was no
-            table are its features.
+        feature_schema: the columns that a table needs, and their conversion to the types of training; those of data
+            that was no table are its features.
         reading: how a table was read.
     """
 
@@ -44,23 +44,23 @@ class TrainedRun(Predictor):
     class_names: tuple[str, ...]
     target_name: str
     target_type: str
-    incoming: Incoming
+    feature_schema: FeatureSchema
     reading: SavedReading
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """Those that a table needs."""
-        return self.incoming.columns
+        return self.feature_schema.columns
 
     @property
     def inputs_width(self) -> int:
         return self.preprocessing.inputs_width
 
     def check(self, names: Sequence[str], where: str) -> None:
-        self.incoming.check(names, where)
+        self.feature_schema.check(names, where)
 
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
-        return self.outputs_of_inputs(self.preprocessing.inputs(*self.incoming.features(table, where, first_row)))
+        return self.outputs_of_inputs(self.preprocessing.inputs(*self.feature_schema.features(table, where, first_row)))
 
     def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
         """Preprocessed rows `[N, W]` → probabilities `[N, C]`, or values `[N]` in the target's own unit."""
