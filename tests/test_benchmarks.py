@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from support.commands import CallMain
+from support.commands import Command
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 FILES = sorted(BENCHMARKS.rglob("*.py"))
@@ -68,10 +68,10 @@ def benchmark_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("benchmark_modules")
-def test_the_overrides_of_a_work_make_a_run_of_it(call_main: CallMain, tmp_path: Path) -> None:
+def test_the_overrides_of_a_work_make_a_run_of_it(command: Command, tmp_path: Path) -> None:
     work = importlib.import_module("work")
     small = work.Work(rows=70, features=3, hidden=(8, 4), batch=32, epochs=2, lr=0.01)
-    result = call_main(*work.words_for(small, tmp_path), "hydra.run.dir=run")
+    result = command("run", *work.words_for(small, tmp_path), "hydra.run.dir=run")
     assert result.returncode == 0, result.stderr
     config = yaml.safe_load((tmp_path / "run/.hydra/config.yaml").read_text(encoding="utf-8"))
     assert (config["model"]["hidden_sizes"], config["model"]["dropout"]) == ([8, 4], 0)

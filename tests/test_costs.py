@@ -13,7 +13,7 @@ import pytest
 import torch
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in
 from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -71,9 +71,9 @@ def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, key: Callabl
     return counts
 
 
-def test_files_that_a_run_writes(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_files_that_a_run_writes(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     written = counted(monkeypatch, os, "replace", lambda _, path: Path(path).name)
-    assert call_main(*QUIET, "hydra.run.dir=run").returncode == 0
+    assert command("run", *QUIET, "hydra.run.dir=run").returncode == 0
     # the checkpoint at the beginning too, from when on the run can be resumed
     assert written == {"checkpoint.pt": 2, "history.csv": 1, "model.pt": 1, "result.json": 1}
     of_hydra = {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "run.log"}
@@ -81,18 +81,18 @@ def test_files_that_a_run_writes(call_main: CallMain, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("jobs", [2, 7])
-def test_compositions_of_a_sweep(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+def test_compositions_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """By Hydra; however many jobs there are."""
     composed = counted(monkeypatch, ConfigLoaderImpl, "_load_configuration_impl", lambda *_, **__: "")
-    assert call_main("-m", *QUIET, f"seed=range({jobs})").returncode == 0
+    assert command("run", "-m", *QUIET, f"seed=range({jobs})").returncode == 0
     assert composed.total() == 3
 
 
 @pytest.mark.parametrize("jobs", [2, 7])
-def test_parsed_overrides_of_a_sweep(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+def test_parsed_overrides_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """Those that the jobs share once, beside three times by Hydra; however many jobs there are."""
     parsed = counted(monkeypatch, OverridesParser, "parse_rule", lambda _, text, rule: text)
     _parse.cache_clear()
-    assert call_main("-m", *QUIET, f"seed=range({jobs})").returncode == 0
+    assert command("run", "-m", *QUIET, f"seed=range({jobs})").returncode == 0
     assert [parsed[f"seed={seed}"] for seed in range(jobs)] == [1] * jobs
     assert [parsed[word] for word in QUIET] == [4] * len(QUIET)

@@ -6,13 +6,11 @@ import random
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.commands import Fork, Result, clean_environment, fork_command
+from support.commands import Fork, Result, ended, start_command
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,18 +42,8 @@ def people() -> str:
     return "\n".join(lines) + "\n"
 
 
-def ended(fork: Fork) -> Result:
-    stdout, stderr = fork.communicate()
-    return subprocess.CompletedProcess([], fork.returncode or 0, stdout, stderr)
-
-
-def run_anew(cwd: Path, command: str, *arguments: str) -> Result:
-    words = [sys.executable, "-m", f"mlp_exp.{command}", *arguments]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, env=clean_environment())
-
-
-def run(cwd: Path, command: str, *arguments: str) -> Result:
-    return ended(fork_command(command, *arguments, cwd=cwd))
+def run(cwd: Path, name: str, *arguments: str, process: bool = False) -> Result:
+    return ended(start_command(name, *arguments, cwd=cwd, process=process))
 
 
 @pytest.fixture
@@ -130,8 +118,7 @@ def test_the_command_runs(command: str, words: str, folder: Path, trained: Path)
     elif command == "run" and "--help" not in arguments:
         arguments += SHORT
     before = results_in(folder)
-    anew = f"{command} {words.strip()}" in ANEW
-    done = (run_anew if anew else run)(folder, command, *arguments)
+    done = run(folder, command, *arguments, process=f"{command} {words.strip()}" in ANEW)
     assert (done.returncode, done.stderr) == (0, "")
     made = results_in(folder) - before
     assert len(made) == (jobs_of(arguments) if command == "run" else 0)

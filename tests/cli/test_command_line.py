@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ from support.command_line import (
     table_of,
     weights_of,
 )
-from support.commands import CallMain, Result, RunCli, Start, StartFork
+from support.commands import Command
 from support.folders import files_in, run_folders, the_run_folder
 
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -41,10 +41,8 @@ from mlp_exp.storage.run_folder import RunFolder
 # ---- a run that goes well
 
 
-def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(
-    run_cli: RunCli, fork_cli: RunCli, tmp_path: Path
-) -> None:
-    done = run_cli(*SHORT, "seed=5")
+def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(command: Command, tmp_path: Path) -> None:
+    done = command("run", *SHORT, "seed=5", process=True)
     assert (done.returncode, done.stderr) == (0, "")
     folder = the_run_folder(tmp_path)
     plots = {f"plots/{name}.png" for name in ("loss", "decision_boundary", "confusion_matrix", "roc", "calibration")}
@@ -81,7 +79,7 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(
         "head.bias": (1,),
     }
 
-    again = fork_cli("--config-dir", str(folder / ".hydra"), "--config-name", "config")
+    again = command("run", "--config-dir", str(folder / ".hydra"), "--config-name", "config", fork=True)
     assert (again.returncode, again.stderr) == (0, "")
     (second,) = (path.parent for path in (tmp_path / "outputs").rglob("model.pt") if path.parent != folder)
     assert history_of(second) == history_of(folder)
@@ -95,8 +93,8 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(
     assert again.stdout.splitlines()[0] == first
 
 
-def test_two_runs_at_once_have_folders_of_their_own(start_fork: StartFork, tmp_path: Path) -> None:
-    runs = [start_fork(*QUIET, f"seed={seed}") for seed in (1, 2)]
+def test_two_runs_at_once_have_folders_of_their_own(command: Command, tmp_path: Path) -> None:
+    runs = [command.start("run", *QUIET, f"seed={seed}") for seed in (1, 2)]
     ends = [run.communicate(timeout=120) for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert [stderr for _, stderr in ends] == ["", ""]
@@ -106,12 +104,12 @@ def test_two_runs_at_once_have_folders_of_their_own(start_fork: StartFork, tmp_p
     assert all(files_in(folder) == RUN_FILES for folder in folders)
 
 
-def test_a_used_folder_is_refused_and_left_as_it_was(fork_cli: RunCli, tmp_path: Path) -> None:
+def test_a_used_folder_is_refused_and_left_as_it_was(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "same"
-    assert fork_cli(*QUIET, "hydra.run.dir=same").returncode == 0
+    assert command("run", *QUIET, "hydra.run.dir=same", fork=True).returncode == 0
     assert files_in(folder) == RUN_FILES
     kept = {name: (folder / name).read_bytes() for name in RUN_FILES - {"run.log"}}
-    done = fork_cli(*QUIET, "hydra.run.dir=same", "seed=7")
+    done = command("run", *QUIET, "hydra.run.dir=same", "seed=7", fork=True)
     assert_one_message(
         done, f"{folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
     )
@@ -167,15 +165,15 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("args", "message"), MESSAGES, ids=[" ".join(args) for args, _ in MESSAGES])
-def test_a_mistake_gives_one_message(call_main: CallMain, tmp_path: Path, args: list[str], message: str) -> None:
+def test_a_mistake_gives_one_message(command: Command, tmp_path: Path, args: list[str], message: str) -> None:
     (tmp_path / "file").touch()
-    assert_one_message(call_main(*args), message)
+    assert_one_message(command("run", *args), message)
     assert list(tmp_path.rglob("model.pt")) == []
 
 
 @pytest.mark.parametrize("override", ["model=null", "trainer=null"])
-def test_no_option_at_all_is_a_mistake_like_others(call_main: CallMain, override: str) -> None:
-    done = call_main(override)
+def test_no_option_at_all_is_a_mistake_like_others(command: Command, override: str) -> None:
+    done = command("run", override)
     assert done.returncode == 1
     assert done.stderr.startswith(f"The configuration has 1 mistake:\n  {override.partition('=')[0]}: ")
     assert done.stderr.count("\n") == 2
@@ -192,20 +190,25 @@ def test_no_option_at_all_is_a_mistake_like_others(call_main: CallMain, override
     ],
     ids=" ".join,
 )
-def test_hydras_own_messages_come_without_a_traceback(call_main: CallMain, args: list[str], part: str) -> None:
-    done = call_main(*args)
+def test_hydras_own_messages_come_without_a_traceback(command: Command, args: list[str], part: str) -> None:
+    done = command("run", *args)
     assert done.returncode == 1
     assert done.stderr.startswith(part)
     assert "Traceback" not in done.stderr
 
 
-def test_mistakes_on_the_real_command_line(run_cli: RunCli, fork_cli: RunCli) -> None:
-    assert_one_message(run_cli("optimizer.lr=-1"), mistakes("optimizer.lr: expected a number above 0, got -1"))
-    assert_one_message(fork_cli("optimizer=adm"), mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?"))
+def test_mistakes_on_the_real_command_line(command: Command) -> None:
+    assert_one_message(
+        command("run", "optimizer.lr=-1", process=True), mistakes("optimizer.lr: expected a number above 0, got -1")
+    )
+    assert_one_message(
+        command("run", "optimizer=adm", fork=True),
+        mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?"),
+    )
 
 
-def test_value_lists_want_m_on_the_real_command_line(fork_cli: RunCli, tmp_path: Path) -> None:
-    done = fork_cli("seed=1,2")
+def test_value_lists_want_m_on_the_real_command_line(command: Command, tmp_path: Path) -> None:
+    done = command("run", "seed=1,2", fork=True)
     assert done.returncode == 1
     assert "Ambiguous value for argument 'seed=1,2'" in done.stderr
     assert "--multirun" in done.stderr
@@ -213,8 +216,8 @@ def test_value_lists_want_m_on_the_real_command_line(fork_cli: RunCli, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_run_says_so_in_its_result(call_main: CallMain, tmp_path: Path) -> None:
-    call_main("optimizer.lr=-1")
+def test_a_failed_run_says_so_in_its_result(command: Command, tmp_path: Path) -> None:
+    command("run", "optimizer.lr=-1")
     folder = the_run_folder(tmp_path)
     assert result_of(folder) == {
         "status": "failed",
@@ -224,8 +227,8 @@ def test_a_failed_run_says_so_in_its_result(call_main: CallMain, tmp_path: Path)
     assert files_in(folder) == {*HYDRA_FILES, "result.json", "run.log"}
 
 
-def test_full_error_keeps_the_traceback(fork_cli: RunCli) -> None:
-    done = fork_cli("optimizer.lr=-1", env={"HYDRA_FULL_ERROR": "1"})
+def test_full_error_keeps_the_traceback(command: Command) -> None:
+    done = command("run", "optimizer.lr=-1", env={"HYDRA_FULL_ERROR": "1"}, fork=True)
     assert done.returncode == 1
     assert done.stderr.count("Traceback (most recent call last):\n") == 1
     assert done.stderr.endswith(
@@ -233,8 +236,8 @@ def test_full_error_keeps_the_traceback(fork_cli: RunCli) -> None:
     )
 
 
-def test_a_run_that_diverges(fork_cli: RunCli, tmp_path: Path) -> None:
-    done = fork_cli("optimizer=sgd", "optimizer.lr=1e10", "trainer.device=cpu")
+def test_a_run_that_diverges(command: Command, tmp_path: Path) -> None:
+    done = command("run", "optimizer=sgd", "optimizer.lr=1e10", "trainer.device=cpu", fork=True)
     message = (
         "The run diverged in epoch 1: its loss was not a finite number. The usual causes are a learning rate that is "
         "too high (try a tenth of optimizer.lr), gradients without a bound (try trainer.clip_grad_norm=1) and "
@@ -253,11 +256,10 @@ def test_a_run_that_diverges(fork_cli: RunCli, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_keeps_its_best_weights(
-    start_cli: Start, start_fork: StartFork, tmp_path: Path, number: signal.Signals, status: int
+    command: Command, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    process = (start_cli if number == signal.SIGINT else start_fork)(
-        "trainer.epochs=1000000", "trainer.device=cpu", "trainer.checkpoint_every=0"
-    )
+    args = ("trainer.epochs=1000000", "trainer.device=cpu", "trainer.checkpoint_every=0")
+    process = command.start("run", *args, process=number == signal.SIGINT)
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and process.poll() is None:
         logs = list((tmp_path / "outputs").rglob("run.log"))
@@ -292,10 +294,9 @@ def test_an_interrupted_run_keeps_its_best_weights(
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, fork_cli: RunCli, tmp_path: Path, launcher: str) -> None:
-    done = (run_cli if launcher == "stacked" else fork_cli)(
-        "-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2", *LAUNCHERS[launcher]
-    )
+def test_one_bad_job_does_not_stop_a_sweep(command: Command, tmp_path: Path, launcher: str) -> None:
+    args = ("-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2", *LAUNCHERS[launcher])
+    done = command("run", *args, process=launcher == "stacked", fork=True)
     assert done.returncode == 1
     name = "job 1 (optimizer.lr=-1,trainer.device=cpu,trainer.epochs=2,trainer.plots=never): "
     assert done.stderr == name + mistakes("optimizer.lr: expected a number above 0, got -1") + "\n"
@@ -362,12 +363,12 @@ def test_one_bad_job_does_not_stop_a_sweep(run_cli: RunCli, fork_cli: RunCli, tm
     assert {table[2][name] for name in (*of_parts, "best_epoch", "epochs", "seconds")} == {""}
 
 
-def test_a_run_is_the_same_whatever_the_launcher(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_run_is_the_same_whatever_the_launcher(command: Command, tmp_path: Path) -> None:
     """In one stack, in stacks of one that train in processes where there are cores for them, or by Hydra's own."""
     ways = {"stacked": ([], 2), "apart": (["hydra.launcher.max_stack=1"], 1), "basic": (LAUNCHERS["basic"], 1)}
     for way, (chosen, _) in ways.items():
         sweep = tmp_path / "outputs" / way
-        done = call_main("-m", *QUIET, "seed=3,4", "model.dropout=0.2", f"hydra.sweep.dir={sweep}", *chosen)
+        done = command("run", "-m", *QUIET, "seed=3,4", "model.dropout=0.2", f"hydra.sweep.dir={sweep}", *chosen)
         assert (done.returncode, done.stderr) == (0, "")
     for seed in (3, 4):
         folders = [tmp_path / "outputs" / way / str(seed - 3) for way in ways]
@@ -390,8 +391,8 @@ def test_a_run_is_the_same_whatever_the_launcher(call_main: CallMain, tmp_path: 
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_bad_jobs_are_named_once_more_at_the_end(call_main: CallMain, launcher: str) -> None:
-    done = call_main("-m", *QUIET, "trainer.epochs=0,-1", *LAUNCHERS[launcher])
+def test_bad_jobs_are_named_once_more_at_the_end(command: Command, launcher: str) -> None:
+    done = command("run", "-m", *QUIET, "trainer.epochs=0,-1", *LAUNCHERS[launcher])
     assert done.returncode == 1
     jobs = [
         f"job {number} (trainer.device=cpu,trainer.epochs={epochs},trainer.plots=never): "
@@ -427,9 +428,9 @@ def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     indirect=["tiny_disk"],
     ids=lambda value: f"{value}k" if isinstance(value, int) else value,
 )
-def test_a_full_disk_gives_one_message(call_main: CallMain, tiny_disk: Path, named: str) -> None:
+def test_a_full_disk_gives_one_message(command: Command, tiny_disk: Path, named: str) -> None:
     """Whichever file finds no room: the settings, the log, the history, a checkpoint, the model or the result."""
-    done = call_main(*QUIET, f"hydra.run.dir={tiny_disk}/run")
+    done = command("run", *QUIET, f"hydra.run.dir={tiny_disk}/run")
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
@@ -441,24 +442,24 @@ def test_a_full_disk_gives_one_message(call_main: CallMain, tiny_disk: Path, nam
 
 
 @pytest.mark.parametrize("tiny_disk", [24], indirect=True, ids="{}k".format)
-def test_a_full_disk_on_the_real_command_line(fork_cli: RunCli, tiny_disk: Path) -> None:
-    done = fork_cli(*QUIET, f"hydra.run.dir={tiny_disk}/run")
+def test_a_full_disk_on_the_real_command_line(command: Command, tiny_disk: Path) -> None:
+    done = command("run", *QUIET, f"hydra.run.dir={tiny_disk}/run", fork=True)
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_letters_that_hydra_does_not_read_are_named(call_main: Callable[..., Result]) -> None:
-    done = call_main("data=table", "split=group", "split.column=Straße")
+def test_letters_that_hydra_does_not_read_are_named(command: Command) -> None:
+    done = command("run", "data=table", "split=group", "split.column=Straße")
     assert done.returncode == 1
     assert done.stderr == (
         "split.column=Straße: letters other than a to z need quotes within quotes: 'split.column=\"Straße\"'\n"
     )
 
 
-def test_a_run_leaves_its_folder_and_runs_again(fork_cli: RunCli, tmp_path: Path) -> None:
-    first = fork_cli("trainer.epochs=3", "hydra.run.dir=first")
+def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path) -> None:
+    first = command("run", "trainer.epochs=3", "hydra.run.dir=first", fork=True)
     assert (first.returncode, first.stderr) == (0, "")
     folder = tmp_path / "first"
     plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
@@ -468,7 +469,7 @@ def test_a_run_leaves_its_folder_and_runs_again(fork_cli: RunCli, tmp_path: Path
     assert {path.stem for path in (folder / "plots").iterdir()} == plots
     assert json.loads((folder / "result.json").read_text())["status"] == "finished"
     assert torch.load(folder / "model.pt", weights_only=True)["task"] == "binary"
-    again = fork_cli("--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second")
+    again = command("run", "--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second", fork=True)
     assert again.returncode == 0
     rows = [
         list(csv.reader((tmp_path / name / "history.csv").read_text().splitlines())) for name in ("first", "second")
@@ -477,8 +478,8 @@ def test_a_run_leaves_its_folder_and_runs_again(fork_cli: RunCli, tmp_path: Path
     assert len(rows[0]) == 4
 
 
-def test_mistakes_give_one_message_and_status_1(fork_cli: RunCli) -> None:
-    done = fork_cli("optimizer=adm", "model.widht=3", "seed=x")
+def test_mistakes_give_one_message_and_status_1(command: Command) -> None:
+    done = command("run", "optimizer=adm", "model.widht=3", "seed=x", fork=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[0] == "The configuration has 3 mistakes:"

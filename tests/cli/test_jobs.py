@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
 from omegaconf.nodes import ValueNode
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in
 from support.project import CONF
 from support.tables import write_table
@@ -428,10 +428,10 @@ def result_of(folder: Path) -> dict[str, Any]:
     ("launcher", "batches"), [("stacked", []), ("stacked", ["hydra.sweeper.max_batch_size=2"]), ("basic", [])]
 )
 def test_callbacks_see_each_job_once(
-    call_main: CallMain, recorded: list[tuple[Any, ...]], tmp_path: Path, launcher: str, batches: list[str]
+    command: Command, recorded: list[tuple[Any, ...]], tmp_path: Path, launcher: str, batches: list[str]
 ) -> None:
     sweep = ("-m", *QUIET, "seed=3,4", "optimizer.lr=0.01,-1", f"hydra.sweep.dir={tmp_path}/s")
-    assert call_main(*sweep, f"hydra/launcher={launcher}", RECORDER, *batches).returncode == 1
+    assert command("run", *sweep, f"hydra/launcher={launcher}", RECORDER, *batches).returncode == 1
     jobs = [(3, 0.01), (3, -1), (4, 0.01), (4, -1)]
     best = {number: result_of(tmp_path / "s" / str(number)).get("best_value") for number in range(4)}
     assert [value is None for value in best.values()] == [False, True, False, True]
@@ -444,14 +444,14 @@ def test_callbacks_see_each_job_once(
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_callbacks_see_no_end_without_a_start(
-    call_main: CallMain, recorded: list[tuple[Any, ...]], tmp_path: Path, launcher: str
+    command: Command, recorded: list[tuple[Any, ...]], tmp_path: Path, launcher: str
 ) -> None:
     """Not of jobs that an earlier command has finished, either."""
     sweep = ("-m", *QUIET, "seed=3,4", f"hydra.sweep.dir={tmp_path}/s", f"hydra/launcher={launcher}", RECORDER)
-    assert call_main(*sweep).returncode == 0
+    assert command("run", *sweep).returncode == 0
     (tmp_path / "s/1/result.json").unlink()
     recorded.clear()
-    assert call_main(*sweep, "resume=true").returncode == 0
+    assert command("run", *sweep, "resume=true").returncode == 0
     assert {event[:2] for event in recorded if event[1] == "end"} == {
         (number, "end") for number, what, *_ in recorded if what == "start"
     }
@@ -459,9 +459,9 @@ def test_callbacks_see_no_end_without_a_start(
 
 
 def test_callbacks_see_no_job_of_a_sweep_that_is_only_described(
-    call_main: CallMain, recorded: list[tuple[Any, ...]]
+    command: Command, recorded: list[tuple[Any, ...]]
 ) -> None:
-    assert call_main("--dry-run", *QUIET, "seed=3,4", RECORDER).returncode == 0
+    assert command("run", "--dry-run", *QUIET, "seed=3,4", RECORDER).returncode == 0
     assert recorded == []
 
 
@@ -502,12 +502,12 @@ class NotedNetwork(nn.Module):
 )
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_the_users_parts_are_made_inside_the_job(
-    call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, launcher: str, part: str, target: str
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, launcher: str, part: str, target: str
 ) -> None:
     """In its folder where Hydra is to change into it, with its variables, and with Hydra's settings at hand."""
     monkeypatch.setenv("MLP_EXP_NOTES", str(tmp_path))
     more = ["hydra.job.chdir=true", "+hydra.job.env_set.MLP_EXP_NAME=job-${hydra:job.num}", target, "data.seed=1,2"]
-    done = call_main("-m", *QUIET, *more, "hydra.sweep.dir=s", f"hydra/launcher={launcher}")
+    done = command("run", "-m", *QUIET, *more, "hydra.sweep.dir=s", f"hydra/launcher={launcher}")
     assert (done.returncode, done.stderr) == (0, "")
     notes = set((tmp_path / NOTES).read_text(encoding="utf-8").splitlines())
     assert notes == {f"{part} {tmp_path}/s/{job} job-{job} {job}" for job in (0, 1)}
@@ -517,10 +517,10 @@ def test_the_users_parts_are_made_inside_the_job(
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_sweep_whose_jobs_change_the_folder_has_its_leaderboard(
-    call_main: CallMain, tmp_path: Path, launcher: str
+    command: Command, tmp_path: Path, launcher: str
 ) -> None:
     words = ["seed=1,2", "hydra.job.chdir=true", "hydra.sweep.dir=s", f"hydra/launcher={launcher}"]
-    done = call_main("-m", *QUIET, *words)
+    done = command("run", "-m", *QUIET, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-2:] == [f"{tmp_path}/s/leaderboard.csv", f"{tmp_path}/s/report.html"]
     assert {name for name in files_in(tmp_path) if name.endswith(("model.pt", ".csv"))} == {
@@ -538,11 +538,9 @@ def test_a_sweep_whose_jobs_change_the_folder_has_its_leaderboard(
     ],
     ids=" ".join,
 )
-def test_the_number_of_a_job_in_a_value(
-    call_main: CallMain, tmp_path: Path, launcher: str, overrides: list[str]
-) -> None:
+def test_the_number_of_a_job_in_a_value(command: Command, tmp_path: Path, launcher: str, overrides: list[str]) -> None:
     sweep = ("-m", *QUIET, "trainer.steps=1", "data.seed=1,2", "hydra.sweep.dir=s", f"hydra/launcher={launcher}")
-    done = call_main(*sweep, *overrides)
+    done = command("run", *sweep, *overrides)
     assert (done.returncode, done.stderr) == (0, "")
     for number in (0, 1):
         folder = tmp_path / "s" / str(number)
@@ -555,23 +553,23 @@ def test_the_number_of_a_job_in_a_value(
         assert "${hydra:job.num}" in OmegaConf.to_yaml(saved)
 
 
-def test_a_sweep_over_dictionaries(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_sweep_over_dictionaries(command: Command, tmp_path: Path) -> None:
     """The last word counts, as on Hydra's own command line."""
     words = ["model.dropout=0.5", "model={dropout:0.1},{dropout:0.2}", "trainer={log_every:3}", "trainer.log_every=4"]
-    assert call_main("-m", *QUIET, *words, "hydra.sweep.dir=s").returncode == 0
+    assert command("run", "-m", *QUIET, *words, "hydra.sweep.dir=s").returncode == 0
     saved = [OmegaConf.load(tmp_path / "s" / number / ".hydra/config.yaml") for number in "01"]
     assert [(config.model.dropout, config.trainer.log_every) for config in saved] == [(0.1, 4), (0.2, 4)]
 
 
 @pytest.mark.parametrize(("first", "second"), [LAUNCHERS, LAUNCHERS[::-1]])
-def test_a_sweep_goes_on_with_another_launcher(call_main: CallMain, tmp_path: Path, first: str, second: str) -> None:
+def test_a_sweep_goes_on_with_another_launcher(command: Command, tmp_path: Path, first: str, second: str) -> None:
     """Whatever letters are in its words."""
     table = write_table(tmp_path).rename(tmp_path / "Tabelle ü 🙂.csv")
     data = ("data=table", f"data.path='{table.name}'", "data.target=answer")
     sweep = ("-m", *QUIET, *data, "seed=1,2", "hydra.sweep.dir=s")
-    assert call_main(*sweep, f"hydra/launcher={first}").returncode == 0
+    assert command("run", *sweep, f"hydra/launcher={first}").returncode == 0
     before = {name: (tmp_path / "s" / name / "model.pt").stat().st_mtime_ns for name in "01"}
-    done = call_main(*sweep, f"hydra/launcher={second}", "resume=true")
+    done = command("run", *sweep, f"hydra/launcher={second}", "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     assert {name: (tmp_path / "s" / name / "model.pt").stat().st_mtime_ns for name in "01"} == before
 

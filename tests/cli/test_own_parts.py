@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.command_line import QUIET, assert_one_message, mistakes, result_of, weights_of
-from support.commands import CallMain, RunCli
+from support.commands import Command
 from support.folders import the_run_folder
 
 # ---- the user's own parts
@@ -35,11 +35,17 @@ def stripes(n, classes=3):
 """
 
 
-def test_a_users_own_network_and_data(fork_cli: RunCli, tmp_path: Path) -> None:
+def test_a_users_own_network_and_data(command: Command, tmp_path: Path) -> None:
     (tmp_path / "my_net.py").write_text(MY_NET, encoding="utf-8")
     (tmp_path / "my_data.py").write_text(MY_DATA, encoding="utf-8")
-    done = fork_cli(
-        *QUIET, "model._target_=my_net.MyNet", "+model.width=5", "data._target_=my_data.stripes", "+data.n=200"
+    done = command(
+        "run",
+        *QUIET,
+        "model._target_=my_net.MyNet",
+        "+model.width=5",
+        "data._target_=my_data.stripes",
+        "+data.n=200",
+        fork=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert (
@@ -73,8 +79,10 @@ def my_conf(tmp_path: Path) -> str:
     return str(folder)
 
 
-def test_a_users_own_option_and_preset(fork_cli: RunCli, tmp_path: Path, my_conf: str) -> None:
-    done = fork_cli("--config-dir", my_conf, "experiment=mine", "trainer.plots=never", "trainer.device=cpu")
+def test_a_users_own_option_and_preset(command: Command, tmp_path: Path, my_conf: str) -> None:
+    done = command(
+        "run", "--config-dir", my_conf, "experiment=mine", "trainer.plots=never", "trainer.device=cpu", fork=True
+    )
     assert (done.returncode, done.stderr) == (0, "")
     folder = the_run_folder(tmp_path)
     result = result_of(folder)
@@ -94,6 +102,6 @@ def test_a_users_own_option_and_preset(fork_cli: RunCli, tmp_path: Path, my_conf
     ],
 )
 def test_messages_know_the_users_own_options(
-    call_main: CallMain, my_conf: str, overrides: list[str], lines: list[str]
+    command: Command, my_conf: str, overrides: list[str], lines: list[str]
 ) -> None:
-    assert_one_message(call_main("--config-dir", my_conf, *overrides), mistakes(*lines))
+    assert_one_message(command("run", "--config-dir", my_conf, *overrides), mistakes(*lines))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from support.commands import CallMain
+from support.commands import Command
 from support.runs import DIVERGED, FAILED, classes, values, write_run
 
 from mlp_exp.compare.configs import split_common
@@ -369,23 +369,23 @@ def test_the_command_of_a_run_allows_its_packages(tmp_path: Path) -> None:
     assert "--allow" not in failed  # with --config-dir all is trusted
 
 
-def test_the_command_of_a_sweep_of_another_primary_config(call_main: CallMain, tmp_path: Path) -> None:
+def test_the_command_of_a_sweep_of_another_primary_config(command: Command, tmp_path: Path) -> None:
     (tmp_path / "my conf").mkdir()
     (tmp_path / "my conf/mine.yaml").write_text("defaults: [run, _self_]\nseed: 7\n", encoding="utf-8")
     quiet = ("trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never", "data.n_samples=60")
     words = (*quiet, "model.dropout=0,0.1")
     flags = ("--config-dir", "my conf", "--config-name", "mine")
-    done = call_main("-m", *flags, *words, "hydra.sweep.dir=s", "hydra.launcher.max_stack=2")
+    done = command("run", "-m", *flags, *words, "hydra.sweep.dir=s", "hydra.launcher.max_stack=2")
     assert (done.returncode, done.stderr) == (0, "")
-    command = (
+    typed = (
         f"python -m mlp_exp.run -m --config-dir '{tmp_path}/my conf' --config-name mine {' '.join(words)} "
         "hydra.sweep.dir=s hydra.launcher.max_stack=2"
     )
-    assert sweep_command(tmp_path / "s") == command
+    assert sweep_command(tmp_path / "s") == typed
     found = shown(tmp_path / "s")
     assert found["config"]["seed"] == "7"
     assert found["runs"][0]["again"] == f"python -m mlp_exp.run rerun={tmp_path}/s/{found['runs'][0]['name']}"
-    again = call_main(*shlex.split(command)[3:], "hydra.sweep.dir=t")
+    again = command("run", *shlex.split(typed)[3:], "hydra.sweep.dir=t")
     assert (again.returncode, again.stderr) == (0, "")
     for job in "01":
         assert (tmp_path / "t" / job / "history.csv").read_text().count("\n") == 2

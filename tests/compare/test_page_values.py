@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command
 from support.page import ENDS, NO_MATTER, PNG, OpenPage, drawn, effects, mean_and_deviation, needs_browser, write_job
 from support.runs import FAILED, classes, values
 
@@ -204,9 +204,9 @@ def test_pages_with_little_to_show(tmp_path: Path, open_page: OpenPage) -> None:
 # ---- from the command line
 
 
-def test_a_real_sweep(call_main: CallMain, tmp_path: Path, open_page: OpenPage) -> None:
+def test_a_real_sweep(command: Command, tmp_path: Path, open_page: OpenPage) -> None:
     words = ("seed=0,1", "optimizer.lr=0.001,0.01,-1", "trainer.epochs=3", "hydra.sweep.dir=s")
-    assert call_main("-m", *words).returncode == 1
+    assert command("run", "-m", *words).returncode == 1
     folder = tmp_path / "s"
     with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))

@@ -2,36 +2,24 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from support.commands import CallMain, clean_environment
+from support.commands import Command, refusal, said
 from support.folders import files_in
 from support.project import CONF, ROOT
 from support.tables import TABLE_ROWS, write_table
 
-from mlp_exp import report
 from mlp_exp.experiment.components import build
 from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.storage.run_folder import RunFolder
 
-Capture = pytest.CaptureFixture[str]
 SHORT = ("trainer.epochs=3", "trainer.device=cpu")
 QUIET = (*SHORT, "trainer.plots=never")
-
-
-def refusal(*folders: Path | str) -> str:
-    """What the command says when it ends with status 1."""
-    with pytest.raises(SystemExit) as caught:
-        report.main([str(folder) for folder in folders])
-    assert isinstance(caught.value.code, str)  # which Python prints, and ends with 1
-    return caught.value.code
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +41,8 @@ def run(finished: Path, tmp_path: Path) -> Path:
 # ---- sweeps
 
 
-def test_the_leaderboard_of_a_sweep(call_main: CallMain, capfd: Capture, tmp_path: Path) -> None:
-    done = call_main("-m", *QUIET, "seed=1,2", "optimizer.lr=0.01,-1,0.1", "hydra.sweep.dir=s")
+def test_the_leaderboard_of_a_sweep(command: Command, tmp_path: Path) -> None:
+    done = command("run", "-m", *QUIET, "seed=1,2", "optimizer.lr=0.01,-1,0.1", "hydra.sweep.dir=s")
     assert done.returncode == 1
     file = tmp_path / "s" / "leaderboard.csv"
     written = file.read_bytes()
@@ -63,10 +51,9 @@ def test_the_leaderboard_of_a_sweep(call_main: CallMain, capfd: Capture, tmp_pat
     shown = page.read_bytes()
     file.unlink()
     before = {name: (tmp_path / "s" / name).read_bytes() for name in files_in(tmp_path / "s")}
-    capfd.readouterr()
     page.unlink()
     before.pop("report.html")
-    report.main([str(tmp_path / "s")])
+    printed = command("report", tmp_path / "s").stdout
     assert page.read_bytes() == shown
     assert file.read_bytes() == written
     assert {name: (tmp_path / "s" / name).read_bytes() for name in files_in(tmp_path / "s")} == {
@@ -74,21 +61,19 @@ def test_the_leaderboard_of_a_sweep(call_main: CallMain, capfd: Capture, tmp_pat
         "leaderboard.csv": written,
         "report.html": shown,
     }
-    printed = capfd.readouterr().out
     assert printed.startswith("6 runs, best first by val_log_loss; mean ± standard deviation over seed")
     assert printed.endswith(f"{file}\n{page}\n")
     assert done.stdout.endswith(printed)
 
-    os.chdir(tmp_path)  # call_main puts it back
-    report.main(["s"])
+    again = command("report", "s")
     assert file.read_bytes() == written
-    assert capfd.readouterr().out == printed.replace(str(tmp_path / "s"), "s")
+    assert again.stdout == printed.replace(str(tmp_path / "s"), "s")
 
 
-def test_a_sweep_in_folders_of_other_names(call_main: CallMain, capfd: Capture, tmp_path: Path) -> None:
+def test_a_sweep_in_folders_of_other_names(command: Command, tmp_path: Path) -> None:
     folders = ("hydra.sweep.dir=s", "hydra.sweep.subdir=${hydra.job.override_dirname}")
     exclude = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(w.partition('=')[0] for w in QUIET)}]"
-    done = call_main("-m", *QUIET, "seed=1,2", "model=mlp,linear", *folders, exclude)
+    done = command("run", "-m", *QUIET, "seed=1,2", "model=mlp,linear", *folders, exclude)
     assert (done.returncode, done.stderr) == (0, "")
     written = (tmp_path / "s/leaderboard.csv").read_bytes()
     rows = list(csv.DictReader(written.decode().splitlines()))
@@ -96,20 +81,19 @@ def test_a_sweep_in_folders_of_other_names(call_main: CallMain, capfd: Capture, 
         (str(job), f"model={model},seed={seed}")
         for job, (seed, model) in enumerate((seed, model) for seed in (1, 2) for model in ("mlp", "linear"))
     }
-    capfd.readouterr()
-    report.main([str(tmp_path / "s")])
+    again = command("report", tmp_path / "s")
     assert (tmp_path / "s/leaderboard.csv").read_bytes() == written
-    assert done.stdout.endswith(capfd.readouterr().out)
+    assert done.stdout.endswith(again.stdout)
 
 
 @pytest.mark.parametrize("folder", ["sub/../s", "./s"])
-def test_a_sweep_in_a_folder_with_a_longer_name(call_main: CallMain, tmp_path: Path, folder: str) -> None:
+def test_a_sweep_in_a_folder_with_a_longer_name(command: Command, tmp_path: Path, folder: str) -> None:
     (tmp_path / "sub").mkdir()
-    done = call_main("-m", *QUIET, "seed=1,2", f"hydra.sweep.dir={folder}")
+    done = command("run", "-m", *QUIET, "seed=1,2", f"hydra.sweep.dir={folder}")
     assert (done.returncode, done.stderr) == (0, "")
     written = (tmp_path / "s/leaderboard.csv").read_bytes()
     assert {row["folder"] for row in csv.DictReader(written.decode().splitlines())} == {"0", "1"}
-    report.main([str(tmp_path / "s")])
+    said(command("report", tmp_path / "s"))
     assert (tmp_path / "s/leaderboard.csv").read_bytes() == written
 
 
@@ -128,18 +112,16 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_figures_of_a_run(call_main: CallMain, capfd: Capture, tmp_path: Path, name: str) -> None:
+def test_the_figures_of_a_run(command: Command, tmp_path: Path, name: str) -> None:
     words, figures = RUNS[name]
     words = [*words, f"data.path={write_table(tmp_path)}"] if name == "table" else words
-    done = call_main(*SHORT, *words, "trainer.plots=always", "hydra.run.dir=r")
+    done = command("run", *SHORT, *words, "trainer.plots=always", "hydra.run.dir=r")
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / "r"
     drawn = {path.name: path.read_bytes() for path in (folder / "plots").iterdir()}
     shutil.rmtree(folder / "plots")
     before = {path: (folder / path).read_bytes() for path in files_in(folder) - {"run.log"}}
-    capfd.readouterr()
-    report.main([str(folder)])
-    lines = capfd.readouterr().out.splitlines()
+    lines = said(command("report", folder))
     assert f"{folder}/plots" in lines
     assert lines[-2:] == [f"{folder}/leaderboard.csv", f"{folder}/report.html"]
     assert {path.name: path.read_bytes() for path in (folder / "plots").iterdir()} == drawn
@@ -147,21 +129,20 @@ def test_the_figures_of_a_run(call_main: CallMain, capfd: Capture, tmp_path: Pat
     assert figures <= {file.removesuffix(".png") for file in drawn}
 
 
-def test_the_figures_of_a_job(call_main: CallMain, tmp_path: Path) -> None:
+def test_the_figures_of_a_job(command: Command, tmp_path: Path) -> None:
     """Those that it drew itself, in a stack with another."""
     sweep = ("-m", *SHORT, "seed=1,2", "model.dropout=0.3", "data=diabetes", "hydra.sweep.dir=s")
-    assert call_main(*sweep, "trainer.plots=always").returncode == 0
+    assert command("run", *sweep, "trainer.plots=always").returncode == 0
     plots = tmp_path / "s" / "1" / "plots"
     drawn = {path.name: path.read_bytes() for path in plots.iterdir()}
     shutil.rmtree(plots)
-    report.main([str(tmp_path / "s" / "1")])
+    said(command("report", tmp_path / "s" / "1"))
     assert {path.name: path.read_bytes() for path in plots.iterdir()} == drawn
 
 
-def test_several_folders(run: Path, capfd: Capture, tmp_path: Path) -> None:
+def test_several_folders(command: Command, run: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(run, tmp_path / "other"))
-    report.main([str(run), str(other), "-o", str(tmp_path / "new/folder")])
-    lines = capfd.readouterr().out.splitlines()
+    lines = said(command("report", run, other, "-o", tmp_path / "new/folder"))
     assert [line.strip() for line in lines[:3]] == [
         f"{run}/plots",
         f"{other}/plots",
@@ -173,25 +154,16 @@ def test_several_folders(run: Path, capfd: Capture, tmp_path: Path) -> None:
     )
 
 
-def test_the_real_command_line(run: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mlp_exp.report"]
-    done = subprocess.run(
-        [*command, "run", "nowhere", "run"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=clean_environment(),
-        check=False,
-    )
+def test_the_real_command_line(command: Command, run: Path) -> None:
+    done = command("report", "run", "nowhere", "run", process=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"nowhere: {NEITHER}\n"
 
 
-def test_a_folder_is_needed(capfd: Capture) -> None:
-    with pytest.raises(SystemExit) as caught:
-        report.main([])
-    assert caught.value.code == 2
-    assert capfd.readouterr().err.endswith("mlp-report: error: the following arguments are required: DIR\n")
+def test_a_folder_is_needed(command: Command) -> None:
+    done = command("report")
+    assert done.returncode == 2
+    assert done.stderr.endswith("mlp-report: error: the following arguments are required: DIR\n")
 
 
 OWN_NETWORK = """
@@ -203,16 +175,15 @@ class Net(nn.Linear):
 """
 
 
-def test_a_users_own_network(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_users_own_network(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the folder at hand, which Python does not look into for an installed command, as `mlp-report` is."""
     (tmp_path / "net_of_report.py").write_text(OWN_NETWORK, encoding="utf-8")
     words = ("model=linear", "model._target_=net_of_report.Net")
-    assert call_main(*QUIET, *words, "hydra.run.dir=r").returncode == 0
+    assert command("run", *QUIET, *words, "hydra.run.dir=r").returncode == 0
     monkeypatch.delitem(sys.modules, "net_of_report")
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
-    with pytest.raises(SystemExit, match="--allow net_of_report"):
-        report.main(["r"])
-    report.main(["r", "--allow", "net_of_report"])
+    assert "--allow net_of_report" in refusal(command("report", "r"))
+    said(command("report", "r", "--allow", "net_of_report"))
     assert (tmp_path / "r/plots/loss.png").is_file()
 
 
@@ -221,25 +192,25 @@ def test_a_users_own_network(call_main: CallMain, monkeypatch: pytest.MonkeyPatc
 NEITHER = "expected the folder of a run, or of a sweep of such runs"
 
 
-def test_a_folder_that_is_neither(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"{tmp_path}: {NEITHER}"
-    assert refusal(tmp_path / "nowhere") == f"{tmp_path}/nowhere: {NEITHER}"
-    assert refusal(ROOT / "conf") == f"{ROOT}/conf: {NEITHER}"
-    assert refusal("nowhere/at/all") == f"nowhere/at/all: {NEITHER}"
+def test_a_folder_that_is_neither(command: Command, tmp_path: Path) -> None:
+    assert refusal(command("report", tmp_path)) == f"{tmp_path}: {NEITHER}"
+    assert refusal(command("report", tmp_path / "nowhere")) == f"{tmp_path}/nowhere: {NEITHER}"
+    assert refusal(command("report", ROOT / "conf")) == f"{ROOT}/conf: {NEITHER}"
+    assert refusal(command("report", "nowhere/at/all")) == f"nowhere/at/all: {NEITHER}"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file(run: Path) -> None:
-    assert refusal(run / "history.csv") == f"{run}/history.csv: {NEITHER}"
+def test_a_file(command: Command, run: Path) -> None:
+    assert refusal(command("report", run / "history.csv")) == f"{run}/history.csv: {NEITHER}"
 
 
 @pytest.mark.parametrize("content", ["", "half", "text"])
-def test_a_damaged_model(run: Path, content: str) -> None:
+def test_a_damaged_model(command: Command, run: Path, content: str) -> None:
     whole = (run / "model.pt").read_bytes()
     contents = {"": b"", "half": whole[: len(whole) // 2], "text": b"hello, world"}
     (run / "model.pt").write_bytes(contents[content])
     says = "found a damaged or foreign file: it is no archive of tensors"
-    assert refusal(run) == f"{run}/model.pt: expected a model of this project, {says}"
+    assert refusal(command("report", run)) == f"{run}/model.pt: expected a model of this project, {says}"
     assert not (run / "plots").exists()
 
 
@@ -256,7 +227,7 @@ def test_a_damaged_model(run: Path, content: str) -> None:
         ),
     ],
 )
-def test_a_model_of_something_else(run: Path, kind: str, says: str) -> None:
+def test_a_model_of_something_else(command: Command, run: Path, kind: str, says: str) -> None:
     model = torch.load(run / "model.pt", weights_only=True)
     other: dict[str, object] = {
         "dictionary": {"epoch": 3},
@@ -266,7 +237,7 @@ def test_a_model_of_something_else(run: Path, kind: str, says: str) -> None:
         "weights of another shape": {**model, "state_dict": {name: w[None] for name, w in model["state_dict"].items()}},
     }
     torch.save(other[kind], run / "model.pt")
-    assert refusal(run).startswith(f"{run}/model.pt: {says}")
+    assert refusal(command("report", run)).startswith(f"{run}/model.pt: {says}")
 
 
 HEADER = "epoch,lr,train_loss,val_loss,val_accuracy,seconds"
@@ -296,52 +267,52 @@ HEADER = "epoch,lr,train_loss,val_loss,val_accuracy,seconds"
         ),
     ],
 )  # fmt: skip
-def test_a_damaged_file(run: Path, name: str, content: str | None, message: str) -> None:
+def test_a_damaged_file(command: Command, run: Path, name: str, content: str | None, message: str) -> None:
     path = run / name
     if content is None:
         path.unlink()
     else:
         path.write_text(content, encoding="utf-8")
-    assert refusal(run) == f"{path}: {message.format(path=path)}"
+    assert refusal(command("report", run)) == f"{path}: {message.format(path=path)}"
 
 
-def test_a_history_of_other_columns(run: Path) -> None:
+def test_a_history_of_other_columns(command: Command, run: Path) -> None:
     (run / "history.csv").write_text("epoch,lr\n1,0.1\n", encoding="utf-8")
-    assert refusal(run).startswith(f"{run}/history.csv: expected the history of a run: ")
+    assert refusal(command("report", run)).startswith(f"{run}/history.csv: expected the history of a run: ")
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
-def test_a_run_without_a_model(run: Path, status: str) -> None:
+def test_a_run_without_a_model(command: Command, run: Path, status: str) -> None:
     """It is on the page, without figures."""
     (run / "result.json").write_text(json.dumps({"status": status, "metrics": {}}), encoding="utf-8")
     (run / "model.pt").unlink()
-    report.main([str(run)])
+    said(command("report", run))
     assert (run / "report.html").is_file()
     assert not (run / "plots").exists()
 
 
-def test_a_damaged_run_of_a_sweep(run: Path, tmp_path: Path) -> None:
+def test_a_damaged_run_of_a_sweep(command: Command, run: Path, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     run = Path(shutil.move(run, tmp_path / "s/0"))
     (run / ".hydra").mkdir()
     (run / ".hydra/overrides.yaml").write_text("- seed=1\n", encoding="utf-8")
     (run / "result.json").write_text("[]", encoding="utf-8")
-    assert refusal(tmp_path / "s") == (
+    assert refusal(command("report", tmp_path / "s")) == (
         f"{run}/result.json: expected the result of a run; all of it: Input should be a valid dictionary or instance "
         "of Result"
     )
     assert not (tmp_path / "s/leaderboard.csv").exists()
 
 
-def test_a_table_that_has_changed(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_table_that_has_changed(command: Command, tmp_path: Path) -> None:
     """Weights do not fit its columns any more, or its categories."""
     table = write_table(tmp_path)
     words = ("data=table", f"data.path={table}", "data.target=answer")
-    assert call_main(*QUIET, *words, "hydra.run.dir=r").returncode == 0
+    assert command("run", *QUIET, *words, "hydra.run.dir=r").returncode == 0
     lines = table.read_text(encoding="utf-8").splitlines()
     for changed in ([line.partition(",")[2] for line in lines], lines[: TABLE_ROWS // 2]):
         table.write_text("\n".join(changed), encoding="utf-8")
-        assert str(tmp_path) in refusal(tmp_path / "r")
+        assert str(tmp_path) in refusal(command("report", tmp_path / "r"))
         assert not (tmp_path / "r/plots").exists()
     table.unlink()
-    assert refusal(tmp_path / "r").startswith(f"data.path: there is no file '{table}'")
+    assert refusal(command("report", tmp_path / "r")).startswith(f"data.path: there is no file '{table}'")

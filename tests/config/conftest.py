@@ -2,14 +2,13 @@
 
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command
 from support.strangers import SMALL
 
 
@@ -28,36 +27,29 @@ def in_time() -> Iterator[None]:
 
 
 @pytest.fixture
-def run(call_main: CallMain, shelf: Path, tmp_path: Path) -> Path:
+def run(command: Command, shelf: Path, tmp_path: Path) -> Path:
     """The folder of a job that has finished, made once; and a table for its predictions."""
     if not (shelf / "0").exists():
-        assert call_main("-m", *SMALL, "model.hidden_sizes=[4]", "seed=0", "hydra.sweep.dir=made").returncode == 0
+        assert command("run", "-m", *SMALL, "model.hidden_sizes=[4]", "seed=0", "hydra.sweep.dir=made").returncode == 0
         shutil.move(tmp_path / "made" / "0", shelf / "0")
     (tmp_path / "table.csv").write_text("x1,x2\n1,2\n", encoding="utf-8")
     return Path(shutil.copytree(shelf / "0", tmp_path / "sweep" / "0"))
 
 
 @pytest.fixture
-def said(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+def said(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """How a command ends that loads a folder, and what it says on standard error."""
+    more: dict[str, list[str]] = {
+        "report": [],
+        "predict": ["table.csv", "-o", "out.csv"],
+        "export": ["-o", "out.pt2"],
+    }
 
-    def say(command: str, folder: Path, *args: str) -> tuple[int, str]:
-        if command in ("resume", "rerun"):
-            done = call_main(f"{command}={folder}", *args)
-            return done.returncode, done.stderr.removesuffix("\n")
-        from mlp_exp import export, predict, report  # noqa: F401
-
-        more = {
-            "report": [],
-            "predict": [str(tmp_path / "table.csv"), "-o", str(tmp_path / "out.csv")],
-            "export": ["-o", str(tmp_path / "out.pt2")],
-        }
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "path", list(sys.path))
-        try:
-            sys.modules[f"mlp_exp.{command}"].main([str(folder), *more[command], *args])
-        except SystemExit as end:
-            return 1, str(end.code)
-        return 0, ""
+    def say(name: str, folder: Path, *args: str) -> tuple[int, str]:
+        if name in ("resume", "rerun"):
+            done = command("run", f"{name}={folder}", *args)
+        else:
+            done = command(name, folder, *more[name], *args)
+        return done.returncode, done.stderr.removesuffix("\n")
 
     return say

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.commands import Result
+from support.commands import Command
 from support.folders import files_in
 from support.strangers import COMMANDS, SMALL, Change, put, spoil
 
@@ -336,13 +336,13 @@ def test_what_hydra_has_saved_is_not_followed(said: Callable[..., tuple[int, str
     assert not (tmp_path / "canary").exists()
 
 
-def test_an_absurd_sweep_is_not_gone_on_with(tmp_path: Path, fork_cli: Callable[..., Result]) -> None:
+def test_an_absurd_sweep_is_not_gone_on_with(tmp_path: Path, command: Command) -> None:
     """Hydra looks at its own settings before anything of this project does."""
     (tmp_path / "sweep").mkdir()
     path = tmp_path / "sweep" / "multirun.yaml"
     for text in (CALL, grows("hydra: {overrides: {task: *a8}}"), "[1]\n"):
         path.write_text(text, encoding="utf-8")
-        done = fork_cli("-m", *SMALL, "seed=0", "hydra.sweep.dir=sweep", "resume=true", timeout=20)
+        done = command("run", "-m", *SMALL, "seed=0", "hydra.sweep.dir=sweep", "resume=true", timeout=20, fork=True)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"{path}: expected the settings of a sweep, as Hydra writes them: ")
         assert done.stderr.count("Traceback") == 0

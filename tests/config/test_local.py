@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
-from support.commands import Result
+from support.commands import Command, Result
 from support.project import CONF, ROOT
 
 from mlp_exp.config.schema import GROUPS
@@ -66,11 +66,11 @@ def config_of(run: Path) -> dict[str, Any]:
 
 
 def test_it_may_stand_in_a_folder_of_ones_own_and_saved_runs_are_taken_as_they_are(
-    call_main: CallMain, tmp_path: Path
+    command: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "mine/local").mkdir(parents=True)
     (tmp_path / "mine/local/default.yaml").write_text("# @package _global_\ntrainer:\n  plots: never\n  epochs: 3\n")
-    done = call_main("--config-dir", "mine", *SHORT, "hydra.run.dir=run")
+    done = command("run", "--config-dir", "mine", *SHORT, "hydra.run.dir=run")
     assert (done.returncode, done.stderr) == (0, "")
     config = config_of(tmp_path / "run")
     assert (config["trainer"]["epochs"], config["trainer"]["plots"]) == (3, "never")
@@ -80,14 +80,16 @@ def test_it_may_stand_in_a_folder_of_ones_own_and_saved_runs_are_taken_as_they_a
         ("--config-dir", "run/.hydra", "--config-name", "config", "hydra.run.dir=again"),
         ("rerun=run", "--config-dir", "mine", "hydra.run.dir=again"),
     ):
-        done = call_main(*words)
+        done = command("run", *words)
         assert (done.returncode, done.stderr) == (0, "")
         assert config_of(tmp_path / "again") == config
         shutil.rmtree(tmp_path / "again")
-    done = call_main("resume=run", "--config-dir", "mine", "trainer.epochs=4")
+    done = command("run", "resume=run", "--config-dir", "mine", "trainer.epochs=4")
     assert (done.returncode, done.stderr) == (0, "")
     assert "epoch 4/4" in (tmp_path / "run/run.log").read_text(encoding="utf-8")
-    swept = call_main("-m", "--config-dir", "mine", *SHORT, "trainer.plots=never", "seed=0,1", "hydra.sweep.dir=sweep")
+    swept = command(
+        "run", "-m", "--config-dir", "mine", *SHORT, "trainer.plots=never", "seed=0,1", "hydra.sweep.dir=sweep"
+    )
     assert (swept.returncode, swept.stderr) == (0, "")
     assert [config_of(tmp_path / "sweep" / job)["trainer"]["epochs"] for job in "01"] == [5, 5]
 

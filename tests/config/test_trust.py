@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in
 from support.project import CONF
 from support.strangers import (
@@ -280,13 +280,13 @@ def points():
 
 
 @pytest.fixture
-def own(call_main: CallMain, shelf: Path, tmp_path: Path) -> Iterator[Path]:
+def own(command: Command, shelf: Path, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "trusted_parts.py").write_text(OWN, encoding="utf-8")
     (tmp_path / "table.csv").write_text("x1,x2\n1,2\n", encoding="utf-8")
     words = ("model=linear", "model._target_=trusted_parts.Net", "data._target_=trusted_parts.points")
     if not (shelf / "own").exists():
         args = [word for word in SMALL if not word.startswith("data.")]
-        assert call_main(*args, *words, "hydra.run.dir=made").returncode == 0
+        assert command("run", *args, *words, "hydra.run.dir=made").returncode == 0
         shutil.move(tmp_path / "made", shelf / "own")
         (tmp_path / "imported").unlink()
     sys.modules.pop("trusted_parts", None)
@@ -294,14 +294,14 @@ def own(call_main: CallMain, shelf: Path, tmp_path: Path) -> Iterator[Path]:
     sys.modules.pop("trusted_parts", None)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_users_own_package(said: Callable[..., tuple[int, str]], own: Path, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_users_own_package(said: Callable[..., tuple[int, str]], own: Path, tmp_path: Path, name: str) -> None:
     for allowed in ([], ["--allow", "trusted"], ["--allow", "other", "--allow", "trusted_parts.nets"]):
-        status, words = said(command, own, *allowed)
+        status, words = said(name, own, *allowed)
         assert (status, words.partition(": ")[2]) == (1, is_refused("model._target_", "trusted_parts.Net"))
     assert "trusted_parts" not in sys.modules
     assert not (tmp_path / "imported").exists()
-    if command == "resume":  # else nothing is left to train
+    if name == "resume":  # else nothing is left to train
         (own / "result.json").unlink()
-    assert said(command, own, "--allow", "other", "--allow", "trusted_parts") == (0, "")
+    assert said(name, own, "--allow", "other", "--allow", "trusted_parts") == (0, "")
     assert (tmp_path / "imported").exists()

@@ -28,7 +28,7 @@ from support.bad_tables import (
     text_of,
     write,
 )
-from support.commands import CallMain
+from support.commands import Command
 
 pytestmark = pytest.mark.usefixtures("one_composition")
 
@@ -50,7 +50,7 @@ def glued(line: str, separator: str) -> tuple[str, int]:
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "semicolon.csv", "tab.tsv"])
 @pytest.mark.parametrize("spoil", [extra_field, lost_field, glued])
 def test_a_ragged_row(
-    spoil: Callable[[str, str], tuple[str, int]], form: str, call_main: CallMain, tmp_path: Path
+    spoil: Callable[[str, str], tuple[str, int]], form: str, command: Command, tmp_path: Path
 ) -> None:
     """Its number is the same whatever empty lines stand before it: they are no rows."""
     draw = generator_of(f"{spoil.__name__} {form}")
@@ -61,7 +61,7 @@ def test_a_ragged_row(
     lines[1 + row : 1 + row] = [""] * int(draw.integers(4))
     content = "\n".join(lines).encode()
     (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
-    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    done = command("run", *TINY, "data.path=houses", "data.target=mood")
     message = (
         f"data.path: 'houses', row {row}: expected 7 fields, as in the header, found {found}: '{text}'. Fix the row, "
         f"or name the separator: data.separator=… ({SEPARATORS[form]!r} was taken)"
@@ -70,7 +70,7 @@ def test_a_ragged_row(
 
 
 @pytest.mark.parametrize(("column", "form"), [(0, "csv"), (2, "tab.tsv"), (6, "csv"), (6, "csv.gz")])
-def test_a_quote_that_is_never_closed(column: int, form: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_quote_that_is_never_closed(column: int, form: str, command: Command, tmp_path: Path) -> None:
     """In the last column too, where it would take all further rows for one value."""
     draw, separator = generator_of(f"{column} {form}"), SEPARATORS[form]
     row, lines = int(draw.integers(ROWS - 1)), lines_of(good(), SEPARATORS[form])
@@ -79,18 +79,18 @@ def test_a_quote_that_is_never_closed(column: int, form: str, call_main: CallMai
     lines[1 + row] = separator.join(fields)
     content = ("\n".join(lines) + "\n").encode()
     (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
-    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    done = command("run", *TINY, "data.path=houses", "data.target=mood")
     assert_refused(done, tmp_path, re.compile(rf"data\.path: 'houses', row {row}: .*[Ii]t opens a quote and never .*"))
     assert len(done.stderr) < 300
 
 
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "bar.txt"])
-def test_text_in_another_encoding(form: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_text_in_another_encoding(form: str, command: Command, tmp_path: Path) -> None:
     draw = generator_of(form)
     row = int(draw.integers(ROWS))
     content = text_of(changed(good(), "city", row, "Zürich"), SEPARATORS[form]).encode("latin-1")
     (tmp_path / "houses").write_bytes(gzip.compress(content) if form.endswith("gz") else content)
-    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    done = command("run", *TINY, "data.path=houses", "data.target=mood")
     message = (
         f"data.path: 'houses' is not in the encoding that was expected, in column 'city', row {row}: 'Z\ufffdrich'. "
         "Name its own: data.encoding=latin-1, or utf-16, cp1252 …"
@@ -99,13 +99,13 @@ def test_text_in_another_encoding(form: str, call_main: CallMain, tmp_path: Path
 
 
 @pytest.mark.parametrize("form", ["semicolon.csv", "tab.tsv", "parquet"])
-def test_decimal_commas(form: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_decimal_commas(form: str, command: Command, tmp_path: Path) -> None:
     """Also where some numbers are whole and show none."""
     draw = generator_of(form)
     row = int(draw.integers(ROWS))
     sizes = [value if place < row else f"{value},5" for place, value in enumerate(good()["rooms"])]
     write({**good(), "size": sizes}, tmp_path / f"houses.{form}", form)
-    done = call_main(*TINY, f"data.path=houses.{form}", "data.target=mood")
+    done = command("run", *TINY, f"data.path=houses.{form}", "data.target=mood")
     message = (
         f"data.path: 'houses.{form}': column 'size', row {row}: found '{sizes[row]}', a number with a comma. If "
         "decimals follow it: 'data.decimal=\",\"'; else write the numbers without; data.categorical=['size'] takes "
@@ -210,28 +210,28 @@ NO_TABLES: dict[str, tuple[Callable[[], bytes], Expected]] = {
 
 
 @pytest.mark.parametrize("name", NO_TABLES)
-def test_a_file_that_is_no_table(name: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_file_that_is_no_table(name: str, command: Command, tmp_path: Path) -> None:
     make, expected = NO_TABLES[name]
     (tmp_path / "houses").write_bytes(make())
-    done = call_main(*TINY, "data.path=houses", "data.target=mood")
+    done = command("run", *TINY, "data.path=houses", "data.target=mood")
     assert_refused(done, tmp_path, expected.format(path="houses") if isinstance(expected, str) else expected)
 
 
-def test_a_large_gzip_file_that_ends_early(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_large_gzip_file_that_ends_early(command: Command, tmp_path: Path) -> None:
     """Its beginning is whole; the end is met while the rows are read."""
     content = gzip.compress(bad_csv() + bad_csv().partition(b"\n")[2] * 300, 1)
     (tmp_path / "houses.csv.gz").write_bytes(content[:-500])
-    done = call_main(*TINY, "data.path=houses.csv.gz", "data.target=mood")
+    done = command("run", *TINY, "data.path=houses.csv.gz", "data.target=mood")
     assert_refused(done, tmp_path, "data.path: 'houses.csv.gz' is not a whole CSV table: Truncated compressed stream")
 
 
-def test_a_late_quote_in_a_large_file(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_late_quote_in_a_large_file(command: Command, tmp_path: Path) -> None:
     """It takes more than a block of the file for its value, at which the reader gives up."""
     lines = lines_of(good()) + lines_of(good())[1:] * 1000
     row = 20_000
     lines[1 + row] = f'"{lines[1 + row]}'
     (tmp_path / "houses.csv").write_text("\n".join(lines), encoding="utf-8")
-    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood")
+    done = command("run", *TINY, "data.path=houses.csv", "data.target=mood")
     message = f"data.path: 'houses.csv', row {row}: it opens a quote and never closes it. Fix it"
     assert_refused(done, tmp_path, message)
 
@@ -260,7 +260,7 @@ INDEX_FILES: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("name", [*INDEX_FILES, "no file"])
-def test_index_files(name: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_index_files(name: str, command: Command, tmp_path: Path) -> None:
     texts = {"train.txt": range(40), "val.txt": range(40, 50), "test.txt": range(50, 60)}
     spoilt, message = INDEX_FILES.get(name, ({}, f"split.val: there is no file 'val.txt' (seen from {tmp_path})"))
     for file, text in ({file: index_file(rows) for file, rows in texts.items()} | spoilt).items():
@@ -269,5 +269,5 @@ def test_index_files(name: str, call_main: CallMain, tmp_path: Path) -> None:
         (tmp_path / "val.txt").unlink()
     write(good(), tmp_path / "houses.csv", "csv")
     parts = [f"split.{part}={part}.txt" for part in ("train", "val", "test")]
-    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood", "split=files", *parts)
+    done = command("run", *TINY, "data.path=houses.csv", "data.target=mood", "split=files", *parts)
     assert_refused(done, tmp_path, message)

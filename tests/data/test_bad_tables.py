@@ -22,7 +22,7 @@ from support.bad_tables import (
     index_file,
     write,
 )
-from support.commands import CallMain, RunCli
+from support.commands import Command
 
 pytestmark = pytest.mark.usefixtures("one_composition")
 Change = Callable[[Table, Generator], tuple[Table, Sequence[str], str]]
@@ -243,22 +243,22 @@ CHANGE_CASES = [
 
 
 @pytest.mark.parametrize(("change", "form"), CHANGE_CASES)
-def test_a_changed_table(change: Change, form: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_changed_table(change: Change, form: str, command: Command, tmp_path: Path) -> None:
     draw = generator_of(f"{change.__name__} {form}")
     table, overrides, message = change(good(seed=int(draw.integers(1000))), draw)
     path = f"houses.{form}"
     write(table, tmp_path / path, form)
-    done = call_main(*TINY, f"data.path={path}", "data.target=mood", *overrides)
+    done = command("run", *TINY, f"data.path={path}", "data.target=mood", *overrides)
     assert_refused(done, tmp_path, message.format(path=path))
 
 
 @pytest.mark.parametrize("form", ["{:,}", "$ {}", "{} €", "{}.25%", "{:,}.75"])
 @pytest.mark.parametrize("role", ["a feature", "the target"])
-def test_dressed_numbers_are_named(form: str, role: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_dressed_numbers_are_named(form: str, role: str, command: Command, tmp_path: Path) -> None:
     values = [form.format(1001 + 37 * row) for row in range(ROWS)]
     write({**good(), "worth": values}, tmp_path / "houses.tsv", "tab.tsv")
     target = "worth" if role == "the target" else "mood"
-    done = call_main(*TINY, "data.path=houses.tsv", f"data.target={target}")
+    done = command("run", *TINY, "data.path=houses.tsv", f"data.target={target}")
     key, way = "data.target", ""
     if role == "a feature":
         key, way = "data.path", "; data.categorical=['worth'] takes the whole column as categories"
@@ -390,10 +390,10 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_a_good_table_asked_for_wrongly(name: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_good_table_asked_for_wrongly(name: str, command: Command, tmp_path: Path) -> None:
     overrides, expected = ASKED[name]
     write(good(), tmp_path / "houses.csv", "csv")
-    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood", *overrides)
+    done = command("run", *TINY, "data.path=houses.csv", "data.target=mood", *overrides)
     assert_refused(
         done, tmp_path, expected.format(path="houses.csv", cwd=tmp_path) if isinstance(expected, str) else expected
     )
@@ -403,10 +403,10 @@ def test_a_good_table_asked_for_wrongly(name: str, call_main: CallMain, tmp_path
 
 
 @pytest.mark.parametrize(("change", "form"), [(stray_words, "csv.gz"), (infinite, "parquet")])
-def test_in_a_process_of_its_own(change: Change, form: str, fork_cli: RunCli, tmp_path: Path) -> None:
+def test_in_a_process_of_its_own(change: Change, form: str, command: Command, tmp_path: Path) -> None:
     table, overrides, message = change(good(), generator_of(form))
     write(table, tmp_path / f"houses.{form}", form)
-    done = fork_cli(*TINY, f"data.path=houses.{form}", "data.target=mood", *overrides)
+    done = command("run", *TINY, f"data.path=houses.{form}", "data.target=mood", *overrides, fork=True)
     assert_refused(done, tmp_path, message.format(path=f"houses.{form}"))
 
 
@@ -438,14 +438,14 @@ LEFT_OUT: dict[Callable[[Generator], list[str]], tuple[str, int]] = {
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_what_is_left_out_is_said(form: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_what_is_left_out_is_said(form: str, command: Command, tmp_path: Path) -> None:
     draw = generator_of(form)
     table = {**{make.__name__: make(draw) for make in LEFT_OUT}, **good()}
     gaps = sorted(draw.choice(ROWS, 4, replace=False).tolist())
     for row in gaps:
         table = changed(table, "mood", row, "")
     write(table, tmp_path / f"houses.{form}", form)
-    done = call_main(*TINY, f"data.path=houses.{form}", "data.target=mood", "data.drop=[price]")
+    done = command("run", *TINY, f"data.path=houses.{form}", "data.target=mood", "data.drop=[price]")
     assert (done.returncode, done.stderr) == (0, "")
     said = [tuple(cell.strip() for cell in line.split("│")[1:-1]) for line in done.stdout.splitlines() if "│" in line]
     expected = [(make.__name__, "left out", why, str(missing or "")) for make, (why, missing) in LEFT_OUT.items()]
@@ -460,12 +460,14 @@ def test_what_is_left_out_is_said(form: str, call_main: CallMain, tmp_path: Path
     assert "56 rows, 9 features, 3 classes; " in done.stdout
 
 
-def test_a_test_part_without_one_of_the_classes(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_test_part_without_one_of_the_classes(command: Command, tmp_path: Path) -> None:
     """Two rows cannot hold three classes: it is no mistake, and what cannot be computed is left open."""
     write(good(), tmp_path / "houses.csv", "csv")
     for part, rows in {"train": range(40), "val": range(40, 50), "test": range(51, 53)}.items():
         (tmp_path / f"{part}.txt").write_text(index_file(rows), encoding="utf-8")
     parts = [f"split.{part}={part}.txt" for part in ("train", "val", "test")]
-    done = call_main(*TINY, "data.path=houses.csv", "data.target=mood", "split=files", *parts, "trainer.plots=always")
+    done = command(
+        "run", *TINY, "data.path=houses.csv", "data.target=mood", "split=files", *parts, "trainer.plots=always"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "train 40, val 10, test 2" in done.stdout

@@ -14,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from pyarrow import parquet
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in, the_run_folder
 from support.good_tables import (
     ROWS,
@@ -150,12 +150,12 @@ def test_columns_without_a_name_get_one(tmp_path: Path) -> None:
     ],
 )
 def test_a_table_of_one_kind_trains(
-    columns: Columns, shape: tuple[int, int], categories: int, call_main: CallMain, tmp_path: Path
+    columns: Columns, shape: tuple[int, int], categories: int, command: Command, tmp_path: Path
 ) -> None:
     path = write({**columns, "y": some("ab", seed=1)}, tmp_path / "t.parquet")
     found = table(path, "y")
     assert (found.features.shape, len(found.categories)) == (shape, categories)
-    done = call_main(*TINY, f"data.path={path}", "data.target=y", "trainer.plots=never")
+    done = command("run", *TINY, f"data.path={path}", "data.target=y", "trainer.plots=never")
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -163,7 +163,7 @@ def test_a_table_of_one_kind_trains(
 
 
 def test_a_run_says_what_it_found_and_keeps_it(
-    call_main: CallMain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The printed table, the saved model and the figures know the columns and the names of the classes."""
     figures: dict[str, list[str]] = {}
@@ -179,7 +179,9 @@ def test_a_run_says_what_it_found_and_keeps_it(
     columns["mood"] = [
         None if row == 7 else {"good": "[bold]good", "bad": "so <so>"}[mood] for row, mood in enumerate(columns["mood"])
     ]
-    done = call_main(*TINY, f"data.path={write(columns, tmp_path / 't.csv')}", "data.target=mood", "data.drop=[sold]")
+    done = command(
+        "run", *TINY, f"data.path={write(columns, tmp_path / 't.csv')}", "data.target=mood", "data.drop=[sold]"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"{tmp_path / 't.csv'}: 40 rows of {len(columns)} columns"
@@ -214,10 +216,10 @@ def test_a_run_says_what_it_found_and_keeps_it(
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
-def test_a_regression_keeps_its_unit(name: str, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_regression_keeps_its_unit(name: str, command: Command, tmp_path: Path) -> None:
     columns = {**mixed(), "price": [1e6 + 1000 * (row * 7 % ROWS) for row in range(ROWS)]}
     path = write(columns, tmp_path / name)
-    done = call_main(*TINY, f"data.path={path}", "data.target=price", "trainer.plots=never")
+    done = command("run", *TINY, f"data.path={path}", "data.target=price", "trainer.plots=never")
     assert (done.returncode, done.stderr) == (0, "")
     assert ("price", "target: regression", "1e+06 … 1.039e+06", "") in [
         cells(line) for line in done.stdout.splitlines()
@@ -228,20 +230,20 @@ def test_a_regression_keeps_its_unit(name: str, call_main: CallMain, tmp_path: P
 
 
 @pytest.mark.parametrize("declared", [False, True])
-def test_a_split_goes_by_a_column_of_any_file(declared: bool, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_split_goes_by_a_column_of_any_file(declared: bool, command: Command, tmp_path: Path) -> None:
     part = pa.array(some(["train", "train", "val", "test"], seed=4))
     columns = {**mixed(), "part": part.dictionary_encode() if declared else part}
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
     asked = (f"data.path={tmp_path / 't.parquet'}", "data.target=mood", "split=column", "split.column=part")
-    done = call_main(*TINY, *asked, "trainer.plots=never")
+    done = command("run", *TINY, *asked, "trainer.plots=never")
     assert (done.returncode, done.stderr) == (0, "")
     assert "train 20, val 10, test 10" in done.stdout
     assert ("part", "for the split", "", "") in [cells(line) for line in done.stdout.splitlines()]
 
 
-def test_a_split_by_a_column_of_lists(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_split_by_a_column_of_lists(command: Command, tmp_path: Path) -> None:
     path = write({**mixed(), "part": some([[1], [2]])}, tmp_path / "t.parquet")
-    done = call_main(*TINY, f"data.path={path}", "data.target=mood", "split=group", "split.column=part")
+    done = command("run", *TINY, f"data.path={path}", "data.target=mood", "split=group", "split.column=part")
     assert done.returncode == 1
     what = "'part' holds list<element: int64>; expected numbers, dates or texts"
     assert done.stderr == f"split.column: '{path}': {what}\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command
 from support.resuming import Make, StopAfter, words
 from support.tables import write_table
 
@@ -41,6 +41,12 @@ def parts(tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint is written after every epoch."""
+    monkeypatch.setattr(regularly, "REST", 0)
+
+
+@pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> StopAfter:
     """Inside, a run is interrupted as soon as the checkpoint of this epoch is written."""
 
@@ -62,14 +68,14 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> StopAfter:
 
 
 @pytest.fixture
-def make(call_main: CallMain, tmp_path: Path, shelf: Path, stop_after: StopAfter) -> Make:
+def make(command: Command, tmp_path: Path, shelf: Path, stop_after: StopAfter) -> Make:
     """The folder `name` with what a short run of these overrides leaves that was stopped after an epoch, or never."""
 
     def copy(*args: str, name: str = "run", stopped: int | None = None) -> Path:
         kept = shelf / hashlib.sha256(repr((args, stopped)).encode()).hexdigest()
         if not kept.exists():
             with stop_after(stopped) if stopped else contextlib.nullcontext():
-                done = call_main(*words(*args), "hydra.run.dir=made")
+                done = command("run", *words(*args), "hydra.run.dir=made")
             assert done.returncode == (130 if stopped else "diverged" in done.stderr)
             shutil.move(tmp_path / "made", kept)
         return Path(shutil.copytree(kept, tmp_path / name))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.commands import CallMain
+from support.commands import Command
 from support.resuming import (
     CHECKPOINT,
     FOREIGN,
@@ -186,23 +186,23 @@ def test_a_checkpoint_that_is_none(make: Make, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["half", "a byte of a tensor", "format 2"])
-def test_a_damaged_checkpoint_is_said_to_be_one_and_nothing_changes(make: Make, call_main: CallMain, name: str) -> None:
+def test_a_damaged_checkpoint_is_said_to_be_one_and_nothing_changes(make: Make, command: Command, name: str) -> None:
     run = make(stopped=2)
     damage, message = EARLY[name]
     damage(run / "checkpoint.pt")
     before = content(run)
-    done = call_main("resume=run")
+    done = command("run", "resume=run")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{run}/checkpoint.pt: {message}\n")
     assert content(run) == before
 
 
 @pytest.mark.parametrize("name", LATE)
-def test_a_checkpoint_of_something_else_is_never_half_loaded(make: Make, call_main: CallMain, name: str) -> None:
+def test_a_checkpoint_of_something_else_is_never_half_loaded(make: Make, command: Command, name: str) -> None:
     run = make(stopped=2)
     damage, message = LATE[name]
     damage(run / "checkpoint.pt")
     before = content(run)
-    done = call_main("resume=run")
+    done = command("run", "resume=run")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"{run}/checkpoint.pt: {message}")
     assert content(run) == before
@@ -231,30 +231,30 @@ def test_no_damage_to_a_byte_goes_unseen(make: Make) -> None:
             folder.read_checkpoint()
 
 
-def test_data_that_has_changed(make: Make, call_main: CallMain, tmp_path: Path) -> None:
+def test_data_that_has_changed(make: Make, command: Command, tmp_path: Path) -> None:
     run = make(*TABLE, stopped=2)
     table = tmp_path / "table.csv"
     text = table.read_text(encoding="utf-8")
     table.write_text(text.replace("green", "blue", 1), encoding="utf-8")
     before = content(run)
-    done = call_main("resume=run")
+    done = command("run", "resume=run")
     assert (done.returncode, content(run)) == (1, before)
     assert done.stderr == (
         f"{run}/checkpoint.pt: the data has changed since the run began; train another run with it\n"
     )
     table.unlink()
-    done = call_main("resume=run")
+    done = command("run", "resume=run")
     assert (done.returncode, content(run)) == (1, before)
     assert "data.path: there is no file" in done.stderr
     table.write_text(text, encoding="utf-8")
-    assert call_main("resume=run").returncode == 0
+    assert command("run", "resume=run").returncode == 0
     assert timeless(run) == timeless(make(*TABLE, name="whole"))
 
 
-def test_other_versions_are_named(make: Make, call_main: CallMain) -> None:
+def test_other_versions_are_named(make: Make, command: Command) -> None:
     run = make(stopped=2)
     spoil(lambda saved: saved["versions"].update(torch="1.0"))(run / "checkpoint.pt")
-    done = call_main("resume=run")
+    done = command("run", "resume=run")
     assert done.returncode == 0
     assert (
         "it began with other versions of packages; the last bits may differ" in (done.stdout + done.stderr).splitlines()
@@ -303,7 +303,7 @@ def test_work_that_is_done_regularly_takes_no_more_than_its_share(
 
 
 def test_a_short_run_has_a_checkpoint_at_its_beginning_and_at_its_end(
-    call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     written: list[int] = []
     write = Checkpoint.write
@@ -314,28 +314,28 @@ def test_a_short_run_has_a_checkpoint_at_its_beginning_and_at_its_end(
 
     monkeypatch.setattr(Checkpoint, "write", note_and_write)
     args = [word for word in words() if not word.startswith("trainer.checkpoint_every")]
-    call_main(*args, "hydra.run.dir=run")
+    command("run", *args, "hydra.run.dir=run")
     assert written == [0, 4]
     assert hydra_file(tmp_path / "run", "config.yaml")["trainer"]["checkpoint_every"] == 30
     monkeypatch.setattr(regularly, "REST", 0)
-    call_main(*args, "trainer.checkpoint_every=0", "hydra.run.dir=often")
+    command("run", *args, "trainer.checkpoint_every=0", "hydra.run.dir=often")
     assert written[2:] == [0, 1, 2, 3, 4]
     epoch_0 = replace(Checkpoint.read(RunFolder(tmp_path / "often")), history=[], state=None)
     epoch_0.write(RunFolder(tmp_path / "often"))
     kill(tmp_path / "often")
-    assert call_main("resume=often").returncode == 0
+    assert command("run", "resume=often").returncode == 0
     assert timeless(tmp_path / "often")[0] == timeless(tmp_path / "run")[0]
 
 
 # ---- what a review found
 
 
-def test_a_run_that_is_training_is_not_trained_twice(make: Make, call_main: CallMain) -> None:
+def test_a_run_that_is_training_is_not_trained_twice(make: Make, command: Command) -> None:
     run = make(stopped=2)
     before = content(run)
     with RunFolder(run).locked():
-        done = call_main("resume=run")
+        done = command("run", "resume=run")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{run}: another process is training this run; wait for it, or end it\n"
     assert content(run) == before
-    assert call_main("resume=run").returncode == 0
+    assert command("run", "resume=run").returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import Result, fork_command
+from support.commands import Command, Result, said
 from support.compositions import Compose
 from support.project import option_with_values, options
 from support.tables import TABLE_ROWS, write_table
@@ -68,7 +68,7 @@ def test_a_source_of_ones_own_takes_it_and_never_sees_it(
     assert caplog.messages == []  # nothing is said to be left out
 
 
-def test_an_option_of_ones_own_need_not_name_it(call_main: CallMain, tmp_path: Path) -> None:
+def test_an_option_of_ones_own_need_not_name_it(command: Command, tmp_path: Path) -> None:
     (tmp_path / "my_conf/data").mkdir(parents=True)
     (tmp_path / "my_conf/data/mine.yaml").write_text("_target_: mlp_exp.components.moons\n")
     (tmp_path / "my_conf/data/few.yaml").write_text("_target_: mlp_exp.components.moons\nmax_rows: 50\n")
@@ -78,35 +78,34 @@ def test_an_option_of_ones_own_need_not_name_it(call_main: CallMain, tmp_path: P
         ("said", ["data=few"]),
         ("preset", ["data=mine", "experiment=debug"]),
     ):
-        assert call_main(*args, *words, f"hydra.run.dir={name}").returncode == 0
+        assert command("run", *args, *words, f"hydra.run.dir={name}").returncode == 0
     rows = [rows_of(tmp_path / name) for name in ("typed", "said", "preset")]
     assert rows == [40, 50, 100]
 
 
-def test_what_comes_after_takes_the_same_rows(call_main: CallMain, tmp_path: Path) -> None:
+def test_what_comes_after_takes_the_same_rows(command: Command, tmp_path: Path) -> None:
     """Going on, training again, predicting, and drawing figures anew."""
     data = ("data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")
     for name, epochs in (("run", 2), ("straight", 3)):
         words = (*SHORT, *data, f"trainer.epochs={epochs}", f"hydra.run.dir={name}")
-        assert call_main(*words).returncode == 0
-    refused = call_main("resume=run", "trainer.epochs=3", "data.max_rows=50")
+        assert command("run", *words).returncode == 0
+    refused = command("run", "resume=run", "trainer.epochs=3", "data.max_rows=50")
     assert refused.returncode == 1
     assert "data.max_rows: the run has 60, and now it is 50; " in refused.stderr
-    assert call_main("resume=run", "trainer.epochs=3").returncode == 0
+    assert command("run", "resume=run", "trainer.epochs=3").returncode == 0
     run, straight = (result(tmp_path / name) for name in ("run", "straight"))
     assert run["metrics"] == straight["metrics"]
     assert run["provenance"]["data_fingerprint"] == straight["provenance"]["data_fingerprint"]
-    again = call_main("rerun=run", "hydra.run.dir=again")
+    again = command("run", "rerun=run", "hydra.run.dir=again")
     assert (again.returncode, again.stdout.count("identical to")) == (0, 1)
-    for command, *arguments in (("predict", "run", "table.csv", "-o", "out.csv"), ("report", "run")):
-        fork = fork_command(command, *arguments, cwd=tmp_path)
-        assert (fork.communicate()[1], fork.returncode) == ("", 0)
+    said(command("predict", "run", "table.csv", "-o", "out.csv"))
+    said(command("report", "run"))
     assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 1 + TABLE_ROWS
     assert (tmp_path / "run/plots/loss.png").stat().st_size > 1000
 
 
-def test_a_sweep_over_it_trains_on_each_number_of_rows(call_main: CallMain, tmp_path: Path) -> None:
-    done = call_main("-m", *SHORT[:3], "data.max_rows=20,40,null", "hydra.sweep.dir=sweep")
+def test_a_sweep_over_it_trains_on_each_number_of_rows(command: Command, tmp_path: Path) -> None:
+    done = command("run", "-m", *SHORT[:3], "data.max_rows=20,40,null", "hydra.sweep.dir=sweep")
     assert (done.returncode, done.stderr) == (0, "")
     results = [result(tmp_path / "sweep" / str(job)) for job in range(3)]
     assert [rows_of(tmp_path / "sweep" / str(job)) for job in range(3)] == [20, 40, 1000]

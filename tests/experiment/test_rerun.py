@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in, run_folders
 
 from mlp_exp.cli.options import take_options
@@ -33,10 +33,10 @@ class Net(nn.Linear):
 
 
 @pytest.fixture
-def run(call_main: CallMain, shelf: Path, tmp_path: Path) -> Path:
+def run(command: Command, shelf: Path, tmp_path: Path) -> Path:
     """The folder of a run that has finished, made once."""
     if not (shelf / "run").exists():
-        assert call_main(*SMALL, "hydra.run.dir=made").returncode == 0
+        assert command("run", *SMALL, "hydra.run.dir=made").returncode == 0
         shutil.move(tmp_path / "made", shelf / "run")
     return Path(shutil.copytree(shelf / "run", tmp_path / "run"))
 
@@ -77,9 +77,9 @@ def change_history(folder: Path, change: Callable[[list[list[str]]], object]) ->
 # ---- the same again
 
 
-def test_a_run_is_trained_again_in_a_folder_of_its_own(call_main: CallMain, run: Path, tmp_path: Path) -> None:
+def test_a_run_is_trained_again_in_a_folder_of_its_own(command: Command, run: Path, tmp_path: Path) -> None:
     before = {name: (run / name).read_bytes() for name in files_in(run)}
-    done = call_main(f"rerun={run}")
+    done = command("run", f"rerun={run}")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(identical(run))
     (again,) = run_folders(tmp_path)
@@ -90,29 +90,29 @@ def test_a_run_is_trained_again_in_a_folder_of_its_own(call_main: CallMain, run:
     assert [row[:-1] for row in history(again)] == [row[:-1] for row in history(run)]
     assert {name: (run / name).read_bytes() for name in files_in(run)} == before
 
-    done = call_main(f"rerun={again}", "hydra.run.dir=third")  # and that one again
+    done = command("run", f"rerun={again}", "hydra.run.dir=third")  # and that one again
     assert done.stdout.endswith(identical(again))
     assert files_in(tmp_path / "third") == files_in(run)
 
 
-def test_a_job_of_a_sweep(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_job_of_a_sweep(command: Command, tmp_path: Path) -> None:
     """It trained in a stack."""
-    assert call_main("-m", *SMALL, "seed=0,1", "hydra.sweep.dir=sweep").returncode == 0
-    done = call_main("rerun=sweep/1")
+    assert command("run", "-m", *SMALL, "seed=0,1", "hydra.sweep.dir=sweep").returncode == 0
+    done = command("run", "rerun=sweep/1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(identical(tmp_path / "sweep/1"))
 
 
-def test_a_diverged_run(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_diverged_run(command: Command, tmp_path: Path) -> None:
     args = (*QUIET, "data=diabetes", "optimizer=sgd", "optimizer.lr=1e30")
-    assert call_main(*args, "hydra.run.dir=run").returncode == 1
-    done = call_main("rerun=run")
+    assert command("run", *args, "hydra.run.dir=run").returncode == 1
+    done = command("run", "rerun=run")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(identical(tmp_path / "run"))
 
 
 def test_an_interrupted_run_as_far_as_it_came(
-    call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write = Checkpoint.write
 
@@ -123,8 +123,8 @@ def test_an_interrupted_run_as_far_as_it_came(
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "write", write_and_stop)
-        assert call_main(*SMALL, "trainer.checkpoint_every=0", "hydra.run.dir=run").returncode == 130
-    done = call_main("rerun=run", "hydra.run.dir=again")
+        assert command("run", *SMALL, "trainer.checkpoint_every=0", "hydra.run.dir=run").returncode == 130
+    done = command("run", "rerun=run", "hydra.run.dir=again")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(identical(tmp_path / "run", "the 1 epochs before it was interrupted"))
     change_history(tmp_path / "run", lambda rows: rows.extend([["2", *rows[1][1:]], ["3", *rows[1][1:]]]))
@@ -132,16 +132,16 @@ def test_an_interrupted_run_as_far_as_it_came(
         compare(RunFolder(tmp_path / "run"), RunFolder(tmp_path / "again"))
 
 
-def test_a_users_own_package_is_allowed_by_its_name(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_users_own_package_is_allowed_by_its_name(command: Command, tmp_path: Path) -> None:
     (tmp_path / "net_of_rerun.py").write_text(OWN, encoding="utf-8")
     words = ("model=linear", "model._target_=net_of_rerun.Net", "data.n_samples=100")
-    assert call_main(*QUIET, *words, "hydra.run.dir=run").returncode == 0
+    assert command("run", *QUIET, *words, "hydra.run.dir=run").returncode == 0
     for allowed in ([], ["--allow", "net_of"]):
-        done = call_main("rerun=run", *allowed)
+        done = command("run", "rerun=run", *allowed)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.endswith("If you know and trust that package: --allow net_of_rerun\n")
     assert run_folders(tmp_path) == []
-    done = call_main("rerun=run", "--allow=net_of_rerun")
+    done = command("run", "rerun=run", "--allow=net_of_rerun")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(identical(tmp_path / "run"))
 
@@ -149,11 +149,11 @@ def test_a_users_own_package_is_allowed_by_its_name(call_main: CallMain, tmp_pat
 # ---- the first difference
 
 
-def test_a_difference_is_said_with_status_1(call_main: CallMain, run: Path, tmp_path: Path) -> None:
+def test_a_difference_is_said_with_status_1(command: Command, run: Path, tmp_path: Path) -> None:
     lr = history(run)[1][1]
     change_history(run, lambda rows: rows[2].__setitem__(1, "0.002"))
     change_result(run, lambda result: result["provenance"]["versions"].update(torch="1.0"))
-    done = call_main("rerun=run")
+    done = command("run", "rerun=run")
     assert done.returncode == 1
     assert done.stderr == (
         f"not identical: epoch 2, lr: 0.002 before, {lr} now\n"
@@ -164,8 +164,8 @@ def test_a_difference_is_said_with_status_1(call_main: CallMain, run: Path, tmp_
     assert (again / "model.pt").read_bytes() == (run / "model.pt").read_bytes()
 
 
-def test_other_values_are_another_run(call_main: CallMain, run: Path) -> None:
-    done = call_main("rerun=run", "trainer.epochs=2")
+def test_other_values_are_another_run(command: Command, run: Path) -> None:
+    done = command("run", "rerun=run", "trainer.epochs=2")
     assert done.returncode == 1
     assert done.stderr == "not identical: 3 epochs before, 2 now\nthe environment is the same\n"
 
@@ -336,9 +336,9 @@ def test_options_that_do_not_fit(arguments: list[str], line: str) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_nothing_is_trained(call_main: CallMain, run: Path, tmp_path: Path, words: list[str], message: str) -> None:
+def test_nothing_is_trained(command: Command, run: Path, tmp_path: Path, words: list[str], message: str) -> None:
     (tmp_path / "empty").mkdir()
     before = files_in(tmp_path)
-    done = call_main(*words)
+    done = command("run", *words)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message.format(run=run, folder=tmp_path))
     assert files_in(tmp_path) == before

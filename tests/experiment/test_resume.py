@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import random
 import re
 import shutil
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command, ended
 from support.resuming import (
     ALLOW,
     DIVERGES,
@@ -26,12 +25,10 @@ from support.resuming import (
     ZIP,
     Make,
     content,
-    ended,
     hydra_file,
     kill,
     leaves,
     mistakes,
-    start,
     timeless,
     wait_for_checkpoints,
     went_on,
@@ -72,28 +69,29 @@ CASES = {
 KILLS = 6
 
 
-def finish_with_kills(arguments: Sequence[str], again: Sequence[str], folder: Path, watched: Path, seed: str) -> None:
+def finish_with_kills(
+    command: Command, arguments: Sequence[str], again: Sequence[str], watched: Path, seed: str
+) -> None:
     """Starts a command, kills it again and again, each time at a random moment of its training, and ends it."""
     draw = random.Random(seed)
-    process = start(arguments, folder)
+    process = command.start("run", *arguments)
     for _ in range(KILLS):
         wait_for_checkpoints(draw.randint(1, 5), watched, process)
         time.sleep(draw.uniform(0, 0.01))
-        os.kill(process, signal.SIGKILL)
-        assert ended(process) in (-signal.SIGKILL, 0)
-        process = start(again, folder)
-    assert ended(process) == 0
+        process.send_signal(signal.SIGKILL)
+        assert ended(process).returncode in (-signal.SIGKILL, 0)
+        process = command.start("run", *again)
+    assert ended(process).returncode == 0
 
 
+@pytest.mark.usefixtures("every_epoch")
 @pytest.mark.parametrize("case", CASES)
-def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(
-    call_main: CallMain, tmp_path: Path, case: str
-) -> None:
-    whole = call_main(*CASES[case], "hydra.run.dir=whole")
+def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(command: Command, tmp_path: Path, case: str) -> None:
+    whole = command("run", *CASES[case], "hydra.run.dir=whole")
     assert (whole.returncode, whole.stderr) == (0, "")
     allowed = ["--allow", "own_net"] if case == "own" else []
     folder = tmp_path / "run"
-    finish_with_kills([*CASES[case], "hydra.run.dir=run"], [*allowed, "resume=run"], tmp_path, folder, case)
+    finish_with_kills(command, [*CASES[case], "hydra.run.dir=run"], [*allowed, "resume=run"], folder, case)
     assert timeless(folder) == timeless(tmp_path / "whole")
     left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert left == {"checkpoint.pt", "history.csv", "model.pt", "result.json", "run.log"}
@@ -103,12 +101,13 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(
     assert len({line.partition("epoch ")[2] for line in went_on}) >= 3
 
 
-def test_killed_at_random_moments_a_sweep_ends_as_if_it_had_not_been(call_main: CallMain, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("every_epoch")
+def test_killed_at_random_moments_a_sweep_ends_as_if_it_had_not_been(command: Command, tmp_path: Path) -> None:
     args = ["-m", *SMALL, "seed=0,1", "model.dropout=0,0.2", "model.hidden_sizes=[9],[7,5]", "early_stopping=patience"]
-    whole = call_main(*args, "hydra.sweep.dir=whole")
+    whole = command("run", *args, "hydra.sweep.dir=whole")
     assert (whole.returncode, whole.stderr) == (0, "")
     again = [*args, "hydra.sweep.dir=sweep", "resume=true"]
-    finish_with_kills([*args, "hydra.sweep.dir=sweep"], again, tmp_path, tmp_path / "sweep" / "7", "sweep")
+    finish_with_kills(command, [*args, "hydra.sweep.dir=sweep"], again, tmp_path / "sweep" / "7", "sweep")
     for job in range(8):
         assert timeless(tmp_path / "sweep" / str(job)) == timeless(tmp_path / "whole" / str(job))
 
@@ -127,9 +126,9 @@ EXTENDED = [
 
 
 @pytest.mark.parametrize("args", EXTENDED, ids=" ".join)
-def test_an_extended_run_is_that_of_as_many_epochs(make: Make, call_main: CallMain, args: tuple[str, ...]) -> None:
+def test_an_extended_run_is_that_of_as_many_epochs(make: Make, command: Command, args: tuple[str, ...]) -> None:
     run, whole = make(*args, "trainer.epochs=2"), make(*args, name="whole")
-    done = call_main("resume=run", "trainer.epochs=4", *ALLOW)
+    done = command("run", "resume=run", "trainer.epochs=4", *ALLOW)
     assert (done.returncode, done.stderr) == (0, "")
     assert timeless(run) == timeless(whole)
     assert went_on(run) == ["2"]
@@ -137,11 +136,11 @@ def test_an_extended_run_is_that_of_as_many_epochs(make: Make, call_main: CallMa
     assert hydra_file(run, "overrides.yaml") == [*words(*args, "trainer.epochs=2"), "trainer.epochs=4"]
 
 
-def test_a_run_is_extended_again_and_again(make: Make, call_main: CallMain) -> None:
+def test_a_run_is_extended_again_and_again(make: Make, command: Command) -> None:
     """Once before it has come to its end."""
     run, whole = make(stopped=1), make("trainer.epochs=7", name="whole")
     for epochs in (5, 7):
-        assert call_main("resume=run", f"trainer.epochs={epochs}").returncode == 0
+        assert command("run", "resume=run", f"trainer.epochs={epochs}").returncode == 0
     assert timeless(run) == timeless(whole)
     assert went_on(run) == ["1", "5"]
     assert hydra_file(run, "overrides.yaml") == [*words(), "trainer.epochs=5", "trainer.epochs=7"]
@@ -149,11 +148,11 @@ def test_a_run_is_extended_again_and_again(make: Make, call_main: CallMain) -> N
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "warmup_cosine"])
 def test_a_run_is_not_extended_when_its_schedule_would_have_been_another(
-    make: Make, call_main: CallMain, schedule: str
+    make: Make, command: Command, schedule: str
 ) -> None:
     run = make(f"scheduler={schedule}")
     before = content(run)
-    done = call_main("resume=run", "trainer.epochs=6")
+    done = command("run", "resume=run", "trainer.epochs=6")
     said = re.fullmatch(
         r"The configuration has 1 mistake:\n  scheduler: in epoch (\d) the run had a learning rate of (.+), and with "
         r"trainer\.epochs=6 it would have had (.+): the schedule depends on the number of epochs\. Train another run "
@@ -178,34 +177,32 @@ def test_a_run_is_not_extended_when_its_schedule_would_have_been_another(
     ids=lambda value: " ".join(value) if not isinstance(value, str) else "",
 )
 def test_of_a_run_that_has_come_to_its_end_nothing_is_trained(
-    make: Make, call_main: CallMain, args: tuple[str, ...], more: list[str], line: str
+    make: Make, command: Command, args: tuple[str, ...], more: list[str], line: str
 ) -> None:
     run = make(*args)
     before = content(run)
-    done = call_main("resume=run", *more)
+    done = command("run", "resume=run", *more)
     epochs = len(timeless(run)[0]) - 1
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{line.format(epochs)}\n", "")
     assert content(run) == before
 
 
 @pytest.mark.parametrize("more", [[], ["trainer.epochs=9"]], ids=" ".join)
-def test_a_diverged_run_says_why_it_ended(make: Make, call_main: CallMain, more: list[str]) -> None:
+def test_a_diverged_run_says_why_it_ended(make: Make, command: Command, more: list[str]) -> None:
     run = make(*DIVERGES)
     before = content(run)
     reason = json.loads(before["result.json"])["reason"]
-    done = call_main("resume=run", *more)
+    done = command("run", "resume=run", *more)
     assert (done.returncode, done.stderr) == (1, f"{reason}\n")
     assert reason.startswith("The run diverged in epoch 1: its loss was not a finite number.")
     assert content(run) == before
 
 
 @pytest.mark.parametrize("args", [(), STOPS, DIVERGES, TABLE], ids=" ".join)
-def test_a_run_that_was_killed_before_its_result_was_there(
-    make: Make, call_main: CallMain, args: tuple[str, ...]
-) -> None:
+def test_a_run_that_was_killed_before_its_result_was_there(make: Make, command: Command, args: tuple[str, ...]) -> None:
     run, whole = make(*args), make(*args, name="whole")
     kill(run)
-    done = call_main("resume=run")
+    done = command("run", "resume=run")
     assert done.returncode == (args == DIVERGES)
     contents = [content(folder) for folder in (run, whole)]
     checkpoints = [leaves(RunFolder(folder).read_checkpoint()) for folder in (run, whole)]
@@ -219,10 +216,10 @@ def test_a_run_that_was_killed_before_its_result_was_there(
 
 
 @pytest.fixture
-def whole_sweep(call_main: CallMain, shelf: Path, tmp_path: Path) -> Path:
+def whole_sweep(command: Command, shelf: Path, tmp_path: Path) -> Path:
     """A sweep of five that nothing has stopped, made once."""
     if not (shelf / "sweep").exists():
-        assert call_main("-m", *words(*MEMBERS), "seed=range(5)", "hydra.sweep.dir=made").returncode == 0
+        assert command("run", "-m", *words(*MEMBERS), "seed=range(5)", "hydra.sweep.dir=made").returncode == 0
         shutil.move(tmp_path / "made", shelf / "sweep")
     return shelf / "sweep"
 
@@ -232,7 +229,7 @@ MEMBERS = ("optimizer=nadam", "model.dropout=0.2", "early_stopping=patience")
 
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
 def test_members_of_a_sweep_go_on_from_where_each_was(
-    make: Make, call_main: CallMain, whole_sweep: Path, tmp_path: Path, launcher: str
+    make: Make, command: Command, whole_sweep: Path, tmp_path: Path, launcher: str
 ) -> None:
     """One has not begun; two were killed in epochs of their own, one before its result was there, one has finished."""
     sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
@@ -244,7 +241,7 @@ def test_members_of_a_sweep_go_on_from_where_each_was(
     kill(sweep / "3")
     untouched = (sweep / "4" / "history.csv").stat().st_mtime_ns
     args = ["-m", *words(*MEMBERS), "seed=range(5)", f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
-    done = call_main(*args, "resume=true")
+    done = command("run", *args, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     for job in range(5):
         assert timeless(sweep / f"{job}") == timeless(whole_sweep / f"{job}")
@@ -257,16 +254,16 @@ def test_members_of_a_sweep_go_on_from_where_each_was(
     assert ranks[0] == ranks[1]
 
 
-def test_a_member_of_a_sweep_goes_on_alone(make: Make, call_main: CallMain, whole_sweep: Path, tmp_path: Path) -> None:
+def test_a_member_of_a_sweep_goes_on_alone(make: Make, command: Command, whole_sweep: Path, tmp_path: Path) -> None:
     sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
     shutil.copy(make(*MEMBERS, "seed=2", stopped=3) / "checkpoint.pt", sweep / "2")
     kill(sweep / "2")
-    assert call_main("resume=sweep/2").returncode == 0
+    assert command("run", "resume=sweep/2").returncode == 0
     assert timeless(sweep / "2") == timeless(whole_sweep / "2")
 
 
 def test_members_that_were_equally_far_go_on_together(
-    make: Make, call_main: CallMain, whole_sweep: Path, tmp_path: Path
+    make: Make, command: Command, whole_sweep: Path, tmp_path: Path
 ) -> None:
     """Beside those whose checkpoint is damaged, and one of another run."""
     sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
@@ -277,7 +274,7 @@ def test_members_that_were_equally_far_go_on_together(
     for job in range(4):
         kill(sweep / f"{job}")
     damaged = content(sweep / "0")
-    done = call_main("-m", *words(*MEMBERS), "seed=range(5)", "hydra.sweep.dir=sweep", "resume=true")
+    done = command("run", "-m", *words(*MEMBERS), "seed=range(5)", "hydra.sweep.dir=sweep", "resume=true")
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == "2 runs in 1 stack"
     assert f"{sweep}/0/checkpoint.pt: {ZIP}\n" in done.stderr
@@ -291,37 +288,37 @@ def test_members_that_were_equally_far_go_on_together(
 # ---- what a review found
 
 
-def test_a_split_that_has_changed(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_split_that_has_changed(command: Command, tmp_path: Path) -> None:
     for part, rows in (("train", range(60)), ("val", range(60, 80)), ("test", range(80, 100))):
         (tmp_path / f"{part}.txt").write_text("\n".join(map(str, rows)), encoding="utf-8")
     files = [f"split.{part}={part}.txt" for part in ("train", "val", "test")]
-    done = call_main(*words("split=files", *files), "hydra.run.dir=run")
+    done = command("run", *words("split=files", *files), "hydra.run.dir=run")
     assert (done.returncode, done.stderr) == (0, "")
     (tmp_path / "train.txt").write_text("\n".join(map(str, [*range(59), 99])), encoding="utf-8")
     (tmp_path / "test.txt").write_text("\n".join(map(str, [*range(80, 99), 59])), encoding="utf-8")
     before = content(tmp_path / "run")
-    done = call_main("resume=run", "trainer.epochs=6")
+    done = command("run", "resume=run", "trainer.epochs=6")
     changed = "the split has changed since the run began; train another run with it"
     assert (done.returncode, done.stderr) == (1, f"{tmp_path}/run/checkpoint.pt: {changed}\n")
     assert content(tmp_path / "run") == before
 
 
-def test_as_many_epochs_as_the_data_ask_for(make: Make, call_main: CallMain) -> None:
+def test_as_many_epochs_as_the_data_ask_for(make: Make, command: Command) -> None:
     """`trainer.epochs=auto` is a number once the data is known: for an extension, and against a shorter one."""
     run = make("trainer.epochs=auto", "trainer.steps=1")
     assert len(went_on(run)) == 0
-    done = call_main("resume=run", "trainer.epochs=29")
+    done = command("run", "resume=run", "trainer.epochs=29")
     assert done.stderr == mistakes("trainer.epochs: the run has trained 30 epochs; expected as many or more, got 29")
-    assert call_main("resume=run", "trainer.epochs=31").returncode == 0
-    done = call_main("resume=run", "trainer.epochs=auto")
+    assert command("run", "resume=run", "trainer.epochs=31").returncode == 0
+    done = command("run", "resume=run", "trainer.epochs=auto")
     assert done.stderr == mistakes("trainer.epochs: the run has trained 31 epochs; expected as many or more, got 30")
 
 
-def test_a_metric_that_is_no_number_is_never_the_best(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_metric_that_is_no_number_is_never_the_best(command: Command, tmp_path: Path) -> None:
     """The inverse of a logarithm leaves the finite numbers before the loss does; the replay sees it as training did."""
     wild = ("data=diabetes", "preprocess.log_target=true", "optimizer=sgd", "optimizer.lr=1000", "trainer.epochs=6")
     args = (*words(*wild), "trainer.clip_grad_norm=1", "early_stopping=patience", "early_stopping.monitor=val_metric")
-    done = call_main(*args, "early_stopping.patience=50", "hydra.run.dir=run")
+    done = command("run", *args, "early_stopping.patience=50", "hydra.run.dir=run")
     assert (done.returncode, done.stderr) == (0, "")
     with (tmp_path / "run/history.csv").open(encoding="utf-8", newline="") as file:
         values = [float(row["val_rmse"]) for row in csv.DictReader(file)]
@@ -331,12 +328,12 @@ def test_a_metric_that_is_no_number_is_never_the_best(call_main: CallMain, tmp_p
     assert before[2]["best_value"] == (min(finite) if finite else None)
     for name in ("result.json", "model.pt"):
         (tmp_path / "run" / name).unlink(missing_ok=True)
-    assert call_main("resume=run").returncode == 0
+    assert command("run", "resume=run").returncode == 0
     assert timeless(tmp_path / "run") == before
 
 
 def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
-    call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     add = Run.add
 
@@ -347,6 +344,6 @@ def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
         add(run, record)
 
     monkeypatch.setattr(Run, "add", interrupted)
-    assert call_main(*words(), "hydra.run.dir=run").returncode == 130
+    assert command("run", *words(), "hydra.run.dir=run").returncode == 130
     result = json.loads((tmp_path / "run/result.json").read_text(encoding="utf-8"))
     assert (result["status"], result["epochs"], result["best_epoch"]) == ("interrupted", 3, 3)

@@ -1,21 +1,18 @@
 """What may not change when a run goes on, and folders that no run can go on in."""
 
 import json
-import os
 import shlex
 import signal
 from pathlib import Path
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command, ended
 from support.resuming import (
     REASON,
     Make,
     StopAfter,
     content,
-    ended,
     mistakes,
-    start,
     timeless,
     wait_for_checkpoints,
     went_on,
@@ -64,10 +61,10 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("more", "lines"), CHANGES, ids=[" ".join(more) for more, _ in CHANGES])
-def test_nothing_else_may_change(make: Make, call_main: CallMain, more: list[str], lines: list[str]) -> None:
+def test_nothing_else_may_change(make: Make, command: Command, more: list[str], lines: list[str]) -> None:
     run = make()
     before = content(run)
-    done = call_main("resume=run", *more)
+    done = command("run", "resume=run", *more)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == mistakes(*(line.format(run=run) for line in lines))
     assert content(run) == before
@@ -108,10 +105,10 @@ def test_options_that_do_not_fit(arguments: list[str], line: str) -> None:
     assert caught.value.problems == [line]
 
 
-def test_a_run_that_was_interrupted_may_end_sooner(make: Make, call_main: CallMain) -> None:
+def test_a_run_that_was_interrupted_may_end_sooner(make: Make, command: Command) -> None:
     """At an epoch that it has not passed: it is then a run of so many."""
     run, shorter = make(stopped=2), make("trainer.epochs=3", name="shorter")
-    assert call_main("resume=run", "trainer.epochs=3").returncode == 0
+    assert command("run", "resume=run", "trainer.epochs=3").returncode == 0
     assert timeless(run) == timeless(shorter)
 
 
@@ -127,12 +124,12 @@ def test_a_run_that_was_interrupted_may_end_sooner(make: Make, call_main: CallMa
         ("own_net.py", "{path}: there is no such folder; expected that of a run"),
     ],
 )
-def test_a_folder_that_is_not_a_runs(make: Make, call_main: CallMain, tmp_path: Path, name: str, message: str) -> None:
+def test_a_folder_that_is_not_a_runs(make: Make, command: Command, tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "sweep").mkdir()
     make(name="sweep/0")
     before = content(tmp_path)
-    done = call_main(f"resume={name}")
+    done = command("run", f"resume={name}")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == message.format(path=tmp_path / name) + "\n"
     assert content(tmp_path) == before
@@ -143,37 +140,37 @@ NAMES = ['it\'s a="b", c', "läuft [1] {2} (3) #4 100% ~ *", "$seed $x", "back\\
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_line_that_is_printed_goes_on(
-    make: Make, call_main: CallMain, stop_after: StopAfter, tmp_path: Path, name: str
+    make: Make, command: Command, stop_after: StopAfter, tmp_path: Path, name: str
 ) -> None:
     """Ctrl-C twice; folders may have any name."""
     whole, run = make("model.dropout=0.3", name="whole"), make("model.dropout=0.3", name=name, stopped=1)
     with stop_after(3):
-        done = call_main(f"resume={run}")
+        done = command("run", f"resume={run}")
     assert done.returncode == 130
     assert (
         done.stderr == f"Interrupted.\nGo on with: python -m mlp_exp.run {shlex.quote(f'resume={tmp_path / name}')}\n"
     )
     typed = shlex.split(done.stderr.splitlines()[1].removeprefix("Go on with: "))
-    done = call_main(*typed[3:])
+    done = command("run", *typed[3:])
     assert (done.returncode, done.stderr) == (0, "")
     assert timeless(run) == timeless(whole)
     assert went_on(run) == ["1", "3"]
 
 
-def test_a_signal_interrupts(
-    make: Make, call_main: CallMain, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("every_epoch")
+def test_a_signal_interrupts(make: Make, command: Command, tmp_path: Path) -> None:
     """A process of its own."""
     many = ("trainer.epochs=2000", "trainer.log_every=1000")
     run = tmp_path / "run"
-    process = start([*words(*many), "hydra.run.dir=run"], tmp_path)
+    process = command.start("run", *words(*many), "hydra.run.dir=run")
     wait_for_checkpoints(3, run, process)
-    os.kill(process, signal.SIGINT)
-    assert ended(process) == 130
-    assert capfd.readouterr().err == f"Interrupted.\nGo on with: python -m mlp_exp.run resume={run}\n"
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert done.returncode == 130
+    assert done.stderr == f"Interrupted.\nGo on with: python -m mlp_exp.run resume={run}\n"
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     trained = Checkpoint.read(RunFolder(run)).epoch
     assert (result["status"], 3 <= trained <= result["epochs"] < 2000) == ("interrupted", True)
     epochs = f"trainer.epochs={trained + 2}"
-    assert call_main("resume=run", epochs).returncode == 0
+    assert command("run", "resume=run", epochs).returncode == 0
     assert timeless(run) == timeless(make(*many, epochs, name="whole"))

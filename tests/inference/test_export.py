@@ -15,12 +15,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from scipy.special import ndtri
-from support.commands import CallMain
+from support.commands import Command, refusal, said
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.project import CONF
 from support.tables import write_table
 
-from mlp_exp import export as command
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.preprocessing import Preprocess, Preprocessing, Scaling
 from mlp_exp.experiment.components import build
@@ -34,7 +33,6 @@ from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import SquaredError
 from mlp_exp.tasks.task import task_named
 
-Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 Rows = dict[str, np.ndarray]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
@@ -47,14 +45,6 @@ def trained(folder: Path, words: Sequence[str]) -> Path:
         cfg = compose("run", overrides=[*QUIET, *words])
     run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
     return folder
-
-
-def refusal(*words: Path | str) -> str:
-    """What the command says when it ends with status 1."""
-    with pytest.raises(SystemExit) as caught:
-        command.main([str(word) for word in words])
-    assert isinstance(caught.value.code, str)  # which Python prints, and ends with 1
-    return caught.value.code
 
 
 @pytest.fixture(scope="module")
@@ -198,16 +188,15 @@ def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_files_predict_what_the_run_does(name: str, capfd: Capture, tmp_path: Path) -> None:
+def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: Path) -> None:
     """For batches of other sizes than were checked."""
     folder = trained(tmp_path / "run", CASES[name])
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    capfd.readouterr()
     for ending, read in READ.items():
         file = tmp_path / f"model{ending}"
-        command.main([str(folder), "-o", str(file)])
-        printed, noise = capfd.readouterr()
-        assert noise == ""
+        done = command("export", folder, "-o", file)
+        assert (done.returncode, done.stderr) == (0, "")
+        printed = done.stdout
         assert printed.startswith(f"{file}\n  input   numbers: float64 [batch, ")
         assert float(printed.split()[-1]) < 5e-5
         for count in (3, 33, 1234):
@@ -220,17 +209,15 @@ def test_files_predict_what_the_run_does(name: str, capfd: Capture, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2", "run"]
 
 
-def test_a_table(capfd: Capture, tmp_path: Path) -> None:
+def test_a_table(command: Command, tmp_path: Path) -> None:
     """Gaps, one-hot columns, embeddings and a logarithm; the metadata is all it takes to predict from the CSV file."""
     words = ["data=table", f"data.path={write_table(tmp_path)}", "data.target=time", "split=column"]
     words += ["split.column=split", "preprocess.scaling=robust", "preprocess.ranks=true"]
     words += ["preprocess.log_target=true", "preprocess.one_hot_max=10", "optimizer.lr=0.01"]
     folder = trained(tmp_path / "run", words)
-    capfd.readouterr()
-    for ending in READ:
-        command.main([str(folder), "-o", str(tmp_path / f"model{ending}")])
-    printed, noise = capfd.readouterr()
-    assert noise == ""
+    made = [command("export", folder, "-o", tmp_path / f"model{ending}") for ending in READ]
+    assert [(done.returncode, done.stderr) for done in made] == [(0, "")] * len(READ)
+    printed = "".join(done.stdout for done in made)
     assert re.sub(r"\d.\d+e-\d+|\n\n", "…", printed).splitlines() == [
         line
         for ending in READ
@@ -286,14 +273,13 @@ def test_a_table(capfd: Capture, tmp_path: Path) -> None:
 UNCODED = ("task", "target_name", "missing")
 
 
-def test_a_network_of_the_users_own(call_main: CallMain, capfd: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+def test_a_network_of_the_users_own(command: Command, monkeypatch: Patch, tmp_path: Path) -> None:
     (tmp_path / "net_of_export.py").write_text(NETWORK, encoding="utf-8")
     words = ("model=linear", "model._target_=net_of_export.Net")
-    assert call_main(*QUIET, *words, "hydra.run.dir=r").returncode == 0
-    assert "--allow net_of_export" in refusal("r", "-o", "m.pt2")
-    capfd.readouterr()
+    assert command("run", *QUIET, *words, "hydra.run.dir=r").returncode == 0
+    assert "--allow net_of_export" in refusal(command("export", "r", "-o", "m.pt2"))
     for ending in READ:
-        command.main(["r", "-o", f"m{ending}", "--allow", "net_of_export"])
+        said(command("export", "r", "-o", f"m{ending}", "--allow", "net_of_export"))
     rows = random_rows(load(tmp_path / "r", ("net_of_export",)).preprocessing, 5, np.random.default_rng(0))
     np.testing.assert_allclose(from_onnx(Path("m.onnx"), rows), from_pt2(Path("m.pt2"), rows), atol=1e-6)
 
@@ -306,65 +292,63 @@ NOT_EXPORTABLE = {
 
 
 @pytest.mark.parametrize("name", NOT_EXPORTABLE)
-def test_a_network_that_cannot_be_exported(
-    name: str, call_main: CallMain, capfd: Capture, monkeypatch: Patch, tmp_path: Path
-) -> None:
+def test_a_network_that_cannot_be_exported(name: str, command: Command, monkeypatch: Patch, tmp_path: Path) -> None:
     code, reason = NOT_EXPORTABLE[name]
     module = f"net_of_export_{name}"
     text = NETWORK.replace("torch.where(x > 0, x, 0.1 * x.sin())", code)
     (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
-    assert call_main(*QUIET, "model=linear", f"model._target_={module}.Net", "hydra.run.dir=r").returncode == 0
-    capfd.readouterr()
-    said = refusal("r", "-o", "m.pt2", "--allow", module)
-    assert said.startswith(
+    assert command("run", *QUIET, "model=linear", f"model._target_={module}.Net", "hydra.run.dir=r").returncode == 0
+    done = command("export", "r", "-o", "m.pt2", "--allow", module)
+    message = refusal(done)
+    assert message.startswith(
         "model: Net cannot be exported. It has to be operations on tensors for any number of rows, without numpy and "
         f"without branches on what the tensors hold; torch.export says: {reason}"
     )
-    assert "\n" not in said
-    printed, noise = capfd.readouterr()
-    assert (printed.replace(f"model: {module}.Net takes no hidden_sizes; left out\n", ""), noise) == ("", "")
+    assert "\n" not in message
+    assert done.stdout.replace(f"model: {module}.Net takes no hidden_sizes; left out\n", "") == ""
     assert not list(tmp_path.glob("*m.pt2*"))
 
 
 # ---- what is refused
 
 
-def test_another_ending(tmp_path: Path) -> None:
+def test_another_ending(command: Command, tmp_path: Path) -> None:
     """Before anything is done: there is no run."""
     for name in ("model.pt", "model", "model.onnx.gz"):
-        said = refusal(tmp_path / "nowhere", "-o", tmp_path / name)
-        assert said == f"{tmp_path}/{name}: expected a name that ends in .onnx or .pt2"
+        message = refusal(command("export", tmp_path / "nowhere", "-o", tmp_path / name))
+        assert message == f"{tmp_path}/{name}: expected a name that ends in .onnx or .pt2"
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    said = refusal(tmp_path / "nowhere", "-o", tmp_path / "models/m.pt2")
-    assert said == f"{tmp_path}/models/m.pt2: there is no folder {tmp_path}/models"
+def test_a_folder_that_is_not_there(command: Command, tmp_path: Path) -> None:
+    message = refusal(command("export", tmp_path / "nowhere", "-o", tmp_path / "models/m.pt2"))
+    assert message == f"{tmp_path}/models/m.pt2: there is no folder {tmp_path}/models"
 
 
-def test_a_run_that_is_not_there(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "nowhere", "-o", tmp_path / "m.pt2").startswith(f"{tmp_path}/nowhere")
+def test_a_run_that_is_not_there(command: Command, tmp_path: Path) -> None:
+    assert refusal(command("export", tmp_path / "nowhere", "-o", tmp_path / "m.pt2")).startswith(f"{tmp_path}/nowhere")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
-def test_a_package_that_is_not_installed(package: str, monkeypatch: Patch, tmp_path: Path) -> None:
+def test_a_package_that_is_not_installed(command: Command, package: str, monkeypatch: Patch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    said = refusal(tmp_path / "nowhere", "-o", tmp_path / "m.onnx")
-    assert said == f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
+    message = refusal(command("export", tmp_path / "nowhere", "-o", tmp_path / "m.onnx"))
+    assert message == f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
 
 
-def test_a_file_and_a_run_are_needed(capfd: Capture) -> None:
-    with pytest.raises(SystemExit) as caught:
-        command.main(["run"])
-    assert caught.value.code == 2
-    assert capfd.readouterr().err.endswith("mlp-export: error: the following arguments are required: -o/--output\n")
+def test_a_file_and_a_run_are_needed(command: Command) -> None:
+    done = command("export", "run")
+    assert done.returncode == 2
+    assert done.stderr.endswith("mlp-export: error: the following arguments are required: -o/--output\n")
 
 
 # ---- the check
 
 
 @pytest.fixture
-def wrong(circle: Path, monkeypatch: Patch, tmp_path: Path) -> Callable[[Callable[[np.ndarray], Any]], str]:
+def wrong(
+    command: Command, circle: Path, monkeypatch: Patch, tmp_path: Path
+) -> Callable[[Callable[[np.ndarray], Any]], str]:
     """What is said of a file whose predictions are the run's after some change; the file stays as it was before."""
     run = load(circle)
     whole = Deployed(run.preprocessing, run.module, run.loss, task_named(run.task))
@@ -378,7 +362,7 @@ def wrong(circle: Path, monkeypatch: Patch, tmp_path: Path) -> Callable[[Callabl
         monkeypatch.setattr(export, "_load_pt2", lambda _: predict)
         file = tmp_path / "m.pt2"
         file.write_bytes(b"old")
-        message = refusal(circle, "-o", file)
+        message = refusal(command("export", circle, "-o", file))
         assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("m.pt2", b"old")]
         return message.removeprefix(f"{file}: not written, since the exported file ")
 
@@ -407,17 +391,17 @@ def test_a_file_that_fails(wrong: Callable[..., str]) -> None:
     assert wrong(raises) == "fails on 7 rows: batch of 4 expected"
 
 
-def test_a_file_that_cannot_be_loaded(circle: Path, monkeypatch: Patch, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_loaded(command: Command, circle: Path, monkeypatch: Patch, tmp_path: Path) -> None:
     monkeypatch.setattr(export, "_program", lambda *_: None)
     for ending, runtime in ((".onnx", "onnxruntime"), (".pt2", "torch")):
         monkeypatch.setattr(export, f"_{ending[1:]}", lambda *_: b"new")
-        said = refusal(circle, "-o", tmp_path / f"m{ending}")
-        assert said.startswith(f"model: MLP gives a file that cannot be used; {runtime} says: ")
+        message = refusal(command("export", circle, "-o", tmp_path / f"m{ending}"))
+        assert message.startswith(f"model: MLP gives a file that cannot be used; {runtime} says: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mistake_in_the_preprocessing_is_found(monkeypatch: Patch, tmp_path: Path) -> None:
+def test_a_mistake_in_the_preprocessing_is_found(command: Command, monkeypatch: Patch, tmp_path: Path) -> None:
     folder = trained(tmp_path / "run", ["preprocess=robust"])
     monkeypatch.setattr(deployed, "SMOOTH_CLIP", 3.1)
-    assert "predicts differently from the run" in refusal(folder, "-o", tmp_path / "m.pt2")
+    assert "predicts differently from the run" in refusal(command("export", folder, "-o", tmp_path / "m.pt2"))
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

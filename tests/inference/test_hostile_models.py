@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from support.commands import Command, refusal, said
 from support.folders import files_in
-from support.predictions import Capture, put, refusal, said, spoil, train, write_rows
+from support.predictions import put, spoil, train, write_rows
 
 from mlp_exp.errors import RunFolderError, UntrustedError
 from mlp_exp.inference.loading import load
@@ -153,9 +154,9 @@ def test_a_hostile_model(run: Path, name: str) -> None:
     assert str(caught.value).startswith(f"{run}/model.pt: {message}")
 
 
-def test_a_hostile_model_on_the_command_line(run: Path, small: Path, tmp_path: Path) -> None:
+def test_a_hostile_model_on_the_command_line(command: Command, run: Path, small: Path, tmp_path: Path) -> None:
     spoil(run, put("config", "model", "_target_", value="os.system"))
-    assert refusal(run, small / "table.csv", "-o", tmp_path / "o.csv") == (
+    assert refusal(command("predict", run, small / "table.csv", "-o", tmp_path / "o.csv")) == (
         f"{run}/model.pt: model._target_ is 'os.system'; a saved run may only build components of mlp_exp, torch's "
         "networks, optimizers and schedulers, and scikit-learn's data sets. If you know and trust that package: "
         "--allow os"
@@ -180,7 +181,7 @@ class Net(nn.Linear):
 """
 
 
-def test_a_users_own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
+def test_a_users_own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     (tmp_path / "net_of_predict.py").write_text(OWN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -190,6 +191,8 @@ def test_a_users_own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     with pytest.raises(UntrustedError):
         load("r")
     assert "net_of_predict" not in sys.modules
-    assert "If you know and trust that package: --allow net_of_predict" in refusal("r", "t.csv", "-o", "o.csv")
-    assert said(capfd, "r", "t.csv", "-o", "o.csv", "--allow", "net_of_predict") == ["1 prediction: o.csv"]
+    assert "If you know and trust that package: --allow net_of_predict" in refusal(
+        command("predict", "r", "t.csv", "-o", "o.csv")
+    )
+    assert said(command("predict", "r", "t.csv", "-o", "o.csv", "--allow", "net_of_predict")) == ["1 prediction: o.csv"]
     assert type(load("r", allow=["net_of_predict"]).module).__name__ == "Net"

@@ -13,23 +13,11 @@ import pyarrow as pa
 import pytest
 import torch
 from pyarrow import parquet
-from support.commands import clean_environment
+from support.commands import Command, clean_environment, refusal, said
 from support.folders import files_in
-from support.predictions import (
-    Capture,
-    column,
-    components,
-    content,
-    metrics_in,
-    refusal,
-    rows_of,
-    said,
-    train,
-    write_rows,
-)
+from support.predictions import column, components, content, metrics_in, rows_of, train, write_rows
 
 import mlp_exp
-from mlp_exp import predict
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.plan import plan
@@ -40,10 +28,10 @@ from mlp_exp.inference.loading import load
 # ---- runs on the small table of all tests
 
 
-def test_what_is_written(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_what_is_written(small: Path, tmp_path: Path, command: Command) -> None:
     """Labels in their own words, and the probabilities that training saw."""
     output = tmp_path / "o.csv"
-    assert said(capfd, small / "s/0", small / "table.csv", "-o", output) == [
+    assert said(command("predict", small / "s/0", small / "table.csv", "-o", output)) == [
         "ignored: split, answer",
         f"240 predictions: {output}",
     ]
@@ -55,13 +43,14 @@ def test_what_is_written(small: Path, tmp_path: Path, capfd: Capture) -> None:
     assert files_in(tmp_path) == {"o.csv"}
 
 
-def test_columns_in_another_order_and_more_of_them(small: Path, tmp_path: Path, capfd: Capture) -> None:
-    said(capfd, small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv")
+def test_columns_in_another_order_and_more_of_them(small: Path, tmp_path: Path, command: Command) -> None:
+    said(command("predict", small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv"))
     table = [[*reversed(row), f"note {index}", "x" * index] for index, row in enumerate(rows_of(small))]
     table[0][-2:] = ["[red]note", "id, or so"]
     path = write_rows(tmp_path / "t.csv", table)
     assert (
-        said(capfd, small / "s/0", path, "-o", tmp_path / "p.csv")[0] == "ignored: answer, split, [red]note, id, or so"
+        said(command("predict", small / "s/0", path, "-o", tmp_path / "p.csv"))[0]
+        == "ignored: answer, split, [red]note, id, or so"
     )
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "o.csv").read_bytes()
 
@@ -74,12 +63,14 @@ def test_columns_in_another_order_and_more_of_them(small: Path, tmp_path: Path, 
         ({"age": "years", "x": "y"}, "'x', 'age'"),
     ],
 )
-def test_missing_columns_are_named(small: Path, tmp_path: Path, rename: dict[str, str], message: str) -> None:
+def test_missing_columns_are_named(
+    command: Command, small: Path, tmp_path: Path, rename: dict[str, str], message: str
+) -> None:
     header, *rows = rows_of(small)
     names = [rename.get(name, name) for name in header]
     path = write_rows(tmp_path / "t.csv", [names, *rows])
     expected = f"'{path}': the table has no column {message}. It has {', '.join(names)}"
-    assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv") == expected
+    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv")) == expected
     assert files_in(tmp_path) == {"t.csv"}
 
 
@@ -88,7 +79,7 @@ def test_missing_columns_are_named(small: Path, tmp_path: Path, rename: dict[str
 
 @pytest.mark.parametrize(("name", "target"), [("s/0", "answer"), ("age", "age")])
 def test_metrics_of_the_parts_are_those_of_the_result(
-    small: Path, tmp_path: Path, capfd: Capture, name: str, target: str
+    small: Path, tmp_path: Path, command: Command, name: str, target: str
 ) -> None:
     result = json.loads((small / name / "result.json").read_text(encoding="utf-8"))
     config = load(small / name).config
@@ -99,7 +90,7 @@ def test_metrics_of_the_parts_are_those_of_the_result(
     for part, numbers in made.parts.items():
         source = made.components.dataset.source_rows[numbers]
         path = write_rows(tmp_path / f"{part}.csv", [header, *(rows[row] for row in source)])
-        lines = said(capfd, small / name, path, "-o", tmp_path / "o.csv", "--target", target)
+        lines = said(command("predict", small / name, path, "-o", tmp_path / "o.csv", "--target", target))
         assert lines[0] == (
             "ignored: split" if name == "s/0" else f"{target} of {len(source)} rows".ljust(len(lines[0]))
         )
@@ -109,48 +100,53 @@ def test_metrics_of_the_parts_are_those_of_the_result(
         assert (found.rows, found.without_target) == (len(source), 0)
 
 
-def test_rows_without_a_target(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_rows_without_a_target(small: Path, tmp_path: Path, command: Command) -> None:
     table = rows_of(small)
     for row in (1, 100, 200):
         table[row][-1] = "?"
     path = write_rows(tmp_path / "t.csv", table)
-    lines = said(capfd, small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer")
+    lines = said(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer"))
     assert lines[:2] == ["ignored: split", "3 of 240 rows have no answer and are left out of the metrics"]
     assert lines[2].rstrip() == "answer of 237 rows"
     assert list(metrics_in(lines)) == ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"]
     assert lines[-1] == f"240 predictions: {tmp_path / 'o.csv'}"
     for values in table[1:]:
         values[-1] = ""
-    lines = said(capfd, small / "s/0", write_rows(path, table), "-o", tmp_path / "o.csv", "--target", "answer")
+    lines = said(
+        command("predict", small / "s/0", write_rows(path, table), "-o", tmp_path / "o.csv", "--target", "answer")
+    )
     assert lines[1:] == [
         "240 of 240 rows have no answer and are left out of the metrics",
         f"240 predictions: {tmp_path / 'o.csv'}",
     ]
 
 
-def test_a_label_of_no_class(small: Path, tmp_path: Path) -> None:
+def test_a_label_of_no_class(command: Command, small: Path, tmp_path: Path) -> None:
     table = rows_of(small)
     table[1 + 150][-1] = "perhaps"
     path = write_rows(tmp_path / "t.csv", table)
-    assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer") == (
+    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer")) == (
         f"'{path}': column 'answer', row 150: expected a class of training (no, yes), found 'perhaps'. "
         "Fix it, or leave it empty"
     )
-    assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "anwser") == (
+    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "anwser")) == (
         "--target: the table has no column 'anwser'. Did you mean 'answer'?"
     )
     assert files_in(tmp_path) == {"t.csv"}
 
 
-def test_a_target_that_is_a_feature_or_has_another_name(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_a_target_that_is_a_feature_or_has_another_name(small: Path, tmp_path: Path, command: Command) -> None:
     table = [[*row, row[-1]] for row in rows_of(small)]
     table[0][-1] = "truth"
     path = write_rows(tmp_path / "t.csv", table)
     one, other = (
-        said(capfd, small / "s/0", path, "-o", tmp_path / "o.csv", "--target", name) for name in ("answer", "truth")
+        said(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", name))
+        for name in ("answer", "truth")
     )
     assert metrics_in(one) == metrics_in(other)
-    assert "x of 240 rows" in said(capfd, small / "age", path, "-o", tmp_path / "o.csv", "--target", "x")[1]
+    assert (
+        "x of 240 rows" in said(command("predict", small / "age", path, "-o", tmp_path / "o.csv", "--target", "x"))[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,11 +179,11 @@ def test_labels_of_each_type(labels: list[Any], kind: str, file_labels: list[str
 # ---- ensembles
 
 
-def test_an_ensemble_is_the_mean(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_an_ensemble_is_the_mean(small: Path, tmp_path: Path, command: Command) -> None:
     folders = [small / f"s/{seed}" for seed in (0, 1, 2)]
     for index, folder in enumerate(folders):
-        said(capfd, folder, small / "table.csv", "-o", tmp_path / f"{index}.csv")
-    lines = said(capfd, *folders, small / "table.csv", "-o", tmp_path / "all.csv")
+        said(command("predict", folder, small / "table.csv", "-o", tmp_path / f"{index}.csv"))
+    lines = said(command("predict", *folders, small / "table.csv", "-o", tmp_path / "all.csv"))
     assert lines[0] == f"average of 3 runs: {folders[0]}, {folders[1]}, {folders[2]}"
     ones = [content(tmp_path / f"{index}.csv")["probability_yes"].to_numpy() for index in range(3)]
     found = content(tmp_path / "all.csv")
@@ -198,8 +194,7 @@ def test_an_ensemble_is_the_mean(small: Path, tmp_path: Path, capfd: Capture) ->
         assert not found.equals(single)
 
 
-def test_the_best_of_a_sweep(small: Path, tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(small)
+def test_the_best_of_a_sweep(small: Path, tmp_path: Path, command: Command) -> None:
     scores = {
         seed: json.loads((small / f"s/{seed}/result.json").read_text(encoding="utf-8"))["metrics"]["val"]
         for seed in range(3)
@@ -210,29 +205,29 @@ def test_the_best_of_a_sweep(small: Path, tmp_path: Path, capfd: Capture, monkey
     for top in (1, 2, 3, 5):
         runs = [f"s/{seed}" for seed in best[:top]]
         head = "1 run" if top == 1 else f"average of {len(runs)} runs"
-        lines = said(capfd, "s", "table.csv", "-o", tmp_path / "o.csv", "--top", str(top))
+        lines = said(command("predict", "s", "table.csv", "-o", tmp_path / "o.csv", "--top", str(top), cwd=small))
         assert lines[0] == f"{head}: {', '.join(runs)}"
-        said(capfd, *runs, "table.csv", "-o", tmp_path / "p.csv")
+        said(command("predict", *runs, "table.csv", "-o", tmp_path / "p.csv", cwd=small))
         assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "o.csv").read_bytes()
 
 
-def test_a_sweep_with_failed_runs(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_a_sweep_with_failed_runs(small: Path, tmp_path: Path, command: Command) -> None:
     sweep = Path(shutil.copytree(small / "s", tmp_path / "s"))
     (sweep / "0/result.json").write_text(json.dumps({"status": "failed", "metrics": {}}), encoding="utf-8")
     (sweep / "1/model.pt").unlink()
-    lines = said(capfd, sweep, small / "table.csv", "-o", tmp_path / "o.csv", "--top", "5")
+    lines = said(command("predict", sweep, small / "table.csv", "-o", tmp_path / "o.csv", "--top", "5"))
     assert lines[0].endswith("s/2")
     (sweep / "2/model.pt").unlink()
     expected = f"{sweep}: expected the folder of a run, with model.pt, or of a sweep of such runs"
-    assert refusal(sweep, small / "table.csv", "-o", tmp_path / "o.csv") == expected
-    assert refusal(tmp_path / "nowhere", small / "table.csv", "-o", tmp_path / "o.csv") == expected.replace(
-        str(sweep), str(tmp_path / "nowhere")
-    )
+    assert refusal(command("predict", sweep, small / "table.csv", "-o", tmp_path / "o.csv")) == expected
+    assert refusal(
+        command("predict", tmp_path / "nowhere", small / "table.csv", "-o", tmp_path / "o.csv")
+    ) == expected.replace(str(sweep), str(tmp_path / "nowhere"))
 
 
-def test_runs_that_predict_something_else(small: Path) -> None:
+def test_runs_that_predict_something_else(command: Command, small: Path) -> None:
     table = small / "table.csv"
-    assert refusal(small / "s/0", small / "age", table, "-o", "o.csv") == (
+    assert refusal(command("predict", small / "s/0", small / "age", table, "-o", "o.csv")) == (
         f"{small}/age: its target is 'age', and that of {small}/s/0 is 'answer'; the average of runs is for those that "
         "predict the same"
     )
@@ -277,10 +272,10 @@ def test_load_gives_a_plain_module(small: Path) -> None:
         assert torch.equal(tensor, saved["state_dict"][name])
 
 
-def test_predictions_in_python(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_predictions_in_python(small: Path, tmp_path: Path, command: Command) -> None:
     """Of anything with columns: as the command line writes them."""
     run = mlp_exp.load(str(small / "s/0"))
-    said(capfd, small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv")
+    said(command("predict", small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv"))
     expected = content(tmp_path / "o.csv")
     texts = {name: column(small, name) for name in run.feature_schema.names}
     typed = {**texts, "x": np.array(texts["x"], dtype=np.float64), "age": [float(a or "nan") for a in texts["age"]]}
@@ -305,12 +300,12 @@ def test_predictions_in_python(small: Path, tmp_path: Path, capfd: Capture) -> N
         run.predict({"z": [1]})
 
 
-def test_values_in_their_own_unit(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_values_in_their_own_unit(small: Path, tmp_path: Path, command: Command) -> None:
     run = mlp_exp.load(small / "age")
     values = run.predict({name: column(small, name) for name in run.feature_schema.names})
     assert values.dtype == np.float64
     assert 10 < values.mean() < 90
-    said(capfd, small / "age", small / "table.csv", "-o", tmp_path / "o.csv")
+    said(command("predict", small / "age", small / "table.csv", "-o", tmp_path / "o.csv"))
     found = content(tmp_path / "o.csv")
     assert found.column_names == ["prediction"]
     np.testing.assert_allclose(found["prediction"], values, rtol=1e-6)
@@ -318,7 +313,7 @@ def test_values_in_their_own_unit(small: Path, tmp_path: Path, capfd: Capture) -
         run.predict_proba({})
 
 
-def test_a_run_on_arrays(small: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
     run = mlp_exp.load(small / "moons")
     assert run.feature_names == ("x1", "x2")
     points = np.random.default_rng(0).normal(size=(9, 2))
@@ -339,7 +334,7 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, capfd: Capture) -> None:
         with pytest.raises(DataError, match=rf"^the table: {text}"):
             run.predict(wrong)
     path = write_rows(tmp_path / "t.csv", [["x2", "x1"], *([repr(float(b)), repr(float(a))] for a, b in points)])
-    said(capfd, small / "moons", path, "-o", tmp_path / "o.csv")
+    said(command("predict", small / "moons", path, "-o", tmp_path / "o.csv"))
     np.testing.assert_allclose(
         content(tmp_path / "o.csv")["probability_lower"], run.predict_proba(points)[:, 1], atol=1e-6
     )
@@ -366,13 +361,13 @@ def test_loading_draws_nothing(small: Path) -> None:
     ],
 )
 def test_an_output_that_cannot_be(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, message: str
+    command: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(small / "table.csv", "t.csv")
     (tmp_path / "link.csv").symlink_to("t.csv")
     (tmp_path / "d.csv").mkdir()
-    assert refusal("no run at all", "t.csv", "-o", output) == message
+    assert refusal(command("predict", "no run at all", "t.csv", "-o", output)) == message
     assert (tmp_path / "t.csv").read_bytes() == (small / "table.csv").read_bytes()
 
 
@@ -384,15 +379,14 @@ def test_an_output_that_cannot_be(
         (["r", "t.csv", "-o", "o.csv", "--top", "0"], "argument --top: expected a whole number from 1 on, got '0'"),
     ],
 )
-def test_arguments_that_do_not_fit(arguments: list[str], message: str, capfd: Capture) -> None:
-    with pytest.raises(SystemExit) as caught:
-        predict.main(arguments)
-    assert caught.value.code == 2
-    assert capfd.readouterr().err.endswith(f"mlp-predict: error: {message}\n")
+def test_arguments_that_do_not_fit(command: Command, arguments: list[str], message: str) -> None:
+    done = command("predict", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"mlp-predict: error: {message}\n")
 
 
 def test_an_interrupt_leaves_nothing(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+    command: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "o.csv").write_text("before", encoding="utf-8")
 
@@ -400,56 +394,40 @@ def test_an_interrupt_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Ensemble, "outputs", interrupted)
-    with pytest.raises(SystemExit) as caught:
-        predict.main([str(small / "s/0"), str(small / "table.csv"), "-o", str(tmp_path / "o.csv")])
-    assert caught.value.code == 130
-    assert capfd.readouterr() == ("", "Interrupted.\n")
+    done = command("predict", small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
     assert (tmp_path / "o.csv").read_text(encoding="utf-8") == "before"
     assert files_in(tmp_path) == {"o.csv"}
 
 
-def test_class_names_of_any_signs(tmp_path: Path, capfd: Capture) -> None:
+def test_class_names_of_any_signs(tmp_path: Path, command: Command) -> None:
     x = np.random.default_rng(0).normal(size=60)
     names = ['say "a, b"', "[red]größe", "a b"]
     table = {"x": x, "y": [names[i % 3] for i in range(60)]}
     parquet.write_table(pa.table(table), tmp_path / "t.parquet")
     train(tmp_path / "r", "data=table", f"data.path={tmp_path / 't.parquet'}", "data.target=y")
     for output in ("o.csv", "o.parquet"):
-        said(capfd, tmp_path / "r", tmp_path / "t.parquet", "-o", tmp_path / output, "--target", "y")
+        said(command("predict", tmp_path / "r", tmp_path / "t.parquet", "-o", tmp_path / output, "--target", "y"))
     found = content(tmp_path / "o.csv")
     assert found.column_names == ["prediction", *(f"probability_{name}" for name in sorted(names))]
     assert found.equals(content(tmp_path / "o.parquet"))
     assert set(found["prediction"].to_pylist()) <= set(names)
 
 
-def test_the_real_command_line(small: Path, tmp_path: Path) -> None:
+def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) -> None:
     """Options may stand anywhere, and torch is imported only when it is needed."""
     code = (
         "import sys, mlp_exp, mlp_exp.predict as p\n"
         "try: p.main(['--help'])\nexcept SystemExit: pass\n"
         "print('torch' in sys.modules, dir(mlp_exp).count('load'), hasattr(mlp_exp, 'nothing'))"
     )
-    how: dict[str, Any] = {
-        "capture_output": True,
-        "text": True,
-        "cwd": tmp_path,
-        "env": clean_environment(),
-    }
-    done = subprocess.run([sys.executable, "-c", code], check=False, **how)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path, env=clean_environment()
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: mlp-predict [-h] -o OUT [--target COLUMN] [--top N] [--allow PACKAGE]")
     assert done.stdout.endswith("False 0 False\n")
-    command: list[Path | str] = [
-        sys.executable,
-        "-m",
-        "mlp_exp.predict",
-        small / "s/0",
-        small / "s/1",
-        "-o",
-        "o.csv",
-        small / "table.csv",
-    ]
-    done = subprocess.run(command, check=False, **how)
+    done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv", process=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("ignored: split, answer\n240 predictions: o.csv\n")
     assert len(content(tmp_path / "o.csv")) == 240

@@ -12,20 +12,9 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from pyarrow import parquet
+from support.commands import Command, refusal, said
 from support.folders import files_in
-from support.predictions import (
-    ROWS,
-    Capture,
-    Columns,
-    column,
-    content,
-    inputs_of,
-    refusal,
-    rows_of,
-    said,
-    train,
-    write_rows,
-)
+from support.predictions import ROWS, Columns, column, content, inputs_of, rows_of, train, write_rows
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.format import Format
@@ -152,7 +141,7 @@ def test_the_network_gets_what_it_got_in_training(
 
 
 def test_a_csv_file_and_a_parquet_file_give_the_same(
-    forms: Path, rich_runs: dict[str, Any], tmp_path: Path, capfd: Capture
+    forms: Path, rich_runs: dict[str, Any], tmp_path: Path, command: Command
 ) -> None:
     folder = rich_runs["t.csv"][0]
     made = []
@@ -163,7 +152,10 @@ def test_a_csv_file_and_a_parquet_file_give_the_same(
     ):
         path = tmp_path / str(index) / output
         path.parent.mkdir()
-        assert said(capfd, folder, forms / table, "-o", path) == ["ignored: mood", f"60 predictions: {path}"]
+        assert said(command("predict", folder, forms / table, "-o", path)) == [
+            "ignored: mood",
+            f"60 predictions: {path}",
+        ]
         made.append(path)
     written = [content(path if path.name != "O.CSV" else path.rename(path.with_suffix(".csv"))) for path in made]
     assert written[0].column_names == ["prediction", "probability_bad", "probability_good"]
@@ -233,7 +225,14 @@ def test_unseen_categories_and_gaps(small: Path, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("rows", [50, 1000])
 def test_a_word_that_is_no_number(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, word: str, message: str, rows: int
+    command: Command,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    word: str,
+    message: str,
+    rows: int,
 ) -> None:
     """The row is counted over the whole file."""
     spoilt = rows_of(small)
@@ -244,7 +243,7 @@ def test_a_word_that_is_no_number(
     assert defaults
     monkeypatch.setattr(tables.predict_table, "__defaults__", (*defaults[:-1], rows))
     expected = f"'{path}': column '{name}', row 203: {message}. Fix it, or leave it empty"
-    assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv") == expected
+    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv")) == expected
     assert files_in(tmp_path) == {"t.csv"}
 
 
@@ -396,8 +395,8 @@ def test_names_of_types() -> None:
 # ---- files that are no table
 
 
-def test_half_a_parquet_file(forms: Path, rich_runs: dict[str, Any], tmp_path: Path) -> None:
+def test_half_a_parquet_file(command: Command, forms: Path, rich_runs: dict[str, Any], tmp_path: Path) -> None:
     whole = (forms / "typed.parquet").read_bytes()
     (tmp_path / "t.parquet").write_bytes(whole[:-50])
-    says = refusal(rich_runs["t.csv"][0], tmp_path / "t.parquet", "-o", tmp_path / "o.csv")
+    says = refusal(command("predict", rich_runs["t.csv"][0], tmp_path / "t.parquet", "-o", tmp_path / "o.csv"))
     assert says.startswith(f"'{tmp_path / 't.parquet'}' is not a whole Parquet file: ")

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from support.commands import Command, refusal
 from support.folders import files_in
-from support.predictions import column, content, refusal, write_rows
+from support.predictions import column, content, write_rows
 from support.tables import TABLE_ROWS
 
 from mlp_exp.data.table.streaming import TableStream
@@ -126,15 +127,17 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_file_that_is_no_table(small: Path, tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_no_table(command: Command, small: Path, tmp_path: Path, name: str) -> None:
     spoil, message = BROKEN[name]
     path = tmp_path / "t.csv"
     path.write_bytes(spoil((small / "table.csv").read_bytes().replace(b"\r\n", b"\n")))
     message = message.replace("ROW", str(column(small, "city").index("city 7")))
-    assert refusal(small / "s/0", path, "-o", tmp_path / "o.csv").startswith(message.format(path=path))
+    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv")).startswith(
+        message.format(path=path)
+    )
     assert files_in(tmp_path) == {"t.csv"}
 
 
-def test_no_such_table(small: Path, tmp_path: Path) -> None:
-    says = refusal(small / "s/0", small / "tabel.csv", "-o", tmp_path / "o.csv")
+def test_no_such_table(command: Command, small: Path, tmp_path: Path) -> None:
+    says = refusal(command("predict", small / "s/0", small / "tabel.csv", "-o", tmp_path / "o.csv"))
     assert says == f"there is no file '{small}/tabel.csv' (seen from {Path.cwd()}). Near it: table.csv."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in
 from support.runs import DIVERGED, FAILED, classes, metrics, values, write_run
 
@@ -424,7 +424,7 @@ def test_the_best_twenty_are_printed(
     assert lines[-1] == str(tmp_path / "leaderboard.csv")
 
 
-def test_a_sweep_of_many_runs(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_sweep_of_many_runs(command: Command, tmp_path: Path) -> None:
     rates = [f"{number / 1000:g}" for number in range(1, 24)]
     quiet = (
         "trainer.epochs=1",
@@ -433,7 +433,7 @@ def test_a_sweep_of_many_runs(call_main: CallMain, tmp_path: Path) -> None:
         "data.n_samples=60",
         "loss.class_weight=null",
     )
-    done = call_main("-m", *quiet, f"optimizer.lr={','.join(rates)}", "hydra.sweep.dir=s")
+    done = command("run", "-m", *quiet, f"optimizer.lr={','.join(rates)}", "hydra.sweep.dir=s")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert "23 runs, best first by val_log_loss" in [line.strip() for line in lines]

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import CallMain, Result
+from support.commands import Command, Result
 from support.sweeps import Sweep
 
 
 @pytest.fixture
-def sweep(call_main: CallMain, tmp_path: Path) -> Sweep:
+def sweep(command: Command, tmp_path: Path) -> Sweep:
     """A sweep in a folder of this name; returns how it ended, and the folder."""
 
     def run(name: str, *args: str) -> tuple[Result, Path]:
-        return call_main("-m", *args, f"hydra.sweep.dir={name}"), tmp_path / name
+        return command("run", "-m", *args, f"hydra.sweep.dir={name}"), tmp_path / name
 
     return run
 

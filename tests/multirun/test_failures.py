@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command
 from support.folders import files_in
 from support.sweeps import (
     CIRCLE,
@@ -31,7 +31,7 @@ from mlp_exp.training import loop
 # ---- failures
 
 
-def test_bad_values_and_divergence(sweep: Sweep, call_main: CallMain, tmp_path: Path) -> None:
+def test_bad_values_and_divergence(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     done, folder = sweep("sweep", *CIRCLE, "optimizer.lr=1e-2,-1,1e30,0.1")
     assert done.stdout.splitlines()[0] == "3 runs in 1 stack"
     wrong = mistake("optimizer.lr: expected a number above 0, got -1")
@@ -41,7 +41,7 @@ def test_bad_values_and_divergence(sweep: Sweep, call_main: CallMain, tmp_path: 
     assert not (folder / "1" / "history.csv").exists()
     assert not (folder / "2" / "model.pt").exists()
     for number, rate in ((0, "0.01"), (3, "0.1")):
-        call_main(*CIRCLE, f"optimizer.lr={rate}", f"hydra.run.dir=alone{number}")
+        command("run", *CIRCLE, f"optimizer.lr={rate}", f"hydra.run.dir=alone{number}")
         assert trained(folder / str(number)) == trained(tmp_path / f"alone{number}")
 
 
@@ -52,7 +52,7 @@ def test_a_single_failure_is_said_once(sweep: Sweep) -> None:
 
 
 @pytest.mark.usefixtures("own")
-def test_a_users_network_may_do_anything(sweep: Sweep, call_main: CallMain, tmp_path: Path) -> None:
+def test_a_users_network_may_do_anything(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     args = (*CIRCLE, NET)
     done, folder = sweep("sweep", *args, "+model.does=raises,kills,well,exits,refuses")
     failures = {
@@ -63,7 +63,7 @@ def test_a_users_network_may_do_anything(sweep: Sweep, call_main: CallMain, tmp_
     }
     assert_failures(done, folder, failures)
     assert with_traceback(folder) == [0]
-    call_main(*args, "+model.does=well", "hydra.run.dir=alone")
+    command("run", *args, "+model.does=well", "hydra.run.dir=alone")
     assert trained(folder / "2") == trained(tmp_path / "alone")
     # the one that could still speak has kept its first epoch
     assert (result_of(folder / "0")["epochs"], result_of(folder / "0")["best_epoch"]) == (1, 1)

@@ -14,7 +14,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from support.commands import CallMain
+from support.commands import Command
 from support.members import CPU, histories, make_member, same_weights, timeless
 from support.project import CONF
 from support.tables import write_table
@@ -187,10 +187,10 @@ def test_runs_with_embeddings(table: list[str], more: list[str], names: list[str
     assert bool(names) == bool(differing)
 
 
-def test_a_sweep_over_the_width_of_embeddings(call_main: CallMain, table: list[str]) -> None:
+def test_a_sweep_over_the_width_of_embeddings(command: Command, table: list[str]) -> None:
     """Without a stack that breaks, which would say so."""
     quiet = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
-    done = call_main("-m", *quiet, *table, "preprocess.embedding_width=4,8")
+    done = command("run", "-m", *quiet, *table, "preprocess.embedding_width=4,8")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line for line in done.stdout.splitlines() if "stack" in line] == [
         "2 runs in 2 stacks: preprocess.embedding_width differs"
@@ -364,8 +364,8 @@ def test_a_limit_of_the_users_own(limit: int, sizes: list[int]) -> None:
     assert [len(members) for members in kind.stacks()] == sizes
 
 
-def test_a_limit_that_is_no_size_is_refused(call_main: CallMain, tmp_path: Path) -> None:
-    done = call_main("-m", "trainer.epochs=1", "trainer.device=cpu", "seed=1,2", "hydra.launcher.max_stack=-1")
+def test_a_limit_that_is_no_size_is_refused(command: Command, tmp_path: Path) -> None:
+    done = command("run", "-m", "trainer.epochs=1", "trainer.device=cpu", "seed=1,2", "hydra.launcher.max_stack=-1")
     assert done.returncode == 1
     assert "max_stack" in done.stderr
     assert list(tmp_path.rglob("model.pt")) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.commands import CallMain, StartFork
+from support.commands import Command
 from support.folders import files_in
 from support.sweeps import (
     CIRCLE,
@@ -112,18 +112,18 @@ def test_runs_on_one_table_are_those_of_hydras_own_launcher(sweep: Sweep, tmp_pa
 
 
 # a pickle writes a text once where two values are one object, as those that runs take from one table may be
-def test_the_model_of_a_table_is_the_same_to_the_byte(sweep: Sweep, call_main: CallMain, tmp_path: Path) -> None:
+def test_the_model_of_a_table_is_the_same_to_the_byte(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     args = table(tmp_path)
     _, folder = sweep("sweep", *args)
-    call_main(*args[:-1], "seed=1", "hydra.run.dir=alone")
+    command("run", *args[:-1], "seed=1", "hydra.run.dir=alone")
     assert trained(folder / "1") == trained(tmp_path / "alone")
 
 
-def test_two_threads_give_the_same_whatever_the_launcher(start_fork: StartFork, tmp_path: Path) -> None:
+def test_two_threads_give_the_same_whatever_the_launcher(command: Command, tmp_path: Path) -> None:
     """In processes of their own: one that has computed with several threads cannot be forked."""
     launchers = ("stacked", "basic")
     args = ("-m", *CIRCLE, "trainer.threads=2", "seed=0,1")
-    sweeps = [start_fork(*args, f"hydra/launcher={name}", f"hydra.sweep.dir={name}") for name in launchers]
+    sweeps = [command.start("run", *args, f"hydra/launcher={name}", f"hydra.sweep.dir={name}") for name in launchers]
     ends = [process.communicate(timeout=120) for process in sweeps]
     assert [process.returncode for process in sweeps] == [0, 0]
     assert [stderr for _, stderr in ends] == ["", ""]
@@ -143,11 +143,11 @@ def test_stacks_in_this_process_give_the_same(sweep: Sweep, monkeypatch: pytest.
     assert leaderboard_of(here) == leaderboard_of(forked)
 
 
-def test_order_and_company_do_not_matter(sweep: Sweep, call_main: CallMain, tmp_path: Path) -> None:
+def test_order_and_company_do_not_matter(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     args = (*CIRCLE, "split.seed=null")
     _, many = sweep("many", *args, "seed=0,1,2,3")
     _, few = sweep("few", *args, "seed=3,0")
-    assert call_main(*args, "seed=3", "hydra.run.dir=alone").returncode == 0
+    assert command("run", *args, "seed=3", "hydra.run.dir=alone").returncode == 0
     folders = [many / "3", few / "0", tmp_path / "alone"]
     assert [result_of(folder)["stacked"] for folder in folders] == [4, 2, 1]
     assert trained(folders[0]) == trained(folders[1]) == trained(folders[2])
@@ -213,9 +213,9 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("flag", [[], ["-m"], ["-m", "hydra.sweep.dir=sweep"], ["hydra/launcher=basic"]], ids=" ".join)
 def test_a_dry_run_describes_and_leaves_nothing(
-    call_main: CallMain, tmp_path: Path, scratch: Path, flag: list[str]
+    command: Command, tmp_path: Path, scratch: Path, flag: list[str]
 ) -> None:
-    done = call_main(*flag, "--dry-run", *CIRCLE, "seed=0,1", "model.hidden_sizes=[4],[5]")
+    done = command("run", *flag, "--dry-run", *CIRCLE, "seed=0,1", "model.hidden_sizes=[4],[5]")
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.rglob("*")) == [scratch]
     lines = done.stdout.splitlines()
@@ -235,8 +235,8 @@ def test_a_dry_run_describes_and_leaves_nothing(
     assert lines[-1].endswith(" s of training in all, without early stopping. Nothing was trained.")
 
 
-def test_a_dry_run_names_jobs_that_would_fail(call_main: CallMain, tmp_path: Path, scratch: Path) -> None:
-    done = call_main("--dry-run", "-m", "optimizer.lr=1e-2,-1,-2")
+def test_a_dry_run_names_jobs_that_would_fail(command: Command, tmp_path: Path, scratch: Path) -> None:
+    done = command("run", "--dry-run", "-m", "optimizer.lr=1e-2,-1,-2")
     assert done.returncode == 1
     assert list(tmp_path.rglob("*")) == [scratch]
     rows = table_of(done.stdout.splitlines())
@@ -254,8 +254,8 @@ def test_a_dry_run_names_jobs_that_would_fail(call_main: CallMain, tmp_path: Pat
     assert done.stderr == "\n".join(at_the_end(messages)) + "\n"
 
 
-def test_a_dry_run_of_nothing_that_could_train(call_main: CallMain) -> None:
-    done = call_main("--dry-run", "optimizer.lr=-1")
+def test_a_dry_run_of_nothing_that_could_train(command: Command) -> None:
+    done = command("run", "--dry-run", "optimizer.lr=-1")
     assert done.returncode == 1
     assert ["0", "optimizer.lr=-1", "The configuration has 1 mistake:"] in table_of(done.stdout.splitlines())
 
@@ -306,12 +306,12 @@ def test_the_columns_of_a_table_are_printed_once(sweep: Sweep, tmp_path: Path) -
 
 
 def test_an_error_of_the_sweep_itself_leaves_no_process_behind(
-    call_main: CallMain, monkeypatch: pytest.MonkeyPatch
+    command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("of the leaderboard")
 
     monkeypatch.setattr("mlp_exp.leaderboard.leaderboard.Leaderboard.add", broken)
     with pytest.raises(ZeroDivisionError, match="of the leaderboard"):
-        call_main("-m", *CIRCLE, "seed=0,1", "model.norm=null,layer", "trainer.epochs=1,300")
+        command("run", "-m", *CIRCLE, "seed=0,1", "model.norm=null,layer", "trainer.epochs=1,300")
     assert multiprocessing.active_children() == []

@@ -6,14 +6,13 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.commands import CallMain, Fork, RunCli, Start, StartFork
+from support.commands import Command, Started
 from support.folders import files_in
 from support.sweeps import (
     CIRCLE,
@@ -158,8 +157,8 @@ NOT_RESUMED = (
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_resume_needs_a_sweep(call_main: CallMain, tmp_path: Path, args: list[str], line: str) -> None:
-    done = call_main(*CIRCLE, "seed=0", *args)
+def test_resume_needs_a_sweep(command: Command, tmp_path: Path, args: list[str], line: str) -> None:
+    done = command("run", *CIRCLE, "seed=0", *args)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistake(line)}\n")
     assert list(tmp_path.iterdir()) == []
 
@@ -169,7 +168,7 @@ def test_resume_false_is_a_sweep_like_any_other(sweep: Sweep) -> None:
     assert (done.returncode, done.stderr, len(jobs_in(folder))) == (0, "", 2)
 
 
-def test_a_sweeps_folder_is_for_this_sweep_alone(sweep: Sweep, fork_cli: RunCli, tmp_path: Path) -> None:
+def test_a_sweeps_folder_is_for_this_sweep_alone(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     args = (*CIRCLE, "seed=0,1")
     _, folder = sweep("sweep", *args)
     before = state_of(folder)
@@ -181,10 +180,10 @@ def test_a_sweeps_folder_is_for_this_sweep_alone(sweep: Sweep, fork_cli: RunCli,
             f"resume=true goes on with the same sweep.\n  It was: {typed} seed=0,1\n  Now:    {typed} seed=0,2",
         ),
     ):
-        done = fork_cli("-m", *CIRCLE, *more, "hydra.sweep.dir=sweep")
+        done = command("run", "-m", *CIRCLE, *more, "hydra.sweep.dir=sweep", fork=True)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{folder}: {message}\n")
         assert state_of(folder) == before
-    done = fork_cli("-m", *args, "hydra.sweep.dir=none", "resume=true")
+    done = command("run", "-m", *args, "hydra.sweep.dir=none", "resume=true", fork=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"{tmp_path / 'none'}: expected the folder of an earlier sweep, with multirun.yaml, to resume\n"
@@ -220,33 +219,31 @@ def alive(pids: Sequence[int]) -> list[int]:
     return [pid for pid in pids if (status_of(pid) or "Z")[0] != "Z"]
 
 
-def start_slowly(start: Start | StartFork, folder: Path) -> "subprocess.Popen[str] | Fork":
+def start_slowly(command: Command, folder: Path, process: bool) -> Started:
     """A sweep of six runs that takes its time, once the first of them have trained an epoch."""
     (folder.parent / "slow").touch()
-    process = start("-m", *SLOW, SIZES, "seed=0,1", f"hydra.sweep.dir={folder.name}")
+    started = command.start("run", "-m", *SLOW, SIZES, "seed=0,1", f"hydra.sweep.dir={folder.name}", process=process)
 
     def begun() -> bool:
         logs = [path.read_text(encoding="utf-8") for path in folder.glob("*/run.log")]
         return sum("epoch 1/30: " in log for log in logs) == AT_ONCE
 
-    wait_for(begun, process)
-    return process
+    wait_for(begun, started)
+    return started
 
 
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_sweep_goes_on_with_the_line_that_it_prints(
-    start_cli: Start,
-    start_fork: StartFork,
+    command: Command,
     sweep: Sweep,
-    call_main: CallMain,
     tmp_path: Path,
     number: signal.Signals,
     status: int,
 ) -> None:
     _, whole = sweep("whole", *SLOW, SIZES, "seed=0,1")
     folder = tmp_path / "sweep"
-    process = start_slowly(start_cli if number == signal.SIGINT else start_fork, folder)
+    process = start_slowly(command, folder, process=number == signal.SIGINT)
     if number == signal.SIGINT:  # which a terminal sends to all processes
         for child in children_of(process.pid):
             os.kill(child, number)
@@ -271,7 +268,7 @@ def test_an_interrupted_sweep_goes_on_with_the_line_that_it_prints(
     (tmp_path / "slow").unlink()
     words = shlex.split(stderr.splitlines()[1].removeprefix("Go on with: "))
     assert words[:3] == ["python", "-m", "mlp_exp.run"]
-    done = call_main(*words[3:])
+    done = command("run", *words[3:])
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_jobs(folder, whole)
     assert leaderboard_of(folder) == leaderboard_of(whole)
@@ -280,9 +277,9 @@ def test_an_interrupted_sweep_goes_on_with_the_line_that_it_prints(
 # early stopping takes the epoch before the weights are remembered and the record is out; here the user's scheduler
 # interrupts in between
 @pytest.mark.usefixtures("own")
-def test_an_interrupt_between_judging_and_remembering(call_main: CallMain, tmp_path: Path) -> None:
+def test_an_interrupt_between_judging_and_remembering(command: Command, tmp_path: Path) -> None:
     args = (*CIRCLE, RATES, "+scheduler.does=interrupts", "optimizer.lr=1e-2", "hydra.run.dir=run")
-    assert call_main(*args).returncode == 130
+    assert command("run", *args).returncode == 130
     result, history = result_of(tmp_path / "run"), history_of(tmp_path / "run")
     assert (result["epochs"], len(history) - 1) == (1, 1)
     assert (result["best_epoch"], repr(result["best_value"])) == (1, history[1][history[0].index("val_loss")])
@@ -290,11 +287,11 @@ def test_an_interrupt_between_judging_and_remembering(call_main: CallMain, tmp_p
 
 @pytest.mark.usefixtures("own")
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
-def test_after_a_kill_no_process_stays_and_resume_finishes(start_fork: StartFork, sweep: Sweep, tmp_path: Path) -> None:
+def test_after_a_kill_no_process_stays_and_resume_finishes(command: Command, sweep: Sweep, tmp_path: Path) -> None:
     args = (*SLOW, SIZES, "seed=0,1")
     _, whole = sweep("whole", *args)
     folder = tmp_path / "sweep"
-    process = start_slowly(start_fork, folder)
+    process = start_slowly(command, folder, process=False)
     children = children_of(process.pid)
     assert len(children) == AT_ONCE / 2
     process.send_signal(signal.SIGKILL)

@@ -1,5 +1,7 @@
-"""Commands as a user gives them: in a process of their own, or in a fork of this one."""
+"""Commands as a user gives them: in this process, in a fork of it, or in a process of their own."""
 
+import contextlib
+import gc
 import importlib
 import io
 import logging
@@ -10,18 +12,29 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn, Protocol
 
+import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 Result = subprocess.CompletedProcess[str]
 
-RunCli = Callable[..., Result]
-CallMain = Callable[..., Result]
-Start = Callable[..., "subprocess.Popen[str]"]
-StartFork = Callable[..., "Fork"]
+
+class Started(Protocol):
+    """A command that runs: a `Fork` or a `subprocess.Popen`."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def communicate(self, *, timeout: float = 120) -> tuple[str, str]: ...
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -113,8 +126,31 @@ LATE = (
 """What commands import when they come to it; a fork of a process that has done so need not."""
 
 
-def fork_command(name: str, *args: str, cwd: Path, env: Mapping[str, str] | None = None) -> Fork:
-    """`python -m mlp_exp.<name> …` in a fork of this process."""
+def start_command(
+    name: str,
+    *args: Path | str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    process: bool = False,
+    python: Sequence[str] = (),
+) -> Started:
+    """`python -m mlp_exp.<name> …` in a fork of this process, or with `process` from scratch.
+
+    Args:
+        env: variables beside those of this process.
+        python: flags of the interpreter, with `process`.
+    """
+    words = [str(arg) for arg in args]
+    if process:
+        return subprocess.Popen(
+            [sys.executable, *python, "-m", f"mlp_exp.{name}", *words],
+            cwd=cwd,
+            env=clean_environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     for module in LATE:
         importlib.import_module(module)
     command = importlib.import_module(f"mlp_exp.{name}")
@@ -122,8 +158,104 @@ def fork_command(name: str, *args: str, cwd: Path, env: Mapping[str, str] | None
     def work() -> None:
         GlobalHydra.instance().clear()
         logging.getLogger().handlers.clear()
-        sys.argv = [str(command.__file__), *args]
+        sys.argv = [str(command.__file__), *words]
         sys.path.insert(0, str(cwd))
         command.main()
 
     return Fork(work, cwd, env)
+
+
+def ended(started: Started, timeout: float = 120) -> Result:
+    """Waits for the end of a command."""
+    stdout, stderr = started.communicate(timeout=timeout)
+    assert started.returncode is not None
+    return subprocess.CompletedProcess([], started.returncode, stdout, stderr)
+
+
+class Command:
+    """Runs commands in a folder of their own: `command("run", "seed=1")`, and so `predict`, `report`, `export`.
+
+    A command runs in this process, which spares the import of torch and heeds what is patched; with `fork` or `env` in
+    a fork, as it must where it is about what a process is; with `process` from scratch.
+    """
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
+        self._folder, self._patch, self._captured = folder, patch, captured
+        self._started: list[Started] = []
+
+    def __call__(
+        self,
+        name: str,
+        *args: Path | str,
+        fork: bool = False,
+        process: bool = False,
+        cwd: Path | None = None,
+        timeout: float = 120,
+        **how: Any,
+    ) -> Result:
+        """Runs a command to its end; `how` is that of `start_command`."""
+        if fork or process or how:
+            return ended(self.start(name, *args, process=process, cwd=cwd or self._folder, **how), timeout)
+        return self._here(name, [str(arg) for arg in args], cwd or self._folder)
+
+    def start(self, name: str, *args: Path | str, **how: Any) -> Started:
+        """Starts a command in a fork, or with `process` from scratch; it is ended after the test."""
+        self._started.append(start_command(name, *args, **{"cwd": self._folder, **how}))
+        return self._started[-1]
+
+    def close(self) -> None:
+        for started in self._started:
+            if started.poll() is None:
+                started.send_signal(signal.SIGKILL)
+            if isinstance(started, subprocess.Popen):
+                started.communicate()
+
+    def _here(self, name: str, args: list[str], cwd: Path) -> Result:
+        command = importlib.import_module(f"mlp_exp.{name}")
+        GlobalHydra.instance().clear()
+        self._patch.chdir(cwd)
+        self._patch.setattr(sys, "argv", [f"mlp_exp.{name}", *args])
+        self._patch.setattr(sys, "path", list(sys.path))
+        self._patch.setenv("HYDRA_FULL_ERROR", "0")  # main sets it; it is put back after the test
+        self._patch.setenv("COLUMNS", "120")
+        self._captured.readouterr()
+        code: object = 0
+        try:
+            command.main()
+        except SystemExit as end:
+            code = end.code or 0
+        stdout, stderr = self._captured.readouterr()
+        if isinstance(code, int):
+            return subprocess.CompletedProcess(args, code, stdout, stderr)
+        return subprocess.CompletedProcess(args, 1, stdout, f"{stderr}{code}\n")
+
+
+@contextlib.contextmanager
+def process_restored() -> Iterator[None]:
+    """Afterwards logging, signals, the garbage collector and Hydra are as they were."""
+    root = logging.getLogger()
+    handlers, level, thresholds = list(root.handlers), root.level, gc.get_threshold()
+    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
+        with contextlib.suppress(OSError):
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for number, action in signals.items():
+        signal.signal(number, action)
+    gc.set_threshold(*thresholds)
+    GlobalHydra.instance().clear()
+
+
+def said(done: Result) -> list[str]:
+    """The lines that a command printed, which went well."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def refusal(done: Result) -> str:
+    """The one message of a command that ended with status 1."""
+    assert done.returncode == 1
+    return done.stderr.removesuffix("\n")

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from mlp_exp import predict
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.experiment.components import Components, build
 from mlp_exp.experiment.one_run import run_experiment
@@ -21,7 +19,6 @@ from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import RunFolder
 from support.project import CONF
 
-Capture = pytest.CaptureFixture[str]
 Columns = Mapping[str, Sequence[Any]]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[8]")
 ROWS = 60
@@ -45,23 +42,6 @@ def as_job(folder: Path, number: int, override: str) -> None:
     (folder / ".hydra").mkdir()
     (folder / ".hydra/overrides.yaml").write_text(f"- {override}\n", encoding="utf-8")
     (folder / ".hydra/hydra.yaml").write_text(f"hydra: {{job: {{num: {number}}}}}\n", encoding="utf-8")
-
-
-def said(capfd: Capture, *arguments: Path | str) -> list[str]:
-    """The lines that the command prints."""
-    capfd.readouterr()
-    predict.main([str(argument) for argument in arguments])
-    out, err = capfd.readouterr()
-    assert err == ""
-    return out.splitlines()
-
-
-def refusal(*arguments: Path | str) -> str:
-    """What the command says when it ends with status 1."""
-    with pytest.raises(SystemExit) as caught:
-        predict.main([str(argument) for argument in arguments])
-    assert isinstance(caught.value.code, str)  # which Python prints, and ends with 1
-    return caught.value.code
 
 
 def content(path: Path) -> pa.Table:

@@ -3,10 +3,8 @@
 import contextlib
 import csv
 import json
-import os
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,7 @@ from typing import Any
 import torch
 import yaml
 
-from mlp_exp import run as command
-from mlp_exp.experiment import regularly
+from support.commands import Started
 from support.folders import files_in
 
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "trainer.checkpoint_every=0", "trainer.epochs=25")
@@ -33,36 +30,11 @@ def timeless(folder: Path) -> tuple[list[list[str]], bytes, dict[str, object]]:
     return history, (folder / "model.pt").read_bytes(), result
 
 
-def start(arguments: Sequence[str], folder: Path) -> int:
-    """The command line in a process of its own, which is a fork of this one; returns its number."""
-    process = os.fork()
-    if process:
-        return process
-    status = 1
-    try:
-        os.chdir(folder)
-        sys.argv = ["mlp_exp.run", *arguments]
-        regularly.REST = 0  # a checkpoint every epoch
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        command.main()
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
-    finally:
-        os._exit(status)
-
-
-def ended(process: int) -> int:
-    """The exit status; minus the signal that ended the process."""
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
-def wait_for_checkpoints(count: int, folder: Path, process: int) -> None:
+def wait_for_checkpoints(count: int, folder: Path, process: Started) -> None:
     """Until a process has been seen to write so many checkpoints, or has ended."""
     path, end = folder / "checkpoint.pt", time.monotonic() + 60
     before = None
-    while count and not os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+    while count and process.poll() is None:
         assert time.monotonic() < end
         with contextlib.suppress(FileNotFoundError):
             written = path.stat().st_mtime_ns

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 import yaml
 
-from support.commands import Fork, Result
+from support.commands import Result, Started
 from support.folders import files_in
 
 QUIET = ("trainer.device=cpu", "trainer.plots=never")
@@ -143,7 +142,7 @@ def went_on(folder: Path) -> list[int]:
     return [int(epoch) for epoch in re.findall(r"goes on after epoch (\d+)$", log, re.MULTILINE)]
 
 
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | Fork") -> None:
+def wait_for(condition: Callable[[], bool], process: Started) -> None:
     give_up = time.monotonic() + 60
     while not condition():
         assert process.poll() is None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import CallMain
+from support.commands import Command
 from support.tracking import FILES, FINAL, METRICS, PARAMS, SMALL, final, history, words
 
 from mlp_exp.display import plots
@@ -229,10 +229,10 @@ def check_wandb(sweep: Path, params: Mapping[str, Any] = PARAMS) -> None:
 
 
 @pytest.mark.usefixtures("quick_figures")
-def test_a_sweep_and_what_goes_on_from_it(call_main: CallMain, tmp_path: Path) -> None:
+def test_a_sweep_and_what_goes_on_from_it(command: Command, tmp_path: Path) -> None:
     """In every tracker; the runs of all trackers form one stack."""
     sweep = tmp_path / "s"
-    done = call_main(*SWEEP, "hydra.sweep.dir=s")
+    done = command("run", *SWEEP, "hydra.sweep.dir=s")
     assert (done.returncode, words(done)) == (0, [])
     assert "8 runs in 1 stack\n" in done.stdout
     check_numbers(sweep)
@@ -244,14 +244,14 @@ def test_a_sweep_and_what_goes_on_from_it(call_main: CallMain, tmp_path: Path) -
     for job in (1, 2, 3):  # as if they had not begun when the sweep was killed
         for file in ("result.json", "checkpoint.pt"):
             (sweep / str(job) / file).unlink()
-    done = call_main(*SWEEP, "hydra.sweep.dir=s", "resume=true")
+    done = command("run", *SWEEP, "hydra.sweep.dir=s", "resume=true")
     assert (done.returncode, words(done)) == (0, [])
     assert check_mlflow(sweep) == runs
     check_tensorboard(sweep)
     check_wandb(sweep)
 
     for job in (2, 3):
-        done = call_main(f"resume={sweep / str(job)}", "trainer.epochs=5")
+        done = command("run", f"resume={sweep / str(job)}", "trainer.epochs=5")
         assert (done.returncode, words(done)) == (0, [])
         assert history(sweep / str(job))["epoch"] == [1, 2, 3, 4, 5]
     longer = {key: value for key, value in PARAMS.items() if key != "trainer.epochs"}

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.commands import CallMain, StartFork
+from support.commands import Command
 from support.project import CONF
 from support.tracking import FILES, MLFLOW, QUIET, SMALL, WANDB, history, words
 
@@ -138,7 +138,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("how", FAILURES)
 def test_a_tracker_that_fails_is_one_warning(
-    call_main: CallMain,
+    command: Command,
     monkeypatch: pytest.MonkeyPatch,
     own: Callable[[], Any],
     untracked: dict[str, bytes],
@@ -147,9 +147,9 @@ def test_a_tracker_that_fails_is_one_warning(
 ) -> None:
     monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.7)
     if not untracked:
-        assert call_main(*SMALL, "hydra.run.dir=none").returncode == 0
+        assert command("run", *SMALL, "hydra.run.dir=none").returncode == 0
         untracked |= without_times(tmp_path / "none")
-    done = call_main(*SMALL, BY_ITSELF, f"+tracker.how={how}", "hydra.run.dir=run")
+    done = command("run", *SMALL, BY_ITSELF, f"+tracker.how={how}", "hydra.run.dir=run")
     assert done.returncode == 0
     assert words(done) == [f"tracker: {FAILURES[how]}{NO_MORE}"]
     assert (tmp_path / "run" / "run.log").read_text(encoding="utf-8").count("tracker:") == 1
@@ -157,15 +157,15 @@ def test_a_tracker_that_fails_is_one_warning(
     assert own()[-1]["what"] == how.rpartition(" ")[2]
 
 
-def test_a_tracker_that_cannot_be_reached(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tracker_that_cannot_be_reached(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A real one, a process that cannot be started, and one that takes no messages."""
     (tmp_path / "outputs").write_text("a file", encoding="utf-8")
-    done = call_main(*SMALL, "tracker=mlflow", "hydra.run.dir=a")
+    done = command("run", *SMALL, "tracker=mlflow", "hydra.run.dir=a")
     assert done.returncode == 0
     (line,) = words(done)
     assert line == f"tracker: {tmp_path / 'outputs'}: File exists{NO_MORE}"
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
-    done = call_main("-m", *SMALL, "seed=0,1", "tracker=tensorboard", "hydra.sweep.dir=b")
+    done = command("run", "-m", *SMALL, "seed=0,1", "tracker=tensorboard", "hydra.sweep.dir=b")
     assert done.returncode == 0
     assert words(done) == [f"tracker: {tmp_path / 'nothing'}: No such file or directory{NO_MORE}"]
 
@@ -189,22 +189,22 @@ def test_no_message_is_waited_for(
     assert caplog.messages == [f"tracker: no answer for 0 s{NO_MORE}"]
 
 
-def test_a_sweep_whose_tracker_fails(call_main: CallMain, own: Callable[[], Any], tmp_path: Path) -> None:
+def test_a_sweep_whose_tracker_fails(command: Command, own: Callable[[], Any], tmp_path: Path) -> None:
     words_of = ("-m", *SMALL, BY_ITSELF, "+tracker.how=raises in write", "seed=0,1")
-    done = call_main(*words_of, "hydra.sweep.dir=s")
+    done = command("run", *words_of, "hydra.sweep.dir=s")
     assert done.returncode == 0
     assert words(done) == [f"tracker: RuntimeError: no more{NO_MORE}"]
     assert [each["what"] for each in own()] == ["open", "begin", "begin", "write"]
-    done = call_main(*words_of, "hydra.sweep.dir=b", "hydra/launcher=basic")
+    done = command("run", *words_of, "hydra.sweep.dir=b", "hydra/launcher=basic")
     assert done.returncode == 0
     assert words(done) == [f"tracker: RuntimeError: no more{NO_MORE}"]
 
 
 def test_one_process_and_one_sweep_for_the_jobs_of_the_basic_launcher(
-    call_main: CallMain, own: Callable[[], Any], tmp_path: Path
+    command: Command, own: Callable[[], Any], tmp_path: Path
 ) -> None:
     args = ("-m", *SMALL, BY_ITSELF, "seed=0,1", "hydra.sweep.dir=s", "hydra/launcher=basic", "hydra.job.chdir=true")
-    assert call_main(*args).returncode == 0
+    assert command("run", *args).returncode == 0
     told = own()  # of the directory in which the command was typed
     files = ["attach"] * len(FILES)
     assert [each["what"] for each in told] == [
@@ -227,8 +227,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_goes_on_in_the_same_tracked_run(
-    call_main: CallMain,
-    start_fork: StartFork,
+    command: Command,
     monkeypatch: pytest.MonkeyPatch,
     own: Callable[[], list[dict[str, Any]]],
     tmp_path: Path,
@@ -236,7 +235,7 @@ def test_a_run_that_is_stopped_goes_on_in_the_same_tracked_run(
 ) -> None:
     monkeypatch.setattr(one_run, "HISTORY_SECONDS", 0.05)
     args = (*QUIET, "trainer.epochs=800", "trainer.checkpoint_every=0.1", BY_ITSELF, "hydra.run.dir=run")
-    process = start_fork(*args)
+    process = command.start("run", *args)
     written = tmp_path / "run" / "history.csv"
     wait_for(lambda: written.exists() and written.read_bytes().count(b"\n") > 50)
     process.send_signal(number)
@@ -248,16 +247,16 @@ def test_a_run_that_is_stopped_goes_on_in_the_same_tracked_run(
     assert 50 <= len(tracked) < 800
     assert [each["status"] for each in own() if each["what"] == "write"] == ["interrupted"]
 
-    assert call_main("resume=run", "--allow", "own_tracker").returncode == 0
+    assert command("run", "resume=run", "--allow", "own_tracker").returncode == 0
     assert epochs_of(own(), "run") == list(range(1, 801))
     assert [each["status"] for each in own() if each["what"] == "write"][-1] == "finished"
     assert {each["id"] for each in own() if each["what"] == "begin"} == {"run"}
 
 
 def test_an_interrupt_at_the_end_is_not_waited_for(
-    start_fork: StartFork, own: Callable[[], list[dict[str, Any]]], tmp_path: Path
+    command: Command, own: Callable[[], list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    process = start_fork(*SMALL, BY_ITSELF, "+tracker.how=hangs in close", "hydra.run.dir=run")
+    process = command.start("run", *SMALL, BY_ITSELF, "+tracker.how=hangs in close", "hydra.run.dir=run")
     wait_for(lambda: [each["what"] for each in own()][-1:] == ["close"])
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate()
@@ -312,14 +311,14 @@ def test_epochs_are_tracked_while_the_run_trains(
 # ---- before anything trains
 
 
-def test_a_package_that_is_not_installed(call_main: CallMain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_package_that_is_not_installed(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tracker, "find_spec", lambda package: None)
     message = "tracker: {0} is not installed. Install it: pip install 'mlp_exp[{0}]'"
-    done = call_main(*SMALL, "tracker=tensorboard", "hydra.run.dir=run")
+    done = command("run", *SMALL, "tracker=tensorboard", "hydra.run.dir=run")
     mistake = f"The configuration has 1 mistake:\n  {message.format('tensorboard')}\n"
     assert (done.returncode, done.stderr) == (1, mistake)
     assert not (tmp_path / "run" / "history.csv").exists()
-    done = call_main("-m", *SMALL, "tracker=tensorboard,mlflow,wandb,none", "hydra.sweep.dir=s")
+    done = command("run", "-m", *SMALL, "tracker=tensorboard,mlflow,wandb,none", "hydra.sweep.dir=s")
     assert done.returncode == 1
     assert [done.stderr.count(message.format(name)) for name in ("tensorboard", "mlflow", "wandb")] == [2, 2, 2]
     assert [(tmp_path / "s" / str(job) / "model.pt").exists() for job in range(4)] == [False, False, False, True]
@@ -333,8 +332,8 @@ def test_a_folder_of_the_packages_name_is_no_package(monkeypatch: pytest.MonkeyP
         TensorBoard().require_package()
 
 
-def test_a_dry_run_starts_nothing(call_main: CallMain, own: Callable[[], Any]) -> None:
-    done = call_main("-m", *SMALL, BY_ITSELF, "seed=0,1", "--dry-run")
+def test_a_dry_run_starts_nothing(command: Command, own: Callable[[], Any]) -> None:
+    done = command("run", "-m", *SMALL, BY_ITSELF, "seed=0,1", "--dry-run")
     assert (done.returncode, own()) == (0, [])
 
 
@@ -344,8 +343,8 @@ def test_mlflow_makes_its_folder_where_no_folder_can_be_locked(monkeypatch: pyte
     assert (tmp_path / "outputs" / "mlflow.db").is_file()
 
 
-def test_a_target_that_is_no_tracker(call_main: CallMain) -> None:
-    done = call_main(*SMALL, "tracker._target_=pathlib.PurePosixPath", "hydra.run.dir=run")
+def test_a_target_that_is_no_tracker(command: Command) -> None:
+    done = command("run", *SMALL, "tracker._target_=pathlib.PurePosixPath", "hydra.run.dir=run")
     assert (done.returncode, done.stderr) == (
         1,
         "The configuration has 1 mistake:\n  tracker._target_: expected a Tracker, got PurePosixPath\n",
@@ -404,22 +403,22 @@ def test_a_strangers_run_is_tracked_here_alone(node: dict[str, Any], key: str) -
 
 
 def test_a_run_that_was_saved_before_there_were_trackers(
-    call_main: CallMain, own: Callable[[], list[dict[str, Any]]], tmp_path: Path
+    command: Command, own: Callable[[], list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     """It goes on, tracked if that is asked for, as a run of its own from the first epoch on."""
-    assert call_main(*SMALL, "hydra.run.dir=run").returncode == 0
+    assert command("run", *SMALL, "hydra.run.dir=run").returncode == 0
     saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert saved["config"].pop("tracker") == {"_target_": "mlp_exp.components.NoTracker"}
     torch.save(saved, tmp_path / "run" / "checkpoint.pt")
-    assert call_main("rerun=run", "hydra.run.dir=again").returncode == 0
-    assert call_main("resume=run", "trainer.epochs=4").returncode == 0
-    done = call_main("resume=run", "trainer.epochs=5", "+tracker._target_=own_tracker.Own")
+    assert command("run", "rerun=run", "hydra.run.dir=again").returncode == 0
+    assert command("run", "resume=run", "trainer.epochs=4").returncode == 0
+    done = command("run", "resume=run", "trainer.epochs=5", "+tracker._target_=own_tracker.Own")
     assert (done.returncode, words(done)) == (0, [])
     assert epochs_of(own(), "run") == [1, 2, 3, 4, 5]
     assert (
-        call_main("resume=run", "trainer.epochs=6", "tracker.how=x", "--allow", "own_tracker").returncode == 1
+        command("run", "resume=run", "trainer.epochs=6", "tracker.how=x", "--allow", "own_tracker").returncode == 1
     )  # no key
-    done = call_main("resume=run", "trainer.epochs=6", "+tracker.how=x", "--allow", "own_tracker")
+    done = command("run", "resume=run", "trainer.epochs=6", "+tracker.how=x", "--allow", "own_tracker")
     assert (done.returncode, words(done)) == (0, [])
     overrides = (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")
     assert overrides.splitlines()[-3:] == ["- trainer.epochs=4", "- trainer.epochs=5", "- trainer.epochs=6"]
