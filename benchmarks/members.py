@@ -18,8 +18,10 @@ from mlp_exp.engine.streams import Streams
 from mlp_exp.model.mlp import MLP
 from mlp_exp.multirun.stacks import most_in_cache
 from mlp_exp.tasks.losses import BinaryCrossEntropy
+from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
-from mlp_exp.training.loop import EpochRecord, Member, train
+from mlp_exp.training.loop import Trainee, train
+from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
 
 TIMED = 5
@@ -27,17 +29,18 @@ TIMED = 5
 PROFILED_SECONDS = 5.0
 
 
-def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Member]:
+def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Trainee]:
     """`count` members that do this work, without a validation part."""
     rows = make_rows(work.rows, work.features)
     loss = BinaryCrossEntropy("binary")
     features, targets = torch.from_numpy(rows.train_x), torch.from_numpy(loss.encode(rows.train_y))
     order = np.arange(work.rows)
     return [
-        Member(
+        Trainee(
             data=MemberData(features, targets, torch.ones(work.rows), order, order[:0]),
             module=MLP(work.features, 1, work.hidden),
             loss=loss,
+            task=task_named("binary"),
             optimizer=torch.optim.Adam,
             optimizer_options={"lr": work.lr},
             learning_rate=LearningRate(work.lr, partial(ConstantLR, factor=1.0)),

@@ -28,10 +28,12 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
 from mlp_exp.data.preprocessing import Preprocess
-from mlp_exp.experiment.components import build
-from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.experiment.alone import train_alone
+from mlp_exp.experiment.components import Components
+from mlp_exp.experiment.configs import plain_config
 from mlp_exp.experiment.plan import Plan, plan
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TABLES.md"
@@ -129,15 +131,15 @@ def published_cases(data: Path, folder: Path) -> list[Case]:
 def planned(overrides: list[str]) -> Plan:
     """A run that could be trained, as the command line makes it."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plan(build(compose("run", overrides=["trainer.device=cpu", *overrides])))
+        config = plain_config(compose("run", overrides=["trainer.device=cpu", *overrides]))
+    return plan(Components(config, Session()))
 
 
 def preset(run: Plan) -> tuple[float, float]:
     """Test score and seconds of the preset."""
     with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()):
-        folder = RunFolder(Path(name))
-        run_experiment(run.components, folder, in_sweep=True)
-        result = json.loads((folder.path / "result.json").read_text(encoding="utf-8"))
+        train_alone(RunSpec(run.components.source, name, sweep=name))  # as one of a sweep, it draws nothing
+        result = json.loads((Path(name) / "result.json").read_text(encoding="utf-8"))
     return result["metrics"]["test"][metric(run)], result["seconds"]
 
 

@@ -15,7 +15,7 @@ from work import SMALL, WORKS, Work
 PRODUCTS = ("aten::bmm", "aten::baddbmm")
 FEW = 0.05
 """Less arithmetic than this share, and the calls alone explain a step."""
-LAYERS = "(mlp_exp/engine/stacked_mlp.py"
+LAYERS = "(mlp_exp/engine/stacked.py"
 STEP_PHASES = {
     "forwards": f"forward {LAYERS}",
     "backwards": f"backward {LAYERS}",
@@ -28,8 +28,8 @@ OUTSIDE = "outside"
 """Of the training: imports and the rows of the table."""
 SWEEP_PHASES = {
     "imports": "_find_and_load (<frozen importlib",
-    "composing the jobs": "load_sweep_config (mlp_exp/cli/jobs.py",
-    "checking them, and their folders": "begin (mlp_exp/multirun/together.py",
+    "composing the jobs": "load_sweep_config (mlp_exp/cli/composing.py",
+    "checking them, and their folders": "begin (mlp_exp/multirun/sweep.py",
     "training": "train (mlp_exp/training/loop.py",
     "metrics": "evaluate (mlp_exp/experiment/outcome.py",
     "figures of the best": "draw (mlp_exp/experiment/outcome.py",

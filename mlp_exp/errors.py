@@ -2,6 +2,7 @@
 
     MlpExpError
     ├── ConfigError      a key, value, type or `_target_` in the configuration
+    ├── SweeperError     the sweeper and the runs do not fit together; ends the sweep
     ├── DataError        the data cannot be used as asked
     ├── TrainingError    the parts do not train together
     │   ├── DivergedError    the loss left the finite numbers
@@ -33,6 +34,10 @@ class ConfigError(MlpExpError):
         count = len(self.problems)
         head = "1 mistake" if count == 1 else f"{count} mistakes"
         super().__init__("\n".join([f"The configuration has {head}:", *(f"  {p}" for p in self.problems)]))
+
+
+class SweeperError(MlpExpError):
+    """The sweeper and the runs do not fit together; it ends the whole sweep, not one run."""
 
 
 class DataError(MlpExpError):

@@ -38,23 +38,21 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
 
 def draw_figures(path: Path, allow: Sequence[str] = ()) -> None:
     """Draws the figures of a run that has trained: its data is read again, its weights are those that it saved."""
-    from omegaconf import OmegaConf
-
     from mlp_exp.config.trust import check_config
-    from mlp_exp.config.validation import validate
+    from mlp_exp.config.validation import require_valid
 
     folder = RunFolder(path)
     config = folder.read_model()["config"]
     check_config(config, allow, folder.path)
-    cfg = OmegaConf.create(config)
-    validate(cfg)
+    require_valid(config)
 
-    from mlp_exp.experiment.components import build
+    from mlp_exp.experiment.components import Components
     from mlp_exp.experiment.outcome import draw
     from mlp_exp.experiment.plan import plan
     from mlp_exp.experiment.prepare import load
+    from mlp_exp.experiment.session import Session
 
-    draw(load(plan(build(cfg)), folder))
+    draw(load(plan(Components(config, Session())), folder))
     print(folder.figures)
 
 

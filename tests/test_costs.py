@@ -18,7 +18,7 @@ from support.folders import files_in
 from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mlp_exp.cli.jobs import _parse
+from mlp_exp.cli.composing import _parse
 from mlp_exp.training.loop import train
 
 QUIET = ("trainer.epochs=3", "data.n_samples=100", "trainer.device=cpu", "trainer.plots=never")

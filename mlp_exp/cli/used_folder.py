@@ -1,24 +1,29 @@
 """Keeps a new run out of another run's folder, and a new sweep out of another sweep's."""
 
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from mlp_exp.cli.application import options
 from mlp_exp.errors import RunFolderError
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.run_folder import HYDRA, RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
+
+RESUMES: ContextVar[bool] = ContextVar("resumes", default=False)
+"""Whether the command at hand continues what an earlier one began. Hydra makes the callback, and only from its
+configuration, which is saved and has to be the same for the command that began a sweep and the one that resumes it."""
 
 
 class RefuseUsedFolder(Callback):
     """Refuses before Hydra saves its configuration over the one that is there."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        if options().resumes:
+        if RESUMES.get():
             return
         try:
             RunFolder(config.hydra.run.dir).require_unused()
@@ -26,13 +31,19 @@ class RefuseUsedFolder(Callback):
             sys.exit(str(error))  # Hydra turns any other exception of a callback into a warning
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        HydraConfig.instance().cfg = config  # type: ignore[assignment]  # whichever launcher: the command asks for its folder
+        if config.hydra.output_subdir != HYDRA:
+            sys.exit(
+                f"hydra.output_subdir: expected {HYDRA}, where a sweep keeps what each of its runs was, got "
+                f"{config.hydra.output_subdir}. Leave it out"
+            )
         folder = Path(config.hydra.sweep.dir).absolute()
         saved = folder / MULTIRUN
         if not saved.exists():
-            if options().resumes:
+            if RESUMES.get():
                 sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
             return
-        if not options().resumes:
+        if not RESUMES.get():
             sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
         try:
             earlier = read_yaml(saved)["hydra"]["overrides"]["task"]

@@ -1,6 +1,6 @@
 """Checks a whole composed configuration and reports all mistakes together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from mlp_exp.config.components import current_names
+from mlp_exp.config.dotted import dotted
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
 from mlp_exp.errors import ConfigError
@@ -28,7 +29,15 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: one line per mistake.
     """
-    problems = find_problems(cfg, overrides)
+    _report(find_problems(cfg, overrides))
+
+
+def require_valid(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
+    """The same for plain values without references."""
+    _report(_find_problems(values, overrides))
+
+
+def _report(problems: Sequence[str]) -> None:
     if problems:
         raise ConfigError(problems)
 
@@ -37,11 +46,19 @@ def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
     """One line per mistake, in the order of the schema."""
     try:
         values = current_names(OmegaConf.to_container(cfg, resolve=True))
-        missing = sorted(OmegaConf.missing_keys(cfg)) if MISSING in repr(values) else []
     except OmegaConfBaseException as error:
-        key = f"{error.full_key}: " if error.full_key else ""
-        return [f"{key}{str(error).splitlines()[0]}"]
-    assert isinstance(values, dict)
+        return [unresolved(error)]
+    return _find_problems(values, overrides)
+
+
+def unresolved(error: OmegaConfBaseException) -> str:
+    """An interpolation that has no value, in one line."""
+    key = f"{error.full_key}: " if error.full_key else ""
+    return f"{key}{str(error).splitlines()[0]}"
+
+
+def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
+    missing = sorted(key for key, value in dotted(values) if value == MISSING)
     problems = _schema_problems(values)
     asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
     for group in GROUPS:
@@ -66,7 +83,7 @@ def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str
     return problems
 
 
-def _schema_problems(values: dict[Any, Any]) -> list[str]:
+def _schema_problems(values: Mapping[Any, Any]) -> list[str]:
     try:
         Experiment.model_validate(values)
     except ValidationError as error:

@@ -7,6 +7,7 @@ that a step costs no look-up; it is bounded, so that an epoch of a large table i
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +38,16 @@ class MemberData:
     val: NDArray[np.int64]
 
 
+class Batch(NamedTuple):
+    """One step of K members: a row of a `Block`'s tensors. `masks` is empty where nothing is dropped."""
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor
+    valid: Tensor
+    masks: Sequence[Tensor]
+
+
 @dataclass(frozen=True)
 class Block:
     """S steps of K members; B is the padded batch. It is good until the next block is taken.
@@ -54,11 +65,11 @@ class Block:
     valid: Tensor
     masks: list[Tensor]
 
-    def steps(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Sequence[Tensor]]]:
-        """Inputs, targets, weights, valid rows and masks of each step."""
+    def batches(self) -> Iterator[Batch]:
+        """The batch of each step."""
         masks = zip(*(mask.unbind() for mask in self.masks), strict=True) if self.masks else itertools.repeat(())
         columns = (self.inputs, self.targets, self.weights, self.valid)
-        return zip(*(column.unbind() for column in columns), masks, strict=False)
+        return map(Batch, *(column.unbind() for column in columns), masks)
 
 
 class StackedData:
@@ -89,7 +100,7 @@ class StackedData:
             _take(self.weights, rows + self._weight_start),
         )
 
-    def keep(self, rows: Tensor) -> None:
+    def select(self, rows: Tensor) -> None:
         """Forgets all members but these; tables stay."""
         self._input_start = self._input_start[rows]
         self._target_start = self._target_start[rows]
@@ -219,7 +230,7 @@ class BatchSource:
                 np.greater_equal(layer, threshold, out=out[:, member].view(np.bool_))
         return kept
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select(self, rows: Sequence[int]) -> None:
         """Forgets all members but these."""
         self._train = [self._train[row] for row in rows]
         self._shuffles = [self._shuffles[row] for row in rows]

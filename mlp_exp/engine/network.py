@@ -1,7 +1,8 @@
-"""What the training loop needs of a network, and how one is chosen."""
+"""What an engine needs of a network: K modules of one shape as rows of matrices."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -63,6 +64,10 @@ class Network(ABC):
     def predict(self, inputs: Tensor) -> Tensor:
         """Evaluation mode: `[K, B, F]` → logits `[K, B, O]`."""
 
+    def own_stream(self) -> AbstractContextManager[None]:
+        """Inside, torch's generator of random numbers is the network's own, where it draws from that."""
+        return nullcontext()
+
     def dropout_rates(self, modules: Sequence[nn.Module]) -> Tensor:
         """`[L, K]`: each member's rate at each of `dropout_widths`."""
         rates = [[m.p for m in module.modules() if isinstance(m, nn.Dropout)] for module in modules]
@@ -97,7 +102,7 @@ class Network(ABC):
         return {name: copy_row(matrix, row) for name, matrix in self._matrices().items()}
 
     def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
-        """Takes up what `state` gave of each member.
+        """Puts back what `state` gave of each member.
 
         Raises:
             TrainingError: a state is not that of such a member.
@@ -115,7 +120,7 @@ class Network(ABC):
             "best_buffers": best_buffers,
         }
 
-    def keep(self, rows: Tensor) -> None:
+    def select(self, rows: Tensor) -> None:
         """Shrinks the stack to these members (indices)."""
         self._parameter_rows.values = self.parameters[rows]
         self._buffer_rows.values = self.buffers[rows]

@@ -11,14 +11,17 @@ import functools
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from mlp_exp.engine.batches import Batch
+from mlp_exp.engine.engine import OptimizerClass
 from mlp_exp.engine.network import Network
+from mlp_exp.engine.objective import Objective
 from mlp_exp.engine.rows import copy_row, set_row
 from mlp_exp.errors import TrainingError
 
@@ -35,27 +38,31 @@ LINEAR_IN_LR = (
 )
 FUSED_ON_CPU = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad)
 
-OptimizerClass = Callable[..., Optimizer]
+OptimizerT = TypeVar("OptimizerT", bound=Optimizer)
 
-# torch guards these against its compiler, and imports the compiler to do so, which takes longer than many a run
-for _name in ("add_param_group", "state_dict", "load_state_dict"):
-    setattr(Optimizer, _name, inspect.unwrap(getattr(Optimizer, _name)))
+GUARDED = ("add_param_group", "state_dict", "load_state_dict")
+"""Methods that torch guards against its compiler, which it imports to do so: that takes longer than many a run."""
+
+
+def without_compiler(cls: type[OptimizerT]) -> type[OptimizerT]:
+    """A subclass of an optimizer class, of the same name, that does not import torch's compiler.
+
+    A method that the class overrides stays its own.
+    """
+    methods = {
+        name: inspect.unwrap(getattr(Optimizer, name))
+        for name in GUARDED
+        if getattr(cls, name) is getattr(Optimizer, name)
+    }
+    return type(cls.__name__, (cls,), methods)
 
 
 class Stepper(ABC):
     """Moves a network's parameters."""
 
     @abstractmethod
-    def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
-        """Takes one step.
-
-        Args:
-            compute_gradients: fills the network's gradients for the batch and returns its logits.
-            objective: the batch's loss from its logits, for optimizers that evaluate it more than once a step.
-
-        Returns:
-            The logits that the step started from.
-        """
+    def step(self, objective: Objective, batch: Batch) -> Tensor:
+        """Takes one step; returns the logits `[K, B, O]` that it started from."""
 
     @abstractmethod
     def set_lr(self, lr: Sequence[float]) -> None:
@@ -67,14 +74,14 @@ class Stepper(ABC):
 
     @abstractmethod
     def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
-        """Takes up what `state` gave of each member, after as many steps.
+        """Puts back what `state` gave of each member, after as many steps.
 
         Raises:
             TrainingError: a state is not that of such an optimizer.
         """
 
     @abstractmethod
-    def keep(self, rows: Tensor) -> None:
+    def select(self, rows: Tensor) -> None:
         """Follows the network after its stack has shrunk to these members."""
 
 
@@ -107,7 +114,7 @@ class StackedStepper(Stepper):
         kernel = {"fused": True} if cls in FUSED_ON_CPU else {"foreach": False}
         options = {k: v for k, v in options.items() if k != "decoupled_weight_decay"}
         self._make = functools.partial(
-            cast(OptimizerClass, cls), **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options}
+            cast(OptimizerClass, without_compiler(cls)), **{"lr": 1.0, "weight_decay": 0.0, **kernel, **options}
         )
         self._optimizer = self._make([self._delta])
         # torch wraps `step` in a profiler's record and in hooks, which cost as much as a small step itself
@@ -127,8 +134,8 @@ class StackedStepper(Stepper):
         self._lr = self._column(lr)
         self._shrinkage = 1 - self._lr * self._decay
 
-    def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
-        logits = compute_gradients()
+    def step(self, objective: Objective, batch: Batch) -> Tensor:
+        logits = objective.gradients(batch)
         parameters, gradients = self._network.parameters, self._network.gradients
         if self._clips:
             norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
@@ -177,7 +184,7 @@ class StackedStepper(Stepper):
         """Whether it is a matrix with a row for each member."""
         return isinstance(value, Tensor) and value.shape == self._delta.shape
 
-    def keep(self, rows: Tensor) -> None:
+    def select(self, rows: Tensor) -> None:
         self._decay, self._max_norm = self._decay[rows], self._max_norm[rows]
         self._lr, self._shrinkage = self._lr[rows], self._shrinkage[rows]
         state = self._optimizer.state[self._delta]
@@ -197,22 +204,23 @@ class SingleStepper(Stepper):
     ) -> None:
         self._network = network
         self._max_norm = max_norm
-        self._optimizer = cls(network.tensors(), lr=lr, **options)
+        make: OptimizerClass = without_compiler(cls) if isinstance(cls, type) else cls
+        self._optimizer = make(network.tensors(), lr=lr, **options)
 
     def set_lr(self, lr: Sequence[float]) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = lr[0]
 
-    def step(self, compute_gradients: Callable[[], Tensor], objective: Callable[[Tensor], Tensor]) -> Tensor:
+    def step(self, objective: Objective, batch: Batch) -> Tensor:
         evaluations: list[Tensor] = []
 
         def closure() -> float:
-            logits = compute_gradients()
+            logits = objective.gradients(batch)
             evaluations.append(logits)
             if math.isfinite(self._max_norm):
                 norm = torch.linalg.vector_norm(self._network.gradients)
                 self._network.gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
-            return float(objective(logits))
+            return float(objective.value(logits, batch))
 
         self._optimizer.step(closure)
         return evaluations[0]
@@ -228,7 +236,7 @@ class SingleStepper(Stepper):
             name = type(self._optimizer).__name__
             raise TrainingError(f"a saved state does not fit the optimizer {name}: {error!r}") from error
 
-    def keep(self, rows: Tensor) -> None:
+    def select(self, rows: Tensor) -> None:
         """A stack of one never shrinks to less than one."""
 
 

@@ -1,29 +1,24 @@
-"""How far a run has come: everything that it needs to go on, bit for bit, as if it had never stopped."""
+"""Everything that a run needs to continue, bit for bit, as if it had never stopped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, FiniteFloat, ValidationError, field_validator
 
-from mlp_exp.config.components import current_names
-from mlp_exp.config.trust import check_config, is_reference
-from mlp_exp.config.validation import validate
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.experiment.configs import EXTENDS, differences
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import RunFolder
 
 FORMAT = 1
-EXTENDS = "trainer.epochs"
-"""The one key that may change: a run can be extended."""
 
 
 class _SavedState(Closed):
-    """A `MemberState` in a file; whether its tensors fit is for those to say who take them up."""
+    """A `MemberState` in a file; whether its tensors fit is found when they are restored."""
 
     epoch: Annotated[int, Field(ge=1)]
     seconds: FiniteFloat
@@ -58,7 +53,7 @@ class Checkpoint:
     """A run at the end of an epoch.
 
     Attributes:
-        config: as `savable` gives it.
+        config: that of its `RunSpec`.
         data: the fingerprint of the data and of its split.
         versions: of the packages that it trained with.
         history: a row for each epoch.
@@ -114,13 +109,13 @@ class Checkpoint:
         state = MemberState(**vars(saved.state)) if saved.state else None
         return cls(saved.config, saved.data, saved.versions, history, state, path)
 
-    def require_same(self, cfg: DictConfig) -> None:
-        """Refuses to go on with another configuration; with more epochs, or tracked elsewhere, it is the same run.
+    def require_same(self, config: Mapping[str, Any]) -> None:
+        """Refuses to continue with another configuration; with more epochs, or tracked elsewhere, it is the same run.
 
         Raises:
             ConfigError: names the keys that differ.
         """
-        changes = differences(self.config, savable(cfg, plain(cfg)))
+        changes = differences(self.config, config)
         changes = {
             key: change for key, change in changes.items() if key != EXTENDS and key.partition(".")[0] != "tracker"
         }
@@ -130,7 +125,7 @@ class Checkpoint:
             raise ConfigError(problems)
 
 
-def find_checkpoint(folder: RunFolder, cfg: DictConfig, *, done: bool = False) -> Checkpoint | None:
+def find_checkpoint(folder: RunFolder, config: Mapping[str, Any], *, done: bool = False) -> Checkpoint | None:
     """The checkpoint that a run of this configuration goes on from; None if it has not begun.
 
     Args:
@@ -149,66 +144,5 @@ def find_checkpoint(folder: RunFolder, cfg: DictConfig, *, done: bool = False) -
         if done:
             return None
         raise
-    checkpoint.require_same(cfg)
+    checkpoint.require_same(config)
     return checkpoint
-
-
-def saved_config(folder: RunFolder, allow: Sequence[str], *, to_resume: bool) -> dict[str, Any]:
-    """The configuration that a run has saved, once it is known that it names nothing that may not be called.
-
-    Args:
-        allow: packages that it may name beside the project's own.
-        to_resume: whether the run is to go on, for which it needs a checkpoint.
-
-    Raises:
-        RunFolderError: the folder does not hold it.
-        UntrustedError: it is not one to be built.
-        ConfigError: it is not one of a run, or of another version.
-    """
-    begun = folder.checkpoint.exists() or to_resume
-    config = (folder.read_checkpoint() if begun else folder.read_model())["config"]
-    check_config(config, allow, folder.path)
-    validate(OmegaConf.create(config))
-    assert isinstance(config, dict)
-    return config
-
-
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as plain values."""
-    values = current_names(OmegaConf.to_container(cfg, resolve=True))
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
-
-
-def savable(cfg: DictConfig, values: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as it is saved; a key that has the value of another one, as `${trainer.epochs}`, keeps that.
-
-    What the environment or a resolver gives is written out: it may be another one when the run goes on.
-
-    Args:
-        values: the same as plain values.
-    """
-    raw = current_names(OmegaConf.to_container(cfg, resolve=False))
-    assert isinstance(raw, dict)
-
-    def keep(before: Any, after: Any) -> Any:
-        if isinstance(before, dict):
-            return {str(key): keep(value, after[key]) for key, value in before.items()}
-        if isinstance(before, list):
-            return [keep(value, each) for value, each in zip(before, after, strict=True)]
-        return before if isinstance(before, str) and is_reference(before, raw) else after
-
-    kept = keep(raw, values)
-    assert isinstance(kept, dict)
-    return kept
-
-
-def differences(before: Any, after: Any, where: str = "") -> dict[str, tuple[Any, Any]]:
-    """Keys whose values differ, with both."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        found: dict[str, tuple[Any, Any]] = {}
-        for key in dict.fromkeys([*before, *after]):
-            found |= differences(before.get(key), after.get(key), f"{where}.{key}".lstrip("."))
-        return found
-    same = before == after or repr(before) == repr(after)  # as NaN
-    return {} if same else {where: (before, after)}

@@ -1,141 +1,123 @@
 """Builds every component of a run: the one place that calls `instantiate`."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from hydra.errors import HydraException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from mlp_exp.config.components import NO_TRACKER
+from mlp_exp.config.components import NO_TRACKER, is_component
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TaskName
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
 from mlp_exp.display.progress import open_with_progress
+from mlp_exp.display.tables import print_columns
 from mlp_exp.errors import ConfigError, MlpExpError
-from mlp_exp.experiment.checkpoint import plain, savable
-from mlp_exp.experiment.shared import Shared
+from mlp_exp.experiment.configs import resolved, with_epochs
+from mlp_exp.experiment.session import Session
 from mlp_exp.model.initial_weights import DefaultInit, WeightInit
+from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
 from mlp_exp.training.early_stopping import EarlyStopping
-from mlp_exp.training.schedulers import SchedulerFactory
 from mlp_exp.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
 class Components:
-    """What a configuration stands for. Loss, network and scheduler wait for the data they depend on, early
-    stopping and tracker for the training they belong to.
+    """What a configuration stands for.
+
+    Loss, network and scheduler are built when the data is known that they depend on; early stopping and tracker when
+    the run begins, each time anew.
+
+    Args:
+        config: a valid configuration as plain values, with references.
+        session: what other runs have read and made already.
 
     Attributes:
-        config: the configuration itself as plain values, without the tracker, on which no result depends.
+        config: the resolved configuration without the tracker, on which no result depends.
         source: all of it as it is saved, to be resumed.
-        model_class: what makes the network.
-        shared: what its parts have in common with those of other runs.
+
+    Raises:
+        ConfigError: a component refuses its settings, or the data is not a `Dataset`.
     """
 
-    config: dict[str, Any]
-    source: dict[str, Any]
-    shared: Shared
-    seed: int
-    dataset: Dataset
-    split: Split
-    preprocess: Preprocess
-    loss: Callable[[TaskName, int], Loss]
-    model_class: Callable[..., Any]
-    model: Callable[[int, int], nn.Module]
-    init: DefaultInit | WeightInit
-    optimizer: Callable[..., Optimizer]
-    optimizer_options: dict[str, Any]
-    scheduler: Callable[[int], SchedulerFactory]
-    early_stopping: Callable[[], EarlyStopping]
-    trainer: Trainer
-    tracker: Callable[[], Tracker | NoTracker]
+    def __init__(self, config: Mapping[str, Any], session: Session) -> None:
+        values = resolved(config)
+        self.source = dict(config)
+        self.config = {key: value for key, value in values.items() if key != "tracker"}
+        self.session = session
+        self._tracker: dict[str, Any] = values.get("tracker", {"_target_": NO_TRACKER})
+        self.seed: int = values["seed"]
+        optimizer = _factory(session, "optimizer", self.config["optimizer"]).make
+        self.optimizer: Callable[..., Optimizer] = optimizer.func
+        self.optimizer_options = dict(optimizer.keywords)
+        self.split: Split = self._build("split")
+        self.trainer: Trainer = self._build("trainer")
+        self.dataset = self._dataset()
+        self.preprocess: Preprocess = self._build("preprocess")
+        self.init: DefaultInit | WeightInit = self._build("init")
+
+    def _build(self, group: str, **supplied: Any) -> Any:
+        return build_group(self.session, group, self.config[group], **supplied)
+
+    def _dataset(self) -> Dataset:
+        node = self.config["data"]
+
+        def read() -> Dataset:
+            settings = {key: value for key, value in node.items() if key not in APPLIED["data"]}
+            dataset = build_group(self.session, "data", settings, split=self.split, open_file=open_with_progress)
+            if not isinstance(dataset, Dataset):
+                raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
+            if self.session.shows_data and dataset.columns:
+                print_columns(dataset)
+            return dataset.at_most(node.get("max_rows"))
+
+        aside = repr((self.split.aside, self.split.aside_is_feature))
+        return self.session.keep(("data", self.text("data"), aside), read)
 
     def text(self, group: str) -> str:
         """A group of the configuration, to be compared with that of other runs."""
         return repr(self.config[group])
 
+    def loss(self, task: TaskName, n_classes: int) -> Loss:
+        loss: Loss = self._build("loss", task=task, n_classes=n_classes)
+        return loss
 
-def build(cfg: DictConfig, shared: Shared | None = None) -> Components:
-    """Builds the components of a validated configuration.
+    @property
+    def is_mlp(self) -> bool:
+        """Whether the network is our own, which trains in stacks."""
+        return locate(self.config["model"]["_target_"]) is MLP
 
-    Args:
-        shared: what other runs have read and made already; None for a run by itself.
+    def model(self, in_features: int, out_features: int) -> nn.Module:
+        module: nn.Module = self._build("model", in_features=in_features, out_features=out_features)
+        return module
 
-    Raises:
-        ConfigError: a component refuses its settings, or the data is not a `Dataset`.
-    """
-    shared = shared or Shared()
-    values = plain(cfg)
-    config = {key: value for key, value in values.items() if key != "tracker"}
-    make = partial(build_group, shared)
-    optimizer = _factory(shared, "optimizer", config["optimizer"]).make
-    split = make("split", config["split"])
-    trainer = make("trainer", config["trainer"])
-    return Components(
-        config=config,
-        source=savable(cfg, values),
-        shared=shared,
-        seed=config["seed"],
-        dataset=_dataset(shared, config["data"], split),
-        split=split,
-        preprocess=make("preprocess", config["preprocess"]),
-        loss=lambda task, n_classes: make("loss", config["loss"], task=task, n_classes=n_classes),
-        model_class=locate(config["model"]["_target_"]),
-        model=lambda inputs, outputs: make("model", config["model"], in_features=inputs, out_features=outputs),
-        init=make("init", config["init"]),
-        optimizer=optimizer.func,
-        optimizer_options=dict(optimizer.keywords),
-        scheduler=lambda epochs: partial(_build_scheduler, shared, _scheduler_node(cfg, config, epochs)),
-        early_stopping=lambda: make("early_stopping", config["early_stopping"]),
-        trainer=trainer,
-        tracker=lambda: _tracker(shared, values.get("tracker", {"_target_": NO_TRACKER})),
-    )
+    def scheduler(self, epochs: int) -> Callable[[Optimizer], LRScheduler]:
+        """What makes the scheduler, for the number of epochs that the data asks for, so that a schedule spans it."""
+        node = self.config["scheduler"]
+        if self.config["trainer"]["epochs"] != epochs:
+            node = resolved(with_epochs(self.source, epochs))["scheduler"]
+        return lambda optimizer: build_group(self.session, "scheduler", node, optimizer=optimizer)
 
+    def early_stopping(self) -> EarlyStopping:
+        early_stopping: EarlyStopping = self._build("early_stopping")
+        return early_stopping
 
-def _dataset(shared: Shared, node: dict[str, Any], split: Split) -> Dataset:
-    def read() -> Dataset:
-        settings = {key: value for key, value in node.items() if key not in APPLIED["data"]}
-        dataset = build_group(shared, "data", settings, split=split, open_file=open_with_progress)
-        if not isinstance(dataset, Dataset):
-            raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
-        return dataset.at_most(node.get("max_rows"))
-
-    return shared.keep(("data", repr(node), repr((split.aside, split.aside_is_feature))), read)
-
-
-def _tracker(shared: Shared, node: dict[str, Any]) -> Tracker | NoTracker:
-    tracker = build_group(shared, "tracker", node)
-    if not isinstance(tracker, Tracker | NoTracker):
-        raise ConfigError([f"tracker._target_: expected a Tracker, got {type(tracker).__name__}"])
-    return tracker
-
-
-def _scheduler_node(cfg: DictConfig, config: dict[str, Any], epochs: int) -> dict[str, Any]:
-    """The scheduler's settings for the number of epochs that the data asks for, so that a schedule spans it."""
-    if config["trainer"]["epochs"] == epochs:
-        node = config["scheduler"]
-    else:
-        whole = OmegaConf.merge(cfg, {"trainer": {"epochs": epochs}})
-        node = OmegaConf.to_container(OmegaConf.select(whole, "scheduler"), resolve=True)
-    assert isinstance(node, dict)
-    return node
-
-
-def _build_scheduler(shared: Shared, node: dict[str, Any], optimizer: Optimizer) -> Any:
-    return build_group(shared, "scheduler", node, optimizer=optimizer)
+    def tracker(self) -> Tracker | NoTracker:
+        tracker = build_group(self.session, "tracker", self._tracker)
+        if not isinstance(tracker, Tracker | NoTracker):
+            raise ConfigError([f"tracker._target_: expected a Tracker, got {type(tracker).__name__}"])
+        return tracker
 
 
 class _Factory(NamedTuple):
@@ -150,7 +132,7 @@ class _Factory(NamedTuple):
     spare: tuple[str, ...]
 
 
-def _factory(shared: Shared, group: str, node: dict[str, Any]) -> _Factory:
+def _factory(session: Session, group: str, node: dict[str, Any]) -> _Factory:
     """What makes a component of these settings; one for all runs, unless it would hand on one object to all."""
 
     def instantiated() -> _Factory:
@@ -164,9 +146,9 @@ def _factory(shared: Shared, group: str, node: dict[str, Any]) -> _Factory:
         except Exception as error:  # the user's own code may raise anything
             raise _refusal(group, node, error) from error
 
-    ours = node["_target_"].startswith(("mlp_exp.", "torch."))
-    plain = ours or not any(isinstance(value, dict | list) for value in node.values())
-    made = shared.keep((group, repr(node)), instantiated) if plain else instantiated()
+    known = is_component(node["_target_"]) or node["_target_"].startswith("torch.")
+    plain = known or not any(isinstance(value, dict | list) for value in node.values())
+    made = session.keep((group, repr(node)), instantiated) if plain else instantiated()
     if made.spare:
         log.info("%s: %s takes no %s; left out", group, node["_target_"], ", ".join(made.spare))
     return made
@@ -178,13 +160,13 @@ def _refusal(group: str, node: dict[str, Any], error: Exception) -> ConfigError:
     return ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"])
 
 
-def build_group(shared: Shared, group: str, node: dict[str, Any], **supplied: Any) -> Any:
+def build_group(session: Session, group: str, node: dict[str, Any], **supplied: Any) -> Any:
     """Instantiates a group, with those of the supplied arguments that its `_target_` takes.
 
     Raises:
         ConfigError: it refuses its settings.
     """
-    factory = _factory(shared, group, node)
+    factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
     arguments = supplied_arguments(group, factory.target, supplied)
     try:

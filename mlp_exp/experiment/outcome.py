@@ -17,15 +17,18 @@ from mlp_exp.training.loop import predict
 
 log = logging.getLogger(__name__)
 
+Metrics = dict[str, dict[str, float | None]]
+"""By part and name."""
 
-def finish(run: Run) -> dict[str, dict[str, float | None]]:
+
+def finish(run: Run) -> Metrics:
     """Writes what a run leaves behind, however it ended, and returns its metrics."""
     metrics = evaluate(run)
     save(run, metrics)
     return metrics
 
 
-def evaluate(run: Run) -> dict[str, dict[str, float | None]]:
+def evaluate(run: Run) -> Metrics:
     """All metrics of the best weights on each part; nothing where no epoch was completed."""
     if not run.best_epoch:
         return {}
@@ -52,14 +55,14 @@ def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64]) -> dict[str, fl
 
 def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Probabilities `[n, C]`, or values `[n]` in the target's own unit."""
-    return _in_unit(run, predict(run.member, rows))
+    return _in_unit(run, predict(run.trainee, rows))
 
 
 def _in_unit(run: Run, answer: torch.Tensor) -> NDArray[np.float64]:
     return run.plan.task.in_unit(answer.double().numpy(), run.plan.preprocessing.target)
 
 
-def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
+def save(run: Run, metrics: Metrics) -> None:
     """Writes the result and, where an epoch was completed, the model."""
     dataset, trainer = run.dataset, run.components.trainer
     result: dict[str, Any] = {
@@ -68,7 +71,7 @@ def save(run: Run, metrics: dict[str, dict[str, float | None]]) -> None:
         "seed": run.components.seed,
         "best_epoch": run.best_epoch,
         "epochs": len(run.history),
-        "monitor": run.member.early_stopping.monitor,
+        "monitor": run.trainee.early_stopping.monitor,
         "best_value": run.best_value if run.best_epoch else None,
         "metrics": metrics,
         "seconds": run.history[-1][-1] if run.history else 0.0,
@@ -98,11 +101,11 @@ def _model(run: Run) -> dict[str, Any]:
         "target_type": dataset.target_type,
         "columns": [asdict(column) for column in dataset.columns],
         "preprocess": run.plan.preprocessing.state(),
-        "out_features": run.member.loss.out_features,
+        "out_features": run.trainee.loss.out_features,
     }
     # texts of their own: the file would show which ones are one object, and so what the run has in common with others
     model: dict[str, Any] = json.loads(json.dumps(plain))
-    model["state_dict"] = {name: tensor.clone() for name, tensor in run.member.module.state_dict().items()}
+    model["state_dict"] = {name: tensor.clone() for name, tensor in run.trainee.module.state_dict().items()}
     return model
 
 
@@ -128,5 +131,5 @@ def draw(run: Run) -> None:
 
 def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:
     with torch.no_grad():
-        answer = run.member.loss.predict(run.member.module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+        answer = run.trainee.loss.predict(run.trainee.module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
     return _in_unit(run, answer)

@@ -1,23 +1,27 @@
 """A run before its network is made: its data is divided and scaled, and it is known what it can be stacked with."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 
+from mlp_exp.config.components import is_component
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.streams import Streams
-from mlp_exp.errors import RunFolderError
+from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
-from mlp_exp.model.mlp import MLP
+from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.task import Task, task_named
+from mlp_exp.training.early_stopping import EarlyStopping
 
 MEMBERS_OWN = {
     "model": frozenset({"dropout"}),
@@ -32,7 +36,7 @@ class Plan:
     """What a run will train on, and for how long.
 
     Attributes:
-        key: says what the preprocessing depends on, for `Shared`.
+        key: says what the preprocessing depends on, for `Session`.
         checkpoint: how far an earlier command has trained the run; None for one that begins.
     """
 
@@ -44,13 +48,13 @@ class Plan:
     checkpoint: Checkpoint | None = None
 
     @property
-    def task(self) -> Task:
-        return task_named(self.components.dataset.task)
-
-    @property
     def fingerprint(self) -> str:
         """Of the data and of how it is divided."""
         return f"{self.components.dataset.fingerprint} {self.parts.fingerprint}"
+
+    @property
+    def task(self) -> Task:
+        return task_named(self.components.dataset.task)
 
     @property
     def epochs(self) -> int:
@@ -64,16 +68,30 @@ class Plan:
     def device(self) -> torch.device:
         return self.components.trainer.torch_device()
 
+    def continued_from(self, checkpoint: Checkpoint) -> "Plan":
+        """The same for a run that continues.
+
+        Raises:
+            RunFolderError: the checkpoint is that of other data.
+        """
+        if checkpoint.data != self.fingerprint:
+            same_data = checkpoint.data.partition(" ")[0] == self.components.dataset.fingerprint
+            raise RunFolderError(
+                f"{checkpoint.path}: the {'split' if same_data else 'data'} has changed since the run began; train "
+                "another run with it"
+            )
+        return replace(self, checkpoint=checkpoint)
+
     @property
     def stacks(self) -> bool:
         """Whether the run can train with others; a user's own network or optimizer trains alone."""
-        return self.components.model_class is MLP and optimizers.stacks(self.components.optimizer)
+        return self.components.is_mlp and optimizers.stacks(self.components.optimizer)
 
     def requirements(self) -> dict[str, Hashable]:
         """What must be equal in a stack, by the key of the configuration that a user would look at."""
         config, trainer = self.components.config, self.components.trainer
         own = dict(MEMBERS_OWN)
-        if not type(self.loss).__module__.startswith("mlp_exp."):
+        if not is_component(config["loss"]["_target_"]):
             own["loss"] = frozenset()  # what the user's own loss makes of its settings is not known
         found: dict[str, Hashable] = {
             f"{group}.{key}": repr(value)
@@ -101,9 +119,21 @@ class Plan:
         made = self.preprocessing
         return (len(made.embedded), made.embedding_starts[-1], made.embedding_width) if made.embedded else None
 
+    def early_stopping(self) -> EarlyStopping:
+        """A new one that knows its column.
+
+        Raises:
+            ConfigError: the history will not have that column.
+        """
+        early_stopping = self.components.early_stopping()
+        validates = len(self.parts.val) > 0
+        early_stopping.begin(self.task, validates=validates)
+        check_monitor(early_stopping.monitor, self.task, validates=validates)
+        return early_stopping
+
     def data(self) -> MemberData:
         """The rows, ready for the network; runs with the same rows share them."""
-        components, shared = self.components, self.components.shared
+        components, session = self.components, self.components.session
         dataset = components.dataset
         loss_key = (*self.key, components.text("loss"))
 
@@ -111,12 +141,12 @@ class Plan:
             return self.preprocessing.target.scaled(dataset.target)
 
         return MemberData(
-            shared.table(
+            session.table(
                 ("inputs", *self.key),
                 lambda: torch.from_numpy(self.preprocessing.inputs(dataset.features, dataset.categories)),
             ),
-            shared.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
-            shared.table(
+            session.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
+            session.table(
                 ("weights", *loss_key), lambda: torch.from_numpy(self.loss.row_weights(target(), self.parts.train))
             ),
             self.parts.train,
@@ -128,26 +158,39 @@ def plan(components: Components, checkpoint: Checkpoint | None = None) -> Plan:
     """Divides the data, and takes the figures of preprocessing from the training part.
 
     Args:
-        checkpoint: to go on from.
+        checkpoint: that the run continues from.
 
     Raises:
         DataError: the data cannot be used as asked.
         ConfigError: the loss does not fit the task, or the device is not there.
         RunFolderError: the checkpoint is that of other data.
     """
-    dataset, shared = components.dataset, components.shared
+    dataset, session = components.dataset, components.session
     parts, parts_key = _parts(components)
     key = (*parts_key, components.text("preprocess"))
-    preprocessing = shared.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
+    preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
     loss = components.loss(dataset.task, len(dataset.class_names))
     components.trainer.torch_device()
-    made = Plan(components, parts, preprocessing, loss, key, checkpoint)
-    if checkpoint and checkpoint.data != made.fingerprint:
-        what = "split" if checkpoint.data.partition(" ")[0] == dataset.fingerprint else "data"
-        raise RunFolderError(
-            f"{checkpoint.path}: the {what} has changed since the run began; train another run with it"
-        )
-    return made
+    made = Plan(components, parts, preprocessing, loss, key)
+    return made.continued_from(checkpoint) if checkpoint else made
+
+
+def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:
+    """The plan of a run whose configuration is valid; made once a session, which a fork inherits.
+
+    Args:
+        checkpoint: that the run continues from.
+
+    Raises:
+        MlpExpError: `Components` or `plan` refuses it.
+    """
+
+    def make() -> Plan:
+        with active(spec):
+            return plan(Components(spec.config, session))
+
+    made = session.keep(("plan", spec.folder), make)
+    return made.continued_from(checkpoint) if checkpoint else made
 
 
 def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:
@@ -160,8 +203,17 @@ def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:
         parts = components.split.parts(components.dataset, generator)
         return parts, generator.bit_generator.state != untouched
 
-    parts, draws = components.shared.keep(("parts", *key), divide)
+    parts, draws = components.session.keep(("parts", *key), divide)
     if draws:
         key = (*key, str(components.seed))
-        parts, _ = components.shared.keep(("parts", *key), divide)
+        parts, _ = components.session.keep(("parts", *key), divide)
     return parts, key
+
+
+def check_monitor(monitor: str, task: Task, *, validates: bool) -> None:
+    """Raises ConfigError for a watched column that the history will not have."""
+    metric = task.history_column
+    if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
+        return
+    columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]
+    raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])

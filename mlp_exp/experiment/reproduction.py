@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from mlp_exp.errors import NotReproducedError, RunFolderError
-from mlp_exp.experiment.checkpoint import differences
+from mlp_exp.experiment.configs import differences
 from mlp_exp.storage.run_folder import RunFolder
 
 

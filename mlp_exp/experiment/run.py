@@ -1,4 +1,4 @@
-"""A run while it lives: its member of a stack, its history, its folder."""
+"""A run while it trains: its part of a stack, its history, its folder."""
 
 import logging
 from collections.abc import Sequence
@@ -8,13 +8,15 @@ from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import DivergedError, UntrustedError, describe
-from mlp_exp.experiment.checkpoint import EXTENDS, Checkpoint, differences
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
+from mlp_exp.experiment.configs import EXTENDS, differences
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import DONE, RunFolder
-from mlp_exp.training.loop import EpochRecord, Member, has_diverged
+from mlp_exp.training.loop import Trainee
+from mlp_exp.training.records import EpochRecord, has_diverged
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Run:
     """
 
     plan: Plan
-    member: Member
+    trainee: Trainee
     folder: RunFolder
     history: list[list[float]] = field(default_factory=list)
     status: str = "interrupted"
@@ -59,12 +61,12 @@ class Run:
 
     @property
     def best_epoch(self) -> int:
-        return self.member.early_stopping.best_epoch
+        return self.trainee.early_stopping.best_epoch
 
     @property
     def best_value(self) -> float:
         """Of what early stopping watches."""
-        return self.member.early_stopping.best_value
+        return self.trainee.early_stopping.best_value
 
     def begin(self) -> None:
         """Takes the folder, and says what will be trained.
@@ -103,7 +105,7 @@ class Run:
 
     def catch_up(self) -> None:
         """Takes the epoch that an interrupt has kept from the history."""
-        latest = self.member.latest
+        latest = self.trainee.latest
         if latest and latest.epoch == len(self.history) + 1:
             self.add(replace(latest, status=None))
 
@@ -112,7 +114,7 @@ class Run:
         return record.epoch % self.components.trainer.log_every == 0 or record.status is not None
 
     def log_epoch(self, record: EpochRecord) -> None:
-        log.info("epoch %d/%d: %s", record.epoch, self.member.epochs, losses(record))
+        log.info("epoch %d/%d: %s", record.epoch, self.trainee.epochs, losses(record))
 
     def fail(self, error: Exception) -> None:
         """Marks a run that an error has ended."""
@@ -121,7 +123,7 @@ class Run:
     @property
     def description(self) -> str:
         """The run in one line."""
-        dataset, parts, module = self.dataset, self.parts, self.member.module
+        dataset, parts, module = self.dataset, self.parts, self.trainee.module
         network = module.network if isinstance(module, EmbeddedNetwork) else module
         weights = sum(p.numel() for p in module.parameters())
         what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
@@ -140,20 +142,23 @@ class Run:
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)
 
-    def write_checkpoint(self, state: MemberState | None) -> None:
-        """Saves how far it has come; `state` is that at the end of the latest epoch."""
-        checkpoint = Checkpoint(
+    def checkpoint(self, state: MemberState | None) -> Checkpoint:
+        """All that the run needs to continue; `state` is that at the end of the latest epoch."""
+        return Checkpoint(
             self.components.source, self.plan.fingerprint, versions(), self.history, state, self.folder.checkpoint
         )
+
+    def write_checkpoint(self, state: MemberState | None) -> None:
+        """Saves how far it has come."""
         try:
-            checkpoint.write(self.folder)
+            self.checkpoint(state).write(self.folder)
         except UntrustedError as error:  # the user's own optimizer keeps what is not loaded again
             log.warning("the run cannot be resumed from here: %s", error)
 
     def take_history(self, rows: list[list[float]]) -> None:
         """Takes the epochs of an earlier training, and tells early stopping of them."""
         self.history = rows
-        early_stopping = self.member.early_stopping
+        early_stopping = self.trainee.early_stopping
         watched = self.columns.index(early_stopping.monitor if early_stopping.monitor in self.columns else "train_loss")
         for row in rows:
             if not self.diverged(row):

@@ -14,7 +14,7 @@ from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.experiment.components import build_group
 from mlp_exp.experiment.network import build_network, check_network
-from mlp_exp.experiment.shared import Shared
+from mlp_exp.experiment.session import Session
 from mlp_exp.inference.saved_model import SavedModel, read_saved_model
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import MODEL
@@ -79,7 +79,7 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
 
 
 def _loss(saved: SavedModel) -> Loss:
-    loss = build_group(Shared(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
+    loss = build_group(Session(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
     if not isinstance(loss, Loss):
         raise RunFolderError(f"loss: expected a Loss, got a {type(loss).__name__}")
     if loss.out_features != saved.out_features:
@@ -93,7 +93,7 @@ def _network(saved: SavedModel, preprocessing: Preprocessing, is_users: bool) ->
     def build() -> nn.Module:
         def make(inputs: int, outputs: int) -> nn.Module:
             made: nn.Module = build_group(
-                Shared(), "model", saved.config["model"], in_features=inputs, out_features=outputs
+                Session(), "model", saved.config["model"], in_features=inputs, out_features=outputs
             )
             return made
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import torch
 
-from mlp_exp.cli.jobs import Job
-from mlp_exp.config.validation import validate
+from mlp_exp.config.validation import require_valid
 from mlp_exp.display.tables import print_dry_run
 from mlp_exp.errors import describe
-from mlp_exp.experiment.components import build
-from mlp_exp.experiment.plan import Plan, plan
+from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.prepare import prepare
-from mlp_exp.experiment.shared import Shared
+from mlp_exp.experiment.session import Session
+from mlp_exp.multirun.job import Job, Outcome
 from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
@@ -26,14 +26,15 @@ PROCESS_BYTES = 400 * 2**20
 def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
     """Prints jobs and stacks with estimates; trains nothing that is kept."""
     planned: list[tuple[Job, Plan]] = []
-    shared = Shared()
+    session = Session()
     for job in jobs:
         try:
-            with job.active() as cfg:
-                validate(cfg, job.overrides)
-                planned.append((job, plan(build(cfg, shared))))
+            spec = job.compose()
+            with active(spec):
+                require_valid(spec.values, spec.overrides)
+            planned.append((job, plan_of(spec, session)))
         except Exception as error:  # the others are to be described
-            job.failure = describe(error)
+            job.outcome = Outcome(failure=describe(error))
     plans = [made for _, made in planned]
     found, differing = kinds(plans, max_stack)
     stacks = []
@@ -45,7 +46,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
             times.append(seconds)
             numbers = [planned[index][0].number for index in members]
             stacks.append([as_ranges(numbers), str(len(members)), _mib(estimated_bytes(chosen)), f"{seconds:.1f} s"])
-    listed = [[str(job.number), " ".join(job.overrides), job.failure or ""] for job in jobs]
+    listed = [[str(job.number), " ".join(job.overrides), job.outcome.failure or ""] for job in jobs]
     parallel = min((kind.parallel for kind in found), default=1)
     print_dry_run(listed, in_words(found, differing), stacks, max([sum(times) / parallel, *times]))
 
@@ -76,9 +77,9 @@ def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
     share = min(1.0, TIMED_STEPS * batch_size / len(plans[0].parts.train))
     members = []
     for run in runs:
-        data = run.member.data
+        data = run.trainee.data
         train_rows, val_rows = (rows[: max(1, round(share * len(rows)))] for rows in (data.train, data.val))
-        members.append(replace(run.member, data=replace(data, train=train_rows, val=val_rows), epochs=3))
+        members.append(replace(run.trainee, data=replace(data, train=train_rows, val=val_rows), epochs=3))
     training = train(members, batch_size, kind.plan.device)
     next(training)  # the first epoch warms up
     start = time.perf_counter()

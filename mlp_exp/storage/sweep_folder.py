@@ -1,6 +1,20 @@
-"""Names of the files in a sweep folder, beside its runs."""
+"""The files in a sweep's folder, beside its runs, and which of these have failed."""
+
+from pathlib import Path
+
+from mlp_exp.storage.run_folder import runs_in
 
 MULTIRUN = "multirun.yaml"
-"""Hydra's settings of the sweep."""
+"""Its settings, as Hydra writes them."""
 LEADERBOARD = "leaderboard.csv"
 PAGE = "report.html"
+
+
+def failures_in(folder: Path) -> list[str]:
+    """The runs of a sweep that have failed, or left no result, with the reason of each."""
+    failures = []
+    for run in runs_in(folder):
+        result = run.result() or {"reason": "it has left no result"}
+        if result.get("reason"):
+            failures.append(f"job {run.job_number()} ({','.join(sorted(run.overrides()))}): {result['reason']}")
+    return failures

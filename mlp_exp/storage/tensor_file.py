@@ -25,7 +25,7 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     with atomic(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(buffer.getvalue())  # no copy; a view left in a traceback crashes Python 3.12
 
 
 def read_tensors(path: Path, what: str) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import math
 from typing import Literal
 
 from mlp_exp.tasks.task import Task, larger_is_better
+from mlp_exp.training.records import Decider, EpochRecord
 
 Monitor = Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"]
 
 
-class EarlyStopping:
-    """Watches one column of the history and knows its best epoch; never stops.
+class EarlyStopping(Decider):
+    """Watches one column of the history and knows its best epoch. Base of one's own; by itself it never stops.
 
     Args:
         monitor: `val_metric` is `val_accuracy` for classes and `val_rmse` for regression.
@@ -18,6 +19,14 @@ class EarlyStopping:
     Attributes:
         monitor: the column that is watched. Without a validation part, `val_loss` and `val_metric` mean `train_loss`.
         best_value, best_epoch: the best so far; NaN and 0 before the first epoch.
+        improved: whether the latest epoch was the best so far.
+
+    One's own overrides `stops`:
+
+        class After(EarlyStopping):
+            @property
+            def stops(self) -> bool:
+                return self.best_epoch >= 5
     """
 
     def __init__(
@@ -29,6 +38,7 @@ class EarlyStopping:
         self._min_delta = 0.0
         self.best_value = math.nan
         self.best_epoch = 0
+        self.improved = False
         self._improved_epoch = 0
         self._epoch = 0
 
@@ -36,6 +46,11 @@ class EarlyStopping:
         """Learns which columns there are."""
         if self.monitor == "val_metric":
             self.monitor = task.history_column if validates else "train_loss"
+
+    def judge(self, record: EpochRecord) -> bool:
+        self.improved = False
+        self.improved = self.update(record.value(self.monitor))
+        return self.stops
 
     def update(self, value: float) -> bool:
         """Takes the value of the next epoch; whether it is the best so far, which one that is not finite never is."""
@@ -52,9 +67,13 @@ class EarlyStopping:
         return best
 
     @property
+    def larger_is_better(self) -> bool:
+        """Whether larger values of the column that is watched are better."""
+        return self._mode == "max" or (self._mode == "auto" and larger_is_better(self.monitor))
+
+    @property
     def _sign(self) -> float:
-        larger = self._mode == "max" or (self._mode == "auto" and larger_is_better(self.monitor))
-        return -1.0 if larger else 1.0
+        return -1.0 if self.larger_is_better else 1.0
 
     @property
     def score(self) -> float:
@@ -63,6 +82,7 @@ class EarlyStopping:
 
     @property
     def stops(self) -> bool:
+        """Whether the run ends with the latest epoch."""
         return False
 
 

@@ -6,6 +6,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR
 
+from mlp_exp.engine.optimizers import without_compiler
 from mlp_exp.errors import TrainingError
 
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -24,7 +25,7 @@ class LearningRate:
     """
 
     def __init__(self, lr: float, factory: SchedulerFactory) -> None:
-        self._optimizer = _NothingToOptimize([torch.zeros(1)], lr=lr)
+        self._optimizer = without_compiler(_NothingToOptimize)([torch.zeros(1)], lr=lr)
         self._scheduler = factory(self._optimizer)
         self._optimizer.step()  # schedulers warn unless the optimizer steps first
 

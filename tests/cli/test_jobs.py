@@ -28,7 +28,8 @@ from support.project import CONF
 from support.tables import write_table
 from torch import Tensor, nn
 
-from mlp_exp.cli.jobs import QuickLoader, to_yaml
+from mlp_exp.cli.composing import QuickLoader
+from mlp_exp.cli.jobs import to_yaml
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.sources import circle
 

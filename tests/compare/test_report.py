@@ -12,11 +12,8 @@ from hydra import compose, initialize_config_dir
 from support.commands import Command, refusal, said
 from support.folders import files_in
 from support.project import CONF, ROOT
+from support.specs import train_in
 from support.tables import TABLE_ROWS, write_table
-
-from mlp_exp.experiment.components import build
-from mlp_exp.experiment.one_run import run_experiment
-from mlp_exp.storage.run_folder import RunFolder
 
 SHORT = ("trainer.epochs=3", "trainer.device=cpu")
 QUIET = (*SHORT, "trainer.plots=never")
@@ -28,7 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("run", overrides=list(QUIET))
-    run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
+    train_in(folder, cfg)
     return folder
 
 

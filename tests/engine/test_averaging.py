@@ -8,9 +8,9 @@ from support.members import histories, make_member, same_weights, timeless
 from torch import nn
 
 from mlp_exp.engine.averaging import WeightAverage
-from mlp_exp.engine.stacked_mlp import StackedMLP
+from mlp_exp.engine.stacked import StackedMLP
 from mlp_exp.model.mlp import MLP
-from mlp_exp.training.loop import Member
+from mlp_exp.training.loop import Trainee
 
 CPU = torch.device("cpu")
 
@@ -30,7 +30,8 @@ def test_the_mean_is_that_of_the_formula(share: float) -> None:
         stack.parameters.copy_(own)
         step = max(1 - share, 1 / epoch)
         mean = mean + step * (own[0] - mean)
-        with average.applied(epoch):
+        average.update(epoch)
+        with average.applied():
             torch.testing.assert_close(stack.parameters[0], mean)
             assert torch.equal(stack.parameters[1], own[1]) == (epoch == 1)
         assert torch.equal(stack.parameters, own)
@@ -41,7 +42,8 @@ def test_it_holds_running_statistics_too() -> None:
     average = WeightAverage(stack, [0.9])
     for epoch, value in enumerate((1.0, 3.0), 1):
         stack.buffers.fill_(value)
-        with average.applied(epoch):
+        average.update(epoch)
+        with average.applied():
             inside = stack.buffers.clone()
     assert (inside == 2.0).all()  # at first the plain mean of all epochs
     assert (stack.buffers == 3.0).all()
@@ -50,20 +52,22 @@ def test_it_holds_running_statistics_too() -> None:
 def test_without_a_share_nothing_is_touched() -> None:
     stack = network(2)
     before = stack.parameters.clone()
-    with WeightAverage(stack, [0.0, 0.0]).applied(1):
+    average = WeightAverage(stack, [0.0, 0.0])
+    average.update(1)
+    with average.applied():
         assert torch.equal(stack.parameters, before)
 
 
 def test_it_follows_a_stack_that_shrinks() -> None:
     stack, rows = network(3), torch.tensor([0, 2])
     average = WeightAverage(stack, [0.0, 0.5, 0.9])
-    with average.applied(1):
-        pass
-    stack.keep(rows)
-    average.keep(rows)
+    average.update(1)
+    stack.select(rows)
+    average.select(rows)
     first = stack.parameters.clone()
     stack.parameters.add_(1.0)
-    with average.applied(2):
+    average.update(2)
+    with average.applied():
         torch.testing.assert_close(stack.parameters[0], first[0] + 1.0)
         torch.testing.assert_close(stack.parameters[1], first[1] + 0.5)
 
@@ -81,7 +85,7 @@ def test_training_goes_on_as_without_it() -> None:
 def test_company_changes_no_bit() -> None:
     shares = [0.0, 0.5, 0.9, 0.8]
 
-    def members() -> list[Member]:
+    def members() -> list[Trainee]:
         return [replace(make_member(seed=s, epochs=3 + s), average=share) for s, share in enumerate(shares)]
 
     together, alone = members(), members()

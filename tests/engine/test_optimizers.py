@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ExponentialLR
 
 from mlp_exp.engine.optimizers import LINEAR_IN_LR, SingleStepper, StackedStepper, build_stepper, stacks
 from mlp_exp.errors import TrainingError
-from mlp_exp.training.loop import Member, train
+from mlp_exp.training.loop import Trainee, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = 20
@@ -84,15 +84,17 @@ def stacked_trajectory(
             rows = torch.tensor([active.index(m) for m in active if m != 1])
             active.remove(1)
             network.parameters, network.gradients = network.parameters[rows], network.gradients[rows]
-            stepper.keep(rows)
+            stepper.select(rows)
 
-        def compute_gradients(step: int = step) -> Tensor:
+        def gradients(batch: int) -> Tensor:
             for row, member in enumerate(active):
-                network.gradients[row] = slope(member, step, network.parameters[row])
-            return torch.tensor([float(step)])
+                network.gradients[row] = slope(member, batch, network.parameters[row])
+            return torch.tensor([float(batch)])
 
         stepper.set_lr([rate(member, step) for member in active])
-        assert stepper.step(compute_gradients, lambda logits: logits) == step
+        objective: Any = SimpleNamespace(gradients=gradients)
+        number: Any = step  # in the place of a batch
+        assert stepper.step(objective, number) == step
         for row, member in enumerate(active):
             found[member].append(network.parameters[row].clone())
     return found
@@ -155,7 +157,9 @@ def test_who_leaves_does_not_move_the_others(
 def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls: Callable[..., torch.optim.Optimizer]) -> None:
     network: Any = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
     stepper = build_stepper(network, cls, [{"lr": 0.5}], [math.inf])
-    stepper.step(lambda: torch.zeros(1), lambda logits: logits)
+    objective: Any = SimpleNamespace(gradients=lambda _: torch.zeros(1))
+    batch: Any = None
+    stepper.step(objective, batch)
     parameter = nn.Parameter(torch.ones(WIDTH))
     parameter.grad = torch.zeros(WIDTH)
     cls([parameter], lr=0.5).step()
@@ -174,7 +178,7 @@ SINGLE: dict[str, tuple[Callable[..., torch.optim.Optimizer], float, dict[str, A
 
 def alone_of_torch(
     module: nn.Module,
-    member: Member,
+    member: Trainee,
     cls: Callable[..., torch.optim.Optimizer],
     options: Mapping[str, Any],
     epochs: int,
@@ -297,12 +301,14 @@ def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None
     assert type(stepper) is SingleStepper
     stepper.set_lr([0.025])
 
-    def compute_gradients() -> Tensor:
+    def gradients(_: object) -> Tensor:
         network.gradients.fill_(2.0)
         return torch.tensor([1.0])
 
-    stepper.step(compute_gradients, lambda logits: logits.sum())
-    stepper.step(compute_gradients, lambda logits: logits.sum())
+    objective: Any = SimpleNamespace(gradients=gradients, value=lambda logits, _: logits.sum())
+    batch: Any = None
+    stepper.step(objective, batch)
+    stepper.step(objective, batch)
     reference = nn.Parameter(torch.ones(WIDTH))
     optimizer = torch.optim.ASGD([reference], lr=0.1)
     optimizer.param_groups[0]["lr"] = 0.025

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mlp_exp.engine.stacked_mlp import StackedMLP, stacks
+from mlp_exp.engine.stacked import StackedMLP, stacks
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP, Block
@@ -188,7 +188,7 @@ def test_a_stack_with_embeddings_that_shrank_is_the_stack_of_those_who_stayed() 
     modules, stack, batches = embedded(3, FEATURES, (6,), None)
     best = [copy.deepcopy(module.state_dict()) for module in modules]
     fresh = StackedMLP([modules[2], modules[0]], CPU)
-    stack.keep(torch.tensor([2, 0]))
+    stack.select(torch.tensor([2, 0]))
     inputs, gradient, valid = (tensor[[2, 0]] for tensor in batches)
     logits = [network.forward(inputs, random_masks(2, (6,)), valid) for network in (stack, fresh)]
     for network in (stack, fresh):
@@ -352,7 +352,7 @@ def test_a_stack_that_shrank_is_the_stack_of_those_who_stayed(norm: str | None, 
     modules, stack = build(3, norm=norm)
     best = [copy.deepcopy(module.state_dict()) for module in modules]
     fresh = StackedMLP([modules[row] for row in rows], CPU)
-    stack.keep(torch.tensor(rows))
+    stack.select(torch.tensor(rows))
     inputs, gradient, valid = (tensor[rows] for tensor in batch(3))
     logits = [network.forward(inputs, [], valid) for network in (stack, fresh)]
     for network in (stack, fresh):

@@ -13,14 +13,13 @@ import torch
 from support.compositions import Compose
 from support.folders import files_in
 from support.project import option_with_values, options, presets
+from support.specs import build, train_in
 from support.tables import TABLE_ROWS
 
 from mlp_exp.config.validation import validate
 from mlp_exp.data.sources import bundled
 from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
-from mlp_exp.experiment.components import build
-from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.storage.run_folder import MODEL_FORMAT, RunFolder
 from mlp_exp.training.trainer import Trainer
 
@@ -88,7 +87,7 @@ def train(compose: Compose, tmp_path: Path) -> Train:
         validate(cfg, words)
         folder = tmp_path / "run"
         folder.mkdir()
-        returned = run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
+        returned = train_in(folder, cfg)
         return Trained(folder, returned)
 
     return train_run
@@ -391,7 +390,7 @@ def test_the_same_seed_gives_the_same_run(compose: Compose, tmp_path: Path) -> N
         folder = tmp_path / str(number)
         folder.mkdir()
         cfg = compose([f"seed={seed}", "trainer.epochs=2", "trainer.device=cpu"])
-        runs.append(Trained(folder, run_experiment(build(cfg), RunFolder(folder), in_sweep=True)))
+        runs.append(Trained(folder, train_in(folder, cfg)))
     first, again, other = ([run.history["train_loss"], run.history["val_loss"]] for run in runs)
     assert first == again
     assert first != other
@@ -405,7 +404,7 @@ def test_a_folder_belongs_to_one_run(train: Train, compose: Compose, tmp_path: P
     before = {name: (run.folder / name).read_bytes() for name in files_in(run.folder)}
     cfg = compose(["trainer.epochs=1", "seed=9", "trainer.device=cpu"])
     with pytest.raises(RunFolderError) as caught:
-        run_experiment(build(cfg), RunFolder(run.folder), in_sweep=True)
+        train_in(run.folder, cfg)
     assert str(caught.value) == (
         f"{run.folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
     )

@@ -10,11 +10,11 @@ import pytest
 from support.commands import Command, Result, said
 from support.compositions import Compose
 from support.project import option_with_values, options
+from support.specs import build
 from support.tables import TABLE_ROWS, write_table
 
 from mlp_exp.config.validation import find_problems
 from mlp_exp.display.tables import print_columns
-from mlp_exp.experiment.components import build
 
 CallMain = Callable[..., Result]
 SHORT = ("trainer.plots=never", "trainer.device=cpu", "trainer.epochs=2", "data.max_rows=60")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 from hydra import compose, initialize_config_dir
 from support.project import CONF
+from support.specs import build
 
-from mlp_exp.experiment.components import build
 from mlp_exp.experiment.outcome import evaluate
 from mlp_exp.experiment.plan import plan
 from mlp_exp.experiment.prepare import prepare
@@ -31,7 +31,7 @@ def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[Run], list[Metr
         for seed in seeds:
             cfg = compose("run", overrides=[f"seed={seed}", "trainer.device=cpu", *overrides])
             runs.append(prepare(plan(build(cfg)), RunFolder(CONF)))  # nothing is written
-    for records in train([run.member for run in runs], runs[0].plan.batch_size, runs[0].plan.device):
+    for records in train([run.trainee for run in runs], runs[0].plan.batch_size, runs[0].plan.device):
         for record in records:
             assert record.status not in ("diverged", "failed")
             runs[record.member].add(record)

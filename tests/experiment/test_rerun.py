@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_a_difference_is_said_with_status_1(command: Command, run: Path, tmp_pat
     assert done.stderr == (
         f"not identical: epoch 2, lr: 0.002 before, {lr} now\n"
         "the environment differs:\n"
-        f"  versions.torch: 1.0 before, {torch.__version__} now\n"
+        f"  versions.torch: 1.0 before, {version('torch')} now\n"
     )
     (again,) = run_folders(tmp_path)
     assert (again / "model.pt").read_bytes() == (run / "model.pt").read_bytes()

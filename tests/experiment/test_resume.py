@@ -37,7 +37,7 @@ from support.resuming import (
 
 from mlp_exp.experiment.run import Run
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.training.loop import EpochRecord
+from mlp_exp.training.records import EpochRecord
 
 pytestmark = pytest.mark.usefixtures("parts")
 CASES = {
@@ -338,7 +338,7 @@ def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
     add = Run.add
 
     def interrupted(run: Run, record: EpochRecord) -> None:
-        if record.epoch == 3 and run.member.latest is record:
+        if record.epoch == 3 and run.trainee.latest is record:
             monkeypatch.setattr(Run, "add", add)
             raise KeyboardInterrupt
         add(run, record)

@@ -18,18 +18,16 @@ from scipy.special import ndtri
 from support.commands import Command, refusal, said
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.project import CONF
+from support.specs import train_in
 from support.tables import write_table
 
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.preprocessing import Preprocess, Preprocessing, Scaling
-from mlp_exp.experiment.components import build
-from mlp_exp.experiment.one_run import run_experiment
 from mlp_exp.inference.export import deployed, export
 from mlp_exp.inference.export.check import BATCHES, random_rows
 from mlp_exp.inference.export.deployed import Deployed, Inputs
 from mlp_exp.inference.export.normal_quantile import normal_quantile
 from mlp_exp.inference.loading import load
-from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import SquaredError
 from mlp_exp.tasks.task import task_named
 
@@ -43,7 +41,7 @@ def trained(folder: Path, words: Sequence[str]) -> Path:
     folder.mkdir(exist_ok=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("run", overrides=[*QUIET, *words])
-    run_experiment(build(cfg), RunFolder(folder), in_sweep=True)
+    train_in(folder, cfg)
     return folder
 
 

@@ -25,7 +25,7 @@ from support.sweeps import (
     with_traceback,
 )
 
-from mlp_exp.multirun import stack_life
+from mlp_exp.experiment import driver
 from mlp_exp.training import loop
 
 # ---- failures
@@ -120,7 +120,7 @@ def test_a_stack_that_finds_no_memory_is_halved(sweep: Sweep, monkeypatch: pytes
             raise MemoryError
         yield from whole
 
-    monkeypatch.setattr(stack_life, "train", hungry)
+    monkeypatch.setattr(driver, "train", hungry)
     done, folder = sweep("hungry", *args)
     assert (done.returncode, done.stderr) == (0, "")
     halved = "memory ran out with {} runs in a stack; trying again with {}".format
@@ -140,6 +140,6 @@ def test_a_run_that_finds_no_memory_by_itself_fails(sweep: Sweep, monkeypatch: p
             raise MemoryError
         yield from train(members, *rest)
 
-    monkeypatch.setattr(stack_life, "train", hungry)
+    monkeypatch.setattr(driver, "train", hungry)
     done, folder = sweep("hungry", *CIRCLE[:-1], "trainer.epochs=1,2,3")
     assert_failures(done, folder, {1: ("failed", "MemoryError")})

@@ -17,17 +17,17 @@ from omegaconf import DictConfig
 from support.commands import Command
 from support.members import CPU, histories, make_member, same_weights, timeless
 from support.project import CONF
+from support.specs import build
 from support.tables import write_table
 from torch import Tensor, nn
 
-from mlp_exp.cli.jobs import QuickLoader
+from mlp_exp.cli.composing import QuickLoader
 from mlp_exp.config.validation import validate
 from mlp_exp.engine.batches import evaluation_rows, evaluation_shape, step_shape
-from mlp_exp.experiment.components import build
 from mlp_exp.experiment.plan import Plan, plan
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.run import Run
-from mlp_exp.experiment.shared import Shared
+from mlp_exp.experiment.session import Session
 from mlp_exp.multirun import stacks
 from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes, network_size, stack_size, step_bytes
 from mlp_exp.storage.run_folder import RunFolder
@@ -46,12 +46,12 @@ def sweep() -> tuple[QuickLoader, DictConfig]:
 
 
 @functools.cache
-def make(*overrides: str, shared: Shared | None = None) -> Plan:
+def make(*overrides: str, session: Session | None = None) -> Plan:
     """The plan of a run; the same object for the same overrides."""
     loader, config = sweep()
     cfg, _ = loader.compose_job(config, ["trainer.device=cpu", *overrides])
     validate(cfg, overrides)
-    return plan(build(cfg, shared))
+    return plan(build(cfg, session))
 
 
 @pytest.fixture(scope="session")
@@ -439,8 +439,8 @@ def objects_in(value: Any) -> Iterator[nn.PReLU]:
 
 def plans_of(*many: Sequence[str]) -> list[Plan]:
     """Plans of one sweep."""
-    shared = Shared()
-    return [make(*overrides, shared=shared) for overrides in many]
+    session = Session()
+    return [make(*overrides, session=session) for overrides in many]
 
 
 TABLES = ("inputs", "targets", "weights")
@@ -495,11 +495,11 @@ def test_sharing_changes_no_number() -> None:
 def test_tables_live_as_long_as_their_runs() -> None:
     first, second = plans_of([], ["seed=1"])
     runs = [run_of(first), run_of(second)]
-    tables = [weakref.ref(getattr(runs[0].member.data, name)) for name in TABLES]
-    expected = runs[0].member.data.inputs.clone()
+    tables = [weakref.ref(getattr(runs[0].trainee.data, name)) for name in TABLES]
+    expected = runs[0].trainee.data.inputs.clone()
     del runs[0]
     gc.collect()
-    assert tables[0]() is runs[0].member.data.inputs
+    assert tables[0]() is runs[0].trainee.data.inputs
     assert all(table() is not None for table in tables)
     runs.clear()
     gc.collect()

@@ -113,9 +113,9 @@ LATE = (
         f"mlp_exp.{name}"
         for name in (
             "display.plots",
-            "experiment.one_run",
+            "experiment.alone",
             "multirun.dry_run",
-            "multirun.together",
+            "multirun.sweep",
             "compare.report",
             "inference.tables",
         )

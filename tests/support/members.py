@@ -22,7 +22,8 @@ from mlp_exp.model.mlp import MLP, Block
 from mlp_exp.tasks.losses import Loss, auto_loss
 from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
-from mlp_exp.training.loop import EpochRecord, Member, predict, train
+from mlp_exp.training.loop import Trainee, predict, train
+from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
 
 CPU = torch.device("cpu")
@@ -87,7 +88,7 @@ def make_member(
     epochs: int = 4,
     clip_grad_norm: float | None = None,
     target: TargetScaling | None = None,
-) -> Member:
+) -> Trainee:
     """A member whose split, first weights, order of batches and dropout all come from `seed`."""
     streams = Streams(seed)
     inputs, targets, ones = _encoded(task, train_rows + val_rows, features, data_seed, embeddings)
@@ -101,7 +102,7 @@ def make_member(
             module = MLP(features + wider, loss.out_features, dropout=dropout, **shape)
             if embeddings:
                 module = EmbeddedNetwork(module, **embeddings._asdict())
-    return Member(
+    return Trainee(
         data=MemberData(inputs, targets, ones if weights is None else weights, order[:train_rows], order[train_rows:]),
         module=module,
         task=task_named(task),
@@ -117,7 +118,7 @@ def make_member(
     )
 
 
-def histories(members: Sequence[Member], batch_size: int | None = 10) -> list[list[EpochRecord]]:
+def histories(members: Sequence[Trainee], batch_size: int | None = 10) -> list[list[EpochRecord]]:
     """Trains to the end; each member's records."""
     found: list[list[EpochRecord]] = [[] for _ in members]
     for records in train(members, batch_size, CPU):

@@ -10,31 +10,33 @@ import pyarrow as pa
 import torch
 from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
+from omegaconf import DictConfig
 from pyarrow import parquet
 
 from mlp_exp.data.table.streaming import TableStream
-from mlp_exp.experiment.components import Components, build
-from mlp_exp.experiment.one_run import run_experiment
+from mlp_exp.experiment.components import Components
 from mlp_exp.inference.trained_run import TrainedRun
-from mlp_exp.storage.run_folder import RunFolder
 from support.project import CONF
+from support.specs import build, train_in
 
 Columns = Mapping[str, Sequence[Any]]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[8]")
 ROWS = 60
 
 
-def components(*words: str) -> Components:
+def composed(*words: str) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return build(compose("run", overrides=[*QUIET, *words]))
+        return compose("run", overrides=[*QUIET, *words])
+
+
+def components(*words: str) -> Components:
+    return build(composed(*words))
 
 
 def train(folder: Path, *words: str) -> Components:
     """Trains a run in this folder."""
-    made = components(*words)
-    folder.mkdir(parents=True)
-    run_experiment(made, RunFolder(folder), in_sweep=True)
-    return made
+    train_in(folder, composed(*words))
+    return components(*words)
 
 
 def as_job(folder: Path, number: int, override: str) -> None:

@@ -11,9 +11,10 @@ from support.commands import Command
 from support.tracking import FILES, FINAL, METRICS, PARAMS, SMALL, final, history, words
 
 from mlp_exp.display import plots
-from mlp_exp.experiment import one_run
+from mlp_exp.experiment import alone
 from mlp_exp.experiment.run import Run
-from mlp_exp.multirun import together
+from mlp_exp.multirun import sweep as story
+from mlp_exp.multirun.executors import work
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.mlflow import MLflow
 from mlp_exp.trackers.process import TrackingServer
@@ -163,9 +164,9 @@ def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     def quick_draw(run: Run) -> None:
         run.folder.write_figures({"loss": plots.losses({"epoch": [1], "train_loss": [1.0]}, 1)})
 
-    for module in (together, one_run):
+    for module in (story, alone, work):
         monkeypatch.setattr(module, "draw", quick_draw)
-    monkeypatch.setattr(together, "BEST_DRAWN", 99)
+    monkeypatch.setattr(story, "BEST_DRAWN", 99)
 
 
 def check_numbers(sweep: Path) -> None:

@@ -21,7 +21,7 @@ from support.tracking import FILES, MLFLOW, QUIET, SMALL, WANDB, history, words
 
 from mlp_exp.config.trust import check_config, foreign_packages
 from mlp_exp.errors import ConfigError, UntrustedError
-from mlp_exp.experiment import one_run
+from mlp_exp.experiment.alone import ConsoleReporter
 from mlp_exp.storage import folder_lock
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers import tracker, tracking
@@ -233,7 +233,7 @@ def test_a_run_that_is_stopped_goes_on_in_the_same_tracked_run(
     tmp_path: Path,
     number: signal.Signals,
 ) -> None:
-    monkeypatch.setattr(one_run, "HISTORY_SECONDS", 0.05)
+    monkeypatch.setattr(ConsoleReporter, "history_seconds", 0.05)
     args = (*QUIET, "trainer.epochs=800", "trainer.checkpoint_every=0.1", BY_ITSELF, "hydra.run.dir=run")
     process = command.start("run", *args)
     written = tmp_path / "run" / "history.csv"

@@ -35,7 +35,8 @@ from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import BinaryCrossEntropy, Huber
 from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import Monitor, NoEarlyStopping, Patience
-from mlp_exp.training.loop import EpochRecord, Member, predict, train
+from mlp_exp.training.loop import Trainee, predict, train
+from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -110,7 +111,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def variant(case: str, index: int) -> Member:
+def variant(case: str, index: int) -> Trainee:
     """A fresh member of a case."""
     how = {**CASES[case], **VARIANTS[index]}
     how.pop("batch_size", None)
@@ -120,7 +121,7 @@ def variant(case: str, index: int) -> Member:
 
 
 @functools.cache
-def alone(case: str, index: int) -> tuple[Member, list[EpochRecord]]:
+def alone(case: str, index: int) -> tuple[Trainee, list[EpochRecord]]:
     """What a member comes to without company."""
     member = variant(case, index)
     (records,) = histories([member], CASES[case].get("batch_size", 10))
@@ -151,7 +152,7 @@ PARTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("how", PARTS, ids=str)
 def test_each_part_gives_a_member_the_same_bits_in_company(how: Mapping[str, Any]) -> None:
-    def members() -> list[Member]:
+    def members() -> list[Trainee]:
         return [
             make_member(seed=seed, lr=lr, dropout=0.2, epochs=3, **how)
             for seed, lr in ((1, 1e-2), (2, 3e-2), (3, 1e-3))
@@ -376,7 +377,7 @@ def test_an_interrupted_training_leaves_the_best_weights_so_far(
         training.close()
     else:
         with monkeypatch.context() as patch:
-            patch.setattr("mlp_exp.training.loop._Stack.run_epoch", lambda _: 1 / 0)
+            patch.setattr("mlp_exp.engine.torch_engine.TorchEngine.evaluate", lambda _: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 next(training)
     for seed, member in zip((5, 6), members, strict=True):
@@ -498,12 +499,12 @@ def _member(
     dropout: float = 0.2,
     norm: str | None = None,
     patience: int | None = None,
-) -> Member:
+) -> Trainee:
     data, streams = circle(60), Streams(seed)
     rows = streams.split.permutation(60)
     loss = BinaryCrossEntropy("binary")
     torch.manual_seed(streams.weights)
-    return Member(
+    return Trainee(
         data=MemberData(
             torch.from_numpy(data.features.astype(np.float32)),
             torch.from_numpy(loss.encode(data.target)),
@@ -533,7 +534,7 @@ def test_a_member_alone_is_the_member_in_a_stack(norm: str | None) -> None:
         {"lr": 1e38},
     ]
 
-    def members() -> list[Member]:
+    def members() -> list[Trainee]:
         return [_member(seed, norm=norm, **options) for seed, options in enumerate(settings)]
 
     together = members()

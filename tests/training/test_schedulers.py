@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from support.compositions import Compose
 from support.members import histories, make_member
 from support.project import CONF
+from support.specs import build
 
-from mlp_exp.experiment.components import build
 from mlp_exp.training.schedulers import LearningRate, warmup_cosine
 
 pytestmark = pytest.mark.usefixtures("one_thread")

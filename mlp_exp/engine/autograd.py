@@ -1,6 +1,7 @@
 """Any `nn.Module`, one at a time, through autograd."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,16 +11,44 @@ from mlp_exp.engine.network import Network
 from mlp_exp.errors import TrainingError
 
 
-class SingleModule(Network):
+def seed_torch(seed: int, devices: Sequence[torch.device] = ()) -> None:
+    """Seeds torch's generators of the CPU and of these CUDA devices, and no others, as `torch.manual_seed` would."""
+    torch.default_generator.manual_seed(seed)
+    for device in devices:
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+class AutogradNetwork(Network):
     """A stack of one for a module that says nothing on stacking.
 
     The module gets real rows only, never padding, so that its own batch statistics are right.
     """
 
-    def __init__(self, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, module: nn.Module, device: torch.device, seed: int) -> None:
+        """`seed` is that of what the module draws while it trains."""
         self._module = module.to(device)
-        self._device = device
+        self._devices = [device] if device.type == "cuda" else []
         super().__init__([module], device)
+        with torch.random.fork_rng(self._devices):
+            seed_torch(seed, self._devices)
+            self._streams = self._generators()
+
+    def _generators(self) -> dict[str, Tensor]:
+        """The states of torch's generators."""
+        states = {"generator": torch.get_rng_state()}
+        for device in self._devices:
+            states["cuda_generator"] = torch.cuda.get_rng_state(device)
+        return states
+
+    @contextmanager
+    def own_stream(self) -> Iterator[None]:
+        with torch.random.fork_rng(self._devices):
+            torch.set_rng_state(self._streams["generator"])
+            for device in self._devices:
+                torch.cuda.set_rng_state(self._streams["cuda_generator"], device)
+            yield
+            self._streams = self._generators()
 
     def _bind(self) -> None:
         views = self._parameter_rows.views(self.parameters)
@@ -51,12 +80,9 @@ class SingleModule(Network):
         return logits.unsqueeze(0)
 
     def state(self, row: int) -> dict[str, Any]:
-        """With what the module counts, and torch's own random numbers, from which it draws."""
-        state = super().state(row) | {"counts": {name: count.cpu().clone() for name, count in self._counts().items()}}
-        state["generator"] = torch.get_rng_state()
-        if self._device.type == "cuda":
-            state["cuda_generator"] = torch.cuda.get_rng_state(self._device)
-        return state
+        """With what the module counts, and the stream of random numbers from which it draws."""
+        counts = {name: count.cpu().clone() for name, count in self._counts().items()}
+        return super().state(row) | {"counts": counts} | self._streams
 
     def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
         super().restore(states)
@@ -64,9 +90,9 @@ class SingleModule(Network):
         try:
             for name, count in self._counts().items():
                 count.copy_(state["counts"][name])
-            torch.set_rng_state(state["generator"])
-            if self._device.type == "cuda":
-                torch.cuda.set_rng_state(state["cuda_generator"], self._device)
+            self._streams = {name: state[name] for name in self._streams}
+            with self.own_stream():  # raises unless they are states of such generators
+                pass
         except (KeyError, TypeError, RuntimeError) as error:
             raise TrainingError(f"a saved state does not fit {type(self._module).__name__}: {error!r}") from error
 

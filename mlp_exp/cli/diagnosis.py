@@ -1,0 +1,97 @@
+"""All mistakes of a command line in one message, where Hydra would report its first alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+
+from mlp_exp.config.conf_folder import CONF
+from mlp_exp.errors import ConfigError, describe
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """What is wrong, in words.
+
+    Args:
+        config_name: of the primary configuration where the command line names none.
+    """
+    if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+        return describe(error)
+    args = get_args_parser().parse_args()
+    if args.shell_completion:
+        return str(error)
+    foreign = next((override for override in args.overrides if not override.isascii()), None)
+    if foreign and "Lexer" in str(error):
+        key, _, value = foreign.partition("=")
+        return f"{foreign}: letters other than a to z need quotes within quotes: '{key}=\"{value.strip('[]')}\"'"
+    if args.config_dir and not Path(args.config_dir).is_dir():
+        return f"--config-dir {args.config_dir}: there is no such folder"
+    try:
+        problems = _diagnose(args.overrides, args.config_dir, args.config_name or config_name)
+    except (HydraException, OmegaConfBaseException, ValueError):
+        problems = []
+    if problems:
+        return str(ConfigError(problems))
+    cause = f"\n{error.__cause__}" if isinstance(error.__cause__, OmegaConfBaseException) else ""
+    return f"{error}{cause}"
+
+
+def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str) -> list[str]:
+    """Composes again with every key allowed and checks what comes out, so that all mistakes are found at once."""
+    from mlp_exp.config.validation import find_problems
+
+    extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+    problems: list[str] = []
+    allowed = list(extra)
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        loader.load_configuration(config_name, extra, RunMode.RUN)  # learns of the groups that --config-dir adds
+        groups = set(loader.list_groups("")) - {"hydra"}
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            group = override.key_or_group
+            if group in groups:
+                options = loader.get_group_options(group, config_name=config_name, overrides=extra)
+                mistakes, choice = _check_choice(override, options)
+                problems += mistakes
+                allowed += choice
+            else:
+                allowed.append(_forced(override))
+        cfg = hydra.compose(config_name, overrides=allowed)
+    return problems + find_problems(cfg, overrides)
+
+
+def _values(override: Override) -> list[str]:
+    """The values that an override stands for, as text; more than one in a sweep."""
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())
+    return [override.get_value_element_as_str()]
+
+
+def _check_choice(override: Override, options: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Mistakes in the choice of a group's option, and an override that chooses a valid one."""
+    from mlp_exp.config.targets import did_you_mean
+
+    group = override.key_or_group
+    values = _values(override)
+    valid = [value for value in values if value in options]
+    mistakes = [
+        f"{group}: there is no option '{value}'.{did_you_mean(value, options, 'Options')}"
+        for value in values
+        if value not in options
+    ]
+    return mistakes, [f"{group}={valid[0]}"] if valid else []
+
+
+def _forced(override: Override) -> str:
+    """The override so that it may add a key; of a sweep, its first value."""
+    if override.is_delete() or override.is_hydra_override():
+        return override.input_line or ""
+    return f"++{override.key_or_group}={_values(override)[0]}"

@@ -1,0 +1,66 @@
+"""From Hydra's composed configuration to a run as plain data."""
+
+import os
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mlp_exp.config.validation import unresolved
+from mlp_exp.errors import ConfigError
+from mlp_exp.experiment.configs import plain_config
+from mlp_exp.experiment.spec import RunSpec
+
+JOB_KEYS = (
+    "job.name",
+    "job.id",
+    "job.override_dirname",
+    "job.config_name",
+    "job.chdir",
+    "runtime.choices",
+    "runtime.cwd",
+    "runtime.version",
+)
+"""Settings of Hydra, beside number, folder and overrides, that a user's code may ask for inside its run."""
+
+
+def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec:
+    """The spec of the job that Hydra has at hand.
+
+    Args:
+        config: its configuration, without Hydra's own node.
+        hydra: that node.
+        number: in its sweep; None for a single run.
+
+    Raises:
+        ConfigError: an interpolation has no value, or a resolver is not known.
+    """
+    keys = (*JOB_KEYS, *(("run.dir",) if number is None else ("sweep.dir", "sweep.subdir")))
+    said = {key: OmegaConf.select(hydra, key, throw_on_missing=False) for key in keys}
+    try:
+        return RunSpec(
+            config=plain_config(config),
+            folder=folder,
+            number=number,
+            overrides=tuple(hydra.overrides.task),
+            sweep=None if number is None else os.path.join(hydra.runtime.cwd, hydra.sweep.dir),
+            directory=folder if hydra.job.chdir else os.getcwd(),
+            environment={str(name): str(value) for name, value in hydra.job.env_set.items()},
+            job={f"hydra.{key}": _plain(value) for key, value in said.items() if value is not None}
+            | {"hydra.mode": hydra.mode.name},
+            log=_plain(hydra.job_logging) or {},
+            direction=_direction(hydra.sweeper),
+        )
+    except OmegaConfBaseException as error:
+        raise ConfigError([unresolved(error)]) from error
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def _direction(sweeper: DictConfig) -> str | None:
+    """What a sweeper that optimises does with the value of a run, as hydra-optuna-sweeper names it."""
+    direction = OmegaConf.select(sweeper, "direction", throw_on_missing=False)
+    name = getattr(direction, "name", direction)
+    return name if name in ("minimize", "maximize") else None

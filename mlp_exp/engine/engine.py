@@ -1,0 +1,102 @@
+"""What the training loop needs of K members that train together: the seam behind which an engine computes.
+
+An engine steps, evaluates, and keeps the best weights. It decides nothing: it is told which epoch is best and which
+members leave.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch.optim import Optimizer
+
+from mlp_exp.data.target_scaling import TargetScaling
+from mlp_exp.engine.batches import MemberData
+from mlp_exp.engine.state import MemberState
+from mlp_exp.engine.streams import Streams
+from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.task import Task
+
+OptimizerClass = Callable[..., Optimizer]
+
+
+@dataclass
+class Member:
+    """What one run brings to a stack.
+
+    Attributes:
+        module: the network; after training it holds the best weights.
+        optimizer, optimizer_options: the class, and its options with `lr` and `weight_decay`.
+        clip_grad_norm: bound on the norm of the whole gradient; None for none.
+        average: EMA decay per epoch of the weights that are evaluated and kept (`WeightAverage`); 0 for none.
+        target: how a regression's target was scaled, for errors in its own unit.
+    """
+
+    data: MemberData
+    module: nn.Module
+    loss: Loss
+    task: Task
+    optimizer: OptimizerClass
+    optimizer_options: dict[str, Any]
+    streams: Streams
+    clip_grad_norm: float | None = field(default=None, kw_only=True)
+    average: float = field(default=0.0, kw_only=True)
+    target: TargetScaling = field(default_factory=TargetScaling, kw_only=True)
+
+
+class Evaluation(NamedTuple):
+    """The validation part of one member after an epoch: the mean loss, and the metric of the history in the target's
+    unit; None without a validation part.
+    """
+
+    loss: float | None
+    metric: float | None
+
+
+class Engine(ABC):
+    """K members that train together. A row is a member's place in the stack, from 0.
+
+    Members are independent: alone or in company, each gets the same numbers, bit for bit, on the CPU.
+    """
+
+    @abstractmethod
+    def train_epoch(self, lr: Sequence[float]) -> list[float]:
+        """Trains an epoch with K learning rates; returns each member's mean training loss over its rows."""
+
+    @abstractmethod
+    def evaluate(self) -> list[Evaluation]:
+        """Evaluates each member on its validation part, once after each epoch."""
+
+    @abstractmethod
+    def remember(self, rows: Sequence[int]) -> None:
+        """Keeps the weights that were just evaluated as the best of these members."""
+
+    @abstractmethod
+    def write_best(self, row: int) -> None:
+        """Loads a member's best weights into its module, on the CPU."""
+
+    @abstractmethod
+    def select(self, rows: Sequence[int]) -> None:
+        """Shrinks the stack to these members, in this order."""
+
+    @abstractmethod
+    def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
+        """Adds members behind the others; they continue from states of the same epoch.
+
+        Raises:
+            TrainingError: they do not fit into the stack.
+        """
+
+    @abstractmethod
+    def state(self, row: int) -> MemberState:
+        """A member at the end of an epoch, without the seconds that only the loop knows."""
+
+    @abstractmethod
+    def restore(self, states: Sequence[MemberState]) -> None:
+        """Puts back what `state` gave of each member.
+
+        Raises:
+            TrainingError: a state is not that of such a member, or they are of different epochs.
+        """

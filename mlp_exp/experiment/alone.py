@@ -1,0 +1,158 @@
+"""A run by itself: a stack of one that reports to the console."""
+
+import logging
+import shlex
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from mlp_exp.config.trust import foreign_packages
+from mlp_exp.display.commands import RESUME, on_run, program
+from mlp_exp.display.progress import epoch_bar
+from mlp_exp.display.tables import print_scores
+from mlp_exp.errors import DivergedError, TrainingError
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
+from mlp_exp.experiment.job_context import check
+from mlp_exp.experiment.objective import require_direction
+from mlp_exp.experiment.outcome import Metrics, draw
+from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.regularly import Regularly
+from mlp_exp.experiment.reproduction import compare, require_history
+from mlp_exp.experiment.run import Run, losses
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.start import Start, find_start
+from mlp_exp.storage.run_folder import DONE, RunFolder
+from mlp_exp.trackers.tracking import UNTRACKED, Tracking
+from mlp_exp.training.records import EpochRecord
+
+log = logging.getLogger(__name__)
+
+
+def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool = False) -> float:
+    """The whole life of a run: it begins, continues, or is over already.
+
+    Args:
+        tracking: of the command.
+        resumes: whether the command continues what an earlier one began.
+
+    Returns:
+        The best value of what early stopping watches, for a sweeper that optimises; NaN without one.
+
+    Raises:
+        DivergedError: after everything has been saved.
+        KeyboardInterrupt: likewise; its note has the command that continues.
+    """
+    start = find_start(spec, resumes=resumes)
+    if start.is_over:
+        return _already_over(start)
+    folder = RunFolder(spec.folder)
+    try:
+        run = _train(spec, start, tracking)
+    except KeyboardInterrupt as stop:
+        if folder.checkpoint.exists():
+            words = on_run(RESUME, folder.path, foreign_packages(spec.values))
+            stop.add_note(f"Go on with: {program()} {shlex.join(words)}")
+        raise
+    finally:
+        tracking.end(folder.path)
+    if run.reason:
+        raise DivergedError(len(run.history))
+    return run.best_value
+
+
+def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking) -> float:
+    """Trains a saved run again and says whether it came out the same.
+
+    Raises:
+        NotReproducedError: it did not.
+    """
+    require_history(earlier)
+    try:
+        value = train_alone(spec, tracking)
+    except DivergedError:
+        value = float("nan")  # as the earlier one has, perhaps
+    compare(earlier, RunFolder(spec.folder))
+    return value
+
+
+def _already_over(start: Start) -> float:
+    assert start.result
+    if start.result.get("reason"):
+        raise TrainingError(start.result["reason"])
+    status, epochs = start.result["status"].replace("_", " "), start.result.get("epochs", 0)
+    log.info("%s after %s epochs: nothing is left to train", status, epochs)
+    return float("nan") if start.result.get("best_value") is None else float(start.result["best_value"])
+
+
+def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:
+    session = Session(shows_data=True)
+    try:
+        check(spec)
+        tracking.prepare(spec.values)
+        plan = plan_of(spec, session, start.checkpoint)
+        require_direction(spec, plan)
+        sweep = Path(spec.sweep) if spec.sweep else None
+        tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, sweep)
+    except BaseException as error:
+        write_failure(spec, error)
+        raise
+    reporter = ConsoleReporter(plan, tracking, in_sweep=spec.sweep is not None)
+    with reporter.bar:
+        train_stack(StackTask(0, (spec,), (start.checkpoint,)), session, reporter)
+    if reporter.error:
+        raise reporter.error
+    assert reporter.run
+    reporter.draw(reporter.run)
+    return reporter.run
+
+
+class ConsoleReporter(Reporter):
+    """Shows a run to a person.
+
+    Attributes:
+        run: once it has ended.
+        error: that ended it.
+    """
+
+    history_seconds = 5.0
+    saves_start = True  # from then on the run can be resumed
+
+    def __init__(self, plan: Plan, tracking: Tracking, *, in_sweep: bool) -> None:
+        self._in_sweep = in_sweep
+        self._check = Regularly(self.history_seconds, tracking.check)
+        self.bar = epoch_bar()
+        self._task = self.bar.add_task("", total=plan.epochs, completed=plan.checkpoint.epoch if plan.checkpoint else 0)
+        self.run: Run | None = None
+        self.error: Exception | None = None
+
+    def log(self, spec: RunSpec) -> AbstractContextManager[None]:
+        return nullcontext()  # Hydra has set up the log of the one job
+
+    def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
+        self.bar.update(self._task, advance=1, description=losses(records[0]))
+        self._check()
+
+    def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
+        self.bar.stop()
+        self.run, self.error = run, error
+        if metrics:
+            print_scores("Results of the best epoch", metrics)
+        log.info("%s", run.summary)
+
+    def paused(self, spec: RunSpec, run: Run, checkpoint: Checkpoint) -> None:
+        """A run by itself trains to its end."""
+
+    def failed(self, spec: RunSpec, error: Exception, run: Run | None) -> None:
+        self.error = error
+
+    def broken(self, reason: str) -> None:
+        """A stack of one fails by itself."""
+
+    def draw(self, run: Run) -> None:
+        """Draws the figures, where they are asked for."""
+        wanted = run.components.trainer.plots
+        if run.status in DONE and (wanted == "always" or (wanted == "auto" and not self._in_sweep)):
+            draw(run)

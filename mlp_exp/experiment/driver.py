@@ -1,0 +1,214 @@
+"""The driver: trains the runs of a stack together, judges nothing, and writes what each leaves. A single run is a stack
+of one with another reporter.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import ClassVar
+
+import torch
+
+from mlp_exp.errors import RunFolderError, describe
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.outcome import Metrics, finish
+from mlp_exp.experiment.plan import plan_of
+from mlp_exp.experiment.prepare import prepare
+from mlp_exp.experiment.regularly import Regularly
+from mlp_exp.experiment.run import Run
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.training.loop import train
+from mlp_exp.training.records import EpochRecord
+
+log = logging.getLogger(__name__)
+
+
+class Reporter(ABC):
+    """What is told of the runs of a stack while they train.
+
+    Attributes:
+        history_seconds: how often the histories are written.
+        saves_start: whether a run has a checkpoint before its first epoch.
+    """
+
+    history_seconds: ClassVar[float]
+    saves_start: ClassVar[bool] = False
+
+    @abstractmethod
+    def log(self, spec: RunSpec) -> AbstractContextManager[None]:
+        """Inside, log lines are those of a run."""
+
+    @abstractmethod
+    def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
+        """The stack has trained an epoch: all its runs, and a record of each that was active."""
+
+    @abstractmethod
+    def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
+        """A run has ended, however, and its folder is complete but for figures."""
+
+    @abstractmethod
+    def paused(self, spec: RunSpec, run: Run, checkpoint: Checkpoint) -> None:
+        """A run is not over at the task's end epoch."""
+
+    @abstractmethod
+    def failed(self, spec: RunSpec, error: Exception, run: Run | None) -> None:
+        """A run could not begin, or what it leaves could not be written."""
+
+    @abstractmethod
+    def broken(self, reason: str) -> None:
+        """The stack has failed as a whole; its runs that have not ended are to be tried again."""
+
+
+def train_stack(task: StackTask, session: Session, reporter: Reporter) -> None:
+    """Trains the runs of a task and leaves each one's files in its folder.
+
+    Args:
+        session: of this process; plans that it has already are not made again.
+
+    Raises:
+        KeyboardInterrupt: after everything has been saved.
+    """
+    driver = _Driver(task, session, reporter)
+    driver.begin()
+    try:
+        driver.train()
+        driver.pause()
+    except Exception as error:  # memory ran out, or the user's own code failed
+        driver.break_off(error)
+    finally:
+        driver.end_the_rest()
+
+
+def write_failure(spec: RunSpec, error: BaseException) -> None:
+    """Notes in a run's folder what keeps it from training."""
+    if not isinstance(error, RunFolderError):  # the files there would be another run's
+        RunFolder(spec.folder).write_failure(error)
+
+
+class _Driver:
+    """A stack on its way.
+
+    Attributes:
+        runs: that have begun, by their place in the stack.
+        active: those that have not ended.
+    """
+
+    def __init__(self, task: StackTask, session: Session, reporter: Reporter) -> None:
+        self._task = task
+        self._session = session
+        self._reporter = reporter
+        self.runs: list[tuple[RunSpec, Run]] = []
+        self.active: dict[int, tuple[RunSpec, Run]] = {}
+
+    def begin(self) -> None:
+        """Makes the networks of the runs, and their places in their folders."""
+        for spec, start in zip(self._task.specs, self._task.starts, strict=True):
+            try:
+                run = self._begin(spec, start)
+            except Exception as error:
+                write_failure(spec, error)
+                self._reporter.failed(spec, error, None)
+                continue
+            except BaseException as stop:
+                write_failure(spec, stop)
+                raise
+            if run.over:
+                self._end(spec, run)
+            else:
+                self.runs.append((spec, run))
+        self.active = dict(enumerate(self.runs))
+
+    def _begin(self, spec: RunSpec, start: Checkpoint | None) -> Run:
+        plan = plan_of(spec, self._session, start)
+        torch.set_num_threads(plan.components.trainer.threads)
+        with active(spec), self._reporter.log(spec):  # the user's own network may ask for its folder and variables
+            run = prepare(plan, RunFolder(spec.folder))
+            run.begin()
+        if self._reporter.saves_start:
+            run.write_checkpoint(start.state if start else None)
+        return run
+
+    def train(self) -> None:
+        """Trains all to their ends, or to the task's end epoch."""
+        if not self.runs:
+            return
+        for _, run in self.runs:
+            run.stacked = len(self.runs)
+        plans = [run.plan for _, run in self.runs]
+        save_histories = Regularly(self._reporter.history_seconds, self._save_histories)
+        every = min(plan.components.trainer.checkpoint_every for plan in plans)
+        save_checkpoints = Regularly(every, self._save_checkpoints)
+        batch_size = max(plan.batch_size for plan in plans)
+        trainees = [run.trainee for _, run in self.runs]
+        for records in train(trainees, batch_size, plans[0].device, self._task.end_epoch):
+            for record in records:
+                self.runs[record.member][1].add(record)
+            self._reporter.epoch(self.runs, records)
+            for record in records:
+                self._take(record)
+            save_histories()
+            save_checkpoints(records)
+
+    def _save_histories(self) -> None:
+        for _, run in self.active.values():
+            run.write_history()
+
+    def _save_checkpoints(self, records: Sequence[EpochRecord]) -> None:
+        for record in records:
+            if record.member in self.active:
+                self.active[record.member][1].write_checkpoint(record.state())
+
+    def _take(self, record: EpochRecord) -> None:
+        spec, run = self.active[record.member]
+        if run.logs(record):
+            with self._reporter.log(spec):
+                run.log_epoch(record)
+        if record.status:
+            del self.active[record.member]
+            self._end(spec, run, record.error)
+
+    def _end(self, spec: RunSpec, run: Run, error: Exception | None = None) -> None:
+        """Writes what a run leaves behind, however it ended."""
+        run.catch_up()
+        try:
+            with self._reporter.log(spec):
+                run.write_history()
+                metrics = finish(run)
+        except Exception as problem:  # a full disk, say
+            write_failure(spec, problem)
+            self._reporter.failed(spec, problem, run)
+            return
+        self._reporter.ended(spec, run, metrics, error)
+
+    def pause(self) -> None:
+        """Saves the runs that are not over at the task's end epoch, so that another task, or a later command, continues
+        them.
+        """
+        for spec, run in self.active.values():
+            run.write_history()
+            assert run.trainee.latest
+            checkpoint = run.checkpoint(run.trainee.latest.state())
+            run.write_checkpoint(checkpoint.state)
+            self._reporter.paused(spec, run, checkpoint)
+        self.active = {}
+
+    def break_off(self, error: Exception) -> None:
+        """Takes an error of the whole stack: of a single run it is its own, several are to be tried again in parts."""
+        if len(self.active) == 1:
+            ((spec, run),) = self.active.values()
+            run.fail(error)
+            self._end(spec, run, error)
+        else:
+            out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+            self._reporter.broken("memory ran out" if out_of_memory else describe(error))
+        self.active = {}
+
+    def end_the_rest(self) -> None:
+        """Saves the runs that an interrupt has stopped."""
+        for spec, run in self.active.values():
+            self._end(spec, run)

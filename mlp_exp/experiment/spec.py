@@ -1,0 +1,79 @@
+"""A run as plain data: what to train, where, and with what around it. It can be written down and trained anywhere."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mlp_exp.experiment.configs import resolved
+
+ITEMS = "__items__"
+"""Key under which JSON holds a mapping whose keys are not all texts."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that a process has to know of a run: texts, numbers, lists and mappings alone.
+
+        RunSpec.from_json(spec.to_json()) == spec
+
+    Attributes:
+        config: the composed configuration. A key that has the value of another one, as `${trainer.epochs}`, keeps that
+            text; all else is resolved.
+        folder: the run's own, absolute.
+        number: of the job in its sweep; None for a run by itself.
+        overrides: as typed, without Hydra's own.
+        sweep: the folder of its sweep.
+        directory: the working directory; made if it is the run's folder.
+        environment: variables that are set while it is built.
+        job: what Hydra says of the job at hand, as `hydra.job.name`, by dotted keys.
+        log: settings of its log, for `logging.config.dictConfig`.
+        direction: what the sweeper does with the run's value: minimize, maximize, or None where it does not say.
+    """
+
+    config: dict[str, Any]
+    folder: str
+    number: int | None = None
+    overrides: tuple[str, ...] = ()
+    sweep: str | None = None
+    directory: str = "."
+    environment: dict[str, str] = field(default_factory=dict)
+    job: dict[str, Any] = field(default_factory=dict)
+    log: dict[str, Any] = field(default_factory=dict)
+    direction: str | None = None
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The configuration with every reference replaced by its value."""
+        return resolved(self.config)
+
+    @property
+    def name(self) -> str:
+        """The run in messages."""
+        typed = ",".join(sorted(self.overrides))
+        return "the run" if self.number is None else f"job {self.number} ({typed})"
+
+    def to_json(self) -> str:
+        return json.dumps(_to_json(asdict(self)))
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunSpec":
+        values = _from_json(json.loads(text))
+        return cls(**{**values, "overrides": tuple(values["overrides"])})
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if all(isinstance(key, str) for key in value):
+            return {key: _to_json(each) for key, each in value.items()}
+        return {ITEMS: [[key, _to_json(each)] for key, each in value.items()]}
+    return [_to_json(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {ITEMS}:
+            return {key: _from_json(each) for key, each in value[ITEMS]}
+        return {key: _from_json(each) for key, each in value.items()}
+    return [_from_json(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,112 @@
+"""The one place that decides whether a run begins, continues or is over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlp_exp.errors import ConfigError, DivergedError, RunFolderError, TrainingError
+from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
+from mlp_exp.experiment.configs import EXTENDS
+from mlp_exp.experiment.run import Run
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.training.loop import restore_best
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run stands when a command comes to it.
+
+    Attributes:
+        checkpoint: that it continues from; None for a run that begins.
+        result: of a run that is over; None for one that is to train.
+    """
+
+    checkpoint: Checkpoint | None = None
+    result: Mapping[str, Any] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.result is not None
+
+
+def find_start(spec: RunSpec, *, resumes: bool) -> Start:
+    """Where a run stands, from its folder; makes room in it for a run that is to train.
+
+    Args:
+        resumes: whether the command continues what an earlier one began.
+
+    Raises:
+        RunFolderError: another run has left its files, or a file is damaged.
+        ConfigError: the folder holds a run of another configuration.
+    """
+    folder = RunFolder(spec.folder)
+    result = folder.prepare(resumes=resumes)
+    if not resumes:
+        return Start()
+    checkpoint = find_checkpoint(folder, spec.config, done=result is not None)
+    if result is not None and not (result["status"] == "finished" and _is_extended(spec, checkpoint)):
+        return Start(checkpoint, result)
+    return Start(checkpoint)
+
+
+def _is_extended(spec: RunSpec, checkpoint: Checkpoint | None) -> bool:
+    return checkpoint is not None and checkpoint.config["trainer"]["epochs"] != spec.config["trainer"]["epochs"]
+
+
+def continue_from(run: Run, checkpoint: Checkpoint) -> None:
+    """Restores what an earlier command has trained; marks a run that had ended and was killed before it said so.
+
+    Raises:
+        RunFolderError: the checkpoint is not that of such a run.
+        ConfigError: with more epochs, earlier learning rates would have been others.
+    """
+    if any(len(row) != len(run.columns) for row in checkpoint.history):
+        raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(run.columns)} in its history")
+    if run.trainee.epochs < checkpoint.epoch:
+        raise ConfigError(
+            [
+                f"{EXTENDS}: the run has trained {checkpoint.epoch} epochs; expected as many or more, "
+                f"got {run.trainee.epochs}"
+            ]
+        )
+    run.take_history(list(checkpoint.history))
+    _replay_schedule(run)
+    run.trainee.state = checkpoint.state
+    try:
+        restore_best(run.trainee, run.plan.batch_size, run.plan.device)
+    except TrainingError as error:
+        raise RunFolderError(f"{checkpoint.path}: expected a checkpoint of this run: {error}") from error
+    _end_if_over(run, checkpoint)
+
+
+def _replay_schedule(run: Run) -> None:
+    """Brings the scheduler to where the history ends."""
+    learning_rate = run.trainee.learning_rate
+    for row in run.history:
+        if run.diverged(row):
+            return
+        epoch, lr = row[:2]
+        if lr != learning_rate.value:
+            raise ConfigError(
+                [
+                    f"scheduler: in epoch {epoch} the run had a learning rate of {lr}, and with trainer.epochs="
+                    f"{run.plan.epochs} it would have had {learning_rate.value}: the schedule depends on the number of "
+                    "epochs. Train another run with it"
+                ]
+            )
+        train_loss, val_loss = run.losses(row)
+        learning_rate.advance(train_loss if val_loss is None else val_loss)
+
+
+def _end_if_over(run: Run, checkpoint: Checkpoint) -> None:
+    if not run.history:
+        return
+    if run.diverged(run.history[-1]):
+        run.status, run.reason = "diverged", str(DivergedError(checkpoint.epoch))
+    elif checkpoint.epoch >= run.trainee.epochs:
+        run.status = "finished"
+    elif run.trainee.early_stopping.stops:
+        run.status = "stopped_early"
+    if run.over:
+        run.state = checkpoint.state

@@ -1,0 +1,181 @@
+"""Trains tasks through an executor, whatever happens to them there."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
+from mlp_exp.multirun.executors.executor import Executor, Report
+from mlp_exp.storage.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+MakeExecutor = Callable[[Session, Report], Executor]
+LOST = "its events were lost"
+
+
+class Listener(ABC):
+    """What is told of the runs of all tasks."""
+
+    @abstractmethod
+    def progress(self, event: Progress) -> None:
+        """A stack has trained an epoch."""
+
+    @abstractmethod
+    def undone(self, epochs: int) -> None:
+        """Epochs of a stack that failed as a whole, which are trained again."""
+
+    @abstractmethod
+    def ended(self, event: Ended) -> None:
+        """A run has ended; each does so once."""
+
+    @abstractmethod
+    def gave_up(self, spec: RunSpec, reason: str) -> None:
+        """A run has failed by itself as often as it was tried."""
+
+
+@dataclass
+class _Open:
+    """A task that is being trained.
+
+    Attributes:
+        epochs: that its runs have trained, without those that have ended.
+        settled: numbers of the runs that have ended or paused.
+    """
+
+    task: StackTask
+    epochs: int = 0
+    settled: set[int] = field(default_factory=set)
+
+    @property
+    def left(self) -> list[int]:
+        """Places in the task of the runs that have neither ended nor paused."""
+        return [place for place, spec in enumerate(self.task.specs) if spec.number not in self.settled]
+
+
+class Coordinator:
+    """Sees to it that every run of its tasks ends once, or pauses at its task's end epoch.
+
+    A stack that fails as a whole (memory ran out, its worker crashed) is tried again in two halves; a single run has
+    then failed by itself. An interrupt has all open tasks save their runs before it goes on.
+
+    Args:
+        parallel: how many tasks are open at the same time.
+
+    Attributes:
+        paused: by the numbers of their runs, the checkpoints from which another task can continue them.
+    """
+
+    def __init__(self, session: Session, make_executor: MakeExecutor, listener: Listener, parallel: int) -> None:
+        self._session = session
+        self._make_executor = make_executor
+        self._listener = listener
+        self._parallel = parallel
+        self._waiting: deque[StackTask] = deque()
+        self._open: dict[int, _Open] = {}
+        self._seen: set[int] = set()
+        self._stopping = False
+        self.paused: dict[int, Checkpoint] = {}
+
+    def train(self, tasks: Iterable[StackTask]) -> None:
+        """Trains tasks to their ends.
+
+        Raises:
+            KeyboardInterrupt: after all open tasks have saved their runs.
+        """
+        self._waiting.extend(tasks)
+        self._numbers = count(1 + max((task.number for task in self._waiting), default=0))
+        executor = self._make_executor(self._session, self._take)
+        try:
+            while self._waiting or self._open:
+                self._submit(executor)
+                executor.wait()
+        except BaseException:
+            self._stopping = True
+            for opened in list(self._open.values()):
+                executor.cancel(opened.task)
+            while self._open:  # they save what they have; nobody would end them later
+                executor.wait()
+            raise
+        finally:
+            executor.close()
+
+    def _submit(self, executor: Executor) -> None:
+        while self._waiting and len(self._open) < self._parallel:
+            task = self._waiting.popleft()
+            self._open[task.number] = _Open(task)
+            executor.submit(task)
+
+    def _take(self, task: StackTask, event: Event) -> None:
+        opened = self._open.get(task.number)
+        if isinstance(event, Progress):
+            if opened:
+                opened.epochs += event.epochs
+                self._listener.progress(event)
+        elif isinstance(event, Ended | Paused):
+            if opened:
+                opened.settled.add(event.run)
+            if event.run not in self._seen:
+                self._settle(opened, event)
+        elif opened:
+            self._close(opened, event)
+
+    def _settle(self, opened: _Open | None, event: Ended | Paused) -> None:
+        """Takes note that a run has ended or paused."""
+        if isinstance(event, Paused):
+            self.paused[event.run] = event.checkpoint
+            return
+        self._seen.add(event.run)
+        self.paused.pop(event.run, None)
+        if opened:
+            opened.epochs -= event.trained
+        self._listener.ended(event)
+
+    def _close(self, opened: _Open, event: Done) -> None:
+        """Looks after the runs of which nothing was heard: in their folders, else by training them again."""
+        for found in list(self._found_in_folders(opened)):
+            self._take(opened.task, found)
+        del self._open[opened.task.number]
+        if opened.left and not self._stopping:
+            self._listener.undone(opened.epochs)
+            self._waiting.extendleft(self._again(opened, event.reason or LOST))
+
+    def _found_in_folders(self, opened: _Open) -> Iterator[Ended | Paused]:
+        for place in opened.left:
+            spec = opened.task.specs[place]
+            assert spec.number is not None
+            folder = RunFolder(spec.folder)
+            result = folder.result()
+            if result is not None:
+                yield Ended(spec.number, result.get("best_value"), result.get("reason"), result.get("epochs", 0))
+            elif opened.task.end_epoch is not None and folder.checkpoint.exists():
+                checkpoint = Checkpoint.read(folder)
+                if checkpoint.epoch == opened.task.end_epoch:
+                    yield Paused(spec.number, checkpoint)
+
+    def _again(self, opened: _Open, reason: str) -> list[StackTask]:
+        """What is left of a task that failed, in two halves, the second first."""
+        task, left = opened.task, opened.left
+        if len(left) == 1:
+            spec = task.specs[left[0]]
+            assert spec.number is not None
+            self._seen.add(spec.number)
+            self._listener.gave_up(spec, reason)
+            return []
+        half = -(-len(left) // 2)
+        log.warning("%s with %d runs in a stack; trying again with %d", reason, len(left), half)
+        for place in left:
+            RunFolder(task.specs[place].folder).clear()
+        return [self._part(task, places) for places in (left[half:], left[:half])]
+
+    def _part(self, task: StackTask, places: list[int]) -> StackTask:
+        specs = tuple(task.specs[place] for place in places)
+        starts = tuple(task.starts[place] for place in places)
+        return StackTask(next(self._numbers), specs, starts, task.end_epoch)

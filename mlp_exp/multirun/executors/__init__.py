@@ -1,0 +1,1 @@
+"""Where stacks train: in this process, or in forks of it."""

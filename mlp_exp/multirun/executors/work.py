@@ -1,0 +1,98 @@
+"""What a worker does with a task, wherever it is: trains it, and sends events."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from mlp_exp.errors import MlpExpError, describe
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.driver import Reporter, train_stack
+from mlp_exp.experiment.outcome import Metrics, draw
+from mlp_exp.experiment.run import Run
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.multirun.executors.events import Ended, Event, Paused, Progress
+from mlp_exp.storage.run_folder import DONE
+from mlp_exp.training.records import EpochRecord
+
+log = logging.getLogger(__name__)
+
+
+def work(task: StackTask, session: Session, send: Callable[[Event], None]) -> str | None:
+    """Trains a task.
+
+    Args:
+        send: takes all events but `Done`.
+
+    Returns:
+        Why the stack failed as a whole, if it did.
+
+    Raises:
+        KeyboardInterrupt: after everything has been saved.
+    """
+    for spec in task.specs:
+        session.logs.begin(spec)
+    reporter = _Sender(session, send)
+    train_stack(task, session, reporter)
+    return reporter.reason
+
+
+class _Sender(Reporter):
+    """Sends events, and writes each run's log lines to its own log.
+
+    Attributes:
+        reason: why the stack failed as a whole.
+    """
+
+    history_seconds = 10.0
+
+    def __init__(self, session: Session, send: Callable[[Event], None]) -> None:
+        self._session = session
+        self._send = send
+        self.reason: str | None = None
+
+    def log(self, spec: RunSpec) -> AbstractContextManager[None]:
+        return self._session.logs.of(spec)
+
+    def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
+        spec, best = min(runs, key=lambda pair: pair[1].trainee.early_stopping.score)
+        watched = best.trainee.early_stopping.monitor
+        self._send(Progress(len(records), records[0].epoch, watched, best.best_value, _number(spec)))
+
+    def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
+        try:
+            with self.log(spec):
+                log.info("%s", run.summary, exc_info=error)
+                if run.components.trainer.plots == "always" and run.status in DONE:
+                    draw(run)
+        except Exception as problem:
+            self.failed(spec, problem, run)
+            return
+        self._send(Ended(_number(spec), run.best_value if run.best_epoch else None, run.reason, *_epochs(run)))
+
+    def paused(self, spec: RunSpec, run: Run, checkpoint: Checkpoint) -> None:
+        self._send(Paused(_number(spec), checkpoint))
+
+    def failed(self, spec: RunSpec, error: Exception, run: Run | None) -> None:
+        log_failure(spec, error, self._session)
+        self._send(Ended(_number(spec), None, describe(error), *(_epochs(run) if run else ())))
+
+    def broken(self, reason: str) -> None:
+        self.reason = reason
+
+
+def log_failure(spec: RunSpec, error: Exception, session: Session) -> None:
+    """Writes to a run's log why it failed; with a traceback where a user could not have caused it."""
+    with session.logs.of(spec):
+        log.error("%s", describe(error), exc_info=None if isinstance(error, MlpExpError | OSError) else error)
+
+
+def _number(spec: RunSpec) -> int:
+    assert spec.number is not None
+    return spec.number
+
+
+def _epochs(run: Run) -> tuple[int, int]:
+    """How many it has trained, and how many it did not need."""
+    return len(run.history), run.trainee.epochs - len(run.history)

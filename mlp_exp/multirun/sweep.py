@@ -1,0 +1,190 @@
+"""The story of a sweep: its jobs are composed and sorted into stacks, these train, and the best runs are drawn."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+from mlp_exp.display.progress import SweepBar
+from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
+from mlp_exp.experiment.driver import write_failure
+from mlp_exp.experiment.job_context import check
+from mlp_exp.experiment.objective import require_direction
+from mlp_exp.experiment.outcome import draw
+from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.prepare import load
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.start import find_start
+from mlp_exp.leaderboard.leaderboard import Leaderboard
+from mlp_exp.multirun.coordinator import Coordinator, Listener
+from mlp_exp.multirun.executors.events import Ended, Progress
+from mlp_exp.multirun.executors.forked import Forked
+from mlp_exp.multirun.executors.forks import can_fork, in_forks
+from mlp_exp.multirun.executors.in_process import InProcess
+from mlp_exp.multirun.executors.work import log_failure
+from mlp_exp.multirun.job import Job, Outcome
+from mlp_exp.multirun.stacks import in_words, kinds
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.trackers.tracking import Tracking
+
+log = logging.getLogger(__name__)
+
+BEST_DRAWN = 2
+"""For how many runs a sweep draws figures."""
+
+
+def train_sweep(
+    jobs: Sequence[Job], folder: Path, max_stack: int | None, tracking: Tracking, *, resumes: bool = False
+) -> None:
+    """Trains the jobs of a batch; each has its outcome afterwards.
+
+    Args:
+        folder: the sweep's.
+        max_stack: how many may form a stack; None for as many as train best together.
+        tracking: of the command.
+        resumes: whether the command continues what an earlier one began.
+
+    Raises:
+        SweeperError: the sweeper and the runs do not fit together.
+    """
+    sweep = _Sweep(jobs, folder, tracking)
+    try:
+        planned = sweep.begin(resumes)
+        if planned:
+            sweep.train(planned, max_stack)
+            sweep.draw_best(planned)
+    finally:
+        sweep.leaderboard.write()
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A job that is ready to train."""
+
+    job: Job
+    spec: RunSpec
+    plan: Plan
+
+
+class _Sweep(Listener):
+    """The jobs of a batch on their way."""
+
+    def __init__(self, jobs: Sequence[Job], folder: Path, tracking: Tracking) -> None:
+        self._jobs = {job.number: job for job in jobs}
+        self._specs: dict[int, RunSpec] = {}
+        self._tracking = tracking
+        self._session = Session(shows_data=True)
+        self._bar = SweepBar(0, 0)
+        self._folder = folder
+        self.leaderboard = Leaderboard.read(folder)
+
+    def begin(self, resumes: bool) -> list[_Planned]:
+        """Composes the jobs and reads their data; leaves out those that are over and those that cannot train."""
+        torch.set_num_threads(1)  # a fork of a process that has computed with several threads may hang
+        planned = []
+        for job in self._jobs.values():
+            spec = None
+            try:
+                spec = job.compose()
+                plan = self._plan(job, spec, resumes)
+            except SweeperError:
+                raise
+            except Exception as error:  # one job never stops the others
+                self._fail(job, spec, error)
+                continue
+            if plan:
+                planned.append(_Planned(job, spec, plan))
+        return planned
+
+    def _plan(self, job: Job, spec: RunSpec, resumes: bool) -> Plan | None:
+        """A job's plan, in its folder; None if it is over."""
+        start = find_start(spec, resumes=resumes)
+        if start.result is not None:
+            job.outcome = Outcome(start.result.get("best_value"), start.result.get("reason"))
+            if job.outcome.failure:
+                log.error("%s: %s", job.name, job.outcome.failure)
+            return None
+        self._specs[job.number] = spec
+        job.begin(spec, self._session)
+        with self._session.logs.of(spec):
+            check(spec)
+            self._tracking.prepare(spec.values)
+            plan = plan_of(spec, self._session, start.checkpoint)
+            require_direction(spec, plan)
+        self._tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, self._folder)
+        return plan
+
+    def _fail(self, job: Job, spec: RunSpec | None, error: Exception) -> None:
+        """Takes note of a job that cannot train."""
+        if spec:
+            self._specs[job.number] = spec
+            log_failure(spec, error, self._session)
+            write_failure(spec, error)
+        self.ended(Ended(job.number, None, describe(error)))
+        if not isinstance(error, MlpExpError | OSError):
+            log.debug("%s", job.name, exc_info=error)
+
+    def train(self, planned: Sequence[_Planned], max_stack: int | None) -> None:
+        """Trains all of them, in stacks, as many at the same time as there are cores for."""
+        found, differing = kinds([each.plan for each in planned], max_stack)
+        stacks = [[planned[index] for index in members] for kind in found for members in kind.stacks()]
+        tasks = [
+            StackTask(number, tuple(each.spec for each in stack), tuple(each.plan.checkpoint for each in stack))
+            for number, stack in enumerate(stacks)
+        ]
+        log.info("%s", in_words(found, differing))
+        forks = can_fork() and all(kind.plan.device.type == "cpu" for kind in found)
+        parallel = min(*(kind.parallel for kind in found), len(stacks)) if forks else 1
+        coordinator = Coordinator(self._session, Forked if forks else InProcess, self, parallel)
+        with SweepBar(len(planned), sum(each.plan.epochs for each in planned)) as self._bar:
+            coordinator.train(tasks)
+
+    def progress(self, event: Progress) -> None:
+        self._tracking.check()
+        self._bar.advance(event.epochs)
+        self._bar.describe(event.epoch, event.column, event.value, event.run)
+
+    def undone(self, epochs: int) -> None:
+        self._bar.advance(-epochs)
+
+    def gave_up(self, spec: RunSpec, reason: str) -> None:
+        error = TrainingError(reason)
+        log_failure(spec, error, self._session)
+        write_failure(spec, error)
+        assert spec.number is not None
+        self.ended(Ended(spec.number, None, reason, spared=plan_of(spec, self._session).epochs))
+
+    def ended(self, event: Ended) -> None:
+        self._tracking.check()
+        job, spec = self._jobs[event.run], self._specs.get(event.run)
+        job.outcome = Outcome(event.value, event.failure)
+        if event.failure is not None:
+            log.error("%s: %s", job.name, event.failure)
+        if spec:
+            self.leaderboard.add(job.number, job.overrides, Path(spec.folder))
+            self._tracking.end(Path(spec.folder))
+        self._bar.advance(event.spared, ended=1)
+
+    def draw_best(self, planned: Sequence[_Planned]) -> None:
+        """Draws the figures of the best runs."""
+        drawn = {Path(each.spec.folder): each for each in planned if each.plan.components.trainer.plots == "auto"}
+        ranked = [entry for entry in self.leaderboard.entries if entry.folder in drawn and entry.ended_well]
+        best = [drawn[entry.folder] for entry in ranked[:BEST_DRAWN]]
+        if best:
+            import_module("mlp_exp.display.plots")  # once: the forks need it, and the page what it imports
+        in_forks([partial(self._draw, each) for each in best])
+        for each in best:
+            self._tracking.attach(Path(each.spec.folder))
+
+    def _draw(self, planned: _Planned) -> None:
+        with self._session.logs.of(planned.spec):
+            try:
+                draw(load(planned.plan, RunFolder(planned.spec.folder)))
+            except Exception:
+                log.exception("the figures could not be drawn")  # the run itself is complete

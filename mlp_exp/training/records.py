@@ -1,0 +1,85 @@
+"""The record of an epoch, and who may decide on records."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mlp_exp.engine.state import MemberState
+
+Status = Literal["finished", "stopped_early", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """An epoch of one member: a row of its history.
+
+    Attributes:
+        member: index in the sequence given to `train`.
+        epoch: from 1.
+        lr: the learning rate during the epoch.
+        train_loss: mean over the epoch's rows, as the weights changed, with dropout.
+        val_loss, val_metric: after the epoch, without dropout; the metric is accuracy or RMSE in the target's unit.
+            None without a validation part.
+        metric_column: the name of the latter in the history.
+        seconds: since training began.
+        status: how the member ended, in its last record.
+        state: gives what an exact resume after this epoch needs; good until the next epoch begins.
+        error: why it failed: its own scheduler or early stopping raised this.
+    """
+
+    member: int
+    epoch: int
+    lr: float
+    train_loss: float
+    val_loss: float | None
+    val_metric: float | None
+    metric_column: str
+    seconds: float
+    status: Status | None
+    state: Callable[[], MemberState] = field(repr=False, compare=False)
+    error: Exception | None = None
+
+    @property
+    def watched_loss(self) -> float:
+        """The validation loss; the training loss where there is no validation part."""
+        return self.train_loss if self.val_loss is None else self.val_loss
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss has left the finite numbers."""
+        return has_diverged(self.train_loss, self.val_loss)
+
+    def value(self, column: str) -> float:
+        """A column of the history that can be watched; `val_loss` is the training loss without a validation part.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        columns = {"train_loss": self.train_loss, "val_loss": self.watched_loss}
+        if self.val_metric is not None:
+            columns[self.metric_column] = self.val_metric
+        return columns[column]
+
+
+def has_diverged(train_loss: float, val_loss: float | None) -> bool:
+    """Whether a loss of an epoch has left the finite numbers."""
+    return not (math.isfinite(train_loss) and (val_loss is None or math.isfinite(val_loss)))
+
+
+class Decider(ABC):
+    """Sees the record of each epoch of one run, and may end the run: early stopping, pruning, callbacks.
+
+    A decision depends on records alone, never on timing or on other runs of the stack, so that it is the same wherever
+    the run trains.
+
+    Attributes:
+        status: how a run ended that this has stopped.
+    """
+
+    status: Status = "stopped_early"
+
+    @abstractmethod
+    def judge(self, record: EpochRecord) -> bool:
+        """Takes the record of the next epoch; returns whether the run ends with it."""

@@ -1,0 +1,185 @@
+"""A run as plain data: it survives JSON and a fresh process, where it trains to the bits of the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import Command, clean_environment
+from support.compositions import Compose
+from support.sweeps import QUIET, trained
+
+from mlp_exp.experiment import job_context
+from mlp_exp.experiment.configs import plain_config, resolved
+from mlp_exp.experiment.spec import ITEMS, RunSpec
+
+Seen = list[RunSpec]
+
+TRAIN_ALONE = """
+from mlp_exp.experiment.alone import train_alone
+train_alone(specs[0])
+"""
+TRAIN_TOGETHER = """
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.multirun.executors.work import work
+assert work(StackTask(0, tuple(specs), (None,) * len(specs)), Session(), events.append) is None
+assert [type(event).__name__ for event in events][-len(specs):] == ["Ended"] * len(specs)
+"""
+FRESH = """
+import json, os, sys
+from mlp_exp.experiment.spec import RunSpec
+events = []
+specs = [RunSpec.from_json(text) for text in json.load(sys.stdin)]
+for spec in specs:
+    os.makedirs(spec.folder)
+{how}
+from hydra.core.global_hydra import GlobalHydra
+assert not GlobalHydra.instance().is_initialized()
+assert [name for name in sys.modules if name.startswith("mlp_exp.cli")] == []
+"""
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """The specs of the runs that a command has checked."""
+    specs: Seen = []
+    check = job_context.check
+
+    def noted(spec: RunSpec) -> None:
+        specs.append(spec)
+        check(spec)
+
+    monkeypatch.setattr(job_context, "check", noted)
+    monkeypatch.setattr("mlp_exp.multirun.sweep.check", noted)
+    return specs
+
+
+def train_fresh(specs: Seen, how: str) -> None:
+    """Trains specs from their texts in another process."""
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH.format(how=how)],
+        input=json.dumps([spec.to_json() for spec in specs]),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_fresh_process_trains_a_run_to_the_bits_of_the_command_line(
+    command: Command, tmp_path: Path, seen: Seen
+) -> None:
+    words = [*QUIET, "trainer.epochs=3", "scheduler=cosine", "data.n_samples=100", f"hydra.run.dir={tmp_path}/a"]
+    assert command("run", *words).returncode == 0
+    spec = replace(seen[0], folder=str(tmp_path / "b"))
+    assert spec.config["scheduler"]["T_max"] == "${trainer.epochs}"  # the reference stays text
+    assert spec.values["scheduler"]["T_max"] == 3
+    train_fresh([spec], TRAIN_ALONE)
+    assert trained(tmp_path / "b") == trained(tmp_path / "a")
+    assert (tmp_path / "b" / "result.json").exists()
+
+
+def test_a_fresh_process_trains_a_stack_to_the_bits_of_the_command_line(
+    command: Command, tmp_path: Path, seen: Seen
+) -> None:
+    words = [*QUIET, "trainer.epochs=3", "data.n_samples=100", "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/s"]
+    assert command("run", "-m", *words).returncode == 0
+    elsewhere = [
+        replace(spec, folder=str(tmp_path / "t" / Path(spec.folder).name), log=_moved(spec.log, "/s/", "/t/"))
+        for spec in seen
+    ]
+    train_fresh(elsewhere, TRAIN_TOGETHER)
+    for number in range(3):
+        assert trained(tmp_path / f"t/{number}") == trained(tmp_path / f"s/{number}")
+        log = (tmp_path / f"t/{number}/run.log").read_text(encoding="utf-8")
+        assert f"finished after 3 epochs, best epoch 3: {tmp_path}/t/{number}" in log
+
+
+def _moved(log: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(log).replace(old, new))
+    return found
+
+
+def test_what_a_spec_says_of_a_job(command: Command, tmp_path: Path, seen: Seen) -> None:
+    words = [*QUIET, "trainer.epochs=1", "data.n_samples=100", "seed=3,4", "hydra.sweep.dir=s", "model=linear"]
+    more = ["hydra.job.chdir=true", "+hydra.job.env_set.MLP_EXP_NAME=x-${hydra:job.num}"]
+    assert command("run", "-m", *words, *more).returncode == 0
+    spec = seen[1]
+    assert spec.number == 1
+    assert spec.overrides == ("trainer.device=cpu", "trainer.plots=never", *words[2:4], "seed=4", "model=linear")
+    assert spec.folder == spec.directory == f"{tmp_path}/s/1"
+    assert spec.sweep == f"{tmp_path}/s"
+    assert spec.environment == {"MLP_EXP_NAME": "x-1"}
+    assert spec.job["hydra.runtime.choices"]["model"] == "linear"
+    assert spec.name == f"job 1 ({','.join(sorted(spec.overrides))})"
+    assert spec.direction is None
+
+
+CONFIGS: list[dict[str, Any]] = [
+    {},
+    {"a": {"b": [1, 2.5, "x", None, True, {"c": []}]}},
+    {"a": {1: "x", "2": "y", False: 0}},
+    {"a": [{0: {"b": 1}}]},
+    {"a": float("inf"), "b": "ü 🙂 \n", "c": {"d": {}}},
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_spec_survives_json(config: dict[str, Any]) -> None:
+    spec = RunSpec(config, "/folder", 3, ("a=1", "b=[1,2]"), "/sweep", "/here", {"A": "b"}, {"hydra.job.name": "run"})
+    text = spec.to_json()
+    assert RunSpec.from_json(text) == spec
+    assert RunSpec.from_json(json.dumps(json.loads(text))) == spec
+    assert (ITEMS in text) == any(not isinstance(key, str) for key in _keys(config))
+
+
+def _keys(value: Any) -> list[Any]:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [*(value if isinstance(value, dict) else []), *(key for each in inside for key in _keys(each))]
+
+
+def test_references_have_the_values_of_hydra(compose: Compose) -> None:
+    """Of every option that refers to another key."""
+    for words in (["scheduler=cosine"], ["scheduler=one_cycle"], ["scheduler=warmup_cosine", "trainer.epochs=7"]):
+        cfg = compose(words)
+        config = plain_config(cfg)
+        assert "${" in json.dumps(config)
+        assert resolved(config)["scheduler"] == {key: cfg.scheduler[key] for key in cfg.scheduler}
+
+
+def test_what_a_users_code_asks_hydra_is_in_the_spec(tmp_path: Path) -> None:
+    """Also where no Hydra runs; afterwards all is as it was."""
+    from hydra.core.hydra_config import HydraConfig
+
+    spec = RunSpec(
+        {}, str(tmp_path / "r"), 7, ("seed=3",), environment={"MLP_EXP_NAME": "x"}, directory=str(tmp_path / "r"),
+        job={"hydra.job.name": "mine", "hydra.runtime.choices": {"model": "linear"}},
+    )  # fmt: skip
+    before, here = HydraConfig.instance().cfg, Path.cwd()
+    with job_context.active(spec):
+        hydra = HydraConfig.get()
+        assert (hydra.job.num, hydra.job.name, hydra.runtime.output_dir) == (7, "mine", str(tmp_path / "r"))
+        assert list(hydra.overrides.task) == ["seed=3"]
+        assert hydra.runtime.choices == {"model": "linear"}
+        assert Path.cwd() == tmp_path / "r"
+        assert os.environ["MLP_EXP_NAME"] == "x"
+    assert HydraConfig.instance().cfg is before
+    assert Path.cwd() == here
+    assert "MLP_EXP_NAME" not in os.environ
+
+
+def test_the_settings_of_one_job_are_not_those_of_the_next(tmp_path: Path) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    read: Callable[[], list[str]] = lambda: list(HydraConfig.get().overrides.task)  # noqa: E731
+    for number, words in ((0, ("a=1", "b=2")), (1, ()), (2, ("c=3",))):
+        with job_context.active(RunSpec({}, str(tmp_path / str(number)), number, words)):
+            assert (HydraConfig.get().job.num, read()) == (number, list(words))

@@ -1,0 +1,252 @@
+"""The contract of an executor, shown by one that drops, delays, repeats and reorders events, and kills its workers."""
+
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support.compositions import Compose
+from support.specs import spec_in
+from support.sweeps import QUIET, history_of, result_of, trained
+
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.multirun.coordinator import Coordinator, Listener
+from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
+from mlp_exp.multirun.executors.executor import Executor, Report
+from mlp_exp.multirun.executors.forked import Forked
+from mlp_exp.multirun.executors.in_process import InProcess
+from mlp_exp.multirun.executors.work import work
+from mlp_exp.storage.run_folder import RunFolder
+
+EPOCHS = 4
+RUNS = 5
+
+
+class Notes(Listener):
+    """What a coordinator told."""
+
+    def __init__(self) -> None:
+        self.ended_runs: list[Ended] = []
+        self.given_up: list[tuple[int | None, str]] = []
+        self.epochs = 0
+
+    def progress(self, event: Progress) -> None:
+        self.epochs += event.epochs
+
+    def undone(self, epochs: int) -> None:
+        self.epochs -= epochs
+
+    def ended(self, event: Ended) -> None:
+        self.ended_runs.append(event)
+
+    def gave_up(self, spec: RunSpec, reason: str) -> None:
+        self.given_up.append((spec.number, reason))
+
+
+class Unreliable(Executor):
+    """Trains in this process, and reports what `faults` leaves of it, in any order, some of it after `Done`.
+
+    Args:
+        faults: names of what goes wrong: drop, repeat, reorder, late, kill.
+    """
+
+    def __init__(self, session: Session, report: Report, faults: Sequence[str], seed: int) -> None:
+        super().__init__(session, report)
+        self._faults = faults
+        self._random = random.Random(seed)
+        self._waiting: deque[StackTask] = deque()
+        self._outbox: deque[tuple[StackTask, Event]] = deque()
+        self.submitted: list[StackTask] = []
+        self.closed = False
+
+    def submit(self, task: StackTask) -> None:
+        self._waiting.append(task)
+        self.submitted.append(task)
+
+    def wait(self) -> None:
+        while self._waiting and not self._outbox:
+            self._work(self._waiting.popleft())
+        self._report(*self._outbox.popleft())
+
+    def _work(self, task: StackTask) -> None:
+        events: list[Event] = []
+        if "kill" in self._faults and len(task.specs) > 2:  # before its runs are over
+            self._outbox.append((task, Done("its process was ended by signal 9")))
+            return
+        reason = work(task, self._session, events.append)
+        if "drop" in self._faults:
+            events = [event for event in events if self._random.random() < 0.5]
+        if "repeat" in self._faults:
+            events += self._random.choices(events, k=3) if events else []
+        if "reorder" in self._faults:
+            self._random.shuffle(events)
+        late = self._random.randrange(len(events) + 1) if "late" in self._faults else len(events)
+        self._outbox.extend((task, event) for event in [*events[:late], Done(reason), *events[late:]])
+
+    def cancel(self, task: StackTask) -> None:
+        if task in self._waiting:
+            self._waiting.remove(task)
+            self._outbox.append((task, Done()))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def specs(compose: Compose, tmp_path: Path) -> list[RunSpec]:
+    """Runs that differ by seed."""
+    found = []
+    for number in range(RUNS):
+        words = [*QUIET, f"trainer.epochs={EPOCHS}", "data.n_samples=100", f"seed={number}", "model.hidden_sizes=[4]"]
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        spec = spec_in(folder, compose(words))
+        found.append(RunSpec(spec.config, spec.folder, number, sweep=spec.sweep, directory=spec.directory))
+    return found
+
+
+def task(number: int, specs: Sequence[RunSpec], end_epoch: int | None = None) -> StackTask:
+    return StackTask(number, tuple(specs), (None,) * len(specs), end_epoch)
+
+
+@pytest.fixture
+def expected(specs: list[RunSpec], tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """What each run learns when nothing goes wrong."""
+    folder = tmp_path_factory.mktemp("expected")
+    elsewhere = [RunSpec(spec.config, str(folder / str(spec.number)), spec.number) for spec in specs]
+    for spec in elsewhere:
+        Path(spec.folder).mkdir()
+    assert work(task(0, elsewhere), Session(), lambda event: None) is None
+    return [trained(Path(spec.folder)) for spec in elsewhere]
+
+
+FAULTS = [
+    (), ("drop",), ("repeat",), ("reorder",), ("late",), ("kill",), ("drop", "reorder", "late", "repeat"),
+    ("drop", "reorder", "late", "repeat", "kill"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("faults", FAULTS, ids=lambda faults: "-".join(faults) or "none")
+def test_every_run_ends_once_whatever_happens(
+    specs: list[RunSpec], expected: list[object], faults: tuple[str, ...], seed: int
+) -> None:
+    notes, executors = Notes(), []
+
+    def make(session: Session, report: Report) -> Executor:
+        executors.append(Unreliable(session, report, faults, seed))
+        return executors[0]
+
+    Coordinator(Session(), make, notes, parallel=2).train([task(0, specs[:3]), task(1, specs[3:])])
+    assert Counter(event.run for event in notes.ended_runs) == dict.fromkeys(range(RUNS), 1)
+    assert {event.failure for event in notes.ended_runs} == {None}
+    assert notes.given_up == []
+    assert [trained(Path(spec.folder)) for spec in specs] == expected
+    assert executors[0].closed
+    numbers = [submitted.number for submitted in executors[0].submitted]
+    assert len(set(numbers)) == len(numbers)
+    sizes = [len(submitted.specs) for submitted in executors[0].submitted]
+    assert sorted(sizes) == ([1, 2, 2, 3] if "kill" in faults else [2, 3])  # what was killed came back in halves
+
+
+class Deaf(Executor):
+    """Its workers all die."""
+
+    def submit(self, task: StackTask) -> None:
+        self._tasks = [*getattr(self, "_tasks", []), task]
+
+    def wait(self) -> None:
+        self._report(self._tasks.pop(0), Done("its process ended with 3"))
+
+    def cancel(self, task: StackTask) -> None:
+        """Nothing is saved."""
+
+    def close(self) -> None:
+        """Nothing is left."""
+
+
+def test_a_run_that_kills_every_worker_has_failed_by_itself(
+    specs: list[RunSpec], caplog: pytest.LogCaptureFixture
+) -> None:
+    notes = Notes()
+    with caplog.at_level(logging.WARNING):
+        Coordinator(Session(), Deaf, notes, parallel=1).train([task(0, specs)])
+    assert notes.ended_runs == []
+    assert sorted(number for number, _ in notes.given_up if number is not None) == list(range(RUNS))
+    assert {reason for _, reason in notes.given_up} == {"its process ended with 3"}
+    again = [
+        "its process ended with 3 with 5 runs in a stack; trying again with 3",
+        "its process ended with 3 with 3 runs in a stack; trying again with 2",
+    ]
+    assert [record.getMessage() for record in caplog.records][:2] == again
+
+
+@pytest.mark.parametrize("executor", [InProcess, Forked])
+def test_a_task_ends_at_its_end_epoch_and_another_one_continues_its_runs(
+    specs: list[RunSpec], expected: list[object], executor: type[Executor]
+) -> None:
+    """Survivors of two stacks train on as one, to the bits of runs that never paused; the others stay as they are."""
+    session, notes = Session(), Notes()
+    coordinator = Coordinator(session, executor, notes, parallel=2)
+    coordinator.train([task(0, specs[:3], end_epoch=2), task(1, specs[3:], end_epoch=2)])
+    assert notes.ended_runs == []
+    assert sorted(coordinator.paused) == list(range(RUNS))
+    assert {checkpoint.epoch for checkpoint in coordinator.paused.values()} == {2}
+    for spec in specs:
+        assert RunFolder(spec.folder).result() is None
+        assert Checkpoint.read(RunFolder(spec.folder)).epoch == 2
+
+    survivors = [specs[4], specs[0], specs[2]]
+    starts = tuple(coordinator.paused[int(spec.number or 0)] for spec in survivors)
+    coordinator.train([StackTask(7, tuple(survivors), starts)])
+    assert sorted(event.run for event in notes.ended_runs) == [0, 2, 4]
+    for spec in survivors:
+        assert trained(Path(spec.folder)) == expected[int(spec.number or 0)]
+        assert result_of(Path(spec.folder))["status"] == "finished"
+    assert len(history_of(Path(specs[1].folder))) == 3  # two epochs below the names
+
+
+def test_pauses_of_which_nothing_was_heard_are_found_in_the_folders(specs: list[RunSpec]) -> None:
+    class Silent(Unreliable):
+        def __init__(self, session: Session, report: Report) -> None:
+            super().__init__(session, report, (), 0)
+
+        def _work(self, task: StackTask) -> None:
+            work(task, self._session, lambda event: None)
+            self._outbox.append((task, Done()))
+
+    coordinator = Coordinator(Session(), Silent, Notes(), parallel=1)
+    coordinator.train([task(0, specs, end_epoch=1)])
+    assert sorted(coordinator.paused) == list(range(RUNS))
+
+
+@pytest.mark.parametrize("executor", [InProcess, Forked])
+def test_an_interrupt_has_all_open_tasks_save_their_runs(specs: list[RunSpec], executor: type[Executor]) -> None:
+    class Stops(Notes):
+        def progress(self, event: Progress) -> None:
+            if event.epoch == 2:
+                raise KeyboardInterrupt
+
+    notes = Stops()
+    with pytest.raises(KeyboardInterrupt):
+        Coordinator(Session(), executor, notes, parallel=1).train([task(0, specs)])
+    assert {event.run for event in notes.ended_runs} == set(range(RUNS))
+    statuses = [result_of(Path(spec.folder))["status"] for spec in specs]
+    assert set(statuses) <= {"interrupted", "finished"}
+    assert all(len(history_of(Path(spec.folder))) >= 2 for spec in specs)
+
+
+def test_events_can_be_sent(specs: list[RunSpec]) -> None:
+    import pickle
+
+    events: list[Event] = []
+    work(task(0, specs[:2], end_epoch=1), Session(), events.append)
+    sent = pickle.loads(pickle.dumps(events))
+    assert [type(event) for event in sent] == [Progress, Paused, Paused]
+    assert [event.run for event in sent[1:]] == [0, 1]
+    assert sent[1].checkpoint.history == events[1].checkpoint.history  # type: ignore[union-attr]
