@@ -1,7 +1,7 @@
 """Trains one run, or with -m a sweep: `python -m mlp_exp.run [overrides]`.
 
-The story: Hydra composes a configuration, which becomes a run as plain data (`RunSpec`). It is checked as a whole, its
-components are built, it trains, and it leaves its results in its folder. The runs of a sweep train together.
+Hydra composes a configuration, which becomes a run as plain data (`RunSpec`). It is checked as a whole, its components
+are built, it trains, and it leaves its results in its folder. The runs of a sweep train together.
 torch is imported only after the configuration of a run has been found right, and never for `--help` and `--cfg job`.
 """
 

@@ -1,7 +1,4 @@
-"""Hydra's command line around one task.
-
-With the other files of this room, the only one that touches Hydra's inner machinery.
-"""
+"""Hydra's command line around one task. This room alone touches Hydra's inner machinery."""
 
 import logging
 import os
@@ -50,7 +47,7 @@ ReadConfig = Callable[[Options], dict[str, Any]]
 def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadConfig) -> None:
     """Runs the configurations that the command line composes; never returns normally after an error.
 
-    Exit status: 0; 1 after an error that the user can mend, with one message and no traceback; 130 after Ctrl-C; 143
+    Exit status: 0; 1 after an error that a user can cause, with one message and no traceback; 130 after Ctrl-C; 143
     after SIGTERM. With HYDRA_FULL_ERROR=1 such errors keep their traceback.
 
     Args:
@@ -105,7 +102,7 @@ def _store_saved(arguments: Sequence[str], options: Options, read_config: ReadCo
     """Makes an earlier run's configuration the one that is composed, and returns its name.
 
     Raises:
-        ConfigError: an option of a group is chosen; there are values to change, but no groups any more.
+        ConfigError: an option of a group is chosen, of which a saved configuration has none.
     """
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
     chosen = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0].partition("@")[0] in groups]
@@ -155,7 +152,7 @@ class Command:
         return Path(cfg.hydra.runtime.cwd, cfg.hydra.sweep.dir)
 
     def run(self, cfg: DictConfig) -> float | None:
-        """One job; an error that the user can mend, and any in a sweep, is logged at once and counted."""
+        """One job; an error that a user can cause, and any in a sweep, is logged at once and counted."""
         from mlp_exp.cli.specs import spec_of
 
         self.job_began = True
@@ -167,12 +164,12 @@ class Command:
         except SweeperError:
             raise
         except Exception as error:
-            mendable = isinstance(error, MlpExpError | OSError)
-            if self._wants_traceback or not (mendable or in_sweep):
+            is_users = isinstance(error, MlpExpError | OSError)
+            if self._wants_traceback or not (is_users or in_sweep):
                 raise
             name = f"job {hydra_node.job.num} ({hydra_node.job.override_dirname}): " if in_sweep else ""
             self._failed.append(f"{name}{describe(error)}")
-            logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=None if mendable else error)
+            logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=None if is_users else error)
             return None
 
     def run_jobs(self, jobs: Sequence["Job"], sweep_folder: Path, max_stack: int | None) -> None:

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 class QuickLoader(ConfigLoaderImpl):
     """Composes the jobs that choose the same options of groups once, and sets the values of each on a copy.
 
-    What it returns is good until the next call, since all jobs share the node of Hydra's own settings.
+    What it returns is valid until the next call, since all jobs share the node of Hydra's own settings.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:

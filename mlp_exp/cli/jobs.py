@@ -123,7 +123,7 @@ class HydraJob(Job):
 
 @contextmanager
 def _at_hand(config: DictConfig) -> Iterator[None]:
-    """Inside, this is Hydra's job at hand."""
+    """Inside, this is Hydra's current job."""
     before = HydraConfig.instance().cfg
     HydraConfig.instance().cfg = config  # type: ignore[assignment]
     try:

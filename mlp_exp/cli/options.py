@@ -17,10 +17,10 @@ class Options:
     """How the command goes about its runs.
 
     Attributes:
-        resumes: whether it goes on with what an earlier one began.
-        saved: the folder of the run whose configuration is taken, to go on with it or to train it again.
+        resumes: whether it continues what an earlier one began.
+        saved: the folder of a run, to resume or rerun it with its configuration.
         dry_run: whether a sweep is only described.
-        allow: packages that the configuration of that run may name.
+        allow: packages that this configuration may name.
     """
 
     resumes: bool = False
@@ -35,7 +35,7 @@ class Options:
 
 
 def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Options:
-    """Takes what is not Hydra's out of the command line, and puts in what follows from it.
+    """Removes what is not Hydra's from the command line, and adds what follows from it.
 
     Args:
         arguments: those of Hydra stay.
@@ -75,7 +75,7 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
 
 
 def _take_allowed(arguments: list[str]) -> list[str]:
-    """The packages after `--allow`, which are taken out."""
+    """Removes and returns the packages after `--allow`."""
     allow, rest = [], []
     words = iter(arguments)
     for word in words:
@@ -91,7 +91,7 @@ def _take_allowed(arguments: list[str]) -> list[str]:
 
 
 def _take_value(arguments: list[str], key: str) -> str | None:
-    """The value of the last `key=…`, all of which are taken out."""
+    """The value of the last `key=…`; removes all of them."""
     found = [argument for argument in arguments if argument.partition("=")[0] == key]
     arguments[:] = [argument for argument in arguments if argument not in found]
     return found[-1].partition("=")[2] if found else None

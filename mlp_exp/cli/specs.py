@@ -25,11 +25,10 @@ JOB_KEYS = (
 
 
 def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec:
-    """The spec of the job that Hydra has at hand.
+    """The spec of Hydra's current job.
 
     Args:
-        config: its configuration, without Hydra's own node.
-        hydra: that node.
+        config: its configuration, without Hydra's own node `hydra`.
         number: in its sweep; None for a single run.
 
     Raises:

@@ -15,8 +15,8 @@ from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
 
 RESUMES: ContextVar[bool] = ContextVar("resumes", default=False)
-"""Whether the command at hand continues what an earlier one began. Hydra makes the callback, and only from its
-configuration, which is saved and has to be the same for the command that began a sweep and the one that resumes it."""
+"""Whether the current command resumes. Hydra makes the callback from its configuration alone, which is saved, and which
+has to be the same for the command that began a sweep and the one that resumes it."""
 
 
 class RefuseUsedFolder(Callback):

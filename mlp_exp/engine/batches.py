@@ -54,7 +54,7 @@ class Block:
 
     Attributes:
         inputs, targets: `[S, K, B, F]` and `[S, K, B, O]`.
-        weights: `[S, K, B, 1]`, the share of each row in its batch's mean loss; 0 for padding.
+        weights: `[S, K, B, 1]`, the weight of each row in its batch's mean loss; 0 for padding.
         valid: `[S, K, B, 1]`, 1 for rows and 0 for padding.
         masks: for each dropout layer `[S, K, B, width]`: 0, or 1 / (1 - rate).
     """
@@ -116,7 +116,7 @@ EVALUATION_ROWS = 4096
 
 
 def step_shape(rows: int, batch_size: int) -> tuple[int, int]:
-    """Steps an epoch, and rows a step as far as they matter: a single step may have any number that pads alike."""
+    """Steps an epoch, and rows a step; of a single step, rows after padding, since members may then differ in them."""
     steps = -(-rows // batch_size)
     return steps, batch_size if steps > 1 else padded(batch_size)
 

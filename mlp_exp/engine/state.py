@@ -1,4 +1,4 @@
-"""What a member has become at the end of an epoch, so that it can go on as if it had never stopped."""
+"""The state of a member at the end of an epoch, from which it continues as if it had never stopped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 class MemberState:
     """Tensors, numbers and texts alone.
 
-    Scheduler and early stopping are not here: they follow from the history, which is played to them again.
+    Scheduler and early stopping are not here: they follow from the history, which is replayed to them.
 
     Attributes:
         epoch: of which this is the end.

@@ -1,1 +1,1 @@
-"""The story of one run."""
+"""One run or stack: spec, components, plan, driver, checkpoint, outcome."""

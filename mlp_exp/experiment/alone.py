@@ -14,15 +14,13 @@ from mlp_exp.errors import DivergedError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import check
-from mlp_exp.experiment.objective import require_direction
 from mlp_exp.experiment.outcome import Metrics, draw
-from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.plan import Plan, plan_of, require_direction
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.reproduction import compare, require_history
 from mlp_exp.experiment.run import Run, losses
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import Start, find_start
 from mlp_exp.storage.run_folder import DONE, RunFolder
 from mlp_exp.trackers.tracking import UNTRACKED, Tracking

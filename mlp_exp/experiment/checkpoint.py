@@ -126,11 +126,10 @@ class Checkpoint:
 
 
 def find_checkpoint(folder: RunFolder, config: Mapping[str, Any], *, done: bool = False) -> Checkpoint | None:
-    """The checkpoint that a run of this configuration goes on from; None if it has not begun.
+    """The checkpoint that a run of this configuration continues from; None if it has not begun.
 
     Args:
-        done: whether it is only asked if the run is one of this configuration; a file that cannot be read then does
-            not matter.
+        done: whether the run is over, so that a file which cannot be read does not matter.
 
     Raises:
         RunFolderError: it is damaged, or another version has written it.

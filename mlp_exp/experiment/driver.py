@@ -19,8 +19,7 @@ from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
 from mlp_exp.training.records import EpochRecord
@@ -91,7 +90,7 @@ def write_failure(spec: RunSpec, error: BaseException) -> None:
 
 
 class _Driver:
-    """A stack on its way.
+    """A stack while it trains.
 
     Attributes:
         runs: that have begun, by their place in the stack.

@@ -20,12 +20,12 @@ from mlp_exp.storage.run_folder import RunFolder
 def active(spec: RunSpec) -> Iterator[None]:
     """Inside, the process is where the run expects it: the user's own code may ask for any of this.
 
-    `HydraConfig` then has the run's folder, number and overrides, and what else `RunSpec.job` holds; the job that Hydra
-    itself has at hand stays as it is.
+    `HydraConfig` then has the run's folder, number and overrides, and what else `RunSpec.job` holds, unless Hydra
+    itself is running this job.
     """
     directory, before = os.getcwd(), HydraConfig.instance().cfg
     try:
-        if not _is_at_hand(spec):
+        if not _is_current(spec):
             HydraConfig.instance().cfg = _hydra_config(spec)  # type: ignore[assignment]
         if spec.directory == spec.folder:
             Path(spec.folder).mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def check(spec: RunSpec) -> None:
         raise
 
 
-def _is_at_hand(spec: RunSpec) -> bool:
+def _is_current(spec: RunSpec) -> bool:
     cfg: Any = HydraConfig.instance().cfg
     return cfg is not None and OmegaConf.select(cfg, "hydra.runtime.output_dir", throw_on_missing=False) == spec.folder
 

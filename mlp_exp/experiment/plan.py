@@ -1,4 +1,4 @@
-"""A run before its network is made: its data is divided and scaled, and it is known what it can be stacked with."""
+"""A run before its network is made: its data is divided and scaled, and what it can be stacked with is known."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.streams import Streams
-from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.job_context import active
@@ -37,7 +37,7 @@ class Plan:
 
     Attributes:
         key: says what the preprocessing depends on, for `Session`.
-        checkpoint: how far an earlier command has trained the run; None for one that begins.
+        checkpoint: that the run continues from; None for one that begins.
     """
 
     components: Components
@@ -155,7 +155,7 @@ class Plan:
 
 
 def plan(components: Components, checkpoint: Checkpoint | None = None) -> Plan:
-    """Divides the data, and takes the figures of preprocessing from the training part.
+    """Divides the data, and fits the preprocessing to the training part.
 
     Args:
         checkpoint: that the run continues from.
@@ -217,3 +217,21 @@ def check_monitor(monitor: str, task: Task, *, validates: bool) -> None:
         return
     columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]
     raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
+
+
+def require_direction(spec: RunSpec, plan: Plan) -> None:
+    """Checks the direction of a sweeper that optimises: with the wrong one it would return the worst run.
+
+    Raises:
+        SweeperError: it minimises what is better when it is larger, or the other way round.
+    """
+    if spec.direction is None:
+        return
+    watched = plan.early_stopping()
+    wanted = "maximize" if watched.larger_is_better else "minimize"
+    if spec.direction != wanted:
+        more = "larger" if watched.larger_is_better else "smaller"
+        raise SweeperError(
+            f"hydra.sweeper.direction: expected {wanted}, since a run returns its best {watched.monitor}, of which "
+            f"{more} values are better, got {spec.direction}. Say so: hydra.sweeper.direction={wanted}"
+        )

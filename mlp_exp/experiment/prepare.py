@@ -1,4 +1,4 @@
-"""From a plan to a run: one that begins, one that goes on from its checkpoint, or one that has trained."""
+"""From a plan to a run: one that begins, one that continues from its checkpoint, or one that has trained."""
 
 import torch
 
@@ -69,5 +69,5 @@ def load(plan: Plan, folder: RunFolder) -> Run:
             f"{folder.path / MODEL}: expected a model of this project: its weights do not fit the network and the data "
             f"of its configuration, which may have changed since: {error}"
         ) from error
-    run.take_history(folder.read_history(run.columns))
+    run.restore_history(folder.read_history(run.columns))
     return run

@@ -29,7 +29,7 @@ class Run:
         history: a row for each epoch so far, in the order of `columns`.
         reason: why it diverged or failed.
         stacked: how many runs trained together, this one among them.
-        state: of the training where it came to its end.
+        state: of the training at its end.
     """
 
     plan: Plan
@@ -69,7 +69,7 @@ class Run:
         return self.trainee.early_stopping.best_value
 
     def begin(self) -> None:
-        """Takes the folder, and says what will be trained.
+        """Claims the folder, and logs what will be trained.
 
         Raises:
             RunFolderError: another run has begun there.
@@ -92,7 +92,7 @@ class Run:
             self.folder.save_extended(self.components.source, f"{EXTENDS}={self.plan.epochs}")
 
     def add(self, record: EpochRecord) -> None:
-        """Takes an epoch into the history."""
+        """Adds an epoch to the history."""
         validation = [v for v in (record.val_loss, record.val_metric) if v is not None]
         self.history.append([record.epoch, record.lr, record.train_loss, *validation, record.seconds])
         self.status = record.status or self.status
@@ -104,7 +104,7 @@ class Run:
             self.state = record.state()
 
     def catch_up(self) -> None:
-        """Takes the epoch that an interrupt has kept from the history."""
+        """Adds the epoch that an interrupt has kept from the history."""
         latest = self.trainee.latest
         if latest and latest.epoch == len(self.history) + 1:
             self.add(replace(latest, status=None))
@@ -149,14 +149,13 @@ class Run:
         )
 
     def write_checkpoint(self, state: MemberState | None) -> None:
-        """Saves how far it has come."""
         try:
             self.checkpoint(state).write(self.folder)
         except UntrustedError as error:  # the user's own optimizer keeps what is not loaded again
             log.warning("the run cannot be resumed from here: %s", error)
 
-    def take_history(self, rows: list[list[float]]) -> None:
-        """Takes the epochs of an earlier training, and tells early stopping of them."""
+    def restore_history(self, rows: list[list[float]]) -> None:
+        """Restores the epochs of an earlier training, and replays them to early stopping."""
         self.history = rows
         early_stopping = self.trainee.early_stopping
         watched = self.columns.index(early_stopping.monitor if early_stopping.monitor in self.columns else "train_loss")

@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlp_exp.experiment.configs import resolved
+
+if TYPE_CHECKING:
+    from mlp_exp.experiment.checkpoint import Checkpoint
 
 ITEMS = "__items__"
 """Key under which JSON holds a mapping whose keys are not all texts."""
@@ -27,7 +30,7 @@ class RunSpec:
         sweep: the folder of its sweep.
         directory: the working directory; made if it is the run's folder.
         environment: variables that are set while it is built.
-        job: what Hydra says of the job at hand, as `hydra.job.name`, by dotted keys.
+        job: what Hydra says of the job, by dotted keys such as `hydra.job.name`.
         log: settings of its log, for `logging.config.dictConfig`.
         direction: what the sweeper does with the run's value: minimize, maximize, or None where it does not say.
     """
@@ -77,3 +80,19 @@ def _from_json(value: Any) -> Any:
             return {key: _from_json(each) for key, each in value[ITEMS]}
         return {key: _from_json(each) for key, each in value.items()}
     return [_from_json(each) for each in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class StackTask:
+    """Runs that train as one stack, from where each is up to an epoch.
+
+    Attributes:
+        number: of the task, by which its events name it.
+        starts: for each run the checkpoint that it continues from, all of one epoch; None for one that begins.
+        end_epoch: after which the task ends; runs that are not over then are paused. None: all train to their ends.
+    """
+
+    number: int
+    specs: tuple[RunSpec, ...]
+    starts: tuple["Checkpoint | None", ...]
+    end_epoch: int | None = None

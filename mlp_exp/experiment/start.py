@@ -70,7 +70,7 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
                 f"got {run.trainee.epochs}"
             ]
         )
-    run.take_history(list(checkpoint.history))
+    run.restore_history(list(checkpoint.history))
     _replay_schedule(run)
     run.trainee.state = checkpoint.state
     try:

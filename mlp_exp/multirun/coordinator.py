@@ -9,8 +9,7 @@ from itertools import count
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.storage.run_folder import RunFolder
@@ -38,7 +37,7 @@ class Listener(ABC):
 
     @abstractmethod
     def gave_up(self, spec: RunSpec, reason: str) -> None:
-        """A run has failed by itself as often as it was tried."""
+        """A run has failed by itself, with its worker."""
 
 
 @dataclass
@@ -61,10 +60,10 @@ class _Open:
 
 
 class Coordinator:
-    """Sees to it that every run of its tasks ends once, or pauses at its task's end epoch.
+    """Ensures that every run of its tasks ends once, or pauses at its task's end epoch.
 
     A stack that fails as a whole (memory ran out, its worker crashed) is tried again in two halves; a single run has
-    then failed by itself. An interrupt has all open tasks save their runs before it goes on.
+    then failed by itself. After an interrupt all open tasks save their runs first.
 
     Args:
         parallel: how many tasks are open at the same time.
@@ -128,7 +127,6 @@ class Coordinator:
             self._close(opened, event)
 
     def _settle(self, opened: _Open | None, event: Ended | Paused) -> None:
-        """Takes note that a run has ended or paused."""
         if isinstance(event, Paused):
             self.paused[event.run] = event.checkpoint
             return
@@ -139,7 +137,7 @@ class Coordinator:
         self._listener.ended(event)
 
     def _close(self, opened: _Open, event: Done) -> None:
-        """Looks after the runs of which nothing was heard: in their folders, else by training them again."""
+        """Looks for runs without an event in their folders, and trains those again that have left nothing."""
         for found in list(self._found_in_folders(opened)):
             self._take(opened.task, found)
         del self._open[opened.task.number]

@@ -12,9 +12,9 @@ from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
 
 STACK_BYTES = 12 * 2**20
-"""What a step on a CPU touches, at most. Beyond a core's share of the cache a stack is slower than its runs in turn."""
+"""Most memory of a step on a CPU: beyond a core's part of the cache a stack is slower than its runs in turn."""
 FEWEST_IN_PARALLEL = 32
-"""Members that the parts of a stack have at least when it is cut for another core; a small one is mostly calls."""
+"""Fewest members of each part when a stack is divided among cores: a small one is mostly calls."""
 NUMBERS_PER_PARAMETER = 7
 """Parameter, gradient, step, two moments, best so far, mean."""
 

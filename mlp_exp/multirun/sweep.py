@@ -1,4 +1,4 @@
-"""The story of a sweep: its jobs are composed and sorted into stacks, these train, and the best runs are drawn."""
+"""A sweep: its jobs are composed and sorted into stacks, these train, and figures of the best runs are drawn."""
 
 import logging
 from collections.abc import Sequence
@@ -13,13 +13,11 @@ from mlp_exp.display.progress import SweepBar
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import check
-from mlp_exp.experiment.objective import require_direction
 from mlp_exp.experiment.outcome import draw
-from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.plan import Plan, plan_of, require_direction
 from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import find_start
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.multirun.coordinator import Coordinator, Listener
@@ -73,7 +71,7 @@ class _Planned:
 
 
 class _Sweep(Listener):
-    """The jobs of a batch on their way."""
+    """The jobs of a batch while they train."""
 
     def __init__(self, jobs: Sequence[Job], folder: Path, tracking: Tracking) -> None:
         self._jobs = {job.number: job for job in jobs}
@@ -121,7 +119,7 @@ class _Sweep(Listener):
         return plan
 
     def _fail(self, job: Job, spec: RunSpec | None, error: Exception) -> None:
-        """Takes note of a job that cannot train."""
+        """Records a job that cannot train."""
         if spec:
             self._specs[job.number] = spec
             log_failure(spec, error, self._session)

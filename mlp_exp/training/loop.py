@@ -51,7 +51,7 @@ def train(
 
     Args:
         batch_size: rows a step; None for all training rows.
-        end_epoch: after which the loop ends, whoever is still active; None for no such bound.
+        end_epoch: after which the loop ends, with members still active; None for no such bound.
 
     Raises:
         TrainingError: the optimizer refuses its options, or a saved state is not that of such a member.
@@ -82,7 +82,7 @@ def predict(member: Member, rows: NDArray[np.int64]) -> Tensor:
 
 
 class _Loop:
-    """A stack on its way.
+    """A stack while it trains.
 
     Attributes:
         active: indices of the trainees that have not ended, in the order of the engine's rows.

@@ -58,7 +58,7 @@ def warmup_cosine(
 
     Args:
         epochs: all epochs, the warm-up among them.
-        start_factor: share of the learning rate that the first epoch gets.
+        start_factor: factor of the learning rate in the first epoch.
     """
     warmup_epochs = min(warmup_epochs, epochs - 1)
     cosine = CosineAnnealingLR(optimizer, T_max=max(epochs - warmup_epochs, 1), eta_min=eta_min)

@@ -14,19 +14,19 @@ AUTO_EPOCHS = 30
 
 @dataclass(frozen=True)
 class Trainer:
-    """How long, how much at once, and where.
+    """How long a run trains, on how many rows a step, and where.
 
     Attributes:
         epochs: upper bound; `auto` for `AUTO_EPOCHS`, or more where they would be fewer than `steps` steps.
-        steps: for `epochs=auto`, what a small table trains at least.
+        steps: lower bound for `epochs=auto`.
         batch_size: rows a step; `full` for all training rows; `auto` for a 32nd of them, a power of two in 32…128.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads; the numbers of a run depend on it in their last bits.
         clip_grad_norm: bound on the norm of the whole gradient (Pascanu et al., 2013); None for none.
-        average: how much of the mean weights an epoch keeps; what is evaluated and kept is the mean. 0 for none.
+        average: EMA decay per epoch of the weights that are evaluated and kept; 0 for none.
         plots: `auto` draws for a single run and for the best runs of a sweep.
         log_every: epochs between two lines of the log.
-        checkpoint_every: seconds between two checkpoints, at least.
+        checkpoint_every: least number of seconds between two checkpoints.
     """
 
     epochs: int | Literal["auto"]

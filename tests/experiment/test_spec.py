@@ -26,7 +26,7 @@ train_alone(specs[0])
 """
 TRAIN_TOGETHER = """
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.work import work
 assert work(StackTask(0, tuple(specs), (None,) * len(specs)), Session(), events.append) is None
 assert [type(event).__name__ for event in events][-len(specs):] == ["Ended"] * len(specs)

@@ -13,8 +13,7 @@ from support.sweeps import QUIET, history_of, result_of, trained
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.multirun.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.events import Event
 
 Report = Callable[[StackTask, Event], None]
@@ -15,7 +15,7 @@ class Executor(ABC):
 
     Of each task it reports events, and at last, exactly once, `Done`: also where a worker has crashed, was killed or
     cancelled. Other events may come late, in another order, after `Done`, twice, or not at all: what counts is in the
-    run folders. It decides nothing: what failed is submitted again by whoever listens, as a new task.
+    run folders. It decides nothing: what failed is submitted again as a new task.
 
     Args:
         session: of this process, with the plans of all runs.

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.forks import start_process
@@ -22,7 +22,7 @@ from mlp_exp.signals import Terminated
 
 
 class Forked(Executor):
-    """Trains each task in a process of its own, at once."""
+    """Starts a process for each task at once."""
 
     def __init__(self, session: Session, report: Report) -> None:
         super().__init__(session, report)
@@ -81,7 +81,7 @@ class _Worker:
 
 
 def _work(task: StackTask, session: Session, events: Connection, parent: int) -> None:
-    """What the process does. It outlives neither an interrupt nor its parent."""
+    """Trains a task in the process; ends after an interrupt, and with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, and passes it on once
     signal.signal(signal.SIGTERM, _terminate)
 

@@ -3,7 +3,7 @@
 from collections import deque
 
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.events import Done
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.work import work

@@ -10,8 +10,7 @@ from mlp_exp.experiment.driver import Reporter, train_stack
 from mlp_exp.experiment.outcome import Metrics, draw
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.stack_task import StackTask
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.multirun.executors.events import Ended, Event, Paused, Progress
 from mlp_exp.storage.run_folder import DONE
 from mlp_exp.training.records import EpochRecord
