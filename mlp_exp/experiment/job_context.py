@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def active(spec: RunSpec) -> Iterator[None]:
     directory, before = os.getcwd(), HydraConfig.instance().cfg
     try:
         if not _is_current(spec):
-            HydraConfig.instance().cfg = _hydra_config(spec)  # type: ignore[assignment]
+            HydraConfig.instance().cfg = _HydraOf(spec)  # type: ignore[assignment]
         if spec.directory == spec.folder:
             Path(spec.folder).mkdir(parents=True, exist_ok=True)
         with _variables(spec.environment):
@@ -53,25 +53,26 @@ def check(spec: RunSpec) -> None:
 
 def _is_current(spec: RunSpec) -> bool:
     cfg: Any = HydraConfig.instance().cfg
-    return cfg is not None and OmegaConf.select(cfg, "hydra.runtime.output_dir", throw_on_missing=False) == spec.folder
+    return OmegaConf.is_config(cfg) and OmegaConf.select(cfg, "hydra.runtime.output_dir") == spec.folder
 
 
-@cache
-def _structure() -> DictConfig:
-    """Hydra's settings with their defaults; one for all runs of the process, since to make it takes milliseconds."""
-    return OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)})
+class _HydraOf:
+    """In the place of Hydra's configuration; made when it is asked for, since that takes milliseconds."""
 
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
 
-def _hydra_config(spec: RunSpec) -> DictConfig:
-    config = _structure()
-    with flag_override(config, ["struct", "readonly"], False):
-        for key, value in spec.job.items():
-            OmegaConf.update(config, key, value, merge=False)
-        OmegaConf.update(config, "hydra.overrides.task", list(spec.overrides), merge=False)
-        OmegaConf.update(config, "hydra.runtime.output_dir", spec.folder)
-        if spec.number is not None:
-            OmegaConf.update(config, "hydra.job.num", spec.number)
-    return config
+    @cached_property
+    def hydra(self) -> DictConfig:
+        config = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)})
+        spec = self._spec
+        own = {"hydra.overrides.task": list(spec.overrides), "hydra.runtime.output_dir": spec.folder}
+        number = {} if spec.number is None else {"hydra.job.num": spec.number}
+        with flag_override(config, ["struct", "readonly"], False):
+            for key, value in (spec.job | own | number).items():
+                OmegaConf.update(config, key, value, merge=False)
+        hydra: DictConfig = config.hydra
+        return hydra
 
 
 @contextmanager
