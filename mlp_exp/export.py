@@ -11,11 +11,9 @@ from mlp_exp.cli.commands import add_allow, begin, readable_errors
 
 
 def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
-    """Writes the file and says what it takes, what it gives, and how well it agrees with the run.
+    """Writes the file and prints what it takes, what it gives, and how well it agrees with the run.
 
-    Raises:
-        RunFolderError: the run cannot be loaded.
-        ExportError: it cannot be exported.
+    Raises RunFolderError if the run cannot be loaded, ExportError if it cannot be exported.
     """
     from mlp_exp.inference.export.export import export, require
     from mlp_exp.inference.loading import load
@@ -33,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
     parser = argparse.ArgumentParser(prog="mlp-export", description="A trained run as a file for other runtimes.")
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run")
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, required=True, help="model.onnx, or model.pt2 for torch.export"
-    )
+    file = "model.onnx, or model.pt2 for torch.export"
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=file)
     add_allow(parser)
     given = parser.parse_args(arguments)
     begin()

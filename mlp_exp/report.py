@@ -14,15 +14,7 @@ from mlp_exp.storage.run_folder import RunFolder, runs_in
 
 
 def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
-    """Compares the runs in some folders.
-
-    Args:
-        output: the folder that gets leaderboard and page.
-        allow: packages that the configuration of a run may name beside the project's own.
-
-    Raises:
-        RunFolderError: there is no run in one of them, or a file of a run is damaged.
-    """
+    """Compares the runs in some folders; RunFolderError if one of them has no run, or a damaged one."""
     for path in folders:
         if not runs_in(path):
             raise RunFolderError(f"{path}: expected the folder of a run, or of a sweep of such runs")
@@ -60,13 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
     parser = argparse.ArgumentParser(prog="mlp-report", description="Compares runs, and draws figures of those named.")
     parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="DIR",
-        type=Path,
-        help="folder for leaderboard.csv and report.html; if not given, DIR, or of several the working directory",
-    )
+    where = "folder for leaderboard.csv and report.html; if not given, DIR, or of several the working directory"
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help=where)
     add_allow(parser)
     given = parser.parse_args(arguments)
     begin()

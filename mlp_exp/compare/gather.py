@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.compare.configs import split_common
 from mlp_exp.compare.curves import Curves, read_curves
 from mlp_exp.compare.effects import axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
@@ -35,14 +34,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
-    """What a page shows.
+    """What a page shows; RunFolderError if the settings of a sweep are damaged.
 
     Args:
         folders: those named on the command line.
         entries: the runs in them with their configurations, best first, one at least.
-
-    Raises:
-        RunFolderError: the settings of a sweep are damaged.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
@@ -66,6 +62,13 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
         "figures": _figures(entries, names),
         "made": how_made(folders, entries),
     }
+
+
+def split_common(configs: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Values by dotted keys: those common to all configurations, and the remaining ones of each."""
+    first = configs[0]
+    shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in configs)}
+    return shared, [{key: value for key, value in one.items() if key not in shared} for one in configs]
 
 
 def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:

@@ -1,23 +1,27 @@
-"""Leaderboard and page of runs: written and printed when a sweep ends, or later."""
+"""The leaderboard of runs, and the page that compares them: one file that opens from disk and fetches nothing."""
 
-from collections.abc import Sequence
+import html
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
+from string import Template
+from typing import Any
 
 from mlp_exp.compare.gather import gather
-from mlp_exp.compare.page import write_page
 from mlp_exp.display.console import print_path
 from mlp_exp.leaderboard.printed import write_and_print
+from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.sweep_folder import PAGE
+
+SCRIPTS = ("base", "leaderboard", "curves", "mattered", "pair", "page")
 
 
 def report_on(folders: Sequence[Path], output: Path) -> bool:
-    """Writes the leaderboard of the runs in folders and the page that compares them, and prints the best.
+    """Writes leaderboard and page of the runs in some folders, and prints the best; whether there is a run.
 
     Args:
         output: the folder that gets the files; made if it is not there.
-
-    Returns:
-        Whether there is a run.
 
     Raises:
         RunFolderError: a file of a run is damaged.
@@ -29,3 +33,23 @@ def report_on(folders: Sequence[Path], output: Path) -> bool:
         write_page(output / PAGE, title, gather(folders, entries))
         print_path(output / PAGE)
     return bool(entries)
+
+
+def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
+    """Writes the page of what `gather` returns."""
+    from plotly.offline import get_plotlyjs
+
+    def part(name: str) -> str:
+        return (files("mlp_exp.compare") / "web" / name).read_text(encoding="utf-8")
+
+    # a class may be named `</script>`: no text may end the script element
+    data = json.dumps(shown, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = Template(part("page.html")).substitute(
+        title=html.escape(title),
+        style=part("page.css"),
+        plotly=get_plotlyjs(),
+        data=data,
+        script="\n".join(part(f"{name}.js") for name in SCRIPTS),
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # a folder may have any name

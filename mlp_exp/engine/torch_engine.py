@@ -104,8 +104,8 @@ class TorchEngine(Engine):
                 logits = self._network.predict(inputs)
                 weights = weights * valid
                 loss = (self._loss.value(logits, targets) * weights).sum(-1)
-                unit = self._target_shift, self._target_scale, self._log_target
-                score = (self._task.row_scores(logits, targets, *unit) * valid).sum(-1)
+                log = (self._target_shift, self._target_scale) if self._log_target else None
+                score = (self._task.row_scores(logits, targets, log) * valid).sum(-1)
                 sums.append(torch.stack([loss, weights.sum(-1), score, valid.sum(-1)]).cpu().double())
         columns = torch.stack(sums, dim=-1).tolist()
         losses, weights_, scores, counts = ([math.fsum(row) for row in column] for column in columns)

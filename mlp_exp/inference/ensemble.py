@@ -1,7 +1,7 @@
 """The average of the predictions of several trained runs; a single run is an ensemble of one."""
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,8 +11,6 @@ from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.trained_run import TrainedRun
-
-T = TypeVar("T")
 
 
 class Ensemble(Predictor):
@@ -34,17 +32,13 @@ class Ensemble(Predictor):
         first = self.first = self.runs[0]
         for run in self.runs[1:]:
             _require_alike(first, run)
-        self.class_names, self.target_name, self.feature_schema = (
-            first.class_names,
-            first.target_name,
-            first.feature_schema,
-        )
+        self.class_names, self.target_name = first.class_names, first.target_name
+        self.feature_schema = first.feature_schema
         self._groups: list[tuple[FeatureSchema, list[tuple[Preprocessing, list[TrainedRun]]]]] = []
         for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema)):
             same_inputs = _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
-            self._groups.append(
-                (same_columns[0].feature_schema, [(same[0].preprocessing, same) for same in same_inputs])
-            )
+            by_inputs = [(same[0].preprocessing, same) for same in same_inputs]
+            self._groups.append((same_columns[0].feature_schema, by_inputs))
 
     @property
     def inputs_width(self) -> int:
@@ -71,8 +65,8 @@ class Ensemble(Predictor):
         return mean
 
 
-def _grouped(runs: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    groups: dict[Hashable, list[T]] = {}
+def _grouped(runs: Sequence[TrainedRun], key: Callable[[TrainedRun], str]) -> list[list[TrainedRun]]:
+    groups: dict[str, list[TrainedRun]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
     return list(groups.values())

@@ -90,20 +90,14 @@ def _loss(saved: SavedModel) -> Loss:
 def _network(saved: SavedModel, preprocessing: Preprocessing, is_users: bool) -> nn.Module:
     """The network with its weights; one of our own is known to be no larger than the file before it takes memory."""
 
-    def build() -> nn.Module:
-        def make(inputs: int, outputs: int) -> nn.Module:
-            made: nn.Module = build_group(
-                Session(), "model", saved.config["model"], in_features=inputs, out_features=outputs
-            )
-            return made
-
-        return build_network(make, preprocessing, saved.out_features)
+    def make(inputs: int, outputs: int) -> Any:
+        return build_group(Session(), "model", saved.config["model"], in_features=inputs, out_features=outputs)
 
     if not is_users:
         _check_sizes(saved.config["model"], saved.state_dict)
         with torch.device("meta"):  # tensors without memory
-            _check_weights(build(), saved.state_dict)
-    module = build()
+            _check_weights(build_network(make, preprocessing, saved.out_features), saved.state_dict)
+    module = build_network(make, preprocessing, saved.out_features)
     module.load_state_dict(saved.state_dict)
     check_network(module, torch.zeros(2, preprocessing.inputs_width), saved.out_features)
     return module.eval()

@@ -39,19 +39,14 @@ class Predictor(ABC):
 
     @abstractmethod
     def check(self, names: Sequence[str], where: str) -> None:
-        """Raises DataError unless a table with columns of these names has all that are needed.
-
-        Args:
-            where: what messages call the table.
-        """
+        """Raises DataError unless these names include all columns that are needed; `where` names the table."""
 
     @abstractmethod
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         """Probabilities `[N, C]`, or values `[N]` in the target's own unit.
 
         Args:
-            where: what messages call the table.
-            first_row: its place in the whole table, for messages.
+            where, first_row: the table, and the place of these rows in it, for messages.
 
         Raises:
             DataError: a value is not what its column held in training.
@@ -59,7 +54,6 @@ class Predictor(ABC):
 
     @property
     def chunk_rows(self) -> int:
-        """Most rows to predict at once."""
         return max(1, min(CHUNK_ROWS, CHUNK_VALUES // self.inputs_width))
 
     def predict(self, table: Any) -> NDArray[Any]:
@@ -79,10 +73,7 @@ class Predictor(ABC):
         return np.array(self.class_names)[outputs.argmax(axis=1)] if self.class_names else outputs
 
     def predict_proba(self, table: Any) -> Floats:
-        """The probabilities `[N, C]` in the order of `class_names`.
-
-        Args:
-            table: as `predict` takes it.
+        """The probabilities `[N, C]` in the order of `class_names`, of a table as `predict` takes it.
 
         Raises:
             DataError: the target has values and no classes, or the table does not have the columns of training.

@@ -130,10 +130,9 @@ class SavedModel(BaseModel):
     @property
     def feature_schema(self) -> FeatureSchema:
         reading = self.reading
-        words = tuple(str(word) for word in reading.missing)
-        return FeatureSchema(
-            self.used_columns, Format(reading.separator or ",", reading.decimal, reading.encoding, words)
-        )
+        words = tuple(map(str, reading.missing))
+        form = Format(reading.separator or ",", reading.decimal, reading.encoding, words)
+        return FeatureSchema(self.used_columns, form)
 
 
 def _has_target(node: Any) -> bool:
@@ -141,10 +140,7 @@ def _has_target(node: Any) -> bool:
 
 
 def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
-    """Reads and validates the model of a run's folder.
-
-    Args:
-        allow: packages from which its configuration may name anything.
+    """Reads and validates the model of a run's folder, whose configuration may name anything from packages in `allow`.
 
     Raises:
         RunFolderError: there is none, it is damaged, of another version, or its parts do not agree.

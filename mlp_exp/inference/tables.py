@@ -66,7 +66,7 @@ def predict_table(
     """
     where = f"'{path}'"
     done = not_finite = 0
-    with _named_by_path():
+    with _without_key():
         stream = TableStream(path, ensemble.first.reading.separator, ensemble.first.reading.encoding)
         ensemble.check(stream.names, where)
         names = ensemble.names
@@ -74,10 +74,8 @@ def predict_table(
         if target is not None:
             evaluation = _Evaluation(ensemble, find_column(target, stream.names, "--target"), where)
             names = list(dict.fromkeys([*names, target]))
-        with (
-            atomic(output) as temporary,
-            _writer(temporary, output.suffix.lower(), ensemble.first.class_names) as write,
-        ):
+        is_parquet, class_names = output.suffix.lower() == ".parquet", ensemble.class_names
+        with atomic(output) as temporary, _writer(temporary, is_parquet, class_names) as write:
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
                 outputs = ensemble.outputs(chunk, where, done)
                 if evaluation:
@@ -92,7 +90,7 @@ def predict_table(
 
 
 @contextmanager
-def _named_by_path() -> Iterator[None]:
+def _without_key() -> Iterator[None]:
     """Removes the configuration's key, which only training has, from messages about the file."""
     try:
         yield
@@ -101,17 +99,16 @@ def _named_by_path() -> Iterator[None]:
 
 
 class _Evaluation:
-    """Collects the targets of a table beside the predictions, for metrics."""
-
     def __init__(self, ensemble: Ensemble, target: str, where: str) -> None:
-        self._run = ensemble.first
+        run = self._run = ensemble.first
         self._where = where
-        self._column = Column(target, "category" if self._run.class_names else "number", type=self._run.target_type)
-        if not self._run.class_names and not self._run.target_type:
-            self._column = Column(target, "number", type="double")
+        if run.class_names:
+            self._column = Column(target, "category", type=run.target_type)
+        else:
+            self._column = Column(target, "number", type=run.target_type or "double")
         self._targets: list[NDArray[Any]] = []
         self._outputs: list[Floats] = []
-        self._codes = {name: code for code, name in enumerate(self._run.class_names)}
+        self._codes = {name: code for code, name in enumerate(run.class_names)}
         self._numbers = {_number(name): code for name, code in self._codes.items()}
 
     @property
@@ -120,11 +117,7 @@ class _Evaluation:
         return sum(map(len, self._targets))
 
     def add(self, table: pa.Table, outputs: Floats, first_row: int) -> None:
-        """Adds a piece of the table.
-
-        Raises:
-            DataError: a label is of no class, or a value is no number.
-        """
+        """Adds a chunk of the table; DataError if a label is of no class, or a value is no number."""
         values = self._run.feature_schema.converted(self._column, table[self._column.name], self._where, first_row)
         target: NDArray[Any]
         if self._run.class_names:
@@ -138,11 +131,9 @@ class _Evaluation:
 
     def metrics(self) -> dict[str, float | None]:
         """Empty without a target, or where a prediction is not finite."""
-        if not self.count:
+        if not self.count or not all(np.isfinite(outputs).all() for outputs in self._outputs):
             return {}
         target, outputs = np.concatenate(self._targets), np.concatenate(self._outputs)
-        if not np.isfinite(outputs).all():
-            return {}
         return task_named(self._run.task).evaluate(target, outputs)
 
     def _class_codes(self, labels: pa.ChunkedArray, first_row: int) -> NDArray[np.int64]:
@@ -168,12 +159,12 @@ def _number(text: str) -> float | str:
 
 
 @contextmanager
-def _writer(path: Path, ending: str, class_names: Sequence[str]) -> Iterator[Callable[[Floats], None]]:
+def _writer(path: Path, is_parquet: bool, class_names: Sequence[str]) -> Iterator[Callable[[Floats], None]]:
     """Writes outputs `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
     names = ["prediction", *(f"probability_{name}" for name in class_names)]
-    label = pa.string() if class_names else pa.float64()
-    schema = pa.schema([(name, label if name == "prediction" else pa.float64()) for name in names])
-    with path.open("wb") as file, _open_writer(file, schema, ending, class_names) as writer:
+    types = [pa.string() if class_names else pa.float64(), *(pa.float64() for _ in class_names)]
+    schema = pa.schema(list(zip(names, types, strict=True)))
+    with path.open("wb") as file, _open_writer(file, schema, is_parquet, class_names) as writer:
 
         def write(outputs: Floats) -> None:
             if class_names:
@@ -186,15 +177,12 @@ def _writer(path: Path, ending: str, class_names: Sequence[str]) -> Iterator[Cal
         yield write
 
 
-def _open_writer(file: Any, schema: pa.Schema, ending: str, class_names: Sequence[str]) -> Any:
-    if ending == ".parquet":
+def _open_writer(file: Any, schema: pa.Schema, is_parquet: bool, class_names: Sequence[str]) -> Any:
+    if is_parquet:
         return parquet.ParquetWriter(file, schema)
     header = io.StringIO()
     plain_csv.writer(header, lineterminator="\n").writerow(schema.names)  # Arrow would quote each name
     file.write(header.getvalue().encode())
     plain = not any(sign in name for name in class_names for sign in ',"\r\n')
-    return csv.CSVWriter(
-        file,
-        schema,
-        write_options=csv.WriteOptions(include_header=False, quoting_style="none" if plain else "needed"),
-    )
+    options = csv.WriteOptions(include_header=False, quoting_style="none" if plain else "needed")
+    return csv.CSVWriter(file, schema, write_options=options)

@@ -29,9 +29,7 @@ class TrainedRun(Predictor):
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
         target_type: Arrow's name of the type that the target was read as.
-        feature_schema: the columns that a table needs, and their conversion to the types of training; those of data
-            that was no table are its features.
-        reading: how a table was read.
+        feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
 
     folder: Path
@@ -49,7 +47,6 @@ class TrainedRun(Predictor):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Those that a table needs."""
         return self.feature_schema.columns
 
     @property

@@ -48,10 +48,7 @@ class Entry:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """Its configuration, or what was typed where there is none.
-
-        What was typed is not everything where the primary config is another one, as in a rerun.
-        """
+        """Its configuration; without one what was typed, which is not everything of a rerun."""
         return self.values or self.overrides
 
     @property
@@ -85,13 +82,9 @@ class Entry:
 
 
 def read_entries(folder: Path, *, configs: bool) -> Iterator[Entry]:
-    """All runs in a folder, also those in progress.
+    """All runs in a folder, also those in progress, with their configurations if `configs`.
 
-    Args:
-        configs: whether to read their configurations, too.
-
-    Raises:
-        RunFolderError: a file of a run is damaged.
+    RunFolderError if a file of a run is damaged.
     """
     for run in runs_in(Path(os.path.abspath(folder))):
         result = run.result() or {"status": UNFINISHED, "metrics": {}}

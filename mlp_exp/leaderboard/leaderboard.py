@@ -19,10 +19,7 @@ WRITE_SECONDS = 1.0
 
 
 class Leaderboard:
-    """The results of a sweep's runs so far, and their file.
-
-    Args:
-        folder: of the sweep, which gets the file.
+    """The results of a sweep's runs so far, and their file, in the folder of the sweep.
 
     Example:
         [entry.job for entry in Leaderboard.read(Path("multirun/2026-01-31/12-00-00")).entries]  # [3, 0, 2, 1]
@@ -35,14 +32,7 @@ class Leaderboard:
 
     @classmethod
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
-        """Reads all runs in a sweep's folder, or in the sources, also those in progress.
-
-        Args:
-            configs: whether to read their configurations, too.
-
-        Raises:
-            RunFolderError: a file of a run is damaged.
-        """
+        """Reads all runs in a sweep's folder, or in the sources; see `read_entries`."""
         return cls(folder, [entry for path in sources or [folder] for entry in read_entries(path, configs=configs)])
 
     @property
@@ -59,7 +49,6 @@ class Leaderboard:
             self.write()
 
     def write(self) -> None:
-        """Writes the file: overrides, status, epochs and metrics of each run."""
         entries = self.entries
         keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
         metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
@@ -68,18 +57,12 @@ class Leaderboard:
         writer.writerow(["job", *keys, "status", "best_epoch", "epochs", *metrics, "seconds", "folder", "reason"])
         for entry in entries:
             found, result = entry.metrics, entry.result
-            writer.writerow(
-                [
-                    "" if entry.job is None else entry.job,
-                    *(entry.overrides.get(key, "") for key in keys),
-                    result["status"],
-                    *(result.get(key, "") for key in ("best_epoch", "epochs")),
-                    *("" if found.get(name) is None else repr(found[name]) for name in metrics),
-                    result.get("seconds", ""),
-                    os.path.relpath(entry.folder, self._folder),
-                    result.get("reason", ""),
-                ]
-            )
+            job = "" if entry.job is None else entry.job
+            overrides = [entry.overrides.get(key, "") for key in keys]
+            state = [result["status"], result.get("best_epoch", ""), result.get("epochs", "")]
+            values = ["" if found.get(name) is None else repr(found[name]) for name in metrics]
+            end = [result.get("seconds", ""), os.path.relpath(entry.folder, self._folder), result.get("reason", "")]
+            writer.writerow([job, *overrides, *state, *values, *end])
         with atomic(self._folder / LEADERBOARD) as temporary:
             temporary.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace")
         self._written = time.monotonic()

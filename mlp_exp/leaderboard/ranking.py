@@ -26,12 +26,7 @@ def ranked(entries: Iterable[Entry]) -> list[Entry]:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Runs that differ by seed or fold alone.
-
-    Attributes:
-        overrides: of the best, without the keys of repetitions.
-        entries: at least one, best first.
-    """
+    """Runs that differ by seed or fold alone, best first; `overrides` of the best, without the keys of repetitions."""
 
     overrides: dict[str, str]
     entries: list[Entry]
@@ -58,17 +53,15 @@ def group_repetitions(entries: Sequence[Entry]) -> list[Experiment]:
     """
     copies: Counter[frozenset[tuple[str, str]]] = Counter()
     copy_of = {}
-    settings = {entry.folder: entry.settings for entry in entries}
-    for folder in sorted(settings):
-        whole = frozenset(settings[folder].items())
-        copy_of[folder] = copies[whole]
+    for entry in sorted(entries, key=lambda entry: entry.folder):
+        whole = frozenset(entry.settings.items())
+        copy_of[entry.folder] = copies[whole]
         copies[whole] += 1
     groups: dict[Any, Experiment] = {}
     for entry in entries:
-        experiment = frozenset(_without_repetitions(settings[entry.folder]).items())
-        typed = _without_repetitions(entry.overrides)
-        group = groups.setdefault((experiment, copy_of[entry.folder]), Experiment(typed, []))
-        group.entries.append(entry)
+        experiment = frozenset(_without_repetitions(entry.settings).items())
+        group = (experiment, copy_of[entry.folder])
+        groups.setdefault(group, Experiment(_without_repetitions(entry.overrides), [])).entries.append(entry)
     return sorted(groups.values(), key=lambda group: (*group.entries[0].rank[:2], group.score))
 
 

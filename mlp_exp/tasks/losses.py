@@ -58,12 +58,7 @@ class Loss(ABC):
         """Logits `[..., O]` as probabilities `[..., C]`, or as scaled values `[...]`."""
 
     def row_weights(self, target: NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
-        """A weight for each row `[N]`, from the class counts of the training rows.
-
-        Args:
-            target: class codes or scaled values `[N]`.
-            train: indices of the training rows.
-        """
+        """A weight for each class code or scaled value `[N]`, by the classes of the rows with the indices `train`."""
         if self.class_weight is None:
             return np.ones(len(target), dtype=np.float32)
         codes = target.astype(np.int64)
@@ -161,11 +156,7 @@ class Huber(SquaredError):  # noqa: N818 (a loss, not an exception)
 
 
 def auto_loss(task: TaskName, n_classes: int, label_smoothing: float = 0.0, class_weight: str | None = None) -> Loss:
-    """The default loss of a task: binary cross-entropy, cross-entropy or squared error.
-
-    Raises:
-        ConfigError: a setting is for classes, and the task is regression.
-    """
+    """The default loss of a task; ConfigError for a setting of classes where the task is regression."""
     if task == "binary":
         return BinaryCrossEntropy(task, label_smoothing, class_weight)
     if task == "multiclass":

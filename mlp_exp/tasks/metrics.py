@@ -24,12 +24,7 @@ def _sklearn() -> Any:
 
 @dataclass(frozen=True)
 class Metric(Generic[A]):
-    """A measure of predictions.
-
-    Attributes:
-        larger_is_better: its direction.
-        compute: its value from the predictions of a part; None where it is not defined for them.
-    """
+    """A measure of the predictions of a part; `compute` gives None where it is not defined for them."""
 
     larger_is_better: bool
     compute: Callable[[A], float | None]
@@ -37,11 +32,9 @@ class Metric(Generic[A]):
 
 @dataclass(frozen=True)
 class ClassPredictions:
-    """Probabilities beside the true classes, and what several metrics need of them, computed once.
+    """Class codes `[n]` beside the probabilities `[n, C]` that were given, and what several metrics need of them.
 
-    Args:
-        target: class codes `[n]`.
-        given: probabilities `[n, C]`, whose rows add up to 1 but for rounding.
+    Rows of `given` add up to 1 but for rounding; those of `probabilities` are scaled to it.
     """
 
     target: NDArray[np.int64]
@@ -49,7 +42,6 @@ class ClassPredictions:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """`[n, C]`; the rows add up to 1."""
         scaled: NDArray[np.float64] = self.given / self.given.sum(axis=1, keepdims=True)
         return scaled
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from mlp_exp.data.target_scaling import Floats, TargetScaling
 
+    ShiftAndScale = tuple[Tensor, Tensor]
+
 PARTS = ("train", "val", "test")
 
 
@@ -26,9 +28,10 @@ class Task(ABC):
     """What is predicted. There is one object of each task; `task_named` gives it.
 
     Attributes:
-        name: in `data.task`, `result.json` and `model.pt`.
+        name: in `data.task`, `Dataset.task`, `result.json` and `model.pt`.
         has_classes: whether predictions are probabilities of classes rather than values.
         metrics: by name, in the order of `result.json`.
+        predictions: what they are computed from: true classes or values, and what was predicted.
         headlines: the metrics that are printed and compared.
         history_metric: the one that is computed on the validation part every epoch.
         ranking: the one that ranks runs of different losses.
@@ -37,6 +40,7 @@ class Task(ABC):
     name: ClassVar[TaskName]
     has_classes: ClassVar[bool]
     metrics: ClassVar[Mapping[str, Metric[Any]]]
+    predictions: ClassVar[type[Any]]
     headlines: ClassVar[tuple[str, ...]]
     history_metric: ClassVar[str]
     ranking: ClassVar[str]
@@ -45,52 +49,40 @@ class Task(ABC):
     def fits(self, n_classes: int) -> bool:
         """Whether a target with so many classes, 0 for values, is one of this task."""
 
-    @abstractmethod
     def width(self, n_classes: int) -> int:
         """Number of logits that its default loss takes."""
+        return 1
 
-    @abstractmethod
     def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
         """What a loss predicts, in the target's own unit: probabilities `[n, C]` or values `[n]`."""
+        return predicted
 
-    @abstractmethod
     def evaluate(self, target: NDArray[Any], predicted: "Floats") -> dict[str, float | None]:
         """All metrics of class codes `[n]` and probabilities `[n, C]`, or of values `[n]` in the target's own unit.
 
         None where a metric is not defined or not finite.
         """
+        return evaluate(self.metrics, self.predictions(target, predicted))
 
     @abstractmethod
-    def row_scores(
-        self,
-        logits: "Tensor",
-        targets: "Tensor",
-        shift: "Tensor | float" = 0.0,
-        scale: "Tensor | float" = 1.0,
-        log: bool = False,
-    ) -> "Tensor":
+    def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
         """A score of each row `[...]`, whose mean over rows `history_value` turns into the history's metric.
 
         Args:
             logits, targets: `[..., O]`, the targets as the loss encodes them.
-            shift, scale, log: the target's scaling, of one member or, `[K, 1, 1]`, of several.
+            log: of a target whose logarithm was learned, the scaling of each member `[K, 1, 1]`.
         """
 
-    @abstractmethod
     def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
         """The history's metric, in the target's own unit, from the mean of `row_scores`."""
+        return mean_score
 
     @property
     def history_column(self) -> str:
-        """The history's metric as a column of the history."""
         return f"val_{self.history_metric}"
 
     def ranking_metric(self, watched: Collection[str]) -> str:
-        """The metric that ranks runs.
-
-        Args:
-            watched: the columns that their early stopping watches.
-        """
+        """The metric that ranks runs whose early stopping watches these columns."""
         return self.history_metric if set(watched) == {self.history_column} else self.ranking
 
 
@@ -99,31 +91,16 @@ class Classification(Task):
 
     has_classes = True
     metrics = CLASS_METRICS
+    predictions = ClassPredictions
     headlines = ("accuracy", "log_loss")
     history_metric = "accuracy"
     ranking = "log_loss"
 
-    def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
-        return predicted
-
-    def evaluate(self, target: NDArray[Any], predicted: "Floats") -> dict[str, float | None]:
-        return evaluate(CLASS_METRICS, ClassPredictions(target, predicted))
-
-    def row_scores(
-        self,
-        logits: "Tensor",
-        targets: "Tensor",
-        shift: "Tensor | float" = 0.0,
-        scale: "Tensor | float" = 1.0,
-        log: bool = False,
-    ) -> "Tensor":
+    def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
         """1 for a hit and 0 for a miss."""
         if logits.shape[-1] == 1:
             return ((logits > 0) == (targets > 0.5)).squeeze(-1).float()
         return (logits.argmax(-1) == targets.argmax(-1)).float()
-
-    def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
-        return mean_score
 
 
 class BinaryClassification(Classification):
@@ -133,9 +110,6 @@ class BinaryClassification(Classification):
 
     def fits(self, n_classes: int) -> bool:
         return n_classes == 2
-
-    def width(self, n_classes: int) -> int:
-        return 1
 
 
 class MulticlassClassification(Classification):
@@ -156,6 +130,7 @@ class Regression(Task):
     name = "regression"
     has_classes = False
     metrics = VALUE_METRICS
+    predictions = ValuePredictions
     headlines = ("rmse", "r2")
     history_metric = "rmse"
     ranking = "rmse"
@@ -163,25 +138,13 @@ class Regression(Task):
     def fits(self, n_classes: int) -> bool:
         return n_classes == 0
 
-    def width(self, n_classes: int) -> int:
-        return 1
-
     def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
         return scaling.unit(predicted)
 
-    def evaluate(self, target: NDArray[Any], predicted: "Floats") -> dict[str, float | None]:
-        return evaluate(VALUE_METRICS, ValuePredictions(target, predicted))
-
-    def row_scores(
-        self,
-        logits: "Tensor",
-        targets: "Tensor",
-        shift: "Tensor | float" = 0.0,
-        scale: "Tensor | float" = 1.0,
-        log: bool = False,
-    ) -> "Tensor":
+    def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
         """Squared errors of the scaled target; of a target whose logarithm was learned, in its own unit."""
-        if log:
+        if log is not None:
+            shift, scale = log
             logits, targets = ((x * scale + shift).expm1() for x in (logits, targets))
         return (logits - targets).square_().squeeze(-1)
 
@@ -189,19 +152,14 @@ class Regression(Task):
         return math.sqrt(mean_score) * (1.0 if scaling.log else scaling.scale)
 
 
-TASKS: Mapping[str, Task] = {
-    task.name: task for task in (BinaryClassification(), MulticlassClassification(), Regression())
-}
+TASKS: Mapping[str, Task] = {of.name: of for of in (BinaryClassification(), MulticlassClassification(), Regression())}
 
 
 def task_named(name: str) -> Task:
-    """The task of a name as it stands in `result.json`, `model.pt` and `Dataset.task`.
+    """The task of a name as in `result.json`; KeyError for any other.
 
     >>> task_named("regression").headlines
     ('rmse', 'r2')
-
-    Raises:
-        KeyError: there is none.
     """
     return TASKS[name]
 

@@ -16,12 +16,10 @@ import yaml
 from support.commands import Command
 from support.runs import DIVERGED, FAILED, classes, values, write_run
 
-from mlp_exp.compare.configs import split_common
 from mlp_exp.compare.effects import axis_of, importance, ranks
-from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather
+from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather, split_common
 from mlp_exp.compare.made import sweep_command
-from mlp_exp.compare.page import SCRIPTS, write_page
-from mlp_exp.compare.report import report_on
+from mlp_exp.compare.report import SCRIPTS, report_on, write_page
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard

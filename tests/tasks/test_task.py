@@ -68,7 +68,7 @@ def test_row_scores_by_hand() -> None:
     assert binary.tolist() == [[1.0, 0.0, 0.0]]
     logits = torch.tensor([[0.1, 3.0, 0.2], [5.0, 1.0, 1.0]])
     assert MULTICLASS.row_scores(logits, torch.eye(3)[[1, 2]]).tolist() == [1.0, 0.0]
-    errors = REGRESSION.row_scores(torch.tensor([[3.0], [1.0]]), torch.tensor([[1.0], [1.5]]), 5.0, 2.0)
+    errors = REGRESSION.row_scores(torch.tensor([[3.0], [1.0]]), torch.tensor([[1.0], [1.5]]))
     assert errors.tolist() == [4.0, 0.25]
 
 
@@ -76,7 +76,7 @@ def test_row_scores_of_a_logarithm_are_in_the_unit_of_the_target() -> None:
     """Two members: log(1 + target) is 0 and log 3 for the first, twice as much for the second."""
     shift, scale = torch.zeros(2, 1, 1, dtype=torch.float64), torch.tensor([[[1.0]], [[2.0]]], dtype=torch.float64)
     logits, targets = torch.zeros(2, 1, 1), torch.full((2, 1, 1), math.log(3))
-    errors = REGRESSION.row_scores(logits, targets, shift, scale, log=True)
+    errors = REGRESSION.row_scores(logits, targets, (shift, scale))
     assert errors.dtype == torch.float64
     assert errors.flatten().tolist() == pytest.approx([2.0**2, 8.0**2], rel=1e-6)
 

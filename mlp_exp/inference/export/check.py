@@ -63,8 +63,7 @@ def _random_numbers(scaler: Scaler, count: int, rng: np.random.Generator) -> Flo
 def largest_difference(run: TrainedRun, predict: Predict, path: Path) -> float:
     """The largest difference of the file's predictions from the run's own, in the unit of `TOLERANCE`.
 
-    Raises:
-        ExportError: it is larger than rounding makes it, or the file fails.
+    ExportError if it is larger than rounding makes it, or the file fails.
     """
     rng = np.random.default_rng(0)
     return max(_difference(run, predict, random_rows(run.preprocessing, count, rng), path) for count in BATCHES)
@@ -79,8 +78,9 @@ def _difference(run: TrainedRun, predict: Predict, rows: Arrays, path: Path) -> 
     except Exception as error:  # a runtime raises whatever its operators do
         raise ExportError(f"{wrong} fails on {count}: {first_paragraph(error)}") from error
     if found.shape != expected.shape:
-        shapes = f"{list(found.shape)}; expected {list(expected.shape)}"
-        raise ExportError(f"{wrong} predicts {count} with the shape {shapes}")
+        raise ExportError(
+            f"{wrong} predicts {count} with the shape {list(found.shape)}; expected {list(expected.shape)}"
+        )
     distances = _distances(run, found, expected)
     worst = int((distances / tolerances).argmax())
     if distances[worst] > tolerances[worst]:

@@ -117,10 +117,7 @@ class Numbers(nn.Module):
 
 
 class Inputs(nn.Module):
-    """`Preprocessing.inputs` as a module.
-
-    Its memory is a few times that of the numbers, however many quantiles there are.
-    """
+    """`Preprocessing.inputs` as a module; takes a few times the memory of the numbers, however many the quantiles."""
 
     indicators: Tensor | None
 
@@ -166,11 +163,7 @@ def _codes(indices: Tensor, vocabulary: Vocabulary) -> Tensor:
 
 
 class Deployed(nn.Module):
-    """Preprocessing, network, and predictions from its logits.
-
-    Args:
-        network: preprocessed rows `[B, W]` → logits.
-    """
+    """Preprocessing, a network of preprocessed rows `[B, W]` → logits, and the predictions from these."""
 
     scale: Tensor
     shift: Tensor
@@ -188,10 +181,7 @@ class Deployed(nn.Module):
         self.eval()
 
     def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
-        """Probabilities `[B, C]` float32, or values `[B]` float64 in the target's own unit.
-
-        Args: as those of `Inputs`.
-        """
+        """Inputs as of `Inputs` → probabilities `[B, C]` float32, or values `[B]` float64 in the target's own unit."""
         predicted = self.loss.predict(self.network(self.inputs(numbers, categories)))
         if self.has_classes:
             return predicted

@@ -16,13 +16,7 @@ import numpy as np
 import torch
 
 from mlp_exp.errors import ExportError
-from mlp_exp.inference.export.check import (
-    Arrays,
-    Predict,
-    first_paragraph,
-    largest_difference,
-    random_rows,
-)
+from mlp_exp.inference.export.check import Arrays, Predict, first_paragraph, largest_difference, random_rows
 from mlp_exp.inference.export.deployed import MISSING_INDEX, UNSEEN_INDEX, Deployed
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.model.embedding import EmbeddedNetwork
@@ -36,17 +30,13 @@ RUNTIME = "onnxruntime"
 PACKAGES = ("onnx", "onnxscript", RUNTIME)
 EXAMPLE_ROWS = 4
 METADATA_FILE = "metadata.json"
-"""An extra file in the archive of a `.pt2` file."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written.
+    """A file that was written: type and shape of each input by name, and name, type and shape of its output.
 
-    Attributes:
-        inputs: type and shape by name.
-        output: its name, type and shape.
-        difference: the largest from the run's own predictions, in the unit of `TOLERANCE`.
+    `difference` is the largest from the run's own predictions, in the unit of `TOLERANCE`.
     """
 
     path: Path
@@ -71,9 +61,8 @@ def _require_onnx() -> Any:
         try:
             importlib.import_module(package)
         except ImportError as error:
-            raise ExportError(
-                f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
-            ) from error
+            message = f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
+            raise ExportError(message) from error
     return importlib.import_module(RUNTIME)
 
 
@@ -142,9 +131,8 @@ def _program(run: TrainedRun, example: Arrays) -> "ExportedProgram":
         "branches on what the tensors hold; torch.export says",
     ):
         # a copy, so that the file's tensors ask for no gradients while the run's own stay as they are
-        deployed = Deployed(
-            run.preprocessing, copy.deepcopy(run.module), run.loss, task_named(run.task)
-        ).requires_grad_(False)
+        module, task = copy.deepcopy(run.module), task_named(run.task)
+        deployed = Deployed(run.preprocessing, module, run.loss, task).requires_grad_(False)
         program = export(deployed, (), tensors, dynamic_shapes={name: {0: batch} for name in tensors})
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, GraphModule) else ():

@@ -1,0 +1,53 @@
+"""What the command `predict` is given and what it prints; imports nothing slow before the arguments are checked."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlp_exp.data.table.file import shorten
+from mlp_exp.errors import DataError, RunFolderError
+from mlp_exp.storage.run_folder import MODEL, RunFolder
+
+if TYPE_CHECKING:
+    from mlp_exp.inference.tables import Predicted
+
+ENDINGS = (".csv", ".parquet")
+
+
+def check_output(output: Path, table: Path) -> None:
+    """Raises DataError unless predictions can be written there."""
+    if output.suffix.lower() not in ENDINGS:
+        raise DataError(f"{output}: expected a name that ends in {' or '.join(ENDINGS)}")
+    if output.is_dir() or not output.parent.is_dir():
+        what = "it is a folder" if output.is_dir() else f"there is no folder '{output.parent}'"
+        raise DataError(f"{output}: expected the name of a file, and {what}")
+    if output.exists() and table.exists() and output.samefile(table):
+        raise DataError(f"{output}: is the table itself; expected another file for the predictions")
+
+
+def runs_of(folder: Path, top: int) -> list[Path]:
+    """The folder of a run itself, or the best runs of a sweep's folder; RunFolderError if it holds neither."""
+    if (folder / MODEL).exists() or RunFolder(folder).result() is not None:
+        return [folder]
+
+    from mlp_exp.leaderboard.leaderboard import Leaderboard
+
+    entries = [e for e in Leaderboard.read(folder).entries if e.ended_well and (e.folder / MODEL).is_file()]
+    if not entries:
+        raise RunFolderError(f"{folder}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
+    return [folder / os.path.relpath(entry.folder, folder) for entry in entries[:top]]
+
+
+def print_summary(predicted: "Predicted", target: str | None) -> None:
+    """What was left out, what is not finite, and the metrics if there is a target."""
+    from mlp_exp.display.tables import print_scores
+
+    rows, missing = predicted.rows, predicted.without_target
+    if predicted.ignored:
+        print(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
+    if predicted.not_finite:
+        print(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
+    if missing:
+        print(f"{missing} of {rows} rows have no {target} and are left out of the metrics")
+    if predicted.metrics:
+        print_scores(f"{target} of {rows - missing} rows", {"value": predicted.metrics})
