@@ -6,6 +6,7 @@ torch is imported only after the configuration of a run has been found right, an
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ def run(tracking: Tracking, spec: "RunSpec", options: Options) -> float:
 
             folder.require_unused()
             check(spec)
+            tracking.prepare(spec.values)  # while torch is imported
 
         from mlp_exp.experiment.alone import rerun, train_alone
 
@@ -43,6 +45,9 @@ def sweep(tracking: Tracking, jobs: "Sequence[Job]", folder: Path, max_stack: in
         from mlp_exp.multirun.dry_run import describe_sweep
 
         return describe_sweep(jobs, max_stack)
+
+    with suppress(Exception):  # what is wrong with a job is said when it begins
+        tracking.prepare(jobs[0].compose().values)  # while torch is imported
 
     from mlp_exp.multirun.sweep import train_sweep
 

@@ -112,7 +112,6 @@ class _Sweep(Listener):
         job.begin(spec, self._session)
         with self._session.logs.of(spec):
             check(spec)
-            self._tracking.prepare(spec.values)
             plan = plan_of(spec, self._session, start.checkpoint)
             require_direction(spec, plan)
         self._tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, self._folder)
