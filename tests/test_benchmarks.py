@@ -3,7 +3,6 @@
 import ast
 import csv
 import importlib
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from support.commands import Command
+from support.folders import result_of
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 FILES = sorted(BENCHMARKS.rglob("*.py"))
@@ -79,7 +79,7 @@ def test_the_overrides_of_a_work_make_a_run_of_it(command: Command, tmp_path: Pa
     with (tmp_path / "run/history.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["epoch"], row["lr"]) for row in rows] == [("1", "0.01"), ("2", "0.01")]
-    found = json.loads((tmp_path / "run/result.json").read_text(encoding="utf-8"))
+    found = result_of(tmp_path / "run")
     assert list(found["metrics"]) == ["train", "test"]
     made = work.make_rows(70, 3)
     assert np.load(tmp_path / "train.npy").tolist() == list(range(len(made.train_y)))

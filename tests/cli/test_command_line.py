@@ -6,7 +6,6 @@ same `main` in this process.
 
 import csv
 import gc
-import json
 import os
 import re
 import signal
@@ -18,23 +17,9 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
-from support.command_line import (
-    FOLDER_NAME,
-    HYDRA_FILES,
-    LAUNCHERS,
-    QUIET,
-    RUN_FILES,
-    SHORT,
-    assert_one_message,
-    history_of,
-    leaderboard_of,
-    mistakes,
-    result_of,
-    table_of,
-    weights_of,
-)
-from support.commands import Command
-from support.folders import files_in, run_folders, the_run_folder
+from support.command_line import FOLDER_NAME, HYDRA_FILES, LAUNCHERS, QUIET, RUN_FILES, SHORT
+from support.commands import Command, mistakes, refusal, table_of
+from support.folders import files_in, history_of, leaderboard_of, result_of, run_folders, the_run_folder, weights_of
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import RunFolder
@@ -111,8 +96,9 @@ def test_a_used_folder_is_refused_and_left_as_it_was(command: Command, tmp_path:
     assert files_in(folder) == RUN_FILES
     kept = {name: (folder / name).read_bytes() for name in RUN_FILES - {"run.log"}}
     done = command("run", *QUIET, "hydra.run.dir=same", "seed=7", fork=True)
-    assert_one_message(
-        done, f"{folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
+    assert (
+        refusal(done)
+        == f"{folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
     )
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     assert files_in(folder) == RUN_FILES
@@ -168,7 +154,7 @@ MESSAGES = [
 @pytest.mark.parametrize(("args", "message"), MESSAGES, ids=[" ".join(args) for args, _ in MESSAGES])
 def test_a_mistake_gives_one_message(command: Command, tmp_path: Path, args: list[str], message: str) -> None:
     (tmp_path / "file").touch()
-    assert_one_message(command("run", *args), message)
+    assert refusal(command("run", *args)) == message
     assert list(tmp_path.rglob("model.pt")) == []
 
 
@@ -199,12 +185,11 @@ def test_hydras_own_messages_come_without_a_traceback(command: Command, args: li
 
 
 def test_mistakes_on_the_real_command_line(command: Command) -> None:
-    assert_one_message(
-        command("run", "optimizer.lr=-1", process=True), mistakes("optimizer.lr: expected a number above 0, got -1")
+    assert refusal(command("run", "optimizer.lr=-1", process=True)) == mistakes(
+        "optimizer.lr: expected a number above 0, got -1"
     )
-    assert_one_message(
-        command("run", "optimizer=adm", fork=True),
-        mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?"),
+    assert refusal(command("run", "optimizer=adm", fork=True)) == mistakes(
+        "optimizer: there is no option 'adm'. Did you mean 'adam'?"
     )
 
 
@@ -244,7 +229,7 @@ def test_a_run_that_diverges(command: Command, tmp_path: Path) -> None:
         "too high (try a tenth of optimizer.lr), gradients without a bound (try trainer.clip_grad_norm=1) and "
         "features that are not scaled (preprocess=standard)."
     )
-    assert_one_message(done, message)
+    assert refusal(done) == message
     folder = the_run_folder(tmp_path)
     result = result_of(folder)
     assert (result["status"], result["reason"], result["metrics"]) == ("diverged", message, {})
@@ -469,7 +454,7 @@ def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path
         ".hydra", "history.csv", "result.json", "model.pt", "checkpoint.pt", "plots", "run.log"
     }  # fmt: skip
     assert {path.stem for path in (folder / "plots").iterdir()} == plots
-    assert json.loads((folder / "result.json").read_text())["status"] == "finished"
+    assert result_of(folder)["status"] == "finished"
     assert torch.load(folder / "model.pt", weights_only=True)["task"] == "binary"
     again = command("run", "--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second", fork=True)
     assert again.returncode == 0

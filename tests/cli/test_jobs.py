@@ -1,6 +1,5 @@
 """The jobs of a sweep are Hydra's: what they are composed to, their files, callbacks, folders and environment."""
 
-import json
 import os
 import random
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
 from omegaconf.nodes import ValueNode
 from support.commands import Command
-from support.folders import files_in
+from support.folders import files_in, result_of
 from support.project import CONF
 from support.tables import write_table
 from torch import Tensor, nn
@@ -419,10 +418,6 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 RECORDER = f"+hydra.callbacks.mine._target_={__name__}.Recorder"
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(

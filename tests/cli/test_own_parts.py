@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.command_line import QUIET, assert_one_message, mistakes, result_of, weights_of
-from support.commands import Command
-from support.folders import the_run_folder
+from support.command_line import QUIET
+from support.commands import Command, mistakes, refusal
+from support.folders import result_of, the_run_folder, weights_of
 
 # ---- the user's own parts
 
@@ -104,4 +104,4 @@ def test_a_users_own_option_and_preset(command: Command, tmp_path: Path, my_conf
 def test_messages_know_the_users_own_options(
     command: Command, my_conf: str, overrides: list[str], lines: list[str]
 ) -> None:
-    assert_one_message(command("run", "--config-dir", my_conf, *overrides), mistakes(*lines))
+    assert refusal(command("run", "--config-dir", my_conf, *overrides)) == mistakes(*lines)

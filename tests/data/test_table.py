@@ -2,7 +2,6 @@
 
 import datetime as dt
 import gzip
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,8 +13,8 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from pyarrow import parquet
-from support.commands import Command
-from support.folders import files_in, the_run_folder
+from support.commands import Command, table_of
+from support.folders import files_in, result_of, the_run_folder
 from support.good_tables import (
     ROWS,
     SEPARATORS,
@@ -23,7 +22,6 @@ from support.good_tables import (
     Columns,
     as_text,
     assert_same,
-    cells,
     csv_bytes,
     kinds,
     mixed,
@@ -187,17 +185,17 @@ def test_a_run_says_what_it_found_and_keeps_it(
     assert lines[0] == f"{tmp_path / 't.csv'}: 40 rows of {len(columns)} columns"
     assert lines[1] == "1 of 40 rows have no mood and are left out"
     assert lines[2].rstrip() == "Columns"
-    table_lines = [cells(line) for line in lines[3 : next(i for i, line in enumerate(lines) if line.startswith("└"))]]
-    assert [row for row in table_lines if row] == [
-        ("column", "is", "values", "missing"),
-        ("key", "left out", "an identifier: a different text in (nearly) every row", ""),
-        ("sold", "left out", "data.drop", ""),
-        ("weight", "number", "0 … 4.875", "4"),
-        ("rooms", "number", "1 … 5", ""),
-        ("colour", "category", "3 categories", "3"),
-        ("bought", "date", "2019-12-28 … 2021-03-01", "1"),
-        ("seen", "date", "2020-03-01T06:30:00 … 2020-03-12T15:30:00", ""),
-        ("mood", "target: binary", "2 classes: [bold]good, so <so>", "1"),
+    end = next(i for i, line in enumerate(lines) if line.startswith("└"))
+    assert table_of(lines[3:end]) == [
+        ["column", "is", "values", "missing"],
+        ["key", "left out", "an identifier: a different text in (nearly) every row", ""],
+        ["sold", "left out", "data.drop", ""],
+        ["weight", "number", "0 … 4.875", "4"],
+        ["rooms", "number", "1 … 5", ""],
+        ["colour", "category", "3 categories", "3"],
+        ["bought", "date", "2019-12-28 … 2021-03-01", "1"],
+        ["seen", "date", "2020-03-01T06:30:00 … 2020-03-12T15:30:00", ""],
+        ["mood", "target: binary", "2 classes: [bold]good, so <so>", "1"],
     ]  # fmt: skip
     names = ["[bold]good", "so <so>"]
     folder = the_run_folder(tmp_path)
@@ -209,7 +207,7 @@ def test_a_run_says_what_it_found_and_keeps_it(
     assert [(c["name"], c["texts"]) for c in model["preprocess"]["categories"]] == [
         ("colour", ["blue", "green", "red"])
     ]
-    assert json.loads((folder / "result.json").read_text(encoding="utf-8"))["task"] == "binary"
+    assert result_of(folder)["task"] == "binary"
     assert {f"plots/{name}.png" for name in figures} <= files_in(folder)
     for name in ("confusion_matrix",):
         assert set(names) <= set(figures[name])
@@ -221,10 +219,8 @@ def test_a_regression_keeps_its_unit(name: str, command: Command, tmp_path: Path
     path = write(columns, tmp_path / name)
     done = command("run", *TINY, f"data.path={path}", "data.target=price", "trainer.plots=never")
     assert (done.returncode, done.stderr) == (0, "")
-    assert ("price", "target: regression", "1e+06 … 1.039e+06", "") in [
-        cells(line) for line in done.stdout.splitlines()
-    ]
-    result = json.loads((the_run_folder(tmp_path) / "result.json").read_text(encoding="utf-8"))
+    assert ["price", "target: regression", "1e+06 … 1.039e+06", ""] in table_of(done.stdout.splitlines())
+    result = result_of(the_run_folder(tmp_path))
     assert result["task"] == "regression"
     assert 50 < result["metrics"]["train"]["rmse"] < 5e4  # its standard deviation is 11543
 
@@ -238,7 +234,7 @@ def test_a_split_goes_by_a_column_of_any_file(declared: bool, command: Command, 
     done = command("run", *TINY, *asked, "trainer.plots=never")
     assert (done.returncode, done.stderr) == (0, "")
     assert "train 20, val 10, test 10" in done.stdout
-    assert ("part", "for the split", "", "") in [cells(line) for line in done.stdout.splitlines()]
+    assert ["part", "for the split", "", ""] in table_of(done.stdout.splitlines())
 
 
 def test_a_split_by_a_column_of_lists(command: Command, tmp_path: Path) -> None:

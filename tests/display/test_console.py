@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
+from support.commands import table_of
 
 from mlp_exp.display.console import ConsoleHandler
 from mlp_exp.display.progress import epoch_bar
@@ -24,12 +25,6 @@ def plain_console(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"mlp_exp.display.{module}.get_console", lambda: console)
 
 
-def cells(text: str) -> list[list[str]]:
-    """The rows of a table that has been printed."""
-    lines = [line.replace("┃", "│") for line in text.splitlines()]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
-
-
 def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
     print_scores(
         "Results of the best epoch",
@@ -41,7 +36,7 @@ def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
     )
     out, err = capsys.readouterr()
     assert out.splitlines()[0].strip() == "Results of the best epoch"
-    assert cells(out) == [
+    assert table_of(out.splitlines()) == [
         ["metric", "train", "val", "test"],
         ["accuracy", "1.0000", "0.5000", "0.6667"],
         ["roc_auc", "1.0000", "0.1235", "–"],
@@ -56,7 +51,11 @@ def test_the_table_of_a_regression_without_validation(capsys: pytest.CaptureFixt
         "Results of the best epoch", {"train": {"rmse": 53.21987, "r2": -0.5}, "test": {"rmse": 12345.6789, "r2": None}}
     )
     out = capsys.readouterr().out
-    assert cells(out) == [["metric", "train", "test"], ["rmse", "53.2199", "12345.6789"], ["r2", "-0.5000", "–"]]
+    assert table_of(out.splitlines()) == [
+        ["metric", "train", "test"],
+        ["rmse", "53.2199", "12345.6789"],
+        ["r2", "-0.5000", "–"],
+    ]
     assert "│ r2     │ -0.5000 │          – │" in out  # numbers are on the right
 
 

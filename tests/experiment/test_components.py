@@ -1,7 +1,6 @@
 """Every option of every group, and every preset, is built and trains."""
 
 import csv
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.compositions import Compose
-from support.folders import files_in
+from support.folders import files_in, result_of
 from support.project import option_with_values, options, presets
 from support.specs import build, train_in
 from support.tables import TABLE_ROWS
@@ -68,7 +67,7 @@ class Trained:
     def __init__(self, folder: Path, returned: float) -> None:
         self.folder = folder
         self.returned = returned
-        self.result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        self.result: dict[str, Any] = result_of(folder)
         with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
             self.columns, *rows = list(csv.reader(file))
         self.history = {name: [float(row[index]) for row in rows] for index, name in enumerate(self.columns)}
@@ -369,7 +368,7 @@ def test_a_function_that_returns_no_dataset_is_refused(compose: Compose) -> None
 def test_a_diverged_run_is_saved_and_named(train: Train, tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match=r"^The run diverged in epoch 1: "):
         train("optimizer=sgd", "optimizer.lr=1e10")
-    result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    result = result_of(tmp_path / "run")
     assert result["status"] == "diverged"
     assert result["reason"] == str(DivergedError(1))
     assert (result["best_epoch"], result["epochs"], result["metrics"]) == (0, 1, {})

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from support.commands import Command
-from support.folders import files_in, run_folders
+from support.commands import Command, mistakes
+from support.folders import files_in, result_of, run_folders
 
 from mlp_exp.cli.options import take_options
 from mlp_exp.errors import ConfigError, NotReproducedError, RunFolderError
@@ -44,10 +44,6 @@ def run(command: Command, shelf: Path, tmp_path: Path) -> Path:
 
 def identical(folder: Path, what: str = "history, weights and metrics") -> str:
     return f"identical to {folder} to the last bit: {what}\nthe environment is the same\n"
-
-
-def mistake(line: str) -> str:
-    return f"The configuration has 1 mistake:\n  {line}\n"
 
 
 def change_result(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -238,7 +234,7 @@ def test_the_first_difference_is_named(run: Path, tmp_path: Path, capfd: Capture
     assert capfd.readouterr().out == identical(run)
     tamper, line = DIFFERENCES[name]
     tamper(run)
-    rows, metrics = history(again), json.loads((again / "result.json").read_text(encoding="utf-8"))["metrics"]
+    rows, metrics = history(again), result_of(again)["metrics"]
     with pytest.raises(NotReproducedError) as caught:
         compare(RunFolder(run), RunFolder(again))
     values = {
@@ -263,7 +259,7 @@ def test_seconds_and_stacks_do_not_matter(run: Path, tmp_path: Path, capfd: Capt
 def test_the_environment_is_compared(run: Path, tmp_path: Path, capfd: Capture) -> None:
     """Whether the numbers are the same or not."""
     again = shutil.copytree(run, tmp_path / "again")
-    now = json.loads((again / "result.json").read_text(encoding="utf-8"))["provenance"]
+    now = result_of(again)["provenance"]
     now["git"] = {"commit": "abc", "dirty": False}
     change_result(again, lambda result: result["provenance"].update(git=now["git"]))
 
@@ -330,10 +326,13 @@ def test_options_that_do_not_fit(arguments: list[str], line: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["rerun=run", "optimizer=sgd"], mistake("optimizer=sgd: rerun={run} takes the configuration as it was saved")),
+        (
+            ["rerun=run", "optimizer=sgd"],
+            mistakes("optimizer=sgd: rerun={run} takes the configuration as it was saved") + "\n",
+        ),
         (["rerun=nowhere"], "{folder}/nowhere: there is no such folder; expected that of a run\n"),
         (["rerun=empty"], "{folder}/empty/model.pt: there is no such file; expected a model of this project\n"),
-        (["rerun=run", "-m"], mistake("rerun: trains one run again; leave out -m")),
+        (["rerun=run", "-m"], mistakes("rerun: trains one run again; leave out -m") + "\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.commands import Command, ended
+from support.commands import Command, ended, mistakes
+from support.folders import result_of, went_on
 from support.resuming import (
     ALLOW,
     DIVERGES,
@@ -28,10 +29,8 @@ from support.resuming import (
     hydra_file,
     kill,
     leaves,
-    mistakes,
     timeless,
     wait_for_checkpoints,
-    went_on,
     words,
 )
 
@@ -131,7 +130,7 @@ def test_an_extended_run_is_that_of_as_many_epochs(make: Make, command: Command,
     done = command("run", "resume=run", "trainer.epochs=4", *ALLOW)
     assert (done.returncode, done.stderr) == (0, "")
     assert timeless(run) == timeless(whole)
-    assert went_on(run) == ["2"]
+    assert went_on(run) == [2]
     assert hydra_file(run, "config.yaml") == hydra_file(whole, "config.yaml")
     assert hydra_file(run, "overrides.yaml") == [*words(*args, "trainer.epochs=2"), "trainer.epochs=4"]
 
@@ -142,7 +141,7 @@ def test_a_run_is_extended_again_and_again(make: Make, command: Command) -> None
     for epochs in (5, 7):
         assert command("run", "resume=run", f"trainer.epochs={epochs}").returncode == 0
     assert timeless(run) == timeless(whole)
-    assert went_on(run) == ["1", "5"]
+    assert went_on(run) == [1, 5]
     assert hydra_file(run, "overrides.yaml") == [*words(), "trainer.epochs=5", "trainer.epochs=7"]
 
 
@@ -245,7 +244,7 @@ def test_members_of_a_sweep_go_on_from_where_each_was(
     assert (done.returncode, done.stderr) == (0, "")
     for job in range(5):
         assert timeless(sweep / f"{job}") == timeless(whole_sweep / f"{job}")
-    assert [went_on(sweep / f"{job}") for job in range(5)] == [[], ["1"], ["3"], ["4"], []]
+    assert [went_on(sweep / f"{job}") for job in range(5)] == [[], [1], [3], [4], []]
     assert (sweep / "4" / "history.csv").stat().st_mtime_ns == untouched
     if launcher == "stacked":
         assert done.stdout.splitlines()[0] == "4 runs in 4 stacks: the epoch of the checkpoint differs"
@@ -282,7 +281,7 @@ def test_members_that_were_equally_far_go_on_together(
     assert content(sweep / "0") == damaged
     for job in (1, 2):
         assert timeless(sweep / f"{job}")[:2] == timeless(whole_sweep / f"{job}")[:2]
-        assert went_on(sweep / f"{job}")[-1] == "3"
+        assert went_on(sweep / f"{job}")[-1] == 3
 
 
 # ---- what a review found
@@ -308,10 +307,16 @@ def test_as_many_epochs_as_the_data_ask_for(make: Make, command: Command) -> Non
     run = make("trainer.epochs=auto", "trainer.steps=1")
     assert len(went_on(run)) == 0
     done = command("run", "resume=run", "trainer.epochs=29")
-    assert done.stderr == mistakes("trainer.epochs: the run has trained 30 epochs; expected as many or more, got 29")
+    assert (
+        done.stderr
+        == mistakes("trainer.epochs: the run has trained 30 epochs; expected as many or more, got 29") + "\n"
+    )
     assert command("run", "resume=run", "trainer.epochs=31").returncode == 0
     done = command("run", "resume=run", "trainer.epochs=auto")
-    assert done.stderr == mistakes("trainer.epochs: the run has trained 31 epochs; expected as many or more, got 30")
+    assert (
+        done.stderr
+        == mistakes("trainer.epochs: the run has trained 31 epochs; expected as many or more, got 30") + "\n"
+    )
 
 
 def test_a_metric_that_is_no_number_is_never_the_best(command: Command, tmp_path: Path) -> None:
@@ -345,5 +350,5 @@ def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
 
     monkeypatch.setattr(Run, "add", interrupted)
     assert command("run", *words(), "hydra.run.dir=run").returncode == 130
-    result = json.loads((tmp_path / "run/result.json").read_text(encoding="utf-8"))
+    result = result_of(tmp_path / "run")
     assert (result["status"], result["epochs"], result["best_epoch"]) == ("interrupted", 3, 3)

@@ -1,23 +1,13 @@
 """What may not change when a run goes on, and folders that no run can go on in."""
 
-import json
 import shlex
 import signal
 from pathlib import Path
 
 import pytest
-from support.commands import Command, ended
-from support.resuming import (
-    REASON,
-    Make,
-    StopAfter,
-    content,
-    mistakes,
-    timeless,
-    wait_for_checkpoints,
-    went_on,
-    words,
-)
+from support.commands import Command, ended, mistakes
+from support.folders import result_of, went_on
+from support.resuming import REASON, Make, StopAfter, content, timeless, wait_for_checkpoints, words
 
 from mlp_exp.cli.options import take_options
 from mlp_exp.errors import ConfigError
@@ -66,7 +56,7 @@ def test_nothing_else_may_change(make: Make, command: Command, more: list[str], 
     before = content(run)
     done = command("run", "resume=run", *more)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == mistakes(*(line.format(run=run) for line in lines))
+    assert done.stderr == mistakes(*(line.format(run=run) for line in lines)) + "\n"
     assert content(run) == before
 
 
@@ -154,7 +144,7 @@ def test_the_line_that_is_printed_goes_on(
     done = command("run", *typed[3:])
     assert (done.returncode, done.stderr) == (0, "")
     assert timeless(run) == timeless(whole)
-    assert went_on(run) == ["1", "3"]
+    assert went_on(run) == [1, 3]
 
 
 @pytest.mark.usefixtures("every_epoch")
@@ -168,7 +158,7 @@ def test_a_signal_interrupts(make: Make, command: Command, tmp_path: Path) -> No
     done = ended(process)
     assert done.returncode == 130
     assert done.stderr == f"Interrupted.\nGo on with: python -m mlp_exp.run resume={run}\n"
-    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    result = result_of(run)
     trained = Checkpoint.read(RunFolder(run)).epoch
     assert (result["status"], 3 <= trained <= result["epochs"] < 2000) == ("interrupted", True)
     epochs = f"trainer.epochs={trained + 2}"

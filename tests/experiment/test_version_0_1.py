@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 from support.commands import Command
+from support.folders import history_of
 from support.project import ROOT
-from support.sweeps import history_of
 
 from mlp_exp.config.components import ALIASES, COMPONENTS, current_names, is_component
 from mlp_exp.config.targets import locate

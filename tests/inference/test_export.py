@@ -16,6 +16,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from scipy.special import ndtri
 from support.commands import Command, refusal, said
+from support.folders import result_of
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.project import CONF
 from support.specs import train_in
@@ -262,7 +263,7 @@ def test_a_table(command: Command, tmp_path: Path) -> None:
         ),
     }
     target = np.array([float(row["time"]) for row in table_rows])
-    rmse = json.loads((folder / "result.json").read_text())["metrics"]["test"]["rmse"]
+    rmse = result_of(folder)["metrics"]["test"]["rmse"]
     for ending, read in READ.items():
         found = read(tmp_path / f"model{ending}", rows)
         assert math.sqrt(((found - target) ** 2).mean()) == pytest.approx(rmse, rel=1e-6)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from pyarrow import parquet
 from support.commands import Command, clean_environment, refusal, said
-from support.folders import files_in
+from support.folders import files_in, result_of
 from support.predictions import column, components, content, metrics_in, rows_of, train, write_rows
 
 import mlp_exp
@@ -81,7 +81,7 @@ def test_missing_columns_are_named(
 def test_metrics_of_the_parts_are_those_of_the_result(
     small: Path, tmp_path: Path, command: Command, name: str, target: str
 ) -> None:
-    result = json.loads((small / name / "result.json").read_text(encoding="utf-8"))
+    result = result_of(small / name)
     config = load(small / name).config
     words = ["data=table", f"data.path={small / 'table.csv'}", f"data.target={target}", "preprocess.one_hot_max=9"]
     words += ["data.drop=[split]"] if name == "s/0" else ["preprocess.log_target=true"]
@@ -195,12 +195,9 @@ def test_an_ensemble_is_the_mean(small: Path, tmp_path: Path, command: Command) 
 
 
 def test_the_best_of_a_sweep(small: Path, tmp_path: Path, command: Command) -> None:
-    scores = {
-        seed: json.loads((small / f"s/{seed}/result.json").read_text(encoding="utf-8"))["metrics"]["val"]
-        for seed in range(3)
-    }
+    scores = {seed: result_of(small / f"s/{seed}")["metrics"]["val"] for seed in range(3)}
     best = sorted(scores, key=lambda seed: scores[seed]["log_loss"])
-    if json.loads((small / "s/0/result.json").read_text(encoding="utf-8"))["monitor"] == "val_accuracy":
+    if result_of(small / "s/0")["monitor"] == "val_accuracy":
         best = sorted(scores, key=lambda seed: (-scores[seed]["accuracy"], seed))
     for top in (1, 2, 3, 5):
         runs = [f"s/{seed}" for seed in best[:top]]

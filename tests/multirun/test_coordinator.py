@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from support.compositions import Compose
+from support.folders import history_of, result_of
 from support.specs import spec_in
-from support.sweeps import QUIET, history_of, result_of, trained
+from support.sweeps import QUIET, trained
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import Command
-from support.folders import files_in
+from support.commands import Command, mistakes
+from support.folders import files_in, history_of, result_of
 from support.sweeps import (
     CIRCLE,
     NET,
@@ -15,13 +15,10 @@ from support.sweeps import (
     assert_failures,
     assert_same_jobs,
     diverged,
-    history_of,
     jobs_in,
-    leaderboard_of,
-    mistake,
-    result_of,
+    scores_in,
     trained,
-    weights_of,
+    weight_bytes,
     with_traceback,
 )
 
@@ -34,7 +31,7 @@ from mlp_exp.training import loop
 def test_bad_values_and_divergence(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     done, folder = sweep("sweep", *CIRCLE, "optimizer.lr=1e-2,-1,1e30,0.1")
     assert done.stdout.splitlines()[0] == "3 runs in 1 stack"
-    wrong = mistake("optimizer.lr: expected a number above 0, got -1")
+    wrong = mistakes("optimizer.lr: expected a number above 0, got -1")
     assert_failures(done, folder, {1: ("failed", wrong), 2: ("diverged", diverged(1))})
     assert with_traceback(folder) == []
     assert [result_of(folder / number).get("stacked") for number in "0123"] == [3, None, 3, 3]
@@ -47,7 +44,7 @@ def test_bad_values_and_divergence(sweep: Sweep, command: Command, tmp_path: Pat
 
 def test_a_single_failure_is_said_once(sweep: Sweep) -> None:
     done, folder = sweep("sweep", *CIRCLE, "seed=0,-1")
-    assert_failures(done, folder, {1: ("failed", mistake("seed: expected a whole number, 0 or more, got -1"))})
+    assert_failures(done, folder, {1: ("failed", mistakes("seed: expected a whole number, 0 or more, got -1"))})
     assert done.stderr.count("\n") == 2
 
 
@@ -96,9 +93,9 @@ def test_a_member_that_ends_its_process_does_not_take_the_others_with_it(sweep: 
     assert lines[:2] == ["4 runs in 1 stack", f"{exits} with 4 runs in a stack; trying again with 2"]
     assert sorted(lines[2:4]) == [f"{how} with 2 runs in a stack; trying again with 1" for how in (exits, kills)]
     _, good = sweep("good", *args)
-    expected = (weights_of(good / "0"), history_of(good / "0"))
+    expected = (weight_bytes(good / "0"), history_of(good / "0"))
     for number in "13":
-        assert (weights_of(folder / number), history_of(folder / number)) == expected
+        assert (weight_bytes(folder / number), history_of(folder / number)) == expected
         assert result_of(folder / number)["stacked"] == 1
 
 
@@ -129,7 +126,7 @@ def test_a_stack_that_finds_no_memory_is_halved(sweep: Sweep, monkeypatch: pytes
     stacked = [result_of(path)["stacked"] for path in jobs_in(folder)]
     assert stacked == [8, 2] * 4 if after else [2] * 8
     assert_same_jobs(folder, expected)
-    assert leaderboard_of(folder) == leaderboard_of(expected)
+    assert scores_in(folder) == scores_in(expected)
 
 
 def test_a_run_that_finds_no_memory_by_itself_fails(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.commands import Command
-from support.folders import files_in
+from support.commands import Command, mistakes, table_of
+from support.folders import files_in, history_of, result_of
 from support.sweeps import (
     CIRCLE,
     NET,
@@ -20,13 +20,9 @@ from support.sweeps import (
     assert_same_jobs,
     at_the_end,
     drawn,
-    history_of,
     job,
     jobs_in,
-    leaderboard_of,
-    mistake,
-    result_of,
-    table_of,
+    scores_in,
     trained,
 )
 from support.tables import write_table
@@ -140,7 +136,7 @@ def test_stacks_in_this_process_give_the_same(sweep: Sweep, monkeypatch: pytest.
     done, here = sweep("here", *args)
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_jobs(here, forked)
-    assert leaderboard_of(here) == leaderboard_of(forked)
+    assert scores_in(here) == scores_in(forked)
 
 
 def test_order_and_company_do_not_matter(sweep: Sweep, command: Command, tmp_path: Path) -> None:
@@ -240,13 +236,13 @@ def test_a_dry_run_names_jobs_that_would_fail(command: Command, tmp_path: Path, 
     assert done.returncode == 1
     assert list(tmp_path.rglob("*")) == [scratch]
     rows = table_of(done.stdout.splitlines())
-    wrong = [mistake(f"optimizer.lr: expected a number above 0, got {lr}") for lr in (-1, -2)]
+    wrong = [mistakes(f"optimizer.lr: expected a number above 0, got {lr}") for lr in (-1, -2)]
     assert rows[:6] == [
         ["job", "overrides", "failure"],
         ["0", "optimizer.lr=0.01", ""],
-        ["1", "optimizer.lr=-1", "The configuration has 1 mistake:"],
+        ["1", "optimizer.lr=-1", "The configuration has 1 mistakes:"],
         ["", "", "optimizer.lr: expected a number above 0, got -1"],
-        ["2", "optimizer.lr=-2", "The configuration has 1 mistake:"],
+        ["2", "optimizer.lr=-2", "The configuration has 1 mistakes:"],
         ["", "", "optimizer.lr: expected a number above 0, got -2"],
     ]
     assert [row[:2] for row in rows[7:]] == [["0", "1"]]
@@ -257,7 +253,7 @@ def test_a_dry_run_names_jobs_that_would_fail(command: Command, tmp_path: Path, 
 def test_a_dry_run_of_nothing_that_could_train(command: Command) -> None:
     done = command("run", "--dry-run", "optimizer.lr=-1")
     assert done.returncode == 1
-    assert ["0", "optimizer.lr=-1", "The configuration has 1 mistake:"] in table_of(done.stdout.splitlines())
+    assert ["0", "optimizer.lr=-1", "The configuration has 1 mistakes:"] in table_of(done.stdout.splitlines())
 
 
 # ---- figures, batches, tables
@@ -292,7 +288,7 @@ def test_a_sweep_in_batches_has_one_leaderboard(sweep: Sweep) -> None:
     lines = done.stdout.splitlines()
     assert lines[:2] == ["3 runs in 1 stack", "2 runs in 1 stack"]
     assert [line.split(";")[0] for line in lines if "best first" in line] == ["5 runs, best first by val_log_loss"]
-    assert leaderboard_of(folder) == leaderboard_of(whole)
+    assert scores_in(folder) == scores_in(whole)
     assert [result_of(path)["stacked"] for path in jobs_in(folder)] == [3, 3, 3, 2, 2]
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.commands import Command, Started
-from support.folders import files_in
+from support.commands import Command, Started, mistakes
+from support.folders import files_in, history_of, result_of, went_on
 from support.sweeps import (
     CIRCLE,
     QUIET,
@@ -23,16 +23,12 @@ from support.sweeps import (
     assert_same_jobs,
     at_the_end,
     diverged,
-    history_of,
     job,
     jobs_in,
-    leaderboard_of,
-    mistake,
-    result_of,
+    scores_in,
     state_of,
     trained,
     wait_for,
-    went_on,
 )
 
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -69,14 +65,14 @@ def test_resume_trains_what_is_not_done(sweep: Sweep, tmp_path: Path) -> None:
     assert state_of(folder / "4") == before
     assert [went_on(folder / number) for number in "4567"] == [[], [], [0], [3]]
     assert_same_jobs(folder, whole)
-    assert leaderboard_of(folder) == leaderboard_of(whole)
+    assert scores_in(folder) == scores_in(whole)
 
     finished = {path.name: state_of(path) for path in jobs_in(folder)}
     done, _ = sweep("sweep", *args, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     assert "runs in" not in done.stdout
     assert {path.name: state_of(path) for path in jobs_in(folder)} == finished
-    assert leaderboard_of(folder) == leaderboard_of(whole)
+    assert scores_in(folder) == scores_in(whole)
 
 
 def test_resume_does_not_train_a_diverged_run_again(sweep: Sweep) -> None:
@@ -117,7 +113,7 @@ def test_a_job_of_another_configuration_is_not_taken_for_done(sweep: Sweep, tmp_
     before = {path.name: state_of(path) for path in jobs_in(folder)}
     option.write_text(text.format(0.2), encoding="utf-8")
     done, _ = sweep("sweep", *args, "resume=true")
-    reason = mistake(
+    reason = mistakes(
         "model.dropout: the run has 0.1, and now it is 0.2; a run goes on as it began; only trainer.epochs may grow. "
         "For another value train another run"
     )
@@ -159,7 +155,7 @@ NOT_RESUMED = (
 )
 def test_resume_needs_a_sweep(command: Command, tmp_path: Path, args: list[str], line: str) -> None:
     done = command("run", *CIRCLE, "seed=0", *args)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistake(line)}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistakes(line)}\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -262,7 +258,7 @@ def test_an_interrupted_sweep_goes_on_with_the_line_that_it_prints(
         assert set(result["metrics"]) == {"train", "val", "test"}
         assert (path / "model.pt").exists()
     assert {path.parent for path in folder.glob("*/result.json")} == set(begun)
-    assert [row["status"] for row in leaderboard_of(folder)] == ["interrupted"] * AT_ONCE
+    assert [row["status"] for row in scores_in(folder)] == ["interrupted"] * AT_ONCE
     assert [name for name in files_in(folder) if name.endswith(".tmp")] == []
 
     (tmp_path / "slow").unlink()
@@ -271,7 +267,7 @@ def test_an_interrupted_sweep_goes_on_with_the_line_that_it_prints(
     done = command("run", *words[3:])
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_jobs(folder, whole)
-    assert leaderboard_of(folder) == leaderboard_of(whole)
+    assert scores_in(folder) == scores_in(whole)
 
 
 # early stopping takes the epoch before the weights are remembered and the record is out; here the user's scheduler
@@ -306,4 +302,4 @@ def test_after_a_kill_no_process_stays_and_resume_finishes(command: Command, swe
     done, _ = sweep("sweep", *args, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_jobs(folder, whole)
-    assert leaderboard_of(folder) == leaderboard_of(whole)
+    assert scores_in(folder) == scores_in(whole)

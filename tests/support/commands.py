@@ -6,6 +6,7 @@ import importlib
 import io
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -259,3 +260,14 @@ def refusal(done: Result) -> str:
     """The one message of a command that ended with status 1."""
     assert done.returncode == 1
     return done.stderr.removesuffix("\n")
+
+
+def mistakes(*lines: str) -> str:
+    """The message on a configuration with these mistakes."""
+    head = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return "\n  ".join([f"The configuration has {head}:", *lines])
+
+
+def table_of(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of printed tables, line by line; those of a head may have several lines."""
+    return [[cell.strip() for cell in re.split("[┃│]", line)[1:-1]] for line in lines if line[:1] in ("┃", "│")]

@@ -4,7 +4,6 @@ import csv
 import datetime as dt
 import gzip
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,3 @@ def assert_same(one: Dataset, other: Dataset) -> None:
 
 def kinds(dataset: Dataset) -> dict[str, str]:
     return {column.name: column.kind for column in dataset.columns}
-
-
-def cells(line: str) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in re.split("[┃│]", line)[1:-1])

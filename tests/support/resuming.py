@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +12,7 @@ import torch
 import yaml
 
 from support.commands import Started
-from support.folders import files_in
+from support.folders import files_in, result_of
 
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "trainer.checkpoint_every=0", "trainer.epochs=25")
 SMALL = (*QUIET, "data.n_samples=200")
@@ -24,7 +23,7 @@ def timeless(folder: Path) -> tuple[list[list[str]], bytes, dict[str, object]]:
     """History, weights and result of a run, without times."""
     with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
         history = [row[:-1] for row in csv.reader(file)]
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    result = result_of(folder)
     for key in ("seconds", "stacked"):
         del result[key]
     return history, (folder / "model.pt").read_bytes(), result
@@ -79,17 +78,6 @@ def leaves(node: Any) -> list[object]:
     if isinstance(node, list):
         return [each for value in node for each in leaves(value)]
     return [node.tolist() if isinstance(node, torch.Tensor) else node]
-
-
-def mistakes(*lines: str) -> str:
-    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    return "\n".join([f"The configuration has {count}:", *(f"  {line}" for line in lines)]) + "\n"
-
-
-def went_on(folder: Path) -> list[str]:
-    """The epochs after which a run went on."""
-    lines = (folder / "run.log").read_text(encoding="utf-8").splitlines()
-    return [line.rpartition(" ")[2] for line in lines if "goes on after epoch" in line]
 
 
 def hydra_file(folder: Path, name: str) -> Any:

@@ -1,19 +1,15 @@
 """Sweeps, and what their jobs leave."""
 
-import csv
 import hashlib
-import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from support.commands import Result, Started
-from support.folders import files_in
+from support.folders import files_in, history_of, leaderboard_of, result_of, weights_of
 
 QUIET = ("trainer.device=cpu", "trainer.plots=never")
 CIRCLE = (*QUIET, "data.n_samples=100", "trainer.epochs=3")
@@ -21,18 +17,6 @@ CIRCLE = (*QUIET, "data.n_samples=100", "trainer.epochs=3")
 Sweep = Callable[..., tuple[Result, Path]]
 NET = "model._target_=own_parts.Net"
 RATES = "scheduler._target_=own_parts.Rates"
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
-
-
-def history_of(folder: Path) -> list[list[str]]:
-    """The rows of the history as text, the first its names; without the seconds."""
-    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows[0][-1] == "seconds"
-    return [row[:-1] for row in rows]
 
 
 def trained(folder: Path) -> tuple[str, list[list[str]]]:
@@ -45,10 +29,13 @@ def jobs_in(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: int(path.name))
 
 
-def leaderboard_of(folder: Path) -> list[dict[str, str]]:
+def scores_in(folder: Path) -> list[dict[str, str]]:
     """The rows of the leaderboard without the seconds."""
-    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in leaderboard_of(folder)]
+
+
+def weight_bytes(folder: Path) -> list[bytes]:
+    return [tensor.numpy().tobytes() for tensor in weights_of(folder).values()]
 
 
 def state_of(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -61,10 +48,6 @@ def job(number: int, *overrides: str) -> str:
     return f"job {number} ({','.join(sorted(overrides))})"
 
 
-def mistake(line: str) -> str:
-    return f"The configuration has 1 mistake:\n  {line}"
-
-
 def diverged(epoch: int) -> str:
     return (
         f"The run diverged in epoch {epoch}: its loss was not a finite number. The usual causes are a learning rate "
@@ -75,11 +58,6 @@ def diverged(epoch: int) -> str:
 
 def at_the_end(failures: Sequence[str]) -> list[str]:
     return [f"{len(failures)} jobs failed:", *failures]
-
-
-def table_of(lines: Sequence[str]) -> list[list[str]]:
-    """The cells of the printed tables, row by row."""
-    return [[cell.strip() for cell in line.split(line[0])[1:-1]] for line in lines if line[:1] in ("┃", "│")]
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
@@ -129,17 +107,6 @@ def with_traceback(folder: Path) -> list[int]:
     """The jobs whose log holds a traceback."""
     logs = [(path / "run.log").read_text(encoding="utf-8") for path in jobs_in(folder)]
     return [number for number, log in enumerate(logs) if "Traceback (most recent call last):" in log]
-
-
-def weights_of(folder: Path) -> list[bytes]:
-    state = torch.load(folder / "model.pt", weights_only=True)["state_dict"]
-    return [tensor.numpy().tobytes() for tensor in state.values()]
-
-
-def went_on(folder: Path) -> list[int]:
-    """The epochs after which a run went on, by its log."""
-    log = (folder / "run.log").read_text(encoding="utf-8")
-    return [int(epoch) for epoch in re.findall(r"goes on after epoch (\d+)$", log, re.MULTILINE)]
 
 
 def wait_for(condition: Callable[[], bool], process: Started) -> None:

@@ -1,11 +1,11 @@
 """What a run leaves and what is tracked of it."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 from support.commands import Result
+from support.folders import result_of
 
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "data.n_samples=100", "model.hidden_sizes=[4]")
 SMALL = (*QUIET, "trainer.epochs=3")
@@ -33,7 +33,7 @@ def history(folder: Path) -> dict[str, list[float]]:
 
 def final(folder: Path) -> dict[str, float]:
     """The metrics of a run's best epoch, by the names that trackers give them."""
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    result = result_of(folder)
     named = {
         f"best/{part}_{name}": value for part in result["metrics"] for name, value in result["metrics"][part].items()
     }
