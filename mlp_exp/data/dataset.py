@@ -46,11 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Category:
-    """A categorical feature.
-
-    Attributes:
-        codes: `[N]` int32 into `texts`; -1 where missing.
-    """
+    """A categorical feature; its codes `[N]` point into its texts, and are -1 where missing."""
 
     name: str
     codes: NDArray[np.int32]
@@ -66,7 +62,6 @@ class Dataset:
         target: `[N]`; class codes 0…C-1 as int64, or float64 values for regression.
         feature_names: F names.
         class_names: C names in the order of their codes; empty for regression.
-        target_name: what is predicted.
         target_type: Arrow's name of the type that the target of a table was read as; empty for other sources.
         categories: the features that are no numbers.
         columns: what was decided about each column of the table that this is from; empty for other sources.
@@ -144,25 +139,21 @@ class Dataset:
         return cls(x, codes.astype(np.int64), names, tuple(class_names) or tuple(map(str, labels)), target_name)
 
     def at_most(self, rows: int | None) -> "Dataset":
-        """The whole of it, or `rows` of its rows, evenly spaced in the order of the target and kept in their own order.
+        """All rows for None, else 2 or more: evenly spaced in the order of the target, and kept in their own order.
 
         So classes stay in proportion, to within two rows, and values span their range. Every column keeps its name, and
         every class and category its code, whether or not a row is left of it.
 
         >>> Dataset.from_arrays([[0], [1], [2], [3]], [0.5, 0.1, 0.9, 0.3], regression=True).at_most(2).target
         array([0.1, 0.9])
-
-        Args:
-            rows: 2 or more; None for all.
         """
         total = len(self.target)
         if rows is None or rows >= total:
             return self
         order = np.argsort(self.target, kind="stable")
         chosen = np.sort(order[np.arange(rows) * (total - 1) // (rows - 1)])
-        source_rows = self.source_rows
         kept = np.zeros(total if self.kept is None else len(self.kept), dtype=bool)
-        kept[source_rows[chosen]] = True
+        kept[self.source_rows[chosen]] = True
         return replace(
             self,
             features=self.features[chosen],
@@ -187,9 +178,7 @@ class Dataset:
             arrays.append(category.codes)
         for array in arrays:
             digest.update(repr((array.shape, array.dtype.str)).encode())
-            for start in range(
-                0, len(array), BLOCK_ROWS
-            ):  # in blocks: a large column-major table is not copied as a whole
+            for start in range(0, len(array), BLOCK_ROWS):  # a large column-major table is not copied as a whole
                 digest.update(np.ascontiguousarray(array[start : start + BLOCK_ROWS]).data)
         return digest.hexdigest()
 

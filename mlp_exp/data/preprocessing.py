@@ -80,10 +80,7 @@ class Preprocessing:
             if self.ranks:
                 inputs[:, count + column] = self.numbers.rank(column, features[:, column])
         place = count * (1 + self.ranks)
-        for column in self.indicators:
-            inputs[:, place] = np.isnan(features[:, column])
-            place += 1
-        for part in one_hot:
+        for part in [np.isnan(features[:, list(self.indicators)]), *one_hot]:
             inputs[:, place : place + part.shape[1]] = part
             place += part.shape[1]
         embedded = [(v, c) for v, c in zip(self.vocabularies, categories, strict=True) if v.embedded]
@@ -107,9 +104,7 @@ class Preprocessing:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Preprocessing":
         """Restores what `state` returned."""
-        numbers: dict[str, Any] = {
-            key: np.array(value) if isinstance(value, list) else value for key, value in state["numbers"].items()
-        }
+        numbers: dict[str, Any] = {k: np.array(v) if isinstance(v, list) else v for k, v in state["numbers"].items()}
         return cls(
             Scaler(**numbers),
             state["ranks"],
@@ -140,11 +135,7 @@ class Preprocess:
     log_target: bool = False
 
     def fit(self, dataset: Dataset, train: Rows) -> Preprocessing:
-        """Fits all statistics on the training part.
-
-        Raises:
-            DataError: a target of -1 or less has no logarithm.
-        """
+        """Fits all statistics on the training part; raises DataError if a target of -1 or less has no logarithm."""
         features = dataset.features
         step = max(1, FIT_VALUES // len(train))
         blocks = [features[train, start : start + step] for start in range(0, features.shape[1], step)]
@@ -152,10 +143,9 @@ class Preprocess:
         fill, shift, scale, quantiles = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
         normal = self.scaling == "quantile"
         kept = quantiles if normal or self.ranks else None
-        scaler = Scaler(fill, shift, scale, self.scaling == "robust", normal, kept)
         indicators = np.flatnonzero([np.isnan(column[train]).any() for column in features.T])
         return Preprocessing(
-            scaler,
+            Scaler(fill, shift, scale, self.scaling == "robust", normal, kept),
             self.ranks,
             tuple(indicators.tolist()),
             tuple(self._fit_category(category, train) for category in dataset.categories),
@@ -194,7 +184,6 @@ class Preprocess:
         return Vocabulary(category.name, texts, bool((codes < 0).any()), len(texts) > self.one_hot_max)
 
     def _fit_target(self, dataset: Dataset, train: Rows) -> TargetScaling:
-        """Classes have no scaling."""
         if dataset.class_names:
             if self.log_target:
                 raise DataError(f"preprocess.log_target: '{dataset.target_name}' has classes; it is for a regression")

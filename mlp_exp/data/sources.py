@@ -41,19 +41,13 @@ def spirals(
     return Dataset.from_arrays(points, label, class_names=tuple(f"arm {i + 1}" for i in range(n_classes)))
 
 
-_BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
-
-
 def bundled(name: str) -> Dataset:
-    """A real dataset from scikit-learn: `breast_cancer`, `diabetes`, `digits`, `iris` or `wine`.
-
-    Raises:
-        DataError: another name.
-    """
+    """A dataset of scikit-learn: breast_cancer, diabetes, digits, iris or wine; raises DataError for another name."""
     from sklearn import datasets
 
-    if name not in _BUNDLED:
-        raise DataError(f"data.name: expected one of {', '.join(_BUNDLED)}, got '{name}'")
+    names = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+    if name not in names:
+        raise DataError(f"data.name: expected one of {', '.join(names)}, got '{name}'")
     bunch = getattr(datasets, f"load_{name}")()
     regression = name == "diabetes"
     return Dataset.from_arrays(
@@ -62,5 +56,5 @@ def bundled(name: str) -> Dataset:
         regression=regression,
         feature_names=tuple(map(str, bunch.feature_names)),
         class_names=() if regression else tuple(map(str, bunch.target_names)),
-        target_name={"diabetes": "progression"}.get(name, "class"),
+        target_name="progression" if regression else "class",
     )

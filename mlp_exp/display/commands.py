@@ -18,10 +18,5 @@ def program() -> str:
 
 
 def on_run(key: str, folder: Path, packages: Sequence[str]) -> list[str]:
-    """The arguments that resume a saved run or rerun it.
-
-    Args:
-        key: `RESUME` or `RERUN`.
-        packages: that have to be allowed for its configuration to be built.
-    """
+    """The arguments that resume a saved run or rerun it (`key`), with the packages that its configuration needs."""
     return [f"{key}={folder}", *(f"{ALLOW}={package}" for package in packages)]

@@ -36,8 +36,7 @@ def legend_label(name: str) -> str:
 
 def _axes(title: str, width: float = 6.4) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, 4.8), layout="constrained")
-    axes = figure.add_subplot(title=title)
-    return figure, axes
+    return figure, figure.add_subplot(title=title)
 
 
 def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
@@ -59,8 +58,7 @@ def decision_boundary(
 ) -> Figure:
     """Predictions over the plane of two features, with the data points.
 
-    Args:
-        predict: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
+    `predict`: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
     """
     figure, axes = _axes("Decision boundary" if dataset.class_names else "Prediction over the plane", 7.2)
     low, high = np.nanmin(dataset.features, axis=0), np.nanmax(dataset.features, axis=0)
@@ -99,19 +97,16 @@ def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
     colours = _class_colours(dataset) if dataset.class_names else ["white"]
     for code, colour in enumerate(colours):
         for rows, marker, part in ((~held_out, "o", "training"), (held_out, "^", "test")):
-            chosen = (codes == code) & rows
-            if not chosen.any():
-                continue
-            x, y = dataset.features[chosen][:MAX_POINTS].T
+            x, y = dataset.features[(codes == code) & rows][:MAX_POINTS].T
             name = legend_label(f"{dataset.class_names[code]}, {part}") if dataset.class_names else part
-            axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
+            if len(x):
+                axes.scatter(x, y, s=16, marker=marker, color=colour, edgecolor="white", linewidth=0.4, label=name)
     axes.legend(fontsize="small", framealpha=0.9, loc="upper right")  # "best" is slow, and says so
 
 
 def confusion_matrix(target: NDArray[np.int64], predicted: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
     """Rows of the test part by true and predicted class."""
-    width = max(5.6, 0.7 * len(class_names))
-    figure, axes = _axes("Confusion matrix, test", width)
+    figure, axes = _axes("Confusion matrix, test", max(5.6, 0.7 * len(class_names)))
     sk.ConfusionMatrixDisplay.from_predictions(
         target,
         predicted,
@@ -147,11 +142,8 @@ def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: S
     if len(class_names) == 2:
         happened, probability, name = target == 1, probabilities[:, 1], legend_label(class_names[1])
     else:
-        happened, probability, name = (
-            target == probabilities.argmax(axis=1),
-            probabilities.max(axis=1),
-            "the answer is right",
-        )
+        happened, probability = target == probabilities.argmax(axis=1), probabilities.max(axis=1)
+        name = "the answer is right"
     bins = int(np.clip(len(target) // 20, 2, 10))
     frequency, mean = calibration_curve(happened, np.clip(probability, 0, 1), n_bins=bins, strategy="quantile")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
@@ -178,10 +170,9 @@ def test_figures(dataset: Dataset, test: NDArray[np.int64], predicted: Any) -> d
     """The figures that show the test part, by file name."""
     if not len(test):
         return {}
-    target = dataset.target[test]
-    if not dataset.class_names:
+    target, names = dataset.target[test], dataset.class_names
+    if not names:
         return {"predicted_actual": predicted_against_actual(target, predicted, dataset.target_name)}
-    names = dataset.class_names
     return {
         "confusion_matrix": confusion_matrix(target, predicted.argmax(axis=1), names),
         "roc": roc_curves(target, predicted, names),

@@ -34,8 +34,7 @@ def epoch_bar() -> Progress:
 class SweepBar:
     """A progress bar for a sweep: finished runs, epoch, best value so far. Without a terminal, regular log lines.
 
-    Args:
-        runs, epochs: total numbers; the epochs of all runs are added up.
+    It goes to the total numbers of `runs` and of `epochs`, added up over all runs.
     """
 
     def __init__(self, runs: int, epochs: int) -> None:
@@ -62,7 +61,6 @@ class SweepBar:
         self._bar.stop()
 
     def advance(self, epochs: int, ended: int = 0) -> None:
-        """Adds finished epochs, and finished runs."""
         self._ended += ended
         self._bar.update(self._task, advance=epochs, ended=self._ended)
 

@@ -20,8 +20,7 @@ def print_columns(dataset: Dataset) -> None:
     table.add_column("missing", justify="right")
     order = sorted(dataset.columns, key=lambda column: column.kind != "left out")
     for column in order[:MAX_COLUMNS]:
-        missing = str(column.missing) if column.missing else ""
-        table.add_row(*(escape(text) for text in (column.name, column.kind, column.note, missing)))
+        table.add_row(*map(escape, (column.name, column.kind, column.note, str(column.missing or ""))))
     if len(order) > MAX_COLUMNS:
         table.add_row(f"… {len(order) - MAX_COLUMNS} more", "", "", "")
     table.add_section()
@@ -29,8 +28,7 @@ def print_columns(dataset: Dataset) -> None:
     classes = f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names[:MAX_CLASSES])}{more}"
     low, high = dataset.target.min(), dataset.target.max()
     values = classes if dataset.class_names else f"{low:g} … {high:g}"
-    missing = str(dataset.unlabelled or "")
-    table.add_row(escape(dataset.target_name), f"target: {dataset.task}", escape(values), missing)
+    table.add_row(*map(escape, (dataset.target_name, f"target: {dataset.task}", values, str(dataset.unlabelled or ""))))
     get_console().print(table)
 
 
@@ -67,9 +65,7 @@ def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Seq
 
     Args:
         jobs: number, overrides and error of each job.
-        stacks: title of the table of stacks.
-        rows: jobs, number of runs, memory and time of each stack.
-        seconds: total time.
+        stacks: title of the table of stacks, whose `rows` have jobs, number of runs, memory and time.
     """
     console = get_console()
     wrong = any(failure for *_, failure in jobs)

@@ -28,7 +28,6 @@ class EmbeddedNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_features]` → logits `[B, out_features]`."""
-        numbers, codes = x[:, : -self.columns], x[:, -self.columns :]
-        embedded = self.embedding(codes.long()).flatten(1)
-        logits: Tensor = self.network(torch.cat([numbers, embedded], dim=1))
+        embedded = self.embedding(x[:, -self.columns :].long()).flatten(1)
+        logits: Tensor = self.network(torch.cat([x[:, : -self.columns], embedded], dim=1))
         return logits

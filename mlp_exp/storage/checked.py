@@ -10,11 +10,7 @@ class Closed(BaseModel):
 
 
 def first_problem(error: ValidationError, whole: str = "") -> str:
-    """The first error, as `place: reason`.
-
-    Args:
-        whole: name of the place if the error concerns the whole file.
-    """
+    """The first error, as `place: reason`; `whole` is the place if the error concerns the whole file."""
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"])) or whole
     reason = first["msg"].removeprefix("Value error, ")

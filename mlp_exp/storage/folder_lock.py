@@ -15,11 +15,8 @@ except ImportError:  # Windows
 def folder_lock(folder: Path, *, wait: bool) -> Iterator[bool]:
     """Locks a folder against other processes until the end of the `with` statement or of this process.
 
-    Args:
-        wait: whether to wait for another process that holds the lock.
-
-    Yields:
-        False if another process holds the lock, else true, also where the system or the drive cannot lock folders.
+    With `wait`, waits for another process that holds the lock; otherwise yields False then, and True in all other
+    cases, also where the system or the drive cannot lock folders.
     """
     if fcntl is None:
         yield True

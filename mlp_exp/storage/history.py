@@ -20,21 +20,13 @@ def write_history(path: Path, columns: Sequence[str], rows: Sequence[Sequence[fl
 
 
 def create_history(path: Path, columns: Sequence[str]) -> None:
-    """Creates the file with its header.
-
-    Raises:
-        FileExistsError: there is one.
-    """
+    """Creates the file with its header; raises FileExistsError if there is one."""
     with path.open("x", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(columns)
 
 
 def read_header(path: Path) -> list[str]:
-    """The names of the columns; empty if there is no file.
-
-    Raises:
-        RunFolderError: the file is not a history.
-    """
+    """The names of the columns; empty if there is no file. Raises RunFolderError if it is not a history."""
     try:
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as file:
@@ -45,11 +37,7 @@ def read_header(path: Path) -> list[str]:
 
 
 def read_history(path: Path, columns: Sequence[str]) -> list[list[float]]:
-    """The rows.
-
-    Raises:
-        RunFolderError: there is no file, it has other columns, or a value is not a number.
-    """
+    """The rows; raises RunFolderError if there is no file, it has other columns, or a value is not a number."""
     if not path.is_file():
         raise RunFolderError(f"{path}: there is no such file; expected the history of a run")
     try:

@@ -16,11 +16,7 @@ MAX_SETTINGS = 100_000
 
 
 def read_overrides(path: Path) -> list[str]:
-    """The overrides as they were typed; empty if there is no file.
-
-    Raises:
-        RunFolderError: the file is not a list of texts.
-    """
+    """The overrides as they were typed; empty if there is no file. Raises RunFolderError if it is no list of texts."""
     overrides = (read_yaml(path) or []) if path.exists() else []
     if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
         raise RunFolderError(f"{path}: expected a list of overrides")
@@ -28,11 +24,7 @@ def read_overrides(path: Path) -> list[str]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The configuration, with today's names of components; empty if there is no file.
-
-    Raises:
-        RunFolderError: the file is not a configuration, or has too many values once its references are expanded.
-    """
+    """The configuration with today's names of components, as `RunFolder.config`."""
     from mlp_exp.config.trust import check_plain  # imports pydantic, which `--help` should not wait for
 
     config = read_yaml(path) if path.exists() else {}
@@ -44,11 +36,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_job_number(path: Path) -> int | None:
-    """The number of a run in its sweep, from Hydra's settings; None for a single run.
-
-    Raises:
-        RunFolderError: the file does not hold Hydra's settings.
-    """
+    """The number of a run in its sweep; None for a single run. Raises RunFolderError if it is not in the file."""
     if not path.exists():
         return None
     try:

@@ -31,16 +31,11 @@ class Result(BaseModel):
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """The content of the file; None if there is no file.
-
-    Raises:
-        RunFolderError: the file is not a result.
-    """
+    """The content of the file; None if there is no file. Raises RunFolderError if it is not a result."""
     if not path.is_file():
         return None
     try:
-        text = path.read_text(encoding="utf-8")
-        found: dict[str, Any] = json.loads(text)
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         Result.model_validate(found)
     except ValidationError as error:
         raise RunFolderError(f"{path}: expected the result of a run; {first_problem(error, 'all of it')}") from error

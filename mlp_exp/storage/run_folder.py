@@ -32,28 +32,19 @@ OVERRIDES = f"{HYDRA}/overrides.yaml"
 PLOTS = "plots"
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
-
 MODEL_FORMAT = 2
 """Version of the content of `model.pt`; files of another version are refused."""
 
 
 class RunFolder:
-    """The folder of one run.
-
-    Args:
-        path: made absolute; the folder need not exist.
-    """
+    """The folder of one run, which need not exist; its path is made absolute."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from training this run; without effect where folders cannot be locked.
-
-        Raises:
-            RunFolderError: another process trains it.
-        """
+        """Raises RunFolderError if another process trains this run; without effect where folders cannot be locked."""
         with folder_lock(self.path, wait=False) as free:
             if not free:
                 raise RunFolderError(f"{self.path}: another process is training this run; wait for it, or end it")
@@ -68,24 +59,17 @@ class RunFolder:
                 )
 
     def result(self) -> dict[str, Any] | None:
-        """The content of `result.json`; None if the run has no result.
-
-        Raises:
-            RunFolderError: the file is not a result.
-        """
+        """The content of `result.json`; None if there is none. Raises RunFolderError if it is not a result."""
         from mlp_exp.storage.result import read_result  # imports pydantic, which `--help` should not wait for
 
         return read_result(self.path / RESULT)
 
     def prepare(self, *, resumes: bool) -> dict[str, Any] | None:
-        """Makes sure that a run can begin or continue here.
+        """Makes sure that a run can begin or continue here; returns the result of a resumed run that is over.
 
         Args:
             resumes: whether this continues what an earlier command began. If that left no checkpoint, its files are
                 removed, and the run begins again.
-
-        Returns:
-            The result of a run that is over, when resumed; else None.
 
         Raises:
             RunFolderError: the folder has files of another run, or its files cannot be read.
@@ -109,46 +93,28 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
 
     def save_extended(self, config: Mapping[str, Any], override: str) -> None:
-        """Updates Hydra's files for a run that is trained further, if there are any.
-
-        Args:
-            config: the new configuration.
-            override: what was typed to extend the run.
-        """
+        """Updates Hydra's files, if there are any, for a run that is trained further because of this override."""
         if (self.path / HYDRA).is_dir():
             hydra_files.save_config(self.path / HYDRA_CONFIG, config)
             hydra_files.add_override(self.path / OVERRIDES, override)
 
     def claim(self, columns: Sequence[str]) -> None:
-        """Creates the history with its header; of two runs that use one folder, only the first can.
-
-        Raises:
-            RunFolderError: another run has begun here.
-        """
+        """Creates the history with its header; raises RunFolderError if another run has begun here."""
         try:
             history.create_history(self.path / HISTORY, columns)
         except FileExistsError:
             self.require_unused()
 
     def write_history(self, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
-        """Writes all epochs so far."""
         history.write_history(self.path / HISTORY, columns, rows)
 
     @property
     def history_columns(self) -> list[str]:
-        """The header of the history; empty if there is none.
-
-        Raises:
-            RunFolderError: the file is not a history.
-        """
+        """The header of the history; empty if there is none. Raises RunFolderError if it is not a history."""
         return history.read_header(self.path / HISTORY)
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
-        """The rows of the history.
-
-        Raises:
-            RunFolderError: there is no history, it has other columns, or a value is not a number.
-        """
+        """The rows; raises RunFolderError if there is no history, it has other columns, or what is no number."""
         return history.read_history(self.path / HISTORY, columns)
 
     def history_mtime(self) -> int:
@@ -182,18 +148,10 @@ class RunFolder:
             RunFolderError: there is no such file, or it is damaged.
             UntrustedError: the folder has links out of it.
         """
-        from mlp_exp.storage.tensor_file import read_tensors
-
-        path = self.path / MODEL
-        self.require_own_files()
-        model = read_tensors(path, "a model of this project")
-        if not {"config", "state_dict"} <= model.keys():
-            raise RunFolderError(f"{path}: expected a model of this project: it has no config and state_dict")
-        return model | {"config": current_names(model["config"])}
+        return self._read_tensors(self.path / MODEL, "a model of this project", "config", "state_dict")
 
     @property
     def checkpoint(self) -> Path:
-        """Path of the checkpoint, which need not exist."""
         return self.path / CHECKPOINT
 
     def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
@@ -203,19 +161,17 @@ class RunFolder:
         write_tensors(self.checkpoint, checkpoint)
 
     def read_checkpoint(self) -> dict[str, Any]:
-        """The content of the checkpoint. What its configuration would call is not checked yet.
+        """The content of the checkpoint; like `read_model`."""
+        return self._read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
 
-        Raises:
-            RunFolderError: there is no such file, or it is damaged.
-            UntrustedError: the folder has links out of it.
-        """
+    def _read_tensors(self, path: Path, what: str, *keys: str) -> dict[str, Any]:
         from mlp_exp.storage.tensor_file import read_tensors
 
         self.require_own_files()
-        checkpoint = read_tensors(self.checkpoint, "a checkpoint of a run")
-        if not {"format", "config"} <= checkpoint.keys():
-            raise RunFolderError(f"{self.checkpoint}: expected a checkpoint of a run: it has no format and config")
-        return checkpoint | {"config": current_names(checkpoint["config"])}
+        content = read_tensors(path, what)
+        if not content.keys() >= set(keys):
+            raise RunFolderError(f"{path}: expected {what}: it has no {' and '.join(keys)}")
+        return content | {"config": current_names(content["config"])}
 
     def require_own_files(self) -> None:
         """Refuses a folder that may have been made to do harm.
@@ -236,11 +192,7 @@ class RunFolder:
                 raise UntrustedError(f"{path}: is neither a file nor a folder; remove it")
 
     def overrides(self) -> list[str]:
-        """The overrides as they were typed for this run; empty if Hydra has saved none.
-
-        Raises:
-            RunFolderError: the file is not a list of texts.
-        """
+        """The overrides as they were typed; empty if Hydra has saved none. Raises RunFolderError for other content."""
         return hydra_files.read_overrides(self.path / OVERRIDES)
 
     def config(self) -> dict[str, Any]:
@@ -252,16 +204,11 @@ class RunFolder:
         return hydra_files.read_config(self.path / HYDRA_CONFIG)
 
     def job_number(self) -> int | None:
-        """The number of this run in its sweep; None for a single run.
-
-        Raises:
-            RunFolderError: the file does not hold Hydra's settings.
-        """
+        """The number of this run in its sweep; None for a single run. Raises RunFolderError for other content."""
         return hydra_files.read_job_number(self.path / HYDRA_SETTINGS)
 
     @property
     def figures(self) -> Path:
-        """Folder of the figures."""
         return self.path / PLOTS
 
     def figure_files(self) -> list[Path]:
@@ -270,13 +217,11 @@ class RunFolder:
 
     @property
     def event_files(self) -> Path:
-        """Folder of TensorBoard's event files."""
         return self.path / EVENT_FILES
 
     def attachments(self) -> list[Path]:
         """The files that a tracker stores: configuration, history, result, model and figures, as far as they exist."""
-        names = (HYDRA_CONFIG, HISTORY, RESULT, MODEL)
-        files = [self.path / name for name in names]
+        files = [self.path / name for name in (HYDRA_CONFIG, HISTORY, RESULT, MODEL)]
         return [file for file in files if file.is_file() and not file.is_symlink()] + self.figure_files()
 
     def write_figures(self, figures: Mapping[str, Any]) -> None:

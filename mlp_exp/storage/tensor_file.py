@@ -12,15 +12,10 @@ from mlp_exp.storage.atomic import atomic
 
 
 def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes tensors, numbers and texts, so that the file loads with `weights_only=True`.
-
-    Raises:
-        UntrustedError: the content has values of other types.
-    """
+    """Writes a file that loads with `weights_only=True`; raises UntrustedError for values of other types."""
     import torch
 
     check_plain(content, path, also=_is_whole_tensor)
-
     # through memory: torch would hide the error of a full disk, and write the temporary name into the archive
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
@@ -29,13 +24,10 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_tensors(path: Path, what: str) -> dict[str, Any]:
-    """Loads what `write_tensors` wrote, onto the CPU; refuses content that is larger than the file.
-
-    Args:
-        what: what the file should be, for messages.
+    """Loads what `write_tensors` wrote, onto the CPU; `what` the file should be is for messages.
 
     Raises:
-        RunFolderError: there is no such file, it is damaged, or it has values of other types.
+        RunFolderError: there is no such file, it is damaged, has values of other types, or more than its size.
     """
     import torch
 

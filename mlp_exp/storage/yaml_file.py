@@ -19,12 +19,7 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of the file; None if it is empty.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        RunFolderError: it is not valid YAML.
-    """
+    """The content of the file; None if it is empty. Raises FileNotFoundError, or RunFolderError if it is not YAML."""
     if not path.is_file():  # reading from a pipe would block
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:

@@ -39,7 +39,7 @@ class MLflow(Tracker):
 
     def open(self) -> None:
         self._parents: dict[Path, str] = {}
-        self._pending_params: dict[str | None, Mapping[str, Param]] = {}  # sent with a run's first epochs
+        self._pending_params: dict[str | None, Mapping[str, str]] = {}  # sent with a run's first epochs
         with self._new_database_lock():
             self._experiment  # noqa: B018 (connects, and creates the tables of a new file)
 
@@ -82,9 +82,8 @@ class MLflow(Tracker):
         elif not run.epochs:
             known = self._client.get_run(run.id).data.params
         if not run.epochs:
-            self._pending_params[run.id] = {
-                key: value for key, value in run.params.items() if _allowed_name(key) not in known
-            }
+            texts = {_allowed_name(key): _text(value) for key, value in run.params.items()}
+            self._pending_params[run.id] = {key: text for key, text in texts.items() if key not in known}
 
     def _continue(self, run_id: str) -> bool:
         """Reopens the run of an earlier command; False if MLflow no longer has it."""
@@ -111,36 +110,28 @@ class MLflow(Tracker):
 
     def write(self, run: TrackedRun, epochs: Sequence[Epoch], result: Mapping[str, Any] | None) -> None:
         now = epochs[-1].time if epochs else time.time()
-        metrics = [(name, value, epoch.time, epoch.number) for epoch in epochs for name, value in epoch.values.items()]
-        tags = {}
+        rows, tags = list(epochs), {}
         if result is not None:
-            step = result.get("epochs", 0)
-            metrics += [(name, value, now, step) for name, value in final_metrics(result).items()]
+            rows.append(Epoch(result.get("epochs", 0), now, final_metrics(result)))
             tags = {f"mlp_exp.{key}": str(result[key]) for key in ("status", "reason") if key in result}
-        self._log(run.id, metrics, self._pending_params.pop(run.id, {}), tags)
+        metric = self._mlflow.entities.Metric
+        points = [
+            metric(_allowed_name(name), value, round(1000 * row.time), row.number)
+            for row in rows
+            for name, value in row.values.items()
+        ]
+        self._log(run.id, points, self._pending_params.pop(run.id, {}), tags)
         if result is not None:
             stopped = "KILLED" if result["status"] == "interrupted" else "FAILED"
             self._client.set_terminated(run.id, "FINISHED" if succeeded(result) else stopped, round(1000 * now))
 
     def _log(
-        self,
-        run_id: str | None,
-        metrics: Sequence[tuple[str, float, float, int]],
-        params: Mapping[str, Param],
-        tags: Mapping[str, str],
+        self, run_id: str | None, points: Sequence[Any], params: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        entities = self._mlflow.entities
-        points = [
-            entities.Metric(_allowed_name(name), value, round(1000 * when), step) for name, value, when, step in metrics
-        ]
-        texts = {
-            _allowed_name(key): value if isinstance(value, str) else json.dumps(value) for key, value in params.items()
-        }
-        entries = [entities.Param(key, text) for key, text in texts.items()]
-        run_tags = [entities.RunTag(key, text) for key, text in tags.items()]
-        for some_metrics, some_params in zip_longest(
-            _batches(points, MAX_METRICS), _batches(entries, MAX_PARAMS), fillvalue=()
-        ):
+        entries = [self._mlflow.entities.Param(key, text) for key, text in params.items()]
+        run_tags = [self._mlflow.entities.RunTag(key, text) for key, text in tags.items()]
+        batches = zip_longest(_batches(points, MAX_METRICS), _batches(entries, MAX_PARAMS), fillvalue=())
+        for some_metrics, some_params in batches:
             self._client.log_batch(run_id, metrics=some_metrics, params=some_params, tags=run_tags)
 
     def attach(self, run: TrackedRun, file: Path) -> None:
@@ -161,6 +152,10 @@ class MLflow(Tracker):
 def _allowed_name(key: str) -> str:
     """The key without characters that MLflow refuses in names of parameters and metrics."""
     return re.sub(r"[^\w\-. /]", "_", key)
+
+
+def _text(value: Param) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

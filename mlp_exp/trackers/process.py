@@ -42,7 +42,6 @@ class _ActiveRun:
 
     Attributes:
         ended: whether the tracker has the result, too.
-        alive: to be called after each step that may take long.
         read: modification time of the history that was read last, in nanoseconds.
         attached: modification time of each file that is attached, in nanoseconds.
     """
@@ -57,14 +56,12 @@ class _ActiveRun:
     def begin(self) -> None:
         """Begins the run in the tracker; continues it if an earlier command has tracked it."""
         run = self.run
-        state = load_state(run.folder, run.tracker)
-        if state:
+        if state := load_state(run.folder, run.tracker):
             run.id, run.epochs, run.group = state.id, state.epochs, state.group
         self.tracker.begin(run)
         self._save_state()
 
     def send(self, result: Mapping[str, Any] | None = None) -> None:
-        """Sends new epochs, and the result if there is one."""
         new = self._history()[self.run.epochs :]
         if new or result is not None:
             self.tracker.write(self.run, new, result)
@@ -101,17 +98,17 @@ class _ActiveRun:
     def attach(self) -> None:
         """Attaches files that are new or have changed."""
         written = {file: file.stat().st_mtime_ns for file in RunFolder(self.run.folder).attachments()}
-        for file in [file for file, when in written.items() if self.attached.get(file) != when]:
-            self.tracker.attach(self.run, file)
-            self.alive()
+        for file, when in written.items():
+            if self.attached.get(file) != when:
+                self.tracker.attach(self.run, file)
+                self.alive()
         self.attached |= written
 
 
 class TrackingServer:
     """Sends runs to their trackers; the methods `prepare`, `begin`, `end` and `attach` are called by messages.
 
-    Args:
-        alive: called after each step that may take long.
+    It calls `alive` after each step that may take long.
     """
 
     def __init__(self, alive: Callable[[], None]) -> None:
@@ -120,7 +117,7 @@ class TrackingServer:
         self._runs: dict[Path, _ActiveRun] = {}
 
     def prepare(self, target: str) -> None:
-        """Imports the package of a tracker class that will be used."""
+        """Imports the package of a tracker class in advance."""
         with suppress(Exception):  # reported where the tracker is used
             import_module(resolve_name(target).package)
 
@@ -133,12 +130,7 @@ class TrackingServer:
         began: float,
         sweep: Path | None,
     ) -> None:
-        """Tracks a run from now on.
-
-        Args:
-            settings: of the tracker; runs with equal settings share one tracker.
-            began: in seconds since 1970.
-        """
+        """Tracks a run that `began` then, in seconds since 1970; runs with equal settings share one tracker."""
         if settings not in self._trackers:
             self._trackers[settings] = tracker
             tracker.open()
@@ -156,11 +148,7 @@ class TrackingServer:
         self._runs[folder].attach()
 
     def poll(self, stops: Callable[[], bool]) -> None:
-        """Sends new epochs of the runs that are training.
-
-        Args:
-            stops: asked before each run; true when something more urgent waits.
-        """
+        """Sends new epochs of the runs that are training, until `stops()`: something more urgent waits."""
         for active in self._runs.values():
             if stops():
                 return

@@ -94,11 +94,7 @@ class Tracker(ABC):
     package: ClassVar[str]
 
     def require_package(self) -> None:
-        """Checks that the package is installed, without importing it.
-
-        Raises:
-            ConfigError: it is not.
-        """
+        """Raises ConfigError if the package is not installed; does not import it."""
         found = find_spec(self.package)
         if found is None or found.origin is None:  # a mere folder of that name, as W&B makes
             raise ConfigError(
@@ -116,10 +112,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def begin(self, run: TrackedRun) -> None:
-        """Begins a run, or continues the one with the identifier `run.id`.
-
-        Sets `run.id`, and `run.epochs` to the number of epochs that the tracker already has.
-        """
+        """Begins a run, or continues the one that it knows as `run.id`; sets `run.id` and `run.epochs`."""
 
     @abstractmethod
     def write(self, run: TrackedRun, epochs: Sequence[Epoch], result: Mapping[str, Any] | None) -> None:

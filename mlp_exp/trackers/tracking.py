@@ -35,13 +35,7 @@ class Tracking:
     """Tracks the runs of a command; starts its process at the first run that has a tracker.
 
     A context manager: leaving it waits until everything is tracked. No other method waits for the process. The first
-    error is logged as one warning, after which nothing more is tracked.
-
-    Args:
-        directory: working directory of the command, against which a tracker's relative paths are resolved.
-
-    Attributes:
-        process: the tracking process, once it is started.
+    error is logged as one warning; nothing more is tracked then. Relative paths in trackers are seen from `directory`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -61,15 +55,7 @@ class Tracking:
             self._send("prepare", target)
 
     def begin(self, tracker: Tracker | NoTracker, folder: Path, config: Mapping[str, Any], sweep: Path | None) -> None:
-        """Tracks a run from now on.
-
-        Args:
-            config: of the run, from which its parameters are taken.
-            sweep: folder of the sweep that it belongs to.
-
-        Raises:
-            ConfigError: the package of the tracker is not installed.
-        """
+        """Tracks a run from now on; raises ConfigError if the package of its tracker is not installed."""
         if isinstance(tracker, NoTracker):
             return
         tracker.require_package()

@@ -26,7 +26,6 @@ class Parts:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the row numbers."""
         digest = hashlib.sha256()
         for rows in (self.train, self.val, self.test):
             digest.update(repr(len(rows)).encode())
@@ -67,32 +66,21 @@ class Split(ABC):
 
     @abstractmethod
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        """The three parts.
-
-        Args:
-            generator: of the run, for splits without a seed of their own.
+        """The three parts; `generator` is the run's, for splits without a seed of their own.
 
         Raises:
             DataError: a part would be empty, or the rows cannot be divided as asked.
         """
 
     def column_values(self, dataset: Dataset) -> NDArray[Any]:
-        """Values `[N]` of the column that the split uses.
-
-        Raises:
-            DataError: the dataset has no such column.
-        """
+        """Values `[N]` of the column that the split uses; raises DataError if the dataset has no such column."""
         if self.aside is None or self.aside not in dataset.aside:
             raise DataError(f"split.column: this data has no column '{self.aside}'; a table has (data=table)")
         return dataset.aside[self.aside]
 
 
 def parts_by_code(code: NDArray[np.int64]) -> Parts:
-    """Parts from a code for each row: 0 train, 1 val, 2 test, any other none.
-
-    Raises:
-        DataError: no row is left to train with.
-    """
+    """Parts from a code for each row: 0 train, 1 val, 2 test, any other none; raises DataError without any to train."""
     train, val, test = (np.flatnonzero(code == number) for number in range(3))
     if not len(train):
         raise DataError(f"split: none of the {len(code)} rows is left to train with")

@@ -15,9 +15,7 @@ from mlp_exp.errors import DataError
 def clean(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
     """The table with trimmed names and texts, with nulls for missing values, and with inferred types.
 
-    Args:
-        typed: whether the types of columns of texts have been inferred already; then only texts that change when
-            they are trimmed are looked at again.
+    If it is `typed` already, only columns of texts that change when they are trimmed are inferred again.
     """
     columns, untyped = list(table.columns), []
     for index, column in enumerate(columns):
@@ -58,11 +56,7 @@ def trim(column: pa.ChunkedArray, form: Format) -> pa.ChunkedArray:
 def parse_texts(
     texts: Sequence[pa.ChunkedArray], form: Format, kind: pa.DataType | None = None
 ) -> list[pa.ChunkedArray]:
-    """The columns as if they were read from a CSV file: numbers, booleans, dates or texts.
-
-    Args:
-        kind: type of all columns; None infers each.
-    """
+    """The columns as if read from a CSV file: all of one kind, or inferred as numbers, booleans, dates or texts."""
     buffer = io.BytesIO()
     names = [str(index) for index in range(len(texts))]
     csv.write_csv(pa.table(list(texts), names=names), buffer)

@@ -73,11 +73,7 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
 
 
 def infer_column(name: str, values: pa.ChunkedArray, options: ColumnOptions) -> Column:
-    """Infers what one column is.
-
-    Raises:
-        DataError: it has numbers with a few stray words among them, or is not numeric although listed as such.
-    """
+    """What a column is; raises DataError for a few stray words among numbers, or for texts where numbers are asked."""
     return replace(_infer(name, values, options), type=str(values.type))
 
 
@@ -94,7 +90,9 @@ def _infer(name: str, values: pa.ChunkedArray, options: ColumnOptions) -> Column
     if family == "text":
         return _category(name, values, missing)
     if family == "date":
-        return Column(name, "date", _period(timestamps(values)), missing, _date_parts(values))
+        times = timestamps(values)
+        parts = tuple(part for part, phase in cycle_phases(times).items() if np.nanmin(phase) < np.nanmax(phase))
+        return Column(name, "date", _period(times), missing, parts)
     numbers = as_numbers(name, values, "data.path")
     return Column(name, "boolean" if family == "boolean" else "number", _span(numbers), missing)
 
@@ -112,8 +110,10 @@ def _reason_to_leave_out(name: str, values: pa.ChunkedArray, missing: int) -> st
         refuse_stray_words(name, values, "a feature")
         if distinct >= IDENTIFIER_FRACTION * given:
             return "an identifier: a different text in (nearly) every row"
-    if pa.types.is_integer(kind) and distinct == len(values) > 2 and _counts_rows(as_numbers(name, values)):
-        return "an identifier: it counts the rows"
+    if pa.types.is_integer(kind) and distinct == len(values) > 2:
+        numbers = as_numbers(name, values)
+        if numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
+            return "an identifier: it counts the rows"
     return None
 
 
@@ -132,10 +132,6 @@ def _period(times: NDArray[np.datetime64]) -> str:
     given = ~np.isnat(times)
     fine = days if (days == times)[given].all() else times.astype("datetime64[s]")
     return f"{fine[given].min()} … {fine[given].max()}"
-
-
-def _counts_rows(numbers: Floats) -> bool:
-    return numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
 
 
 def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feature", "the target"]) -> None:
@@ -157,7 +153,7 @@ def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feat
         row, word = pc.index(values, word).as_py(), shorten(word)
         count = len(texts) - pc.sum(is_number).as_py()
         raise DataError(
-            f"{key}: column '{name}', row {row}: expected a number as in {_percent(fraction)} of the rows, found "
+            f"{key}: column '{name}', row {row}: expected a number as in {min(fraction, 0.99):.0%} of the rows, found "
             f"'{word}' ({count} such). Fix it; data.missing=['{word}'] takes it for a missing value{way and ';'}{way}"
         )
     comma = pc.index(pc.match_substring(values, ","), True).as_py()
@@ -173,16 +169,6 @@ def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feat
             f"{key}: column '{name}', row {pc.index(values, word).as_py()}: found '{shorten(word)}', a number with "
             f"thousands marked, a currency or a percent sign. Write plain numbers{way and ';'}{way}"
         )
-
-
-def _percent(fraction: float) -> str:
-    """Rounded, but never to 100 %."""
-    return f"{min(fraction, 0.99):.0%}"
-
-
-def _date_parts(values: pa.ChunkedArray) -> tuple[str, ...]:
-    phases = cycle_phases(timestamps(values))
-    return tuple(part for part, phase in phases.items() if np.nanmin(phase) < np.nanmax(phase))
 
 
 def numeric_features(

@@ -24,11 +24,7 @@ def parquet_errors(path: str) -> Iterator[None]:
 
 @contextmanager
 def csv_errors(source: TableFile, broken: Sequence[Any]) -> Iterator[None]:
-    """Raises DataError for what Arrow cannot read.
-
-    Args:
-        broken: rows that do not fit the header; the parser adds them as it finds them.
-    """
+    """Raises DataError for what Arrow cannot read; the parser adds rows that do not fit the header to `broken`."""
     try:
         yield
     except UnicodeError as error:

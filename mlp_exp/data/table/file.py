@@ -53,20 +53,12 @@ class TableFile:
         return pa.CompressedInputStream(raw, "gzip") if zipped else raw
 
     def parsing(self, note: Callable[[Any], str]) -> csv.ParseOptions:
-        """Arrow's options for parsing.
-
-        Args:
-            note: called with each row that does not fit the header.
-        """
+        """Arrow's options for parsing; calls `note` with each row that does not fit the header."""
         return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
 
 
 def detect_file(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> TableFile:
-    """Detects what a file is; the arguments are those of `read_table`.
-
-    Raises:
-        DataError: there is no such file, or it is not a table.
-    """
+    """What a file is, with the arguments of `read_table`; raises DataError if there is none, or it is not a table."""
     if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '\r\n"'):
         raise DataError(f"data.separator: expected one ASCII character, as ';', got {separator!r}")
     file = _existing(path)

@@ -43,11 +43,7 @@ class Format:
         return numbers
 
     def conversion(self, kinds: Mapping[str, pa.DataType] | None = None) -> csv.ConvertOptions:
-        """Arrow's options for CSV.
-
-        Args:
-            kinds: types by column name; the types of other columns are inferred.
-        """
+        """Arrow's options for CSV; `kinds` are types by column name, those of other columns are inferred."""
         return csv.ConvertOptions(
             null_values=self.all_missing,
             strings_can_be_null=True,

@@ -40,7 +40,6 @@ def table(
     """The dataset in a CSV or Parquet file. Kinds of columns and the task are inferred where they are not given.
 
     Args:
-        path: of the file.
         target: name of the column to predict; rows without a target are left out.
         task: `auto` infers it from the target.
         numeric, categorical, drop: names of columns that are numbers, are categories, are not features.
@@ -61,7 +60,10 @@ def table(
         values, there, class_names = read_target(target, content[target], task)
         columns = [_infer(name, content[name], options, split) for name in names if name != target]
         features = _numbers(content, columns, there)
-        categories = [_category(c.name, content[c.name], there) for c in columns if c.kind == "category"]
+        categories = []
+        for name in (column.name for column in columns if column.kind == "category"):
+            codes, texts = category_codes(name, content[name], "data.path")
+            categories.append(Category(name, codes[there], texts))
         feature_names = tuple(name for column in columns for name in column.number_names)
         _check_features(columns, feature_names, target)
         aside = _aside(content, split, there)
@@ -123,11 +125,6 @@ def _numbers(content: pa.Table, columns: Sequence[Column], there: NDArray[np.boo
                 features[:, place] = numbers[there]
                 place += 1
     return features
-
-
-def _category(name: str, values: pa.ChunkedArray, there: NDArray[np.bool_]) -> Category:
-    codes, texts = category_codes(name, values, "data.path")
-    return Category(name, codes[there], texts)
 
 
 def _aside(content: pa.Table, split: Split | None, there: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:

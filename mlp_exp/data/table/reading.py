@@ -28,7 +28,6 @@ def read_table(
         path: a Parquet file, which is recognised by its content, or a CSV file, which may be gzipped.
         separator: of a CSV file; None detects it in the header.
         decimal: decimal sign in texts, a point or a comma.
-        encoding: of a CSV file.
         missing: texts and numbers that stand for a missing value, in addition to `MISSING`.
         open_file: opens the file, for example with a progress bar.
 

@@ -27,18 +27,13 @@ TEXT = ("", "string", "large_string", "string_view")
 
 
 def arrow_type(name: str) -> pa.DataType:
-    """The Arrow type with this name, the inverse of `str(type)`, for types that can be a feature.
-
-    Raises:
-        ValueError: there is no such type, or it cannot be a feature.
-    """
+    """The Arrow type with this name, the inverse of `str(type)`; raises ValueError if it cannot be a feature's."""
     if name in TEXT or name.startswith("dictionary<"):
         return pa.string()
     if found := TIMESTAMP.fullmatch(name):
         return pa.timestamp(found[1], found[2])
     if found := DECIMAL.fullmatch(name):
-        kind: pa.DataType = getattr(pa, f"decimal{found[1]}")(int(found[2]), int(found[3]))
-        return kind
+        return getattr(pa, f"decimal{found[1]}")(int(found[2]), int(found[3]))
     kind = pa.type_for_alias(name)
     if type_family(kind) is None and not pa.types.is_null(kind):
         raise ValueError(f"{name} is no type of a feature")
@@ -78,8 +73,7 @@ class FeatureSchema:
         """The numeric features `[N, F]` of a chunk of a table, and its categories.
 
         Args:
-            where: name of the table in messages.
-            first_row: row number in the table of the chunk's first row.
+            where: name of the table in messages, with row numbers that begin with `first_row`.
 
         Raises:
             DataError: a value is not of the kind that the column had in training.
@@ -98,11 +92,7 @@ class FeatureSchema:
         return features, tuple(categories)
 
     def converted(self, column: Column, values: pa.ChunkedArray, where: str, first_row: int = 0) -> pa.ChunkedArray:
-        """A column converted to the type that it had in training; a category as texts, unseen ones included.
-
-        Raises:
-            DataError: a value cannot be converted.
-        """
+        """A column with its type in training, a category as texts; raises DataError for a value that does not fit."""
         kind = arrow_type(column.type)
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
@@ -123,11 +113,7 @@ class FeatureSchema:
     def _from_texts(
         self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray, where: str, first_row: int
     ) -> pa.ChunkedArray:
-        """Texts parsed as the first suitable type that fits them all.
-
-        Raises:
-            DataError: no type fits; names the first text that does not fit.
-        """
+        """Texts parsed as the first suitable type that fits them all; if none does, DataError names the first misfit."""
         kinds = _types_for(kind)
         for each in kinds:
             values = self._parsed(texts, each)

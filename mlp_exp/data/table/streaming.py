@@ -21,11 +21,7 @@ BLOCK_BYTES = 2**20
 class TableStream:
     """A table in a file. Texts in a CSV file stay texts: the caller knows their types from training.
 
-    Args:
-        path, separator, encoding: as in `read_table`.
-
-    Attributes:
-        names: of the columns.
+    The arguments are as in `read_table`.
 
     Raises:
         DataError: there is no such file, or it is not a table.
@@ -40,11 +36,7 @@ class TableStream:
     def chunks(
         self, names: Sequence[str], open_file: Opener = open_binary, rows: int = CHUNK_ROWS
     ) -> Iterator[pa.Table]:
-        """These columns of all rows, in tables of at most `rows` rows.
-
-        Raises:
-            DataError: the file cannot be read to its end as a table, or has no rows.
-        """
+        """These columns in tables of at most `rows` rows; raises DataError if the file is damaged, or has no rows."""
         wanted = [self._raw_names[self.names.index(name)] for name in names]
         read = self._parquet_tables if self._source.is_parquet else self._csv_tables
         found = 0

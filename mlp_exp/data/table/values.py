@@ -111,11 +111,7 @@ def cycle_phases(times: NDArray[np.datetime64]) -> dict[str, Floats]:
 
 
 def category_codes(name: str, values: pa.ChunkedArray, key: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """A category as codes `[N]` into its sorted texts; -1 where missing.
-
-    Raises:
-        DataError: the type cannot be written as text.
-    """
+    """A category as codes `[N]` into its sorted texts, -1 where missing; DataError if a type has no texts."""
     if type_family(values.type) is None and not pa.types.is_null(values.type):
         raise DataError(f"{key}: column '{name}' holds {values.type}, which cannot be a category")
     codes, texts = sorted_codes(pc.cast(mask_nan(values), pa.string()))
