@@ -33,12 +33,9 @@ class Preprocessing:
     """Transforms features into inputs of the network; fitted by `Preprocess.fit`.
 
     Attributes:
-        numbers: imputes and scales the numeric features.
         ranks: whether the rank of each number is an input, too.
         indicators: indices of the numbers that have a missing-value indicator.
-        vocabularies: one for each category.
         embedding_width: of each embedded category.
-        target: scaling of a regression's target.
     """
 
     numbers: Scaler
@@ -80,7 +77,10 @@ class Preprocessing:
             if self.ranks:
                 inputs[:, count + column] = self.numbers.rank(column, features[:, column])
         place = count * (1 + self.ranks)
-        for part in [np.isnan(features[:, list(self.indicators)]), *one_hot]:
+        for column in self.indicators:
+            inputs[:, place] = np.isnan(features[:, column])
+            place += 1
+        for part in one_hot:
             inputs[:, place : place + part.shape[1]] = part
             place += part.shape[1]
         embedded = [(v, c) for v, c in zip(self.vocabularies, categories, strict=True) if v.embedded]

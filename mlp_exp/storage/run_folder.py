@@ -12,7 +12,7 @@ from typing import Any
 
 from mlp_exp.config.components import current_names
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
-from mlp_exp.storage import history, hydra_files
+from mlp_exp.storage import history, hydra_files, tensor_file
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.folder_lock import folder_lock
 
@@ -67,12 +67,8 @@ class RunFolder:
     def prepare(self, *, resumes: bool) -> dict[str, Any] | None:
         """Makes sure that a run can begin or continue here; returns the result of a resumed run that is over.
 
-        Args:
-            resumes: whether this continues what an earlier command began. If that left no checkpoint, its files are
-                removed, and the run begins again.
-
-        Raises:
-            RunFolderError: the folder has files of another run, or its files cannot be read.
+        If an earlier command, which this one resumes, left no checkpoint, its files are removed: the run begins again.
+        Raises RunFolderError if the folder has files of another run, or its files cannot be read.
         """
         if not resumes:
             self.require_unused()
@@ -137,16 +133,12 @@ class RunFolder:
 
     def write_model(self, model: Mapping[str, Any]) -> None:
         """Writes a mapping of tensors, numbers and texts."""
-        from mlp_exp.storage.tensor_file import write_tensors
-
-        write_tensors(self.path / MODEL, model)
+        tensor_file.write_tensors(self.path / MODEL, model)
 
     def read_model(self) -> dict[str, Any]:
         """The content of the model file. What its configuration would call is not checked yet.
 
-        Raises:
-            RunFolderError: there is no such file, or it is damaged.
-            UntrustedError: the folder has links out of it.
+        Raises RunFolderError for no such file or a damaged one, UntrustedError for links that lead out of the folder.
         """
         return self._read_tensors(self.path / MODEL, "a model of this project", "config", "state_dict")
 
@@ -156,19 +148,15 @@ class RunFolder:
 
     def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Writes a mapping of tensors, numbers and texts."""
-        from mlp_exp.storage.tensor_file import write_tensors
-
-        write_tensors(self.checkpoint, checkpoint)
+        tensor_file.write_tensors(self.checkpoint, checkpoint)
 
     def read_checkpoint(self) -> dict[str, Any]:
         """The content of the checkpoint; like `read_model`."""
         return self._read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
 
     def _read_tensors(self, path: Path, what: str, *keys: str) -> dict[str, Any]:
-        from mlp_exp.storage.tensor_file import read_tensors
-
         self.require_own_files()
-        content = read_tensors(path, what)
+        content = tensor_file.read_tensors(path, what)
         if not content.keys() >= set(keys):
             raise RunFolderError(f"{path}: expected {what}: it has no {' and '.join(keys)}")
         return content | {"config": current_names(content["config"])}

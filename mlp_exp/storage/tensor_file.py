@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mlp_exp.config.trust import check_plain
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.atomic import atomic
 
@@ -14,6 +13,8 @@ from mlp_exp.storage.atomic import atomic
 def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a file that loads with `weights_only=True`; raises UntrustedError for values of other types."""
     import torch
+
+    from mlp_exp.config.trust import check_plain  # imports pydantic, which `--help` should not wait for
 
     check_plain(content, path, also=_is_whole_tensor)
     # through memory: torch would hide the error of a full disk, and write the temporary name into the archive
@@ -24,12 +25,13 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_tensors(path: Path, what: str) -> dict[str, Any]:
-    """Loads what `write_tensors` wrote, onto the CPU; `what` the file should be is for messages.
+    """Loads what `write_tensors` wrote, onto the CPU; `what` names the expected content in messages.
 
-    Raises:
-        RunFolderError: there is no such file, it is damaged, has values of other types, or more than its size.
+    Raises RunFolderError if there is no such file, it is damaged, has other values, or tensors larger than the file.
     """
     import torch
+
+    from mlp_exp.config.trust import check_plain
 
     if not path.is_file():
         raise RunFolderError(f"{path}: there is no such file; expected {what}")

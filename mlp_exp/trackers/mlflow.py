@@ -28,7 +28,6 @@ class MLflow(Tracker):
     Args:
         tracking_uri: MLflow's tracking URI. With an SQLite file, artifacts go to mlruns/ beside it; a server decides
             for itself.
-        experiment: name of the MLflow experiment.
     """
 
     package = "mlflow"

@@ -42,8 +42,7 @@ class _ActiveRun:
 
     Attributes:
         ended: whether the tracker has the result, too.
-        read: modification time of the history that was read last, in nanoseconds.
-        attached: modification time of each file that is attached, in nanoseconds.
+        read, attached: modification times of the history that was read last and of attached files, in nanoseconds.
     """
 
     run: TrackedRun

@@ -11,14 +11,7 @@ from mlp_exp.storage.run_folder import TRACKED
 
 
 class TrackerState(Closed):
-    """The tracked run of a run's folder, or the parent run of a sweep's folder.
-
-    Attributes:
-        tracker: class and settings of the tracker, `Tracker.settings`.
-        id: the tracker's identifier of the run.
-        epochs: how many epochs the tracker has.
-        group: name of the sweep.
-    """
+    """The tracked run of a run's folder, or the parent run of a sweep's folder; attributes as in `TrackedRun`."""
 
     tracker: str
     id: str

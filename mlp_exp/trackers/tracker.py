@@ -34,7 +34,6 @@ class TrackedRun:
 
     Attributes:
         tracker: class and settings of the tracker, `Tracker.settings`.
-        folder: the run folder.
         params: the configuration with dotted keys, as `flatten` makes it.
         began: when this command began the run, in seconds since 1970.
         sweep: folder of its sweep; None for a single run, and for a job that is resumed as a single run.

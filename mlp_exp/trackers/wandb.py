@@ -14,7 +14,6 @@ class WandB(Tracker):
 
     Args:
         mode: `offline` or `online`.
-        project: name of the W&B project.
         dir: folder in which wandb/ is created.
     """
 

@@ -110,8 +110,7 @@ class GroupSplit(Split):
 
     Attributes:
         column: rows with the same value are a group, such as the visits of one patient; not a feature.
-        train, val, test: fractions that add up to 1.
-        seed: of the split; None uses the run's generator.
+        train, val, test, seed: as of `RandomSplit`.
     """
 
     column: str | int

@@ -34,12 +34,7 @@ def open_binary(path: Path) -> BinaryIO:
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file that begins like a table.
-
-    Attributes:
-        path: as the user wrote it, for messages.
-        file: the same path, with `~` expanded.
-    """
+    """A file that begins like a table; `path` is as the user wrote it, for messages, and `file` has `~` expanded."""
 
     path: str
     file: Path
@@ -52,8 +47,13 @@ class TableFile:
         raw.seek(0)
         return pa.CompressedInputStream(raw, "gzip") if zipped else raw
 
-    def parsing(self, note: Callable[[Any], str]) -> csv.ParseOptions:
-        """Arrow's options for parsing; calls `note` with each row that does not fit the header."""
+    def parsing(self, broken: list[Any]) -> csv.ParseOptions:
+        """Arrow's options for parsing, which adds rows that do not fit the header to `broken`."""
+
+        def note(row: Any) -> str:
+            broken.append(row)
+            return "error"
+
         return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
 
 
@@ -65,8 +65,8 @@ def detect_file(path: str, separator: str | None, decimal: str, encoding: str, m
     sample = _sample(file, path)
     is_parquet = sample.startswith(b"PAR1")
     if not is_parquet:
-        header = _header(sample, path, encoding)
-        separator = separator or _find_separator(header)
+        unquoted = Counter(re.sub(r'"[^"]*"', "", _header(sample, path, encoding)))
+        separator = separator or max(SEPARATORS, key=lambda each: unquoted[each])  # a comma if none occurs
     return TableFile(path, file, is_parquet, Format(separator or ",", decimal, encoding, tuple(missing)))
 
 
@@ -121,12 +121,6 @@ def _header(sample: bytes, path: str, encoding: str) -> str:
     if len(lines) < 2 and len(sample) < SAMPLE:
         raise no_rows(path)
     return lines[0]
-
-
-def _find_separator(header: str) -> str:
-    """The separator that occurs most often outside quotes; a comma if none occurs."""
-    count = Counter(re.sub(r'"[^"]*"', "", header))
-    return max(SEPARATORS, key=lambda separator: count[separator])
 
 
 def no_rows(path: str) -> DataError:

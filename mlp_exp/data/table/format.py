@@ -20,7 +20,6 @@ class Format:
     Attributes:
         separator: one character, between the fields of a CSV file.
         decimal: decimal sign, a point or a comma.
-        encoding: of a CSV file.
         missing: texts that stand for a missing value, in addition to `MISSING`.
     """
 

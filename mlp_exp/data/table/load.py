@@ -43,9 +43,8 @@ def table(
         target: name of the column to predict; rows without a target are left out.
         task: `auto` infers it from the target.
         numeric, categorical, drop: names of columns that are numbers, are categories, are not features.
-        missing, separator, decimal, encoding: see `read_table`.
+        missing, separator, decimal, encoding, open_file: see `read_table`.
         split: a split by a column gets that column in `Dataset.aside`.
-        open_file: opens the file, for example with a progress bar.
 
     Raises:
         DataError: the file is not a table, or a column cannot be used as asked.

@@ -51,16 +51,12 @@ def _read_parquet(source: TableFile, open_file: Opener) -> pa.Table:
 def _read_csv(source: TableFile, open_file: Opener) -> pa.Table:
     broken: list[Any] = []
 
-    def note(row: Any) -> str:
-        broken.append(row)
-        return "error"
-
     def read(opener: Opener, use_threads: bool) -> pa.Table:
         with opener(source.file) as raw:
             return csv.read_csv(
                 source.open_csv(raw),
                 csv.ReadOptions(encoding=source.form.encoding, use_threads=use_threads),
-                source.parsing(note),
+                source.parsing(broken),
                 source.form.conversion(),
             )
 

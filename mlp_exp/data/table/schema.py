@@ -42,12 +42,7 @@ def arrow_type(name: str) -> pa.DataType:
 
 @dataclass(frozen=True)
 class FeatureSchema:
-    """The features that a trained run expects, and their conversion from any table.
-
-    Attributes:
-        columns: the features, in the order of training.
-        form: how texts were read in training.
-    """
+    """The features that a trained run expects, in its order and with its form of texts, converted from any table."""
 
     columns: tuple[Column, ...]
     form: Format
@@ -113,7 +108,7 @@ class FeatureSchema:
     def _from_texts(
         self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray, where: str, first_row: int
     ) -> pa.ChunkedArray:
-        """Texts parsed as the first suitable type that fits them all; if none does, DataError names the first misfit."""
+        """Texts parsed as the first suitable type that fits them all; else DataError names the first misfit."""
         kinds = _types_for(kind)
         for each in kinds:
             values = self._parsed(texts, each)

@@ -21,10 +21,7 @@ BLOCK_BYTES = 2**20
 class TableStream:
     """A table in a file. Texts in a CSV file stay texts: the caller knows their types from training.
 
-    The arguments are as in `read_table`.
-
-    Raises:
-        DataError: there is no such file, or it is not a table.
+    Arguments as in `read_table`. Raises DataError if there is no such file, or it is not a table.
     """
 
     def __init__(self, path: str, separator: str | None = None, encoding: str = "utf-8") -> None:
@@ -81,15 +78,10 @@ class TableStream:
 
     def _csv_reader(self, raw: Any, broken: list[Any], kinds: dict[str, pa.DataType], include: list[str]) -> Any:
         """Record batches; a single thread reports the number of a broken row."""
-
-        def note(row: Any) -> str:
-            broken.append(row)
-            return "error"
-
         return csv.open_csv(
             self._source.open_csv(raw),
             csv.ReadOptions(encoding=self._source.form.encoding, use_threads=False, block_size=BLOCK_BYTES),
-            self._source.parsing(note),
+            self._source.parsing(broken),
             csv.ConvertOptions(
                 null_values=list(MISSING), strings_can_be_null=True, column_types=kinds, include_columns=include
             ),
