@@ -65,9 +65,9 @@ class RunFolder:
         return read_result(self.path / RESULT)
 
     def prepare(self, *, resumes: bool) -> dict[str, Any] | None:
-        """Makes sure that a run can begin or continue here; returns the result of a resumed run that is over.
+        """Makes sure that a run can begin or continue here; returns the result of a resumed run that is over, else None.
 
-        If an earlier command, which this one resumes, left no checkpoint, its files are removed: the run begins again.
+        A run that is resumed without a checkpoint begins again: the files that it left are removed.
         Raises RunFolderError if the folder has files of another run, or its files cannot be read.
         """
         if not resumes:
@@ -110,7 +110,7 @@ class RunFolder:
         return history.read_header(self.path / HISTORY)
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
-        """The rows; raises RunFolderError if there is no history, it has other columns, or what is no number."""
+        """The rows; raises RunFolderError without a history, for other columns, or for a value that is no number."""
         return history.read_history(self.path / HISTORY, columns)
 
     def history_mtime(self) -> int:

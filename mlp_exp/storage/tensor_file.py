@@ -27,7 +27,7 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
 def read_tensors(path: Path, what: str) -> dict[str, Any]:
     """Loads what `write_tensors` wrote, onto the CPU; `what` names the expected content in messages.
 
-    Raises RunFolderError if there is no such file, it is damaged, has other values, or tensors larger than the file.
+    Raises RunFolderError if there is no such file, it is damaged, has values of other types, or is too short for them.
     """
     import torch
 

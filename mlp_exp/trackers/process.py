@@ -129,7 +129,7 @@ class TrackingServer:
         began: float,
         sweep: Path | None,
     ) -> None:
-        """Tracks a run that `began` then, in seconds since 1970; runs with equal settings share one tracker."""
+        """Tracks a run from now on; it `began` in seconds since 1970. Runs with equal settings share one tracker."""
         if settings not in self._trackers:
             self._trackers[settings] = tracker
             tracker.open()
