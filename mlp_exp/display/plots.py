@@ -56,7 +56,10 @@ def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
 def decision_boundary(
     dataset: Dataset, test: NDArray[np.int64], predict: Callable[[Floats], Floats], resolution: int = 300
 ) -> Figure:
-    """Predictions over the plane of two features (`[n, 2]` → probabilities `[n, C]` or values `[n]`), with the data."""
+    """Predictions over the plane of two features, with the data points.
+
+    `predict`: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
+    """
     figure, axes = _axes("Decision boundary" if dataset.class_names else "Prediction over the plane", 7.2)
     low, high = np.nanmin(dataset.features, axis=0), np.nanmax(dataset.features, axis=0)
     margin = 0.05 * (high - low)

@@ -65,7 +65,7 @@ class RunFolder:
         return read_result(self.path / RESULT)
 
     def prepare(self, *, resumes: bool) -> dict[str, Any] | None:
-        """Makes sure that a run can begin or continue here; returns the result of a resumed run that is over, else None.
+        """Makes sure that a run can begin or continue here; returns the result if it is resumed and over, else None.
 
         A run that is resumed without a checkpoint begins again: the files that it left are removed.
         Raises RunFolderError if the folder has files of another run, or its files cannot be read.
