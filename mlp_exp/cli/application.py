@@ -161,8 +161,8 @@ class Command:
         try:
             number = hydra_node.job.num if in_sweep else None
             return self._run(spec_of(cfg, hydra_node, hydra_node.runtime.output_dir, number), self.options)
-        except SweeperError:
-            raise
+        except SweeperError as error:
+            sys.exit(str(error))  # Hydra would take any other exception for that of one job
         except Exception as error:
             is_users = isinstance(error, MlpExpError | OSError)
             if self._wants_traceback or not (is_users or in_sweep):

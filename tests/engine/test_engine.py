@@ -1,0 +1,152 @@
+"""The engine as the loop sees it: members are admitted and selected, and what lies outside stays as it is."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from support.commands import clean_environment
+from support.members import CPU, histories, make_member, same_weights, timeless
+from torch import nn
+
+from mlp_exp.engine.torch_engine import TorchEngine
+from mlp_exp.errors import TrainingError
+from mlp_exp.training.loop import Trainee, train
+from mlp_exp.training.records import Decider, EpochRecord, Status
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def trained_engine(members: Sequence[Trainee], epochs: int) -> TorchEngine:
+    engine = TorchEngine(members, 10, CPU)
+    for _ in range(epochs):
+        engine.train_epoch([0.01] * len(members))
+        engine.evaluate()
+        engine.remember(range(len(members)))
+    return engine
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD, torch.optim.NAdam])
+def test_admitted_members_continue_with_the_bits_of_training_alone(optimizer: Any) -> None:
+    """Two join one, in their second epoch; whoever came first is moved by nobody."""
+
+    def member(seed: int) -> Trainee:
+        return make_member(seed=seed, optimizer=optimizer, dropout=0.2)
+
+    alone = [trained_engine([member(seed)], 4) for seed in range(3)]
+    host, guests = trained_engine([member(0)], 2), [member(1), member(2)]
+    states = [trained_engine([member(seed)], 2).state(0) for seed in (1, 2)]
+    host.admit(guests, states)
+    host.select([2, 0, 1])
+    for _ in range(2):
+        losses = host.train_epoch([0.01] * 3)
+        evaluations = host.evaluate()
+        host.remember(range(3))
+    assert len(losses) == len(evaluations) == 3
+    for row, seed in enumerate((2, 0, 1)):
+        for name, matrix in alone[seed].state(0).network.items():
+            assert torch.equal(host.state(row).network[name], matrix), (seed, name)
+
+
+def test_members_of_another_epoch_are_not_admitted() -> None:
+    engine = trained_engine([make_member(seed=0)], 2)
+    late = trained_engine([make_member(seed=1)], 1).state(0)
+    with pytest.raises(TrainingError, match=r"^members of one stack continue from the same epoch$"):
+        engine.admit([make_member(seed=1)], [late])
+
+
+OUTSIDE = """
+import sys, torch
+before = {name: torch.optim.Optimizer.__dict__[name] for name in ("add_param_group", "state_dict", "load_state_dict")}
+from support.members import histories, make_member
+histories([make_member()])
+histories([make_member(optimizer=torch.optim.LBFGS)])
+assert {name: torch.optim.Optimizer.__dict__[name] for name in before} == before
+assert [name for name in sys.modules if name.startswith("torch._dynamo")] == []
+"""
+
+
+def test_torchs_optimizers_stay_as_they_are_and_its_compiler_is_not_imported() -> None:
+    tests = next(path for path in sys.path if path.endswith("tests"))
+    done = subprocess.run(
+        [sys.executable, "-c", OUTSIDE], env=clean_environment({"PYTHONPATH": tests}), capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def own_module() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.5), nn.ReLU(), nn.Linear(8, 1))
+
+
+def test_torchs_global_stream_is_neither_drawn_from_nor_seeded() -> None:
+    """A user's own module draws from a stream of its run's own, whatever was drawn before."""
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        member = make_member(module=own_module())
+        records = histories([member])
+        assert torch.equal(torch.get_rng_state(), before)
+        found.append((member, timeless(records[0])))
+    (first, records_of_first), (second, records_of_second) = found
+    assert records_of_first == records_of_second
+    assert same_weights(first.module, second.module)
+
+
+class After(Decider):
+    """Ends its run after some epochs."""
+
+    status: Status = "stopped_early"
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.seen: list[int] = []
+
+    def judge(self, record: EpochRecord) -> bool:
+        self.seen.append(record.epoch)
+        return record.epoch == self.epochs
+
+
+class Raises(After):
+    def judge(self, record: EpochRecord) -> bool:
+        if record.epoch == self.epochs:
+            raise RuntimeError("boom")
+        return False
+
+
+def test_a_decider_ends_its_run_alone() -> None:
+    deciders = [After(2), After(99), Raises(3)]
+    members = [replace(make_member(seed=seed, epochs=4), deciders=[decider]) for seed, decider in enumerate(deciders)]
+    records = histories(members)
+    assert [(len(one), one[-1].status) for one in records] == [(2, "stopped_early"), (4, "finished"), (3, "failed")]
+    assert str(records[2][-1].error) == "boom"
+    assert deciders[1].seen == [1, 2, 3, 4]
+    for seed in range(2):  # and moves no numbers
+        (alone,) = histories([make_member(seed=seed, epochs=4)])
+        assert [replace(one, status=None) for one in records[seed]][:2] != []
+        assert [one.train_loss for one in records[seed]] == [one.train_loss for one in alone[: len(records[seed])]]
+
+
+def test_an_interrupt_while_an_epoch_is_judged_undoes_it() -> None:
+    class Interrupts(After):
+        def judge(self, record: EpochRecord) -> bool:
+            if record.epoch == 2:
+                raise KeyboardInterrupt
+            return False
+
+    watching = make_member(seed=0, epochs=4)
+    other = replace(make_member(seed=1, epochs=4), deciders=[Interrupts(0)])
+    training = train([watching, other], 10, CPU)
+    next(training)
+    before = dict(vars(watching.early_stopping))
+    with pytest.raises(KeyboardInterrupt):
+        next(training)
+    assert vars(watching.early_stopping) == before
+    assert watching.latest is not None
+    assert watching.latest.epoch == 1
