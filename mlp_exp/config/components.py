@@ -49,7 +49,6 @@ BASES: dict[str, str] = {
 
 
 def public_name(name: str) -> str:
-    """How a configuration names a component."""
     return f"{PUBLIC}.{name}"
 
 

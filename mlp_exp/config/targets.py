@@ -9,13 +9,11 @@ from typing import Any
 
 from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED
 
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 
 def locate(path: str) -> Callable[..., Any]:
-    """The class or function at an import path.
-
-    Raises:
-        ValueError: nothing that can be called is there; the text says why.
-    """
+    """The class or function at an import path; ValueError, with the reason, if nothing that can be called is there."""
     try:
         found = pkgutil.resolve_name(path)
     except AttributeError as error:
@@ -44,10 +42,7 @@ def takes(target: Callable[..., Any], name: str) -> bool:
     parameters = _parameters(target)
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return True
-    return name in parameters and parameters[name].kind in (
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.KEYWORD_ONLY,
-    )
+    return name in parameters and parameters[name].kind in BY_NAME
 
 
 def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,8 +64,8 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
 
     Args:
         group: the config group, whose schema knows the keys that may be left over.
-        keys: keys of the node, without Hydra's own.
-        asked: keys of the node that the user set by an override; these are never left out.
+        keys: those of the node, without Hydra's own.
+        asked: those that the user set by an override, which are never left out.
         where: the node's place, as `model` or `init.weight`.
     """
     try:
@@ -88,14 +83,10 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
             names = applied | {p for p in parameters if p not in supplied and p not in ("args", "kwargs", "self")}
             problems.append(f"{where}.{key}: {name} takes no '{key}'.{did_you_mean(key, names)}")
     for parameter in parameters.values():
-        needed = parameter.default is parameter.empty and parameter.kind in (
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        )
-        if needed and parameter.name not in keys and parameter.name not in supplied:
-            problems.append(
-                f"{where}.{parameter.name}: {name} needs '{parameter.name}'. Add it: +{where}.{parameter.name}=…"
-            )
+        needed = parameter.default is parameter.empty and parameter.kind in BY_NAME
+        key = parameter.name
+        if needed and key not in keys and key not in supplied:
+            problems.append(f"{where}.{key}: {name} needs '{key}'. Add it: +{where}.{key}=…")
     return problems
 
 

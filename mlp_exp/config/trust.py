@@ -27,10 +27,7 @@ REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
 IN_OUTPUTS = r"outputs(/\w[\w.-]*)*"
 STAYS_HERE = {
     public_name("MLflow"): ("mlflow", {"tracking_uri": re.compile(f"sqlite:///{IN_OUTPUTS}")}),
-    public_name("WandB"): (
-        "wandb",
-        {"mode": re.compile("offline"), "dir": re.compile(IN_OUTPUTS)},
-    ),
+    public_name("WandB"): ("wandb", {"mode": re.compile("offline"), "dir": re.compile(IN_OUTPUTS)}),
 }
 """Trackers that can send data away: their packages, and the settings that keep it in `outputs/`."""
 MOST_VALUES = 1_000_000
@@ -38,12 +35,10 @@ DEEPEST = 20
 
 
 def check_config(config: Any, allow: Sequence[str], where: object) -> None:
-    """Rejects a saved configuration that is not plain, or that would call something that is not on the list.
+    """Rejects a saved configuration, as loaded from the file `where`, before it is built or resolved.
 
     Args:
-        config: as loaded, not yet built or resolved.
         allow: packages that the user trusts.
-        where: the file that it is from.
 
     Raises:
         UntrustedError: it names something else, is not a mapping of plain values, is too large, or has an interpolation
@@ -92,21 +87,15 @@ def _leads_elsewhere(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]
             yield package, f"tracker.{key}", tracker.get(key)
 
 
-def _not(value: Any) -> bool:
-    return False
-
-
-def check_plain(values: Any, where: object, most: int = MOST_VALUES, also: Callable[[Any], bool] = _not) -> None:
-    """Rejects all but numbers, texts, lists and mappings, and what is too large when it is written out.
+def check_plain(
+    values: Any, where: object, most: int = MOST_VALUES, also: Callable[[Any], bool] = lambda value: False
+) -> None:
+    """Raises UntrustedError for all but numbers, texts, lists and mappings, and for more than `most` values in all.
 
     A file may refer to one list many times, in a few bytes each, so that the whole would not fit into memory.
 
     Args:
-        most: upper bound on the number of values.
         also: whether a value of another type is accepted.
-
-    Raises:
-        UntrustedError: says what was found.
     """
     todo: list[tuple[Any, int]] = [(values, 0)]
     seen = 0
@@ -127,7 +116,6 @@ def check_plain(values: Any, where: object, most: int = MOST_VALUES, also: Calla
 
 
 def is_allowed(path: str, allow: Sequence[str]) -> bool:
-    """Whether a `_target_` is in one of these packages."""
     return any(path.startswith(f"{package}.") for package in allow)
 
 
@@ -137,35 +125,25 @@ def foreign_packages(config: Mapping[str, Any], *, by_name: bool = False) -> lis
     Args:
         by_name: whether any name in one of torch's modules counts as a component, so that torch is not imported.
     """
-    trusted = _is_named_as_component if by_name else is_trusted
-    targets = [value for key, value in _leaves(config) if key.endswith("_target_") and not trusted(value)]
+    named = [(key, value) for key, value in _leaves(config) if key.endswith("_target_")]
+    targets = [value for _, value in named if not is_trusted(value, by_name=by_name)]
     packages = {package for package, _, _ in _leads_elsewhere(config)}
     return sorted({str(target).partition(".")[0] for target in targets} | packages)
 
 
-def is_trusted(path: Any, allow: Sequence[str] = ()) -> bool:
-    """Whether a `_target_` is on the list."""
+def is_trusted(path: Any, allow: Sequence[str] = (), *, by_name: bool = False) -> bool:
+    """Whether a `_target_` is on the list; `by_name` provided that torch has it, so that nothing is imported."""
     if not isinstance(path, str):
         return False
-    return is_allowed(path, allow) or is_component(path) or _is_function(path) or _is_torch_class(path)
-
-
-def _is_named_as_component(path: Any) -> bool:
-    """Whether a `_target_` is on the list, provided that torch has it; imports nothing."""
-    if not isinstance(path, str):
-        return False
-    return is_component(path) or path.rpartition(".")[0] in TORCH_CLASSES or _is_function(path)
-
-
-def _is_function(path: str) -> bool:
-    """Whether it is one of torch's initialisers or of scikit-learn's data sets."""
-    return bool(TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path))
+    if is_allowed(path, allow) or is_component(path) or TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path):
+        return True
+    return path.rpartition(".")[0] in TORCH_CLASSES and (by_name or _is_torch_class(path))
 
 
 def _is_torch_class(path: str) -> bool:
-    """Whether it is one of torch's components; imports nothing but torch."""
+    """Whether one of torch's modules has such a component; imports nothing but torch."""
     module, _, name = path.rpartition(".")
-    if name.startswith("_") or module not in TORCH_CLASSES:
+    if name.startswith("_"):
         return False
     try:
         found = locate(path)

@@ -29,16 +29,13 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: one line per mistake.
     """
-    _report(find_problems(cfg, overrides))
+    if problems := find_problems(cfg, overrides):
+        raise ConfigError(problems)
 
 
 def require_valid(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
     """The same for plain values without references."""
-    _report(_find_problems(values, overrides))
-
-
-def _report(problems: Sequence[str]) -> None:
-    if problems:
+    if problems := _find_problems(values, overrides):
         raise ConfigError(problems)
 
 
@@ -115,7 +112,8 @@ def _line(detail: ErrorDetails, values: Any) -> str:
     if detail["type"] == "value_error":
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
-    return f"{key}: expected {expected}, got {_as_yaml(values)}"
+    got = {"None": "null", "True": "true", "False": "false"}.get(repr(values), repr(values))
+    return f"{key}: expected {expected}, got {got}"
 
 
 def _expected(key: str) -> str:
@@ -126,15 +124,6 @@ def _expected(key: str) -> str:
         field = model.model_fields.get(part) if model else None
         model = _nested(field) if field else None
     return (field.description if field else None) or "a value"
-
-
-def _as_yaml(value: Any) -> str:
-    """A value as a user writes it."""
-    return (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or value is True or value is False
-        else repr(value)
-    )
 
 
 def _nested(field: FieldInfo) -> type[BaseModel] | None:
