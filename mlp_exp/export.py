@@ -11,10 +11,7 @@ from mlp_exp.cli.commands import add_allow, begin, readable_errors
 
 
 def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
-    """Writes the file and prints what it takes, what it gives, and how well it agrees with the run.
-
-    Raises RunFolderError if the run cannot be loaded, ExportError if it cannot be exported.
-    """
+    """Writes the file, prints what it takes and gives; RunFolderError or ExportError for a run that cannot be used."""
     from mlp_exp.inference.export.export import export, require
     from mlp_exp.inference.loading import load
 

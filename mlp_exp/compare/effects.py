@@ -15,8 +15,6 @@ TREES, SHUFFLES = 50, 3
 LOG_RATIO = 10
 """Smallest ratio of the largest to the smallest value for a log axis."""
 
-Axis = Literal["linear", "log", "category"]
-
 
 def number(text: str) -> float | None:
     """A text as a number; None where it is not a finite one."""
@@ -27,7 +25,7 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def axis_of(texts: Sequence[str]) -> Axis:
+def axis_of(texts: Sequence[str]) -> Literal["linear", "log", "category"]:
     """The axis of values: categories where one is no number, logarithmic where that spaces them more evenly."""
     values = sorted({value for value in map(number, texts) if value is not None})
     if any(number(text) is None for text in texts):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.compare.curves import Curves, read_curves
 from mlp_exp.compare.effects import axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.config.trust import foreign_packages
@@ -26,11 +25,14 @@ MOST_POINTS = 200
 POINTS_IN_ALL = 60_000
 """Most points of a column's curves together; those of very many runs are coarser."""
 FEWEST_POINTS = 20
+SIGNIFICANT_DIGITS = 5
 BEST_SHOWN = 2
 """Number of runs whose figures are on the page."""
 LARGEST_FIGURE = 1_000_000
 """Bytes."""
 PNG = b"\x89PNG\r\n\x1a\n"
+Curves = tuple[list[int], dict[str, list[float | None]]]
+"""Epochs, and by name a value for each; None where it is no finite number."""
 
 
 def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
@@ -99,37 +101,51 @@ def _names(entries: Sequence[Entry]) -> list[str]:
 
 
 def _curves(entry: Entry, most: int) -> Curves:
-    """Empty for a run with a damaged history: the page shows the others."""
+    """A run's epochs from 1, of many `most` at equal distances and the last, and the columns of its history.
+
+    Empty without a history, and for a damaged one: the page shows the other runs.
+    """
+    folder = RunFolder(entry.folder)
     try:
-        return read_curves(RunFolder(entry.folder), most)
+        names = folder.history_columns
+        rows = folder.read_history(names) if "epoch" in names else []
+        step = max(1, -(-len(rows) // most))
+        kept = rows[:-1:step] + rows[-1:]
+        columns = dict(zip(names, zip(*kept, strict=True), strict=True)) if kept else {}
+        epochs = columns.pop("epoch", ())
+        if not all(epoch.is_integer() for epoch in epochs):
+            raise RunFolderError(f"{folder.path}: expected the history of a run, with whole numbers as epochs")
     except RunFolderError as error:
         print(f"{error}. The run is shown without curves", file=sys.stderr)
-        return Curves([], {})
+        return [], {}
+    columns.pop("seconds", None)
+    return [int(epoch) for epoch in epochs], {name: [_drawn(value) for value in of] for name, of in columns.items()}
+
+
+def _drawn(value: float) -> float | None:
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
 
 
 def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> dict[str, Any]:
-    result = entry.result
+    result, (epochs, columns) = entry.result, curves
     return {
         "name": name,
         "overrides": dict(entry.overrides),
         "status": result["status"],
         "reason": result.get("reason", ""),
         "best_epoch": result.get("best_epoch"),
-        "epochs": result.get("epochs", curves.epochs[-1] if curves.epochs else None),
+        "epochs": result.get("epochs", epochs[-1] if epochs else None),
         "seconds": result.get("seconds"),
         "metrics": entry.metrics,
         "again": again(entry),
         "config": config,
-        "at": curves.epochs,
-        "curves": curves.columns,
+        "at": epochs,
+        "curves": columns,
     }
 
 
 def again(entry: Entry) -> str:
-    """The command that reruns a run or, if it is not complete, resumes it or starts it again.
-
-    The overrides as typed are used only without a saved configuration: they may not be all of it.
-    """
+    """The command that reruns a run or, if it is not complete, resumes it or starts it again."""
     folder = RunFolder(entry.folder)
     done = entry.result["status"] in DONE
     if done or folder.checkpoint.exists():
@@ -137,7 +153,7 @@ def again(entry: Entry) -> str:
     elif entry.config:
         words = ["--config-dir", str(folder.path / HYDRA), "--config-name", "config"]
     else:
-        words = folder.overrides()
+        words = folder.overrides()  # as typed: they may not be the whole configuration
     return shlex.join([*PROGRAM, *words])
 
 

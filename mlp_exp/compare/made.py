@@ -50,11 +50,7 @@ class _Saved(BaseModel):
 
 
 def sweep_command(folder: Path) -> str | None:
-    """The command that started a sweep; None where the folder is no sweep's.
-
-    Raises:
-        RunFolderError: its settings are damaged.
-    """
+    """The command that started a sweep, RunFolderError if its settings are damaged; None for any other folder."""
     saved = folder / MULTIRUN
     if not saved.is_file():
         return None

@@ -18,13 +18,9 @@ SCRIPTS = ("base", "leaderboard", "curves", "mattered", "pair", "page")
 
 
 def report_on(folders: Sequence[Path], output: Path) -> bool:
-    """Writes leaderboard and page of the runs in some folders, and prints the best; whether there is a run.
+    """Writes leaderboard and page of the runs in some folders, and prints the best; returns whether there is a run.
 
-    Args:
-        output: the folder that gets the files; made if it is not there.
-
-    Raises:
-        RunFolderError: a file of a run is damaged.
+    The folder `output` is made if it is not there. RunFolderError if a file of a run is damaged.
     """
     output.mkdir(parents=True, exist_ok=True)
     entries = write_and_print(output, folders)

@@ -1,8 +1,9 @@
 """Where the YAML groups are, and what their primary configuration sets of Hydra itself."""
 
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 PACKAGE = Path(__file__).resolve().parent.parent
 CONF = next(path for path in (PACKAGE.parent / "conf", PACKAGE / "conf") if (path / "run.yaml").is_file())
@@ -15,13 +16,8 @@ def hydra_settings(name: str) -> dict[str, str]:
     """Hydra's settings of `conf/run.yaml` as overrides, for another primary configuration (a saved one has none)."""
     if name == CONFIG_NAME:
         return {}
-    hydra = OmegaConf.load(CONF / f"{CONFIG_NAME}.yaml").hydra
-    settings = {f"hydra.{node}.{key}": value for node in ("job", "run", "sweep") for key, value in _raw(hydra[node])}
+    hydra: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{CONFIG_NAME}.yaml").hydra, resolve=False)
+    nodes = ("job", "run", "sweep")
+    settings = {f"hydra.{node}.{key}": str(value) for node in nodes for key, value in hydra[node].items()}
     settings |= {f"hydra/{group}": "mlp_exp" for group in ("job_logging", "hydra_logging", "callbacks")}
     return settings | {"hydra/launcher": "stacked"}
-
-
-def _raw(node: DictConfig) -> list[tuple[str, str]]:
-    values = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(values, dict)
-    return [(str(key), str(value)) for key, value in values.items()]

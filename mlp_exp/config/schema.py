@@ -48,8 +48,6 @@ Separator = Annotated[
 Target = Annotated[
     str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, such as package.Class")
 ]
-
-
 FRACTION_OR_FILE = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 
 

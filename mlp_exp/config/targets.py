@@ -51,10 +51,7 @@ def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[s
 
 
 def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> list[str]:
-    """Keys that came with the group's option but that another `_target_`, put in its place, does not take.
-
-    `model._target_=my_package.MyNet` keeps the other keys of `model/mlp.yaml`; they are left out, not rejected.
-    """
+    """Keys of the group's option, as `model/mlp.yaml`, that another `_target_` does not take: they are left out."""
     known = GROUPS[group].model_fields
     return [key for key in keys if key in known and not takes(target, key)]
 

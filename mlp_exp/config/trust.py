@@ -90,11 +90,12 @@ def _leads_elsewhere(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]
 def check_plain(
     values: Any, where: object, most: int = MOST_VALUES, also: Callable[[Any], bool] = lambda value: False
 ) -> None:
-    """Raises UntrustedError for all but numbers, texts, lists and mappings, and for more than `most` values in all.
+    """Raises UntrustedError for all but numbers, texts, lists and mappings, and for too many or too deep ones.
 
     A file may refer to one list many times, in a few bytes each, so that the whole would not fit into memory.
 
     Args:
+        most: upper bound on the number of values when they are written out.
         also: whether a value of another type is accepted.
     """
     todo: list[tuple[Any, int]] = [(values, 0)]
@@ -120,19 +121,15 @@ def is_allowed(path: str, allow: Sequence[str]) -> bool:
 
 
 def foreign_packages(config: Mapping[str, Any], *, by_name: bool = False) -> list[str]:
-    """The packages that have to be allowed before a saved configuration can be built.
-
-    Args:
-        by_name: whether any name in one of torch's modules counts as a component, so that torch is not imported.
-    """
-    named = [(key, value) for key, value in _leaves(config) if key.endswith("_target_")]
-    targets = [value for _, value in named if not is_trusted(value, by_name=by_name)]
+    """The packages that have to be allowed before a saved configuration can be built; `by_name` as in `is_trusted`."""
+    named = [value for key, value in _leaves(config) if key.endswith("_target_")]
+    targets = [value for value in named if not is_trusted(value, by_name=by_name)]
     packages = {package for package, _, _ in _leads_elsewhere(config)}
     return sorted({str(target).partition(".")[0] for target in targets} | packages)
 
 
 def is_trusted(path: Any, allow: Sequence[str] = (), *, by_name: bool = False) -> bool:
-    """Whether a `_target_` is on the list; `by_name` provided that torch has it, so that nothing is imported."""
+    """Whether a `_target_` is on the list; `by_name` accepts any name in torch's modules, and imports nothing."""
     if not isinstance(path, str):
         return False
     if is_allowed(path, allow) or is_component(path) or TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path):

@@ -19,28 +19,21 @@ MISSING = "???"
 """How OmegaConf writes a value that has to be given."""
 
 
-def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
-    """Checks keys, types, ranges and signatures, before anything is built.
+def require_valid(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
+    """Checks keys, types, ranges and signatures of plain values without references, before anything is built.
 
     Args:
-        cfg: the configuration of one run, without Hydra's own node.
         overrides: of the command line; a key set there is never silently left out.
 
     Raises:
         ConfigError: one line per mistake.
     """
-    if problems := find_problems(cfg, overrides):
-        raise ConfigError(problems)
-
-
-def require_valid(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
-    """The same for plain values without references."""
     if problems := _find_problems(values, overrides):
         raise ConfigError(problems)
 
 
 def find_problems(cfg: DictConfig, overrides: Sequence[str] = ()) -> list[str]:
-    """One line per mistake, in the order of the schema."""
+    """One line per mistake, in the order of the schema, in the configuration of a run without Hydra's own node."""
     try:
         values = current_names(OmegaConf.to_container(cfg, resolve=True))
     except OmegaConfBaseException as error:

@@ -37,9 +37,9 @@ class Predictor(ABC):
     def inputs_width(self) -> int:
         """Width W of the network's inputs; of several networks the largest."""
 
-    @abstractmethod
     def check(self, names: Sequence[str], where: str) -> None:
         """Raises DataError unless these names include all columns that are needed; `where` names the table."""
+        self.feature_schema.check(names, where)
 
     @abstractmethod
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:

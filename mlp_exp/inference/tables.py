@@ -28,13 +28,9 @@ from mlp_exp.tasks.task import task_named
 
 @dataclass(frozen=True)
 class Predicted:
-    """A summary of the predictions of a table.
+    """A summary: numbers of rows, the ignored columns, which no run uses, and the metrics if there is a target.
 
-    Attributes:
-        rows: number of predicted rows.
-        ignored: columns that no run uses.
-        without_target: number of rows without a target, if one was asked for.
-        not_finite: number of rows whose prediction is not finite; with a target among them there are no metrics.
+    There are no metrics where the prediction of a row with a target is not finite.
     """
 
     rows: int
@@ -52,10 +48,9 @@ def predict_table(
     open_file: Opener = open_binary,
     rows: int | None = None,
 ) -> Predicted:
-    """Writes a row of predictions for each row of a table; memory does not grow with the table.
+    """Writes a row of predictions for each row of a CSV or Parquet file; memory does not grow with the file.
 
     Args:
-        path: a CSV or Parquet file.
         output: CSV or Parquet by its ending; written as a whole or not at all.
         target: a column with the true values, for metrics, which keep a prediction of each row in memory.
         open_file: opens the table, so that a caller can show the progress.

@@ -1,6 +1,5 @@
 """A run that has trained: its network, its preprocessing, and what it predicts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +51,6 @@ class TrainedRun(Predictor):
     @property
     def inputs_width(self) -> int:
         return self.preprocessing.inputs_width
-
-    def check(self, names: Sequence[str], where: str) -> None:
-        self.feature_schema.check(names, where)
 
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         return self.outputs_of_inputs(self.preprocessing.inputs(*self.feature_schema.features(table, where, first_row)))

@@ -82,10 +82,7 @@ class Entry:
 
 
 def read_entries(folder: Path, *, configs: bool) -> Iterator[Entry]:
-    """All runs in a folder, also those in progress, with their configurations if `configs`.
-
-    RunFolderError if a file of a run is damaged.
-    """
+    """Runs in a folder, also in progress, with configurations if `configs`; RunFolderError for a damaged file."""
     for run in runs_in(Path(os.path.abspath(folder))):
         result = run.result() or {"status": UNFINISHED, "metrics": {}}
         config = _config(run) if configs else {}

@@ -14,10 +14,7 @@ REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
 
 
 def ranked(entries: Iterable[Entry]) -> list[Entry]:
-    """Best first; equally good ones, and those without metrics, by number.
-
-    All are ranked by one metric of their task, which depends on what their early stopping watches.
-    """
+    """Best first by one metric of the task, which depends on what early stopping watches; then by number."""
     entries = list(entries)
     watched = frozenset(str(entry.result.get("monitor", "")) for entry in entries if entry.metrics)
     entries = [replace(entry, watched=watched) for entry in entries]

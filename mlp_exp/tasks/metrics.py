@@ -1,7 +1,7 @@
 """Metrics: the name of each, whether larger is better, and how it is computed.
 
-To add a metric, write it into the table of its task and test it; all else reads these tables. scikit-learn is imported
-when a metric is computed, so that a leaderboard, which only asks for directions, starts a second earlier.
+To add a metric, write it into the table of its task and test it; all else reads these tables, `result.json` in their
+order. scikit-learn is imported when a metric is computed: a leaderboard, which asks for directions, starts 1 s earlier.
 """
 
 import math
@@ -113,7 +113,6 @@ CLASS_METRICS: Mapping[str, Metric[ClassPredictions]] = {
     "log_loss": Metric(False, lambda of: float(_sklearn().log_loss(of.target, of.probabilities, labels=of.labels))),
     "brier": Metric(False, lambda of: float(_sklearn().brier_score_loss(of.target, of.scores, labels=of.labels))),
 }
-"""In the order of `result.json`."""
 
 
 def _r2(of: ValuePredictions) -> float | None:
@@ -126,7 +125,6 @@ VALUE_METRICS: Mapping[str, Metric[ValuePredictions]] = {
     "mae": Metric(False, lambda of: float(_sklearn().mean_absolute_error(of.target, of.predicted))),
     "r2": Metric(True, _r2),
 }
-"""In the order of `result.json`."""
 
 
 def evaluate(metrics: Mapping[str, Metric[A]], predictions: A) -> dict[str, float | None]:

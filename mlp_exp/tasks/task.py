@@ -165,13 +165,10 @@ def task_named(name: str) -> Task:
 
 
 def larger_is_better(column: str) -> bool:
-    """The direction of a metric, or of a column that holds a metric or loss of a part.
+    """The direction of a metric, or of a column that holds a metric or loss of a part; ValueError if it is neither.
 
     >>> larger_is_better("val_accuracy"), larger_is_better("test_r2"), larger_is_better("val_loss")
     (True, True, False)
-
-    Raises:
-        ValueError: it is neither.
     """
     part, _, rest = column.partition("_")
     name = rest if part in PARTS else column

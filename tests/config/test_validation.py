@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel
 from support.compositions import Compose
 from support.project import CONF, options, presets
@@ -15,7 +15,7 @@ from torch.optim import SGD, Adam
 
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.schema import GROUPS, Experiment
-from mlp_exp.config.validation import find_problems, validate
+from mlp_exp.config.validation import find_problems, require_valid
 from mlp_exp.errors import ConfigError
 
 MAX_ROWS = "a whole number, 10 or more, or null for all rows"
@@ -31,6 +31,10 @@ FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbe
 TABLE = "data=table data.path=a.csv data.target=y"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
 GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
+
+
+def plain(config: DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=True)
 
 
 def _arguments(cls: type) -> str:
@@ -248,7 +252,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual.",
     ]
     with pytest.raises(ConfigError) as caught:
-        validate(compose(overrides), overrides)
+        require_valid(plain(compose(overrides)), overrides)
     assert caught.value.problems == lines
     assert str(caught.value) == "\n  ".join(["The configuration has 6 mistakes:", *lines])
 
@@ -265,7 +269,7 @@ def test_all_missing_values_are_reported_together(compose: Compose) -> None:
 
 def test_one_mistake_is_counted_in_the_singular(compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
-        validate(compose(["seed=-1"]))
+        require_valid(plain(compose(["seed=-1"])))
     assert str(caught.value) == f"The configuration has 1 mistake:\n  seed: expected {NATURAL}, got -1"
 
 

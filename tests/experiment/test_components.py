@@ -15,7 +15,7 @@ from support.project import option_with_values, options, presets
 from support.specs import build, train_in
 from support.tables import TABLE_ROWS
 
-from mlp_exp.config.validation import validate
+from mlp_exp.config.validation import find_problems
 from mlp_exp.data.sources import bundled
 from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -83,7 +83,7 @@ def train(compose: Compose, tmp_path: Path) -> Train:
     def train_run(*overrides: str, epochs: int | str = 2) -> Trained:
         words = [*overrides, f"trainer.epochs={epochs}", "trainer.device=cpu"]
         cfg = compose(words)
-        validate(cfg, words)
+        assert find_problems(cfg, words) == []
         folder = tmp_path / "run"
         folder.mkdir()
         returned = train_in(folder, cfg)

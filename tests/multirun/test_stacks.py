@@ -22,7 +22,7 @@ from support.tables import write_table
 from torch import Tensor, nn
 
 from mlp_exp.cli.composing import QuickLoader
-from mlp_exp.config.validation import validate
+from mlp_exp.config.validation import find_problems
 from mlp_exp.engine.batches import evaluation_rows, evaluation_shape, step_shape
 from mlp_exp.experiment.plan import Plan, plan
 from mlp_exp.experiment.prepare import prepare
@@ -50,7 +50,7 @@ def make(*overrides: str, session: Session | None = None) -> Plan:
     """The plan of a run; the same object for the same overrides."""
     loader, config = sweep()
     cfg, _ = loader.compose_job(config, ["trainer.device=cpu", *overrides])
-    validate(cfg, overrides)
+    assert find_problems(cfg, overrides) == []
     return plan(build(cfg, session))
 
 

@@ -61,10 +61,7 @@ def _random_numbers(scaler: Scaler, count: int, rng: np.random.Generator) -> Flo
 
 
 def largest_difference(run: TrainedRun, predict: Predict, path: Path) -> float:
-    """The largest difference of the file's predictions from the run's own, in the unit of `TOLERANCE`.
-
-    ExportError if it is larger than rounding makes it, or the file fails.
-    """
+    """The largest difference, in the unit of `TOLERANCE`; ExportError if it is no rounding, or the file fails."""
     rng = np.random.default_rng(0)
     return max(_difference(run, predict, random_rows(run.preprocessing, count, rng), path) for count in BATCHES)
 

@@ -93,10 +93,7 @@ def export(run: TrainedRun, path: Path) -> Exported:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences what exporters print beside errors: that torchvision is missing, that they use deprecated functions.
-
-    Errors are reported, and the file is checked.
-    """
+    """Silences what exporters print beside errors: that torchvision is missing, that they use deprecated functions."""
     torch_log = logging.getLogger("torch")
     level = torch_log.level
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
@@ -152,13 +149,11 @@ def _metadata(run: TrainedRun) -> dict[str, Any]:
 
 
 def _onnx(program: "ExportedProgram", run: TrainedRun, output: str) -> bytes:
-    """The ONNX model, with the metadata in its `metadata_props`: texts, or JSON for other values.
-
-    `torch.onnx.export` takes the exported program (dynamo); the older way, TorchScript, is deprecated.
-    """
+    """The ONNX model, with the metadata in its `metadata_props`: texts, or JSON for other values."""
     import torch.onnx
 
     with _explained(run, "cannot be written as ONNX, though perhaps as .pt2; torch.onnx says"):
+        # dynamo takes the exported program; the older way, TorchScript, is deprecated
         made = torch.onnx.export(program, dynamo=True, verbose=False, output_names=[output])
         assert made is not None
         made.rename_axes({cast(Any, made.model.graph.inputs[0].shape)[0]: "batch"})
