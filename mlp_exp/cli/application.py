@@ -86,12 +86,16 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
             print(f"Go on with: {_continuation(typed, command.sweep_folder)}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
     except (HydraException, OmegaConfBaseException, MlpExpError, OSError, ValueError) as error:
-        # Hydra raises plain ValueErrors while it composes; one of a job is a bug and keeps its traceback
-        if wants_traceback or (isinstance(error, ValueError) and command.job_began):
+        if wants_traceback or (command.job_began and _is_bug(error)):
             raise
         print(explain(error, name), file=sys.stderr)
         sys.exit(1)
     command.report()
+
+
+def _is_bug(error: Exception) -> bool:
+    """Hydra raises plain ValueErrors while it composes; one of a job is a bug and keeps its traceback."""
+    return isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException)
 
 
 def _is_multirun(arguments: Sequence[str]) -> bool:
@@ -153,7 +157,7 @@ class Command:
 
     def run(self, cfg: DictConfig) -> float | None:
         """One job; an error that a user can cause, and any in a sweep, is logged at once and counted."""
-        from mlp_exp.cli.specs import spec_of
+        from mlp_exp.cli.specs import spec_of, typed_overrides
 
         self.job_began = True
         hydra_node = HydraConfig.get()
@@ -167,7 +171,8 @@ class Command:
             is_users = isinstance(error, MlpExpError | OSError)
             if self._wants_traceback or not (is_users or in_sweep):
                 raise
-            name = f"job {hydra_node.job.num} ({hydra_node.job.override_dirname}): " if in_sweep else ""
+            typed = ",".join(sorted(typed_overrides(hydra_node)))
+            name = f"job {hydra_node.job.num} ({typed}): " if in_sweep else ""
             self._failed.append(f"{name}{describe(error)}")
             logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=None if is_users else error)
             return None

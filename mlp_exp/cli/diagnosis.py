@@ -37,6 +37,10 @@ def explain(error: Exception, config_name: str) -> str:
         problems = _diagnose(args.overrides, args.config_dir, args.config_name or config_name)
     except (HydraException, OmegaConfBaseException, ValueError):
         problems = []
+    if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:
+        from mlp_exp.config.validation import unresolved
+
+        problems = [unresolved(error)]
     if problems:
         return str(ConfigError(problems))
     cause = f"\n{error.__cause__}" if isinstance(error.__cause__, OmegaConfBaseException) else ""

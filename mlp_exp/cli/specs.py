@@ -35,13 +35,14 @@ def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec
         ConfigError: an interpolation has no value, or a resolver is not known.
     """
     keys = (*JOB_KEYS, *(("run.dir",) if number is None else ("sweep.dir", "sweep.subdir")))
-    said = {key: OmegaConf.select(hydra, key, throw_on_missing=False) for key in keys}
     try:
+        plain = plain_config(config)  # first: what is wrong here is wrong in Hydra's node too, under other keys
+        said = {key: _said(hydra, key) for key in keys}
         return RunSpec(
-            config=plain_config(config),
+            config=plain,
             folder=folder,
             number=number,
-            overrides=tuple(hydra.overrides.task),
+            overrides=typed_overrides(hydra),
             sweep=None if number is None else os.path.join(hydra.runtime.cwd, hydra.sweep.dir),
             directory=folder if hydra.job.chdir else os.getcwd(),
             environment={str(name): str(value) for name, value in hydra.job.env_set.items()},
@@ -52,6 +53,20 @@ def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec
         )
     except OmegaConfBaseException as error:
         raise ConfigError([unresolved(error)]) from error
+
+
+def typed_overrides(hydra: Any) -> tuple[str, ...]:
+    """A job's overrides with their interpolations as typed."""
+    return tuple(str(override) for override in OmegaConf.to_container(hydra.overrides.task) or ())
+
+
+def _said(hydra: Any, key: str) -> Any:
+    try:
+        return OmegaConf.select(hydra, key, throw_on_missing=False)
+    except OmegaConfBaseException:
+        if key == "job.override_dirname":  # overrides as typed: `${.key}` has its value at its own place alone
+            return None
+        raise
 
 
 def _plain(node: Any) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.errors import RunFolderError
+from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.storage.run_folder import HYDRA, RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
@@ -23,10 +24,11 @@ class RefuseUsedFolder(Callback):
     """Refuses before Hydra saves its configuration over the one that is there."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = RunFolder(_folder(config, "run"))
         if RESUMES.get():
             return
         try:
-            RunFolder(config.hydra.run.dir).require_unused()
+            folder.require_unused()
         except RunFolderError as error:
             sys.exit(str(error))  # Hydra turns any other exception of a callback into a warning
 
@@ -37,7 +39,7 @@ class RefuseUsedFolder(Callback):
                 f"hydra.output_subdir: expected {HYDRA}, where a sweep keeps what each of its runs was, got "
                 f"{config.hydra.output_subdir}. Leave it out"
             )
-        folder = Path(config.hydra.sweep.dir).absolute()
+        folder = _folder(config, "sweep").absolute()
         saved = folder / MULTIRUN
         if not saved.exists():
             if RESUMES.get():
@@ -53,3 +55,13 @@ class RefuseUsedFolder(Callback):
         if earlier != config.hydra.overrides.task:
             was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
             sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")
+
+
+def _folder(config: DictConfig, mode: str) -> Path:
+    """`hydra.run.dir` or `hydra.sweep.dir`."""
+    try:
+        return Path(config.hydra[mode].dir)
+    except OmegaConfBaseException as error:
+        from mlp_exp.config.validation import unresolved
+
+        sys.exit(str(ConfigError([unresolved(error)])))
