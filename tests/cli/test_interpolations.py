@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from support.commands import Command, Result, refusal
-from support.sweeps import history_of, mistake
+from support.commands import Command, Result, mistake, refusal
+from support.folders import history_of
 
 SHORT = ("trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never", "data.n_samples=60", "model.hidden_sizes=[4]")
 UNSET = "KeyError raised while resolving interpolation: \"Environment variable 'MLP_EXP_UNSET' not found\""

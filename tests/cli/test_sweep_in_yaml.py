@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.command_line import LAUNCHERS
 from support.commands import Command, refusal
-from support.folders import files_in
-from support.sweeps import QUIET, assert_same_jobs, history_of, jobs_in, leaderboard_of, result_of, state_of, wait_for
+from support.folders import files_in, history_of, leaderboard_of, result_of
+from support.sweeps import QUIET, assert_same_jobs, jobs_in, state_of, wait_for
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.leaderboard.leaderboard import Leaderboard
