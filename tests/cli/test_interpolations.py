@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.commands import Command, Result, mistake, refusal
+from support.commands import Command, Result, mistakes, refusal
 from support.folders import history_of
 
 SHORT = ("trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never", "data.n_samples=60", "model.hidden_sizes=[4]")
@@ -81,9 +81,9 @@ def without_job(done: Result) -> str:
 def test_an_interpolation_without_a_value_gives_one_message(command: Command, tmp_path: Path, kind: str) -> None:
     overrides, line = NO_VALUE[kind]
     words = words_of(overrides)
-    assert refusal(command("run", *words, *SINGLE)) == mistake(line)
+    assert refusal(command("run", *words, *SINGLE)) == mistakes(line)
     assert not (tmp_path / "r" / "history.csv").exists()
-    assert without_job(command("run", "-m", *words, *SWEEP[1:])) == mistake(line)
+    assert without_job(command("run", "-m", *words, *SWEEP[1:])) == mistakes(line)
 
 
 @pytest.mark.parametrize("launcher", [SWEEP, BASIC], ids=["stacked", "basic"])
@@ -94,7 +94,7 @@ def test_every_job_of_a_sweep_names_its_own(command: Command, launcher: tuple[st
     assert "Traceback" not in done.stdout + done.stderr
     for number, text in ((1, "Interpolation key 'nothing' not found"), (2, "Unsupported interpolation type eval")):
         found = re.findall(rf"^job {number} \(.*\): (.*)\n(.*)$", done.stderr, re.MULTILINE)
-        assert ["\n".join(lines) for lines in found] == 2 * [mistake(f"optimizer.lr: {text}")]
+        assert ["\n".join(lines) for lines in found] == 2 * [mistakes(f"optimizer.lr: {text}")]
     assert len(done.stderr.splitlines()) == 4 + 1 + 4
 
 
@@ -121,16 +121,16 @@ def test_so_it_does_in_hydras_own_settings(command: Command, tmp_path: Path, kin
     how, key, said_of = HYDRAS[kind]
     done = command("run", *how, *SHORT, f"{key}={value}")
     message = without_job(done) if said_of else refusal(done)
-    assert message == mistake(f"{key.removeprefix('+')}: {VALUES[value]}")
+    assert message == mistakes(f"{key.removeprefix('+')}: {VALUES[value]}")
     assert list(tmp_path.rglob("history.csv")) == []
 
 
 def test_on_the_real_command_line(command: Command, tmp_path: Path) -> None:
     done = command("run", "optimizer.lr=${optimiser.lr}", process=True)
     line = "optimizer.lr: Interpolation key 'optimiser.lr' not found"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistake(line)}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistakes(line)}\n")
     done = command("run", "hydra.run.dir=${oc.env:MLP_EXP_UNSET}", process=True)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistake(f'hydra.run.dir: {UNSET}')}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{mistakes(f'hydra.run.dir: {UNSET}')}\n")
 
 
 @pytest.mark.parametrize("folder", ["hydra.run.dir", "hydra.sweep.dir"])
