@@ -16,6 +16,7 @@ from hydra.core.utils import (
     JobRuntime,
     JobStatus,
     configure_log,
+    env_override,
     filter_overrides,
     setup_globals,
 )
@@ -71,7 +72,7 @@ class HydraJob(Job):
         self._composed = config, whole
         with flag_override(hydra_node, ["struct", "readonly"], False):
             hydra_node.job.num = hydra_node.job.id = self.number
-            with _at_hand(whole):
+            with _at_hand(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
                 folder = _folder(whole)
                 hydra_node.runtime.output_dir = folder
                 return spec_of(config, hydra_node, folder, self.number)
