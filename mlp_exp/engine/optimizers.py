@@ -204,7 +204,9 @@ class SingleStepper(Stepper):
     ) -> None:
         self._network = network
         self._max_norm = max_norm
-        make: OptimizerClass = without_compiler(cls) if isinstance(cls, type) else cls
+        make: OptimizerClass = (
+            without_compiler(cls) if isinstance(cls, type) and cls.__module__.startswith("torch.") else cls
+        )
         self._optimizer = make(network.tensors(), lr=lr, **options)
 
     def set_lr(self, lr: Sequence[float]) -> None:
