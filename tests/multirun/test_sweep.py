@@ -240,9 +240,9 @@ def test_a_dry_run_names_jobs_that_would_fail(command: Command, tmp_path: Path, 
     assert rows[:6] == [
         ["job", "overrides", "failure"],
         ["0", "optimizer.lr=0.01", ""],
-        ["1", "optimizer.lr=-1", "The configuration has 1 mistakes:"],
+        ["1", "optimizer.lr=-1", "The configuration has 1 mistake:"],
         ["", "", "optimizer.lr: expected a number above 0, got -1"],
-        ["2", "optimizer.lr=-2", "The configuration has 1 mistakes:"],
+        ["2", "optimizer.lr=-2", "The configuration has 1 mistake:"],
         ["", "", "optimizer.lr: expected a number above 0, got -2"],
     ]
     assert [row[:2] for row in rows[7:]] == [["0", "1"]]
@@ -253,7 +253,7 @@ def test_a_dry_run_names_jobs_that_would_fail(command: Command, tmp_path: Path, 
 def test_a_dry_run_of_nothing_that_could_train(command: Command) -> None:
     done = command("run", "--dry-run", "optimizer.lr=-1")
     assert done.returncode == 1
-    assert ["0", "optimizer.lr=-1", "The configuration has 1 mistakes:"] in table_of(done.stdout.splitlines())
+    assert ["0", "optimizer.lr=-1", "The configuration has 1 mistake:"] in table_of(done.stdout.splitlines())
 
 
 # ---- figures, batches, tables
