@@ -72,10 +72,13 @@ class HydraJob(Job):
         self._composed = config, whole
         with flag_override(hydra_node, ["struct", "readonly"], False):
             hydra_node.job.num = hydra_node.job.id = self.number
-            with _at_hand(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
-                folder = _folder(whole)
-                hydra_node.runtime.output_dir = folder
-                return spec_of(config, hydra_node, folder, self.number)
+            try:
+                with _at_hand(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
+                    folder = os.path.abspath(Path(hydra_node.sweep.dir, hydra_node.sweep.subdir))
+                    hydra_node.runtime.output_dir = folder
+                    return spec_of(config, hydra_node, folder, self.number)
+            except OmegaConfBaseException as error:
+                raise ConfigError([unresolved(error)]) from error
 
     def _take_composed(self) -> tuple[DictConfig, DictConfig]:
         """The run's configuration, and the same with Hydra's node, which all jobs share: not to be kept."""
@@ -131,18 +134,6 @@ def _at_hand(config: DictConfig) -> Iterator[None]:
         yield
     finally:
         HydraConfig.instance().cfg = before
-
-
-def _folder(config: DictConfig) -> str:
-    """Where a job leaves its files.
-
-    Raises:
-        ConfigError: an interpolation has no value.
-    """
-    try:
-        return os.path.abspath(Path(config.hydra.sweep.dir, config.hydra.sweep.subdir))
-    except OmegaConfBaseException as error:
-        raise ConfigError([unresolved(error)]) from error
 
 
 class Launch:

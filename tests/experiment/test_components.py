@@ -354,9 +354,11 @@ def test_a_loss_that_does_not_fit_the_task(train: Train, overrides: str, line: s
     assert caught.value.problems == [line]
 
 
-def test_an_unknown_nonlinearity_is_an_error_that_can_be_mended(train: Train) -> None:
-    with pytest.raises(MlpExpError, match="nope"):
-        train("init=kaiming_normal", "init.weight.nonlinearity=nope")
+def test_an_unknown_nonlinearity_is_named(compose: Compose) -> None:
+    words = ["init=kaiming_normal", "init.weight.nonlinearity=nope"]
+    known = "linear, sigmoid, tanh, relu, leaky_relu, selu"
+    expected = f"init.weight.nonlinearity: expected one of {known}, got 'nope'"
+    assert find_problems(compose(words), words) == [expected]
 
 
 def test_a_function_that_returns_no_dataset_is_refused(compose: Compose) -> None:
