@@ -5,17 +5,14 @@ import gc
 import io
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from support.commands import Command, process_restored
-from support.compositions import Compose
-from support.project import CONF
+from support.compositions import Compose, compose_run
 
 gc.set_threshold(200_000, 20, 100)  # a twelfth of the time went into looking through what torch and Hydra hold
 os.environ["COLUMNS"] = "120"  # of every table that is printed, however the suite is started
@@ -60,12 +57,6 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compose() -> Compose:
     """The configuration of a run, as the command line composes it: without Hydra's own node."""
-
-    def compose_run(overrides: Sequence[str] = ()) -> DictConfig:
-        GlobalHydra.instance().clear()
-        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-            return hydra.compose("run", overrides=list(overrides))
-
     return compose_run
 
 

@@ -446,7 +446,7 @@ def test_letters_that_hydra_does_not_read_are_named(command: Command) -> None:
 
 
 def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path) -> None:
-    first = command("run", "trainer.epochs=3", "hydra.run.dir=first", fork=True)
+    first = command("run", "trainer.epochs=3", "hydra.run.dir=first")
     assert (first.returncode, first.stderr) == (0, "")
     folder = tmp_path / "first"
     plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
@@ -456,7 +456,7 @@ def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path
     assert {path.stem for path in (folder / "plots").iterdir()} == plots
     assert result_of(folder)["status"] == "finished"
     assert torch.load(folder / "model.pt", weights_only=True)["task"] == "binary"
-    again = command("run", "--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second", fork=True)
+    again = command("run", "--config-dir", "first/.hydra", "--config-name", "config", "hydra.run.dir=second")
     assert again.returncode == 0
     rows = [
         list(csv.reader((tmp_path / name / "history.csv").read_text().splitlines())) for name in ("first", "second")
@@ -466,7 +466,7 @@ def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path
 
 
 def test_mistakes_give_one_message_and_status_1(command: Command) -> None:
-    done = command("run", "optimizer=adm", "model.widht=3", "seed=x", fork=True)
+    done = command("run", "optimizer=adm", "model.widht=3", "seed=x")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[0] == "The configuration has 3 mistakes:"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.compositions import Compose
+from support.compositions import compose_run
 from support.folders import history_of, result_of
 from support.specs import spec_in
 from support.sweeps import QUIET, trained
@@ -97,32 +97,32 @@ class Unreliable(Executor):
         self.closed = True
 
 
-@pytest.fixture
-def specs(compose: Compose, tmp_path: Path) -> list[RunSpec]:
+def specs_in(folder: Path) -> list[RunSpec]:
     """Runs that differ by seed."""
     found = []
     for number in range(RUNS):
         words = [*QUIET, f"trainer.epochs={EPOCHS}", "data.n_samples=100", f"seed={number}", "model.hidden_sizes=[4]"]
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        spec = spec_in(folder, compose(words))
+        (folder / str(number)).mkdir()
+        spec = spec_in(folder / str(number), compose_run(words))
         found.append(RunSpec(spec.config, spec.folder, number, sweep=spec.sweep, directory=spec.directory))
     return found
+
+
+@pytest.fixture
+def specs(tmp_path: Path) -> list[RunSpec]:
+    return specs_in(tmp_path)
 
 
 def task(number: int, specs: Sequence[RunSpec], end_epoch: int | None = None) -> StackTask:
     return StackTask(number, tuple(specs), (None,) * len(specs), end_epoch)
 
 
-@pytest.fixture
-def expected(specs: list[RunSpec], tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     """What each run learns when nothing goes wrong."""
-    folder = tmp_path_factory.mktemp("expected")
-    elsewhere = [RunSpec(spec.config, str(folder / str(spec.number)), spec.number) for spec in specs]
-    for spec in elsewhere:
-        Path(spec.folder).mkdir()
-    assert work(task(0, elsewhere), Session(), lambda event: None) is None
-    return [trained(Path(spec.folder)) for spec in elsewhere]
+    specs = specs_in(tmp_path_factory.mktemp("expected"))
+    assert work(task(0, specs), Session(), lambda event: None) is None
+    return [trained(Path(spec.folder)) for spec in specs]
 
 
 FAULTS = [

@@ -1,6 +1,5 @@
 """Sweeps under sweepers and launchers of others."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from support.commands import Command, clean_environment
+from support.commands import Command, ended, start_command
 from support.folders import leaderboard_of
 from support.tables import write_table
 
@@ -82,16 +81,13 @@ def test_the_table_preset_wants_the_most_accurate_run(command: Command, tmp_path
 
 
 class Elsewhere(BasicLauncher):
-    """Runs each job in a process from scratch, and knows nothing of failures, as launchers of others."""
+    """Runs each job in a process of its own, and knows nothing of failures, as launchers of others."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         assert self.config is not None
         for number, overrides in enumerate(job_overrides, initial_job_idx):
             folder = Path(self.config.hydra.sweep.dir, str(number))
-            words = [*overrides, f"hydra.run.dir={folder}"]
-            subprocess.run(
-                [sys.executable, "-m", "mlp_exp.run", *words], env=clean_environment(), capture_output=True, check=False
-            )
+            ended(start_command("run", *overrides, f"hydra.run.dir={folder}", cwd=Path.cwd()))
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=None) for _ in job_overrides]
 
 
