@@ -27,7 +27,7 @@ from mlp_exp.cli.used_folder import RESUMES
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe
-from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in
+from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
@@ -171,8 +171,7 @@ class Command:
             is_users = isinstance(error, MlpExpError | OSError)
             if self._wants_traceback or not (is_users or in_sweep):
                 raise
-            typed = ",".join(sorted(typed_overrides(hydra_node)))
-            name = f"job {hydra_node.job.num} ({typed}): " if in_sweep else ""
+            name = f"{job_name(hydra_node.job.num, typed_overrides(hydra_node))}: " if in_sweep else ""
             self._failed.append(f"{name}{describe(error)}")
             logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=None if is_users else error)
             return None

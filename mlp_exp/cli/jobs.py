@@ -4,13 +4,11 @@ Hydra's `run_job` copies its own settings six times; a sweep of short runs would
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import (
     JobReturn,
     JobRuntime,
@@ -31,7 +29,7 @@ from mlp_exp.cli.composing import QuickLoader, with_hydra
 from mlp_exp.cli.specs import spec_of
 from mlp_exp.config.validation import unresolved
 from mlp_exp.errors import ConfigError
-from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.job_context import active, current_job
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.multirun.job import Job
@@ -73,7 +71,7 @@ class HydraJob(Job):
         with flag_override(hydra_node, ["struct", "readonly"], False):
             hydra_node.job.num = hydra_node.job.id = self.number
             try:
-                with _at_hand(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
+                with current_job(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
                     folder = os.path.abspath(Path(hydra_node.sweep.dir, hydra_node.sweep.subdir))
                     hydra_node.runtime.output_dir = folder
                     return spec_of(config, hydra_node, folder, self.number)
@@ -91,7 +89,7 @@ class HydraJob(Job):
         config, whole = self._take_composed()
         folder = Path(spec.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with _at_hand(whole), active(spec):
+        with current_job(whole), active(spec):
             configure_log(whole.hydra.job_logging, whole.hydra.verbose)
             session.logs.divide(spec)
             with session.logs.of(spec):
@@ -120,20 +118,9 @@ class HydraJob(Job):
         if listens and self._begun:
             spec = self.compose()
             _, whole = self._take_composed()
-            with _at_hand(whole), active(spec):
+            with current_job(whole), active(spec):
                 callbacks.on_job_end(config=whole, job_return=done)
         return done
-
-
-@contextmanager
-def _at_hand(config: DictConfig) -> Iterator[None]:
-    """Inside, this is Hydra's current job."""
-    before = HydraConfig.instance().cfg
-    HydraConfig.instance().cfg = config  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        HydraConfig.instance().cfg = before
 
 
 class Launch:

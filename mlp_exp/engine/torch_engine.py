@@ -98,13 +98,13 @@ class TorchEngine(Engine):
         if self._val_rows is None:
             return [Evaluation(None, None)] * len(self._members)
         sums: list[Tensor] = []
+        log = (self._target_shift, self._target_scale) if self._log_target else None
         with self._network.own_stream(), self._average.applied():
             for rows, valid in zip(self._val_rows.unbind(1), self._val_valid.unbind(1), strict=True):
                 inputs, targets, weights = self._data.gather(rows)
                 logits = self._network.predict(inputs)
                 weights = weights * valid
                 loss = (self._loss.value(logits, targets) * weights).sum(-1)
-                log = (self._target_shift, self._target_scale) if self._log_target else None
                 score = (self._task.row_scores(logits, targets, log) * valid).sum(-1)
                 sums.append(torch.stack([loss, weights.sum(-1), score, valid.sum(-1)]).cpu().double())
         columns = torch.stack(sums, dim=-1).tolist()

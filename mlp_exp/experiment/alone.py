@@ -33,6 +33,7 @@ def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool 
     """The whole life of a run: it begins, continues, or is over already.
 
     Args:
+        spec: checked, unless the command resumes.
         tracking: of the command.
         resumes: whether the command continues what an earlier one began.
 
@@ -46,6 +47,9 @@ def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool 
     start = find_start(spec, resumes=resumes)
     if start.is_over:
         return _already_over(start)
+    if resumes:  # other runs are checked before torch is imported
+        check(spec)
+        tracking.prepare(spec.values)
     folder = RunFolder(spec.folder)
     try:
         run = _train(spec, start, tracking)
@@ -88,8 +92,6 @@ def _already_over(start: Start) -> float:
 def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:
     session = Session(shows_data=True)
     try:
-        check(spec)
-        tracking.prepare(spec.values)
         plan = plan_of(spec, session, start.checkpoint)
         require_direction(spec, plan)
         sweep = Path(spec.sweep) if spec.sweep else None

@@ -2,7 +2,6 @@
 of one with another reporter.
 """
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -23,8 +22,6 @@ from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
 from mlp_exp.training.records import EpochRecord
-
-log = logging.getLogger(__name__)
 
 
 class Reporter(ABC):
@@ -191,8 +188,7 @@ class _Driver:
         for spec, run in self.active.values():
             run.write_history()
             assert run.trainee.latest
-            checkpoint = run.checkpoint(run.trainee.latest.state())
-            run.write_checkpoint(checkpoint.state)
+            checkpoint = run.write_checkpoint(run.trainee.latest.state())
             self._reporter.paused(spec, run, checkpoint)
         self.active = {}
 

@@ -1,14 +1,14 @@
 """What surrounds a run while it is built: working directory, environment variables, and what Hydra says of the job."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from mlp_exp.config.validation import require_valid
@@ -23,17 +23,21 @@ def active(spec: RunSpec) -> Iterator[None]:
     `HydraConfig` then has the run's folder, number and overrides, and what else `RunSpec.job` holds, unless Hydra
     itself is running this job.
     """
-    directory, before = os.getcwd(), HydraConfig.instance().cfg
+    if spec.directory == spec.folder:
+        Path(spec.folder).mkdir(parents=True, exist_ok=True)
+    job = HydraConfig.instance().cfg if _is_current(spec) else _HydraOf(spec)
+    with current_job(job), env_override(spec.environment), chdir(spec.directory):
+        yield
+
+
+@contextmanager
+def current_job(config: Any) -> Iterator[None]:
+    """Inside, this is the configuration of Hydra's current job."""
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().cfg = config
     try:
-        if not _is_current(spec):
-            HydraConfig.instance().cfg = _HydraOf(spec)  # type: ignore[assignment]
-        if spec.directory == spec.folder:
-            Path(spec.folder).mkdir(parents=True, exist_ok=True)
-        with _variables(spec.environment):
-            os.chdir(spec.directory)
-            yield
+        yield
     finally:
-        os.chdir(directory)
         HydraConfig.instance().cfg = before
 
 
@@ -73,18 +77,3 @@ class _HydraOf:
                 OmegaConf.update(config, key, value, merge=False)
         hydra: DictConfig = config.hydra
         return hydra
-
-
-@contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Inside, these environment variables are set."""
-    before: dict[str, Any] = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -142,17 +142,16 @@ class Run:
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)
 
-    def checkpoint(self, state: MemberState | None) -> Checkpoint:
-        """All that the run needs to continue; `state` is that at the end of the latest epoch."""
-        return Checkpoint(
+    def write_checkpoint(self, state: MemberState | None) -> Checkpoint:
+        """Saves all that the run needs to continue; `state` is that at the end of the latest epoch."""
+        checkpoint = Checkpoint(
             self.components.source, self.plan.fingerprint, versions(), self.history, state, self.folder.checkpoint
         )
-
-    def write_checkpoint(self, state: MemberState | None) -> None:
         try:
-            self.checkpoint(state).write(self.folder)
+            checkpoint.write(self.folder)
         except UntrustedError as error:  # the user's own optimizer keeps what is not loaded again
             log.warning("the run cannot be resumed from here: %s", error)
+        return checkpoint
 
     def restore_history(self, rows: list[list[float]]) -> None:
         """Restores the epochs of an earlier training, and replays them to early stopping."""

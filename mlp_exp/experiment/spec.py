@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlp_exp.experiment.configs import resolved
+from mlp_exp.storage.sweep_folder import job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
@@ -54,8 +55,7 @@ class RunSpec:
     @property
     def name(self) -> str:
         """The run in messages."""
-        typed = ",".join(sorted(self.overrides))
-        return "the run" if self.number is None else f"job {self.number} ({typed})"
+        return "the run" if self.number is None else job_name(self.number, self.overrides)
 
     def to_json(self) -> str:
         return json.dumps(_to_json(asdict(self)))

@@ -51,7 +51,10 @@ def find_start(spec: RunSpec, *, resumes: bool) -> Start:
 
 
 def _is_extended(spec: RunSpec, checkpoint: Checkpoint | None) -> bool:
-    return checkpoint is not None and checkpoint.config["trainer"]["epochs"] != spec.config["trainer"]["epochs"]
+    """Whether the command asks for other epochs than the run has; of a sweep, a finished run stays as it is."""
+    if checkpoint is None or spec.sweep is not None:
+        return False
+    return bool(checkpoint.config["trainer"]["epochs"] != spec.config["trainer"]["epochs"])
 
 
 def continue_from(run: Run, checkpoint: Checkpoint) -> None:

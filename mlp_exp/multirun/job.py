@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.storage.sweep_folder import job_name
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Job(ABC):
     @property
     def name(self) -> str:
         """The job in messages."""
-        return f"job {self.number} ({','.join(sorted(self.overrides))})"
+        return job_name(self.number, self.overrides)
 
     @abstractmethod
     def compose(self) -> RunSpec:

@@ -1,5 +1,6 @@
 """The files in a sweep's folder, beside its runs, and which of these have failed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_exp.storage.run_folder import runs_in
@@ -10,11 +11,16 @@ LEADERBOARD = "leaderboard.csv"
 PAGE = "report.html"
 
 
+def job_name(number: int | None, overrides: Sequence[str]) -> str:
+    """A job of a sweep in messages."""
+    return f"job {number} ({','.join(sorted(overrides))})"
+
+
 def failures_in(folder: Path) -> list[str]:
     """The runs of a sweep that have failed, or left no result, with the reason of each."""
     failures = []
     for run in runs_in(folder):
         result = run.result() or {"reason": "it has left no result"}
         if result.get("reason"):
-            failures.append(f"job {run.job_number()} ({','.join(sorted(run.overrides()))}): {result['reason']}")
+            failures.append(f"{job_name(run.job_number(), run.overrides())}: {result['reason']}")
     return failures

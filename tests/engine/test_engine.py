@@ -129,7 +129,6 @@ def test_a_decider_ends_its_run_alone() -> None:
     assert deciders[1].seen == [1, 2, 3, 4]
     for seed in range(2):  # and moves no numbers
         (alone,) = histories([make_member(seed=seed, epochs=4)])
-        assert [replace(one, status=None) for one in records[seed]][:2] != []
         assert [one.train_loss for one in records[seed]] == [one.train_loss for one in alone[: len(records[seed])]]
 
 

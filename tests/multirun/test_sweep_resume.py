@@ -95,6 +95,27 @@ def test_resume_says_of_a_single_diverged_run_why_the_status_is_1(sweep: Sweep) 
     assert done.stderr == f"{job(0, *CIRCLE, 'optimizer.lr=1e+30')}: {diverged(1)}\n"
 
 
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_a_job_that_was_extended_by_hand_stays_as_it_is(sweep: Sweep, command: Command, launcher: str) -> None:
+    def state() -> dict[str, dict[str, tuple[bytes, int]]]:
+        """Of each job; Hydra's own launcher writes its files before a job is asked whether it is over."""
+        written = ("run.log", ".hydra") if launcher == "basic" else ()
+        return {
+            path.name: {name: file for name, file in state_of(path).items() if not name.startswith(written)}
+            for path in jobs_in(folder)
+        }
+
+    args = (*CIRCLE, f"hydra/launcher={launcher}", "seed=0,1")
+    _, folder = sweep("sweep", *args)
+    done = command("run", f"resume={folder}/0", "trainer.epochs=5")
+    assert (done.returncode, len(history_of(folder / "0"))) == (0, 1 + 5)
+    before = state()
+    done, _ = sweep("sweep", *args, "resume=true")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert state() == before
+    assert sorted(row["job"] for row in scores_in(folder)) == ["0", "1"]
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_job_of_another_configuration_is_not_taken_for_done(sweep: Sweep, tmp_path: Path, killed: bool) -> None:
     """The user has changed an option of their own between the commands; it is said on standard error.
