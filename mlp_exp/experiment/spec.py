@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
 
 ITEMS = "__items__"
-"""Key under which JSON holds a mapping whose keys are not all texts."""
+"""Key under which JSON holds a mapping whose keys are not all texts, or that has this key itself."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class RunSpec:
 
 def _to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
-        if all(isinstance(key, str) for key in value):
+        if all(isinstance(key, str) and key != ITEMS for key in value):
             return {key: _to_json(each) for key, each in value.items()}
         return {ITEMS: [[key, _to_json(each)] for key, each in value.items()]}
     return [_to_json(each) for each in value] if isinstance(value, list | tuple) else value

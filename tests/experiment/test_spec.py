@@ -1,7 +1,9 @@
 """A run as plain data: it survives JSON and a fresh process, where it trains to the bits of the command line."""
 
 import json
+import math
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,6 +141,32 @@ def test_a_spec_survives_json(config: dict[str, Any]) -> None:
     assert RunSpec.from_json(text) == spec
     assert RunSpec.from_json(json.dumps(json.loads(text))) == spec
     assert (ITEMS in text) == any(not isinstance(key, str) for key in _keys(config))
+
+
+def _drawn(draw: random.Random, depth: int = 0) -> Any:
+    """A value as configurations may have: nested, with any of JSON's kinds, keys and floats that are odd."""
+    words = ["", "a", "1", "null", "${a.b}", "ü🙂\n\0", "\ud800", ITEMS]
+    numbers = [0, -1, 2**70, 0.1, -0.0, 1e-320, 1e300, math.inf, -math.inf, math.nan]
+    kind = draw.randrange(4 if depth < 4 else 2)
+    if kind == 0:
+        return draw.choice([*numbers, True, False, None])
+    if kind == 1:
+        return draw.choice(words)
+    inside = [_drawn(draw, depth + 1) for _ in range(draw.randrange(4))]
+    if kind == 2:
+        return inside
+    keys = [*words, *([0, 1.5, -0.0, math.inf, True, None] if draw.random() < 0.5 else [])]
+    return {draw.choice(keys): value for value in inside}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_configuration_survives_json(seed: int) -> None:
+    """To the kind of each number, NaN and the order of the keys; compared as text, in which NaN equals NaN."""
+    draw = random.Random(seed)
+    for _ in range(50):
+        config = {name: _drawn(draw) for name in draw.sample(["a", "b", ITEMS], draw.randrange(4))}
+        spec = RunSpec(config, "/folder")
+        assert repr(RunSpec.from_json(spec.to_json())) == repr(spec)
 
 
 def _keys(value: Any) -> list[Any]:
