@@ -86,7 +86,8 @@ class Engine(ABC):
         """Adds members behind the others; they continue from states of the same epoch.
 
         Raises:
-            TrainingError: they do not fit into the stack.
+            TrainingError: they do not fit into the stack, which then stays as it was.
+            ValueError: there are not as many states as members.
         """
 
     @abstractmethod

@@ -39,9 +39,6 @@ class TorchEngine(Engine):
         rows = max(len(member.data.train) for member in members)
         self._batch_size = min(batch_size or rows, rows)
         self._epoch = 0
-        self._build(members)
-
-    def _build(self, members: Sequence[Member]) -> None:
         self._members = list(members)
         self._loss = members[0].loss
         self._network = _network([member.module for member in members], members[0].streams.module, self._device)
@@ -138,8 +135,9 @@ class TorchEngine(Engine):
 
     def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
         own = [self.state(row) for row in range(len(self._members))]
-        self._build([*self._members, *members])
-        self.restore([*own, *states])
+        larger = TorchEngine([*self._members, *members], self._batch_size, self._device)
+        larger.restore([*own, *states])
+        self.__dict__ = larger.__dict__  # only now, so that a refusal changes nothing
 
     @torch.no_grad()
     def state(self, row: int) -> MemberState:
@@ -156,7 +154,9 @@ class TorchEngine(Engine):
 
     @torch.no_grad()
     def restore(self, states: Sequence[MemberState]) -> None:
-        if len(states) < len(self._members) or len({state.epoch for state in states}) > 1:
+        if len(states) != len(self._members):
+            raise ValueError(f"expected a state for each of {len(self._members)} members, got {len(states)}")
+        if len({state.epoch for state in states}) > 1:
             raise TrainingError("members of one stack continue from the same epoch")
         self._epoch = states[0].epoch
         self._network.restore([state.network for state in states])

@@ -1,7 +1,6 @@
 """A run while it trains: its part of a stack, its history, its folder."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mlp_exp.data.dataset import Dataset
@@ -16,7 +15,7 @@ from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import DONE, RunFolder
 from mlp_exp.training.loop import Trainee
-from mlp_exp.training.records import EpochRecord, has_diverged
+from mlp_exp.training.records import EpochRecord
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +94,25 @@ class Run:
         """Adds an epoch to the history."""
         validation = [v for v in (record.val_loss, record.val_metric) if v is not None]
         self.history.append([record.epoch, record.lr, record.train_loss, *validation, record.seconds])
+        self.end(record)
+        if self.over:
+            self.state = record.state()
+
+    def replay(self, row: list[float]) -> EpochRecord:
+        """Adds an epoch of an earlier training; all that decides on records sees it as it did then."""
+        self.history.append(row)
+        values, metric = dict(zip(self.columns, row, strict=True)), self.plan.task.history_column
+        epoch, lr, train_loss, seconds = int(row[0]), values["lr"], values["train_loss"], values["seconds"]
+        losses = train_loss, values.get("val_loss"), values.get(metric)
+        return self.trainee.judge(EpochRecord(0, epoch, lr, *losses, metric, seconds))
+
+    def end(self, record: EpochRecord) -> None:
+        """Marks a run that has ended with the epoch of a record."""
         self.status = record.status or self.status
         if record.status == "diverged":
             self.reason = str(DivergedError(record.epoch))
         if record.error:
             self.fail(record.error)
-        elif record.status:
-            self.state = record.state()
 
     def catch_up(self) -> None:
         """Adds the epoch that an interrupt has kept from the history."""
@@ -154,22 +165,9 @@ class Run:
         return checkpoint
 
     def restore_history(self, rows: list[list[float]]) -> None:
-        """Restores the epochs of an earlier training, and replays them to early stopping."""
-        self.history = rows
-        early_stopping = self.trainee.early_stopping
-        watched = self.columns.index(early_stopping.monitor if early_stopping.monitor in self.columns else "train_loss")
-        for row in rows:
-            if not self.diverged(row):
-                early_stopping.update(row[watched])
-
-    def losses(self, row: Sequence[float]) -> tuple[float, float | None]:
-        """The training loss of a row of the history, and the validation loss where there is one."""
-        by_name = dict(zip(self.columns, row, strict=True))
-        return by_name["train_loss"], by_name.get("val_loss")
-
-    def diverged(self, row: Sequence[float]) -> bool:
-        """Whether the run diverged in the epoch of a row."""
-        return has_diverged(*self.losses(row))
+        """Restores the epochs of an earlier training that a checkpoint has not."""
+        for row in rows[len(self.history) :]:
+            self.replay(row)
 
     @property
     def over(self) -> bool:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlp_exp.errors import ConfigError, DivergedError, RunFolderError, TrainingError
+from mlp_exp.errors import ConfigError, RunFolderError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import restore_best
+from mlp_exp.training.records import EpochRecord
 
 
 @dataclass(frozen=True)
@@ -73,43 +74,31 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
                 f"got {run.trainee.epochs}"
             ]
         )
-    run.restore_history(list(checkpoint.history))
-    _replay_schedule(run)
+    record = _replay(run, checkpoint)
     run.trainee.state = checkpoint.state
     try:
         restore_best(run.trainee, run.plan.batch_size, run.plan.device)
     except TrainingError as error:
         raise RunFolderError(f"{checkpoint.path}: expected a checkpoint of this run: {error}") from error
-    _end_if_over(run, checkpoint)
+    if record:
+        run.end(record)
+        run.state = checkpoint.state if run.over else None
 
 
-def _replay_schedule(run: Run) -> None:
-    """Brings the scheduler to where the history ends."""
-    learning_rate = run.trainee.learning_rate
-    for row in run.history:
-        if run.diverged(row):
-            return
-        epoch, lr = row[:2]
-        if lr != learning_rate.value:
+def _replay(run: Run, checkpoint: Checkpoint) -> EpochRecord | None:
+    """Brings the schedule and all that decides on records to where the history ends; returns the latest record."""
+    record = None
+    for row in checkpoint.history:
+        lr = run.trainee.learning_rate.value
+        record = run.replay(row)
+        if record.error:
+            raise record.error
+        if record.lr != lr and not record.diverged:
             raise ConfigError(
                 [
-                    f"scheduler: in epoch {epoch} the run had a learning rate of {lr}, and with trainer.epochs="
-                    f"{run.plan.epochs} it would have had {learning_rate.value}: the schedule depends on the number of "
+                    f"scheduler: in epoch {record.epoch} the run had a learning rate of {record.lr}, and with "
+                    f"trainer.epochs={run.plan.epochs} it would have had {lr}: the schedule depends on the number of "
                     "epochs. Train another run with it"
                 ]
             )
-        train_loss, val_loss = run.losses(row)
-        learning_rate.advance(train_loss if val_loss is None else val_loss)
-
-
-def _end_if_over(run: Run, checkpoint: Checkpoint) -> None:
-    if not run.history:
-        return
-    if run.diverged(run.history[-1]):
-        run.status, run.reason = "diverged", str(DivergedError(checkpoint.epoch))
-    elif checkpoint.epoch >= run.trainee.epochs:
-        run.status = "finished"
-    elif run.trainee.early_stopping.stops:
-        run.status = "stopped_early"
-    if run.over:
-        run.state = checkpoint.state
+    return record

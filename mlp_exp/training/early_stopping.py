@@ -48,7 +48,6 @@ class EarlyStopping(Decider):
             self.monitor = task.history_column if validates else "train_loss"
 
     def judge(self, record: EpochRecord) -> bool:
-        self.improved = False
         self.improved = self.update(record.value(self.monitor))
         return self.stops
 

@@ -3,6 +3,7 @@
 The loop does no input or output. It yields the records of each epoch; its caller logs, draws and saves.
 """
 
+import copy
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from mlp_exp.engine.engine import Engine, Member
 from mlp_exp.engine.state import MemberState
 from mlp_exp.engine.torch_engine import TorchEngine
 from mlp_exp.training.early_stopping import EarlyStopping
-from mlp_exp.training.records import Decider, EpochRecord, Status
+from mlp_exp.training.records import Decider, EpochRecord
 from mlp_exp.training.schedulers import LearningRate
 
 
@@ -39,6 +40,24 @@ class Trainee(Member):
     deciders: Sequence[Decider] = field(default=(), kw_only=True)
     state: MemberState | None = field(default=None, kw_only=True)
     latest: EpochRecord | None = field(default=None, kw_only=True)
+
+    @property
+    def all_deciders(self) -> list[Decider]:
+        return [self.early_stopping, *self.deciders]
+
+    def judge(self, record: EpochRecord) -> EpochRecord:
+        """Shows the next epoch to all that decides on records; returns it with how the run has ended, if it has."""
+        self.early_stopping.improved = False
+        if record.diverged:
+            return replace(record, status="diverged")
+        try:
+            ends = [decider.status for decider in self.all_deciders if decider.judge(record)]
+            self.learning_rate.advance(record.watched_loss)
+        except Exception as error:  # the user's own code may raise anything; the others go on
+            return replace(record, status="failed", error=error)
+        if record.epoch == self.epochs:
+            return replace(record, status="finished")
+        return replace(record, status=ends[0] if ends else None)
 
 
 def train(
@@ -116,8 +135,7 @@ class _Loop:
                 *evaluations[row],
                 self._trainees[index].task.history_column,
                 elapsed + self._earlier_seconds[index],
-                None,
-                partial(self._state, index),
+                state=partial(self._state, index),
             )
             for row, index in enumerate(self.active)
         ]
@@ -133,21 +151,17 @@ class _Loop:
     def _judge(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
         """Has each epoch judged, and the weights of those that improved kept; an interrupt undoes it."""
         trainees = [self._trainees[index] for index in self.active]
-        deciders = [decider for trainee in trainees for decider in (trainee.early_stopping, *trainee.deciders)]
-        before = [dict(vars(decider)) for decider in deciders]
+        deciders = [decider for trainee in trainees for decider in trainee.all_deciders]
+        before = copy.deepcopy([vars(decider) for decider in deciders])
         latest = [trainee.latest for trainee in trainees]
         try:
-            judged, improved = [], []
-            for row, (trainee, record) in enumerate(zip(trainees, records, strict=True)):
-                better, status, error = _verdict(trainee, record)
-                judged.append(replace(record, status=status, error=error))
-                improved += [row] * better
-            self._engine.remember(improved)
+            judged = [trainee.judge(record) for trainee, record in zip(trainees, records, strict=True)]
+            self._engine.remember([row for row, trainee in enumerate(trainees) if trainee.early_stopping.improved])
             for trainee, record in zip(trainees, judged, strict=True):
                 trainee.latest = record
         except BaseException:
             for decider, values in zip(deciders, before, strict=True):
-                vars(decider).update(values)
+                decider.__dict__ = values
             for trainee, record_before in zip(trainees, latest, strict=True):
                 trainee.latest = record_before
             raise
@@ -167,22 +181,6 @@ class _Loop:
         stay = [row for row in range(len(self.active)) if row not in set(rows)]
         self.active = [self.active[row] for row in stay]
         self._engine.select(stay)
-
-
-def _verdict(trainee: Trainee, record: EpochRecord) -> tuple[bool, Status | None, Exception | None]:
-    """Whether the epoch is the best so far, and how the trainee ends with it, if it does, and why."""
-    if record.diverged:
-        return False, "diverged", None
-    early_stopping = trainee.early_stopping
-    early_stopping.improved = False
-    try:
-        ends = [each.status for each in (early_stopping, *trainee.deciders) if each.judge(record)]
-        trainee.learning_rate.advance(record.watched_loss)
-    except Exception as error:  # the user's own code may raise anything; the others go on
-        return early_stopping.improved, "failed", error
-    if record.epoch == trainee.epochs:
-        return early_stopping.improved, "finished", None
-    return early_stopping.improved, ends[0] if ends else None, None
 
 
 def _kept(state: MemberState) -> Callable[[], MemberState]:

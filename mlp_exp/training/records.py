@@ -11,6 +11,10 @@ from mlp_exp.engine.state import MemberState
 Status = Literal["finished", "stopped_early", "diverged", "failed"]
 
 
+def _not_kept() -> MemberState:
+    raise ValueError("the state of an earlier training's epoch is not kept")
+
+
 @dataclass(frozen=True)
 class EpochRecord:
     """An epoch of one member: a row of its history.
@@ -25,7 +29,7 @@ class EpochRecord:
         metric_column: the name of the latter in the history.
         seconds: since training began.
         status: how the member ended, in its last record.
-        state: gives what an exact resume after this epoch needs; good until the next epoch begins.
+        state: gives what an exact resume after this epoch needs; good until the next epoch begins, and not in a replay.
         error: why it failed: its own scheduler or early stopping raised this.
     """
 
@@ -37,8 +41,8 @@ class EpochRecord:
     val_metric: float | None
     metric_column: str
     seconds: float
-    status: Status | None
-    state: Callable[[], MemberState] = field(repr=False, compare=False)
+    status: Status | None = None
+    state: Callable[[], MemberState] = field(default=_not_kept, repr=False, compare=False)
     error: Exception | None = None
 
     @property
@@ -49,7 +53,7 @@ class EpochRecord:
     @property
     def diverged(self) -> bool:
         """Whether a loss has left the finite numbers."""
-        return has_diverged(self.train_loss, self.val_loss)
+        return not (math.isfinite(self.train_loss) and math.isfinite(self.watched_loss))
 
     def value(self, column: str) -> float:
         """A column of the history that can be watched; `val_loss` is the training loss without a validation part.
@@ -63,16 +67,12 @@ class EpochRecord:
         return columns[column]
 
 
-def has_diverged(train_loss: float, val_loss: float | None) -> bool:
-    """Whether a loss of an epoch has left the finite numbers."""
-    return not (math.isfinite(train_loss) and (val_loss is None or math.isfinite(val_loss)))
-
-
 class Decider(ABC):
     """Sees the record of each epoch of one run, and may end the run: early stopping, pruning, callbacks.
 
     A decision depends on records alone, never on timing or on other runs of the stack, so that it is the same wherever
-    the run trains.
+    the run trains. A run that continues shows the records of its earlier epochs again, in order. The attributes are
+    copied before each epoch (`copy.deepcopy`), so that an interrupted one can be undone.
 
     Attributes:
         status: how a run ended that this has stopped.

@@ -1,8 +1,9 @@
 """The engine as the loop sees it: members are admitted and selected, and what lies outside stays as it is."""
 
+import copy
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from support.commands import clean_environment
 from support.members import CPU, histories, make_member, same_weights, timeless
 from torch import nn
 
+from mlp_exp.engine.state import MemberState
 from mlp_exp.engine.torch_engine import TorchEngine
 from mlp_exp.errors import TrainingError
 from mlp_exp.training.loop import Trainee, train
@@ -56,6 +58,45 @@ def test_members_of_another_epoch_are_not_admitted() -> None:
     late = trained_engine([make_member(seed=1)], 1).state(0)
     with pytest.raises(TrainingError, match=r"^members of one stack continue from the same epoch$"):
         engine.admit([make_member(seed=1)], [late])
+
+
+def _refused_in_its_state() -> tuple[list[Trainee], list[MemberState]]:
+    state = trained_engine([make_member(seed=1)], 2).state(0)
+    return [make_member(seed=1)], [replace(state, network={**state.network, "best_buffers": torch.zeros(1)})]
+
+
+REFUSED: dict[str, Callable[[], tuple[list[Trainee], list[MemberState]]]] = {
+    "of another epoch": lambda: ([make_member(seed=1)], [trained_engine([make_member(seed=1)], 1).state(0)]),
+    "a network that trains alone": lambda: (
+        [make_member(module=own_module())],
+        [trained_engine([make_member(module=own_module())], 2).state(0)],
+    ),
+    "a damaged state": _refused_in_its_state,
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refused_admission_leaves_the_engine_as_it_was(case: str) -> None:
+    """It then trains on as if nobody had asked."""
+    engine, alone = (trained_engine([make_member(seed=0, dropout=0.2)], 2) for _ in "ab")
+    before = engine.state(0)
+    with pytest.raises(TrainingError):
+        engine.admit(*REFUSED[case]())
+    assert repr(engine.state(0)) == repr(before)
+    for each in (engine, alone):
+        each.train_epoch([0.01])
+        each.evaluate()
+        each.remember([0])
+    assert repr(engine.state(0)) == repr(alone.state(0))
+
+
+@pytest.mark.parametrize("states", [0, 2])
+def test_members_and_states_are_as_many(states: int) -> None:
+    engine = trained_engine([make_member(seed=0)], 1)
+    state = trained_engine([make_member(seed=1)], 1).state(0)
+    with pytest.raises(ValueError, match=rf"^expected a state for each of 2 members, got {1 + states}$"):
+        engine.admit([make_member(seed=1)], [state] * states)
+    assert len(engine.evaluate()) == 1
 
 
 OUTSIDE = """
@@ -133,19 +174,23 @@ def test_a_decider_ends_its_run_alone() -> None:
 
 
 def test_an_interrupt_while_an_epoch_is_judged_undoes_it() -> None:
+    """Also what a decider has added to a list, or has not had before."""
+
     class Interrupts(After):
         def judge(self, record: EpochRecord) -> bool:
-            if record.epoch == 2:
+            if super().judge(record):
+                self.new = True
                 raise KeyboardInterrupt
             return False
 
-    watching = make_member(seed=0, epochs=4)
-    other = replace(make_member(seed=1, epochs=4), deciders=[Interrupts(0)])
+    watching = replace(make_member(seed=0, epochs=4), deciders=[After(99)])
+    other = replace(make_member(seed=1, epochs=4), deciders=[Interrupts(2)])
+    deciders = [*watching.all_deciders, *other.all_deciders]
     training = train([watching, other], 10, CPU)
     next(training)
-    before = dict(vars(watching.early_stopping))
+    before = copy.deepcopy([vars(decider) for decider in deciders])
     with pytest.raises(KeyboardInterrupt):
         next(training)
-    assert vars(watching.early_stopping) == before
+    assert [vars(decider) for decider in deciders] == before
     assert watching.latest is not None
     assert watching.latest.epoch == 1
