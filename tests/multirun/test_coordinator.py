@@ -1,9 +1,15 @@
 """The contract of an executor, shown by one that drops, delays, repeats and reorders events, and kills its workers."""
 
+import contextlib
 import logging
+import multiprocessing
+import os
+import pickle
 import random
+import signal
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -12,6 +18,7 @@ from support.folders import history_of, result_of
 from support.specs import spec_in
 from support.sweeps import QUIET, trained
 
+from mlp_exp.experiment import regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -19,6 +26,7 @@ from mlp_exp.multirun.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.forked import Forked
+from mlp_exp.multirun.executors.forks import start_process
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.storage.run_folder import RunFolder
@@ -48,16 +56,82 @@ class Notes(Listener):
         self.given_up.append((spec.number, reason))
 
 
+MOMENTS = ("start", "Progress", "write_checkpoint", "write_history", "write_model", "write_result", "Ended", "Paused")
+"""When a worker is killed: before it trains, or just after it has sent such an event or written such a file."""
+SEVERAL_TIMES = ("Progress", "write_checkpoint")
+"""What may come more than once before the first of its runs is over; two at least are then left to train again."""
+
+
+def killed(task: StackTask, session: Session, moment: str, times: int) -> list[Event]:
+    """What a worker has sent that is killed once a moment has come so often, or else before it has said `Done`."""
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(
+        target=_train_until, args=(task, session, sender, moment, times)
+    )
+    start_process(process)
+    sender.close()
+    events: list[Event] = []
+    with contextlib.suppress(EOFError):
+        while True:
+            events.append(pickle.loads(receiver.recv_bytes()))
+    receiver.close()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    return events
+
+
+def _train_until(task: StackTask, session: Session, sender: Connection, moment: str, times: int) -> None:
+    """Work of the process that is killed; what is patched here is patched nowhere else."""
+    passed: Counter[str] = Counter()
+
+    def now(name: str) -> None:
+        passed[name] += 1
+        if passed[moment] == times:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def then_now(name: str) -> None:
+        method = getattr(RunFolder, name)
+
+        def call(*args: object) -> None:
+            method(*args)
+            now(name)
+
+        setattr(RunFolder, name, call)
+
+    def send(event: Event) -> None:
+        sender.send_bytes(pickle.dumps(event))
+        now(type(event).__name__)
+
+    for name in MOMENTS:
+        if name.startswith("write"):
+            then_now(name)
+    regularly.REST = 0  # a checkpoint after every epoch
+    session.logs.mute()
+    now("start")
+    work(task, session, send)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Unreliable(Executor):
     """Trains in this process, and reports what `faults` leaves of it, in any order, some of it after `Done`.
 
     Args:
         faults: names of what goes wrong: drop, repeat, reorder, late, kill.
+        kills: which tasks are killed, in a process of their own.
+        moments: when, one of them for each task.
     """
 
-    def __init__(self, session: Session, report: Report, faults: Sequence[str], seed: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        report: Report,
+        faults: Sequence[str],
+        seed: int,
+        kills: Callable[[StackTask], bool] = lambda task: len(task.specs) > 2,
+        moments: Sequence[str] = MOMENTS,
+    ) -> None:
         super().__init__(session, report)
-        self._faults = faults
+        self._faults, self._kills, self._moments = faults, kills, moments
         self._random = random.Random(seed)
         self._waiting: deque[StackTask] = deque()
         self._outbox: deque[tuple[StackTask, Event]] = deque()
@@ -75,10 +149,13 @@ class Unreliable(Executor):
 
     def _work(self, task: StackTask) -> None:
         events: list[Event] = []
-        if "kill" in self._faults and len(task.specs) > 2:  # before its runs are over
-            self._outbox.append((task, Done("its process was ended by signal 9")))
-            return
-        reason = work(task, self._session, events.append)
+        reason: str | None = "its process was ended by signal 9"
+        if "kill" in self._faults and self._kills(task):
+            moment = self._random.choice(self._moments)
+            times = self._random.randint(1, 3) if moment in SEVERAL_TIMES else 1
+            events = killed(task, self._session, moment, times)
+        else:
+            reason = work(task, self._session, events.append)
         if "drop" in self._faults:
             events = [event for event in events if self._random.random() < 0.5]
         if "repeat" in self._faults:
@@ -102,6 +179,7 @@ def specs_in(folder: Path) -> list[RunSpec]:
     found = []
     for number in range(RUNS):
         words = [*QUIET, f"trainer.epochs={EPOCHS}", "data.n_samples=100", f"seed={number}", "model.hidden_sizes=[4]"]
+        words.append("trainer.checkpoint_every=0")
         (folder / str(number)).mkdir()
         spec = spec_in(folder / str(number), compose_run(words))
         found.append(RunSpec(spec.config, spec.folder, number, sweep=spec.sweep, directory=spec.directory))
@@ -150,8 +228,56 @@ def test_every_run_ends_once_whatever_happens(
     assert executors[0].closed
     numbers = [submitted.number for submitted in executors[0].submitted]
     assert len(set(numbers)) == len(numbers)
-    sizes = [len(submitted.specs) for submitted in executors[0].submitted]
-    assert sorted(sizes) == ([1, 2, 2, 3] if "kill" in faults else [2, 3])  # what was killed came back in halves
+    sizes = sorted(len(submitted.specs) for submitted in executors[0].submitted)
+    again = [[], [1, 1], [1, 2]] if "kill" in faults else [[]]  # what was left is trained in halves
+    assert sizes in [sorted([2, 3, *halves]) for halves in again]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("faults", [("kill",), ("kill", "drop", "late")], ids="-".join)
+def test_workers_are_killed_at_any_moment_also_of_runs_that_continue(
+    specs: list[RunSpec], expected: list[object], faults: tuple[str, ...], moment: str
+) -> None:
+    """Up to an epoch where all pause, and from there to the end."""
+    notes, submitted = Notes(), []
+
+    class Killed(Unreliable):
+        def __init__(self, session: Session, report: Report) -> None:
+            super().__init__(session, report, faults, 0, moments=[moment])
+
+        def submit(self, task: StackTask) -> None:
+            super().submit(task)
+            submitted.append(len(task.specs))
+
+    coordinator = Coordinator(Session(), Killed, notes, parallel=2)
+    coordinator.train([task(0, specs[:3], end_epoch=2), task(1, specs[3:], end_epoch=2)])
+    assert (sorted(coordinator.paused), notes.ended_runs) == (list(range(RUNS)), [])
+    starts = tuple(coordinator.paused[number] for number in range(RUNS))
+    coordinator.train([StackTask(9, tuple(specs), starts)])
+    assert Counter(event.run for event in notes.ended_runs) == dict.fromkeys(range(RUNS), 1)
+    assert {event.failure for event in notes.ended_runs} == {None}
+    assert (notes.given_up, coordinator.paused) == ([], {})
+    assert [trained(Path(spec.folder)) for spec in specs] == expected
+    assert len(submitted) > 3 or moment == "Paused"  # then all have left checkpoints
+
+
+@pytest.mark.parametrize("moment", ["Progress", "write_checkpoint"])
+def test_a_run_that_kills_its_worker_while_it_trains_fails_alone(
+    specs: list[RunSpec], expected: list[object], moment: str
+) -> None:
+    def kills(task: StackTask) -> bool:
+        return 3 in [spec.number for spec in task.specs]
+
+    def make(session: Session, report: Report) -> Executor:
+        return Unreliable(session, report, ("kill",), 0, kills, [moment])
+
+    notes = Notes()
+    Coordinator(Session(), make, notes, parallel=1).train([task(0, specs)])
+    assert notes.given_up == [(3, "its process was ended by signal 9")]
+    assert Counter(event.run for event in notes.ended_runs) == dict.fromkeys((0, 1, 2, 4), 1)
+    for number in (0, 1, 2, 4):
+        assert trained(Path(specs[number].folder)) == expected[number]
+    assert RunFolder(specs[3].folder).result() is None
 
 
 class Deaf(Executor):
@@ -242,8 +368,6 @@ def test_an_interrupt_has_all_open_tasks_save_their_runs(specs: list[RunSpec], e
 
 
 def test_events_can_be_sent(specs: list[RunSpec]) -> None:
-    import pickle
-
     events: list[Event] = []
     work(task(0, specs[:2], end_epoch=1), Session(), events.append)
     sent = pickle.loads(pickle.dumps(events))
