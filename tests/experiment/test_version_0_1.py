@@ -4,17 +4,15 @@
 """
 
 import csv
-import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.commands import Command
-from support.folders import history_of
+from support.folders import history_of, shown_in
 from support.project import ROOT
 
 from mlp_exp.config.components import ALIASES, COMPONENTS, current_names, is_component
@@ -104,9 +102,7 @@ def test_old_and_new_runs_of_an_experiment_are_repetitions_of_one(command: Comma
     assert (done.returncode, done.stderr) == (0, "")
     printed = command("report", "sweep", "new", "-o", "both").stdout
     assert "4 runs, best first by val_rmse; mean ± standard deviation over seed" in printed
-    page = (old / "both/report.html").read_text(encoding="utf-8")
-    start = page.index('{"keys"')
-    shown: dict[str, Any] = json.JSONDecoder().raw_decode(page[start:])[0]
+    shown = shown_in(old / "both/report.html")
     assert [set(one["config"]) for one in shown["runs"]] == [{"seed"}] * 4
     assert [len(group) for group in shown["groups"]] == [4]
 

@@ -49,6 +49,8 @@ CASES = [
     (["data=diabetes", "early_stopping.monitor=val_metric"], "minimize", "val_rmse", "smaller"),
     (["early_stopping.monitor=val_metric"], "maximize", "val_accuracy", "larger"),
     (["early_stopping.mode=max"], "maximize", "val_loss", "larger"),
+    (["early_stopping.monitor=train_loss"], "minimize", "train_loss", "smaller"),
+    (["early_stopping.monitor=val_accuracy", "early_stopping.mode=min"], "minimize", "val_accuracy", "smaller"),
 ]
 
 
@@ -75,9 +77,17 @@ def test_a_sweeper_in_the_wrong_direction_is_stopped(
 
 def test_the_table_preset_wants_the_most_accurate_run(command: Command, tmp_path: Path) -> None:
     data = ("data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")
-    done = command("run", "-m", *SMALL[1:], *data, "seed=0,1", *directed("minimize"), "hydra.sweep.dir=s")
-    assert done.returncode == 1
-    assert done.stderr.startswith("hydra.sweeper.direction: expected maximize, since a run returns its best val_acc")
+    words = ("-m", *SMALL[1:], *data, "experiment=table", "seed=0,1")
+    done = command("run", *words, *directed("minimize"), "hydra.sweep.dir=s")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "hydra.sweeper.direction: expected maximize, since a run returns its best val_accuracy, of which larger values "
+        "are better, got minimize. Say so: hydra.sweeper.direction=maximize\n",
+    )
+    assert list(tmp_path.rglob("history.csv")) == []
+    assert command("run", *words, *directed("maximize"), "hydra.sweep.dir=t").returncode == 0
+    by_loss = ("early_stopping.monitor=val_loss", *directed("minimize"))
+    assert command("run", *words, *by_loss, "hydra.sweep.dir=u").returncode == 0
 
 
 class Elsewhere(BasicLauncher):

@@ -51,6 +51,12 @@ def leaderboard_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def shown_in(page: Path) -> dict[str, Any]:
+    """What the page of a sweep shows."""
+    text = page.read_text(encoding="utf-8")
+    return dict(json.JSONDecoder().raw_decode(text[text.index('{"keys"') :])[0])
+
+
 def went_on(folder: Path) -> list[int]:
     """The epochs after which a run continued, by its log."""
     log = (folder / "run.log").read_text(encoding="utf-8")

@@ -1,0 +1,63 @@
+"""A sweep under the launcher of another project."""
+
+from pathlib import Path
+
+from support.commands import Command, Result
+from support.folders import files_in, history_of, leaderboard_of, result_of, shown_in
+from support.sweeps import QUIET, job, jobs_in, scores_in, state_of, trained, weight_bytes
+
+SHORT = (*QUIET, "trainer.epochs=2", "model.hidden_sizes=[4]")
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+"""Two processes from scratch; with one, joblib runs the jobs in the command's own."""
+
+
+def ends(done: Result, folder: Path) -> list[tuple[str, str, str]]:
+    """How the jobs of a sweep have ended, by the leaderboard; its page says the same, and both are printed last."""
+    assert done.stdout.splitlines()[-2:] == [f"{folder}/leaderboard.csv", f"{folder}/report.html"]
+    found = [(row["job"], row["status"], row["reason"]) for row in leaderboard_of(folder)]
+    assert [(run["name"], run["status"], run["reason"]) for run in shown_in(folder / "report.html")["runs"]] == found
+    return found
+
+
+def test_a_sweep_is_that_of_the_launcher_of_this_project(command: Command, tmp_path: Path) -> None:
+    words = (*SHORT, "data.n_samples=60", "seed=0,1")
+    theirs, own = tmp_path / "theirs", tmp_path / "own"
+    done = command("run", "-m", *JOBLIB, *words, "hydra.sweep.dir=theirs", process=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Joblib.Parallel(n_jobs=2,backend=loky,")
+    assert sorted(ends(done, theirs)) == [(number, "finished", "") for number in "01"]
+    assert command("run", "-m", *words, "hydra.sweep.dir=own").returncode == 0
+    assert [trained(path) for path in jobs_in(theirs)] == [trained(path) for path in jobs_in(own)]
+    assert files_in(theirs) == files_in(own)
+    assert scores_in(theirs) == scores_in(own)
+    assert [[result_of(path)["stacked"] for path in jobs_in(folder)] for folder in (theirs, own)] == [[1, 1], [2, 2]]
+
+
+def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command: Command, tmp_path: Path) -> None:
+    rows = "x,y\n" + "".join(f"{row * 7 % 40},{'ab'[row % 2]}\n" for row in range(40))
+    (tmp_path / "now.csv").write_text(rows, encoding="utf-8")
+    words, folder = (*SHORT, "data=table", "data.target=y"), tmp_path / "s"
+    sweep = ("-m", *JOBLIB, *words, "data.path=later.csv,now.csv", "hydra.sweep.dir=s")
+    reason = f"data.path: there is no file 'later.csv' (seen from {tmp_path})."
+    message = f"{job(0, *words, 'data.path=later.csv')}: {reason}\n"
+
+    done = command("run", *sweep, process=True)
+    assert (done.returncode, done.stderr) == (1, f"{message}1 job failed:\n{message}")  # by the worker, and at the end
+    assert ends(done, folder) == [("1", "finished", ""), ("0", "failed", reason)]
+    before = state_of(folder / "1")
+
+    resumed = (*sweep, "resume=true", "hydra.launcher.n_jobs=1")
+    again = command("run", *resumed)
+    assert (again.returncode, again.stderr) == (1, message)
+    assert ends(again, folder) == [("1", "finished", ""), ("0", "failed", reason)]
+
+    (tmp_path / "later.csv").write_text(rows, encoding="utf-8")
+    mended = command("run", *resumed)
+    assert (mended.returncode, mended.stderr) == (0, "")
+    assert sorted(ends(mended, folder)) == [("0", "finished", ""), ("1", "finished", "")]
+    assert history_of(folder / "0") == history_of(folder / "1")
+    assert weight_bytes(folder / "0") == weight_bytes(folder / "1")
+    after = state_of(folder / "1")
+    assert after.keys() == before.keys()
+    of_hydra = [".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "run.log"]  # written before a job
+    assert sorted(name for name in after if after[name] != before[name]) == of_hydra
