@@ -161,8 +161,8 @@ class Coordinator:
     def _again(self, opened: _Open, reason: str) -> list[StackTask]:
         """What is left of a task that failed, in two halves, the second first."""
         task, left = opened.task, opened.left
-        if len(left) == 1:
-            spec = task.specs[left[0]]
+        if len(task.specs) == 1:  # it failed by itself
+            (spec,) = task.specs
             assert spec.number is not None
             self._seen.add(spec.number)
             self._listener.gave_up(spec, reason)
@@ -171,7 +171,7 @@ class Coordinator:
         log.warning("%s with %d runs in a stack; trying again with %d", reason, len(left), half)
         for place in left:
             RunFolder(task.specs[place].folder).clear()
-        return [self._part(task, places) for places in (left[half:], left[:half])]
+        return [self._part(task, places) for places in (left[half:], left[:half]) if places]
 
     def _part(self, task: StackTask, places: list[int]) -> StackTask:
         specs = tuple(task.specs[place] for place in places)
