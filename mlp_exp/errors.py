@@ -1,18 +1,7 @@
-"""Every error that a user can cause, in one tree.
+"""Every error that a user can cause.
 
-    MlpExpError
-    ├── ConfigError      a key, value, type or `_target_` in the configuration
-    ├── SweeperError     the sweeper and the runs do not fit together; ends the sweep
-    ├── DataError        the data cannot be used as asked
-    ├── TrainingError    the parts do not train together
-    │   ├── DivergedError    the loss left the finite numbers
-    │   └── NotReproducedError    a run that was trained again came out differently
-    ├── ExportError      a run cannot be written for another runtime
-    └── RunFolderError   the run folder cannot be used
-        └── UntrustedError   it holds what is not loaded from a folder that may be a stranger's
-
-Each message says where, what was expected, what was found and what to do. The command line prints it
-without a traceback and exits with status 1.
+Each message says where, what was expected, what was found and what to do. The command line prints it without a
+traceback and exits with status 1.
 """
 
 from collections.abc import Sequence
@@ -23,7 +12,7 @@ class MlpExpError(Exception):
 
 
 class ConfigError(MlpExpError):
-    """One or more mistakes in a configuration, reported together.
+    """Mistakes in the keys, values, types or `_target_`s of a configuration, reported together.
 
     Attributes:
         problems: one line each, as `key: expected …, got …`.
@@ -31,9 +20,8 @@ class ConfigError(MlpExpError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
-        count = len(self.problems)
-        head = "1 mistake" if count == 1 else f"{count} mistakes"
-        super().__init__("\n".join([f"The configuration has {head}:", *(f"  {p}" for p in self.problems)]))
+        count = f"{len(problems)} mistake{'s' * (len(problems) != 1)}"
+        super().__init__("\n".join([f"The configuration has {count}:", *(f"  {p}" for p in problems)]))
 
 
 class SweeperError(MlpExpError):
@@ -72,7 +60,7 @@ class RunFolderError(MlpExpError):
 
 
 class UntrustedError(RunFolderError):
-    """What a saved run holds or names is not loaded."""
+    """What a saved run holds or names is not loaded: its folder may come from a stranger."""
 
 
 def describe(error: BaseException) -> str:

@@ -10,11 +10,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """A handler of SIGTERM.
-
-    Raises:
-        Terminated: always.
-    """
+    """The handler of SIGTERM: always raises `Terminated`."""
     raise Terminated
 
 

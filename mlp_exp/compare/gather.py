@@ -36,11 +36,9 @@ Curves = tuple[list[int], dict[str, list[float | None]]]
 
 
 def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
-    """What a page shows; RunFolderError if the settings of a sweep are damaged.
+    """What a page shows of the runs in these folders; RunFolderError if the settings of a sweep are damaged.
 
-    Args:
-        folders: those named on the command line.
-        entries: the runs in them with their configurations, best first, one at least.
+    `entries` are the runs with their configurations, best first, one at least.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]

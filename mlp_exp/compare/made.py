@@ -79,9 +79,8 @@ def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[st
     facts += [("Begun", _moment(min(started)))] if started else []
     facts += [("Latest result", _moment(max(times)))] if times else []
     facts += [("Training", f"{trained:.1f} s, divided among the runs that trained together")]
-    names = ("git", "versions", "machine", "device", "threads", "data_fingerprint")
     provenances = [entry.result["provenance"] for entry in entries if entry.result.get("provenance")]
-    for name in names:
+    for name in ("git", "versions", "machine", "device", "threads", "data_fingerprint"):
         texts = Counter(_text(name, provenance.get(name)) for provenance in provenances)
         for text, runs in texts.most_common():
             where = f" ({runs} run{'s' * (runs != 1)})" if len(texts) > 1 else ""

@@ -51,12 +51,6 @@ Target = Annotated[
 FRACTION_OR_FILE = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 
 
-class Closed(BaseModel):
-    """A node that has no other keys than those named here."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-
-
 class Group(BaseModel):
     """A node that is built by its `_target_`, which may be the user's own."""
 
@@ -246,8 +240,10 @@ class Tracker(Group):
     dir: Annotated[str, Field(min_length=1, description="the path of a folder")] = ""
 
 
-class Experiment(Closed):
+class Experiment(BaseModel):
     """The whole configuration of a run. Configurations saved before there were trackers have no `tracker`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     seed: Natural
     data: Data

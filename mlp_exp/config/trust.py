@@ -35,14 +35,10 @@ DEEPEST = 20
 
 
 def check_config(config: Any, allow: Sequence[str], where: object) -> None:
-    """Rejects a saved configuration, as loaded from the file `where`, before it is built or resolved.
+    """Checks a saved configuration, as loaded from the file `where`, before it is built or resolved.
 
-    Args:
-        allow: packages that the user trusts.
-
-    Raises:
-        UntrustedError: it names something else, is not a mapping of plain values, is too large, or has an interpolation
-            other than of a single value of its own.
+    Raises UntrustedError if it names anything but listed components and what is in the packages `allow`, is not a
+    mapping of plain values, is too large, or has an interpolation other than of a single value of its own.
     """
     if not isinstance(config, Mapping):
         raise UntrustedError(f"{where}: expected a configuration with keys, got {type(config).__name__}")
@@ -51,8 +47,7 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
     if foreign:  # Hydra would apply settings of its own before any check of ours
         raise UntrustedError(f"{where}: expected the configuration of a run; it has no key {foreign[0]!r}")
     for key, value in _leaves(config):
-        last = key.rpartition(".")[2]
-        if last == "_target_" and not is_trusted(value, allow):
+        if key.rpartition(".")[2] == "_target_" and not is_trusted(value, allow):
             if str(value).startswith("mlp_exp."):  # --allow would be no help
                 raise UntrustedError(
                     f"{where}: {key} is {value!r}, which is no component of this version of mlp_exp ({__version__}). "
@@ -92,11 +87,8 @@ def check_plain(
 ) -> None:
     """Raises UntrustedError for all but numbers, texts, lists and mappings, and for too many or too deep ones.
 
-    A file may refer to one list many times, in a few bytes each, so that the whole would not fit into memory.
-
-    Args:
-        most: upper bound on the number of values when they are written out.
-        also: whether a value of another type is accepted.
+    `most` is the limit on the number of values when they are written out: a file may refer to one list many times, in a
+    few bytes each, so that the whole would not fit into memory. `also` tells which values of other types are accepted.
     """
     todo: list[tuple[Any, int]] = [(values, 0)]
     seen = 0

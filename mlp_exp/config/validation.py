@@ -20,13 +20,9 @@ MISSING = "???"
 
 
 def require_valid(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
-    """Checks keys, types, ranges and signatures of plain values without references, before anything is built.
+    """Raises ConfigError, with a line per mistake in keys, types, ranges and signatures, before anything is built.
 
-    Args:
-        overrides: of the command line; a key set there is never silently left out.
-
-    Raises:
-        ConfigError: one line per mistake.
+    `values` are plain, without references. A key that is set by `overrides` is never silently left out.
     """
     if problems := _find_problems(values, overrides):
         raise ConfigError(problems)

@@ -139,7 +139,8 @@ class Preprocess:
         features = dataset.features
         step = max(1, FIT_VALUES // len(train))
         blocks = [features[train, start : start + step] for start in range(0, features.shape[1], step)]
-        fitted = [self._fit_numbers(block) for block in blocks] or [self._fit_numbers(np.zeros((1, 0)))]
+        none = np.zeros(0)
+        fitted = [self._fit_numbers(block) for block in blocks] or [(none, none, none, np.zeros((1, 0)))]
         fill, shift, scale, quantiles = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
         normal = self.scaling == "quantile"
         kept = quantiles if normal or self.ranks else None
@@ -156,8 +157,6 @@ class Preprocess:
     def _fit_numbers(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Fill, shift and scale `[F]` and quantiles `[Q, F]` of training values `[n, F]`."""
         count = values.shape[1]
-        if not count:
-            return np.zeros(0), np.zeros(0), np.zeros(0), np.zeros((1, 0))
         missing = np.isnan(values)
         fill = np.nanmedian(np.where(missing.all(axis=0), 0.0, values), axis=0)
         filled = np.where(missing, fill, values)

@@ -12,6 +12,8 @@ from mlp_exp.display.console import print_path
 
 MAX_COLUMNS = 40
 MAX_CLASSES = 20
+MAX_RUNS = 20
+MAX_JOBS = 200
 
 
 def print_columns(dataset: Dataset) -> None:
@@ -43,10 +45,6 @@ def print_scores(title: str, metrics: Mapping[str, Mapping[str, float | None]]) 
     get_console().print(table)
 
 
-MAX_RUNS = 20
-MAX_JOBS = 200
-
-
 def print_leaderboard(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: Path) -> None:
     """Prints the best runs of a sweep, and the path of the file with all of them."""
     table = Table(title=title, title_justify="left")
@@ -63,9 +61,8 @@ def print_leaderboard(title: str, columns: Sequence[str], rows: Sequence[Sequenc
 def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Sequence[str]], seconds: float) -> None:
     """Prints what a sweep would do.
 
-    Args:
-        jobs: number, overrides and error of each job.
-        stacks: title of the table of stacks, whose `rows` have jobs, number of runs, memory and time.
+    Each of `jobs` is its number, overrides and error; `stacks` is the title of the table of stacks, and `rows` are
+    their jobs, number of runs, memory and time.
     """
     console = get_console()
     wrong = any(failure for *_, failure in jobs)

@@ -5,8 +5,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
@@ -34,11 +32,10 @@ class Ensemble(Predictor):
             _require_alike(first, run)
         self.class_names, self.target_name = first.class_names, first.target_name
         self.feature_schema = first.feature_schema
-        self._groups: list[tuple[FeatureSchema, list[tuple[Preprocessing, list[TrainedRun]]]]] = []
-        for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema)):
-            same_inputs = _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
-            by_inputs = [(same[0].preprocessing, same) for same in same_inputs]
-            self._groups.append((same_columns[0].feature_schema, by_inputs))
+        self._groups = [  # runs that read columns in the same way; of these, runs with the same preprocessing
+            _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
+            for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema))
+        ]
 
     @property
     def inputs_width(self) -> int:
@@ -47,19 +44,19 @@ class Ensemble(Predictor):
     @property
     def names(self) -> list[str]:
         """The columns that are needed, of all runs."""
-        return list(dict.fromkeys(name for feature_schema, _ in self._groups for name in feature_schema.names))
+        return list(dict.fromkeys(name for run in self.runs for name in run.feature_schema.names))
 
     def check(self, names: Sequence[str], where: str) -> None:
-        for feature_schema, _ in self._groups:
-            feature_schema.check(names, where)
+        for run in self.runs:
+            run.check(names, where)
 
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         total: Any = 0.0
-        for feature_schema, groups in self._groups:
-            features, categories = feature_schema.features(table, where, first_row)
-            for preprocessing, runs in groups:
-                inputs = preprocessing.inputs(features, categories)
-                for run in runs:
+        for same_columns in self._groups:
+            features, categories = same_columns[0][0].feature_schema.features(table, where, first_row)
+            for same_inputs in same_columns:
+                inputs = same_inputs[0].preprocessing.inputs(features, categories)
+                for run in same_inputs:
                     total = total + run.outputs_of_inputs(inputs)
         mean: Floats = total / len(self.runs)
         return mean

@@ -45,11 +45,8 @@ class Predictor(ABC):
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         """Probabilities `[N, C]`, or values `[N]` in the target's own unit.
 
-        Args:
-            where, first_row: the table, and the place of these rows in it, for messages.
-
-        Raises:
-            DataError: a value is not what its column held in training.
+        Raises DataError for a value unlike those of its column in training; the message names the table as `where`, and
+        counts its rows from `first_row`.
         """
 
     @property

@@ -2,11 +2,11 @@
 
 import csv as plain_csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -69,13 +69,13 @@ def predict_table(
         if target is not None:
             evaluation = _Evaluation(ensemble, find_column(target, stream.names, "--target"), where)
             names = list(dict.fromkeys([*names, target]))
-        is_parquet, class_names = output.suffix.lower() == ".parquet", ensemble.class_names
-        with atomic(output) as temporary, _writer(temporary, is_parquet, class_names) as write:
+        class_names = ensemble.class_names
+        with atomic(output) as temporary, temporary.open("wb") as file, _writer(file, output, class_names) as writer:
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
                 outputs = ensemble.outputs(chunk, where, done)
                 if evaluation:
                     evaluation.add(chunk, outputs, done)
-                write(outputs)
+                writer.write_table(_as_rows(outputs, class_names))
                 done += len(chunk)
                 not_finite += int((~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)).sum())
     ignored = [name for name in stream.names if name not in names]
@@ -153,27 +153,19 @@ def _number(text: str) -> float | str:
         return text
 
 
-@contextmanager
-def _writer(path: Path, is_parquet: bool, class_names: Sequence[str]) -> Iterator[Callable[[Floats], None]]:
-    """Writes outputs `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
+def _as_rows(outputs: Floats, class_names: Sequence[str]) -> pa.Table:
+    """Outputs `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
+    if not class_names:
+        return pa.table({"prediction": outputs})
+    labels = pa.array(class_names, pa.string()).take(pa.array(outputs.argmax(axis=1)))
     names = ["prediction", *(f"probability_{name}" for name in class_names)]
-    types = [pa.string() if class_names else pa.float64(), *(pa.float64() for _ in class_names)]
-    schema = pa.schema(list(zip(names, types, strict=True)))
-    with path.open("wb") as file, _open_writer(file, schema, is_parquet, class_names) as writer:
-
-        def write(outputs: Floats) -> None:
-            if class_names:
-                labels = pa.array(class_names, pa.string()).take(pa.array(outputs.argmax(axis=1)))
-                columns = [labels, *(pa.array(column) for column in outputs.T)]
-            else:
-                columns = [pa.array(outputs)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-
-        yield write
+    return pa.table([labels, *(pa.array(column) for column in outputs.T)], names=names)
 
 
-def _open_writer(file: Any, schema: pa.Schema, is_parquet: bool, class_names: Sequence[str]) -> Any:
-    if is_parquet:
+def _writer(file: BinaryIO, output: Path, class_names: Sequence[str]) -> Any:
+    """Arrow's writer of such rows, of Parquet or CSV by the ending of `output`."""
+    schema = _as_rows(np.zeros((0, len(class_names)) if class_names else 0), class_names).schema
+    if output.suffix.lower() == ".parquet":
         return parquet.ParquetWriter(file, schema)
     header = io.StringIO()
     plain_csv.writer(header, lineterminator="\n").writerow(schema.names)  # Arrow would quote each name

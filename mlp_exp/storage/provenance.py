@@ -38,9 +38,7 @@ def git_state() -> dict[str, Any] | None:
     """Commit, and whether tracked files have changed since; None outside a repository or without git."""
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+        return subprocess.check_output(["git", *arguments], text=True, stderr=subprocess.DEVNULL, timeout=10).strip()
 
     try:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from mlp_exp.config.components import current_names
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
-from mlp_exp.storage import history, hydra_files, tensor_file
+from mlp_exp.storage import history, tensor_file
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.folder_lock import folder_lock
+from mlp_exp.storage.yaml_file import read_yaml
 
 DONE = ("finished", "stopped_early", "diverged")
 """Status of a run that is over and is not tried again."""
@@ -34,6 +37,8 @@ TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
 MODEL_FORMAT = 2
 """Version of the content of `model.pt`; files of another version are refused."""
+MAX_SETTINGS = 100_000
+"""Most values that a saved configuration may have."""
 
 
 class RunFolder:
@@ -90,9 +95,14 @@ class RunFolder:
 
     def save_extended(self, config: Mapping[str, Any], override: str) -> None:
         """Updates Hydra's files, if there are any, for a run that is trained further because of this override."""
-        if (self.path / HYDRA).is_dir():
-            hydra_files.save_config(self.path / HYDRA_CONFIG, config)
-            hydra_files.add_override(self.path / OVERRIDES, override)
+        if not (self.path / HYDRA).is_dir():
+            return
+        with atomic(self.path / HYDRA_CONFIG) as temporary:
+            temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
+        overrides = self.path / OVERRIDES
+        typed = overrides.read_text(encoding="utf-8").strip() if overrides.is_file() else ""
+        with atomic(overrides) as temporary:
+            temporary.write_text(f"{typed.removeprefix('[]')}\n- {override}\n".lstrip(), encoding="utf-8")
 
     def claim(self, columns: Sequence[str]) -> None:
         """Creates the history with its header; raises RunFolderError if another run has begun here."""
@@ -147,7 +157,6 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     def write_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Writes a mapping of tensors, numbers and texts."""
         tensor_file.write_tensors(self.checkpoint, checkpoint)
 
     def read_checkpoint(self) -> dict[str, Any]:
@@ -162,13 +171,9 @@ class RunFolder:
         return content | {"config": current_names(content["config"])}
 
     def require_own_files(self) -> None:
-        """Refuses a folder that may have been made to do harm.
+        """Raises RunFolderError if there is no such folder, and UntrustedError if it may have been made to do harm.
 
-        A link could redirect what is written, and reading from a pipe would never end.
-
-        Raises:
-            RunFolderError: there is no such folder.
-            UntrustedError: it has a link that leads out of it, or something other than files and folders.
+        A link out of it could redirect what is written, and reading from anything but a file might never end.
         """
         if not self.path.is_dir():
             raise RunFolderError(f"{self.path}: there is no such folder; expected that of a run")
@@ -181,19 +186,36 @@ class RunFolder:
 
     def overrides(self) -> list[str]:
         """The overrides as they were typed; empty if Hydra has saved none. Raises RunFolderError for other content."""
-        return hydra_files.read_overrides(self.path / OVERRIDES)
+        path = self.path / OVERRIDES
+        overrides = (read_yaml(path) or []) if path.exists() else []
+        if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
+            raise RunFolderError(f"{path}: expected a list of overrides")
+        return overrides
 
     def config(self) -> dict[str, Any]:
-        """The configuration that Hydra has saved, references unresolved; empty if it has saved none.
+        """The configuration that Hydra has saved, with today's names of components, references unresolved.
 
-        Raises:
-            RunFolderError: the file is not a configuration, or has too many values once its references are expanded.
+        Empty if Hydra has saved none. Raises RunFolderError for other content, or too many values when written out.
         """
-        return hydra_files.read_config(self.path / HYDRA_CONFIG)
+        from mlp_exp.config.trust import check_plain  # imports pydantic, which `--help` should not wait for
+
+        path = self.path / HYDRA_CONFIG
+        config = read_yaml(path) if path.exists() else {}
+        if not isinstance(config, dict):
+            raise RunFolderError(f"{path}: expected the configuration of a run")
+        check_plain(config, path, MAX_SETTINGS)
+        return dict(current_names(config))
 
     def job_number(self) -> int | None:
         """The number of this run in its sweep; None for a single run. Raises RunFolderError for other content."""
-        return hydra_files.read_job_number(self.path / HYDRA_SETTINGS)
+        path = self.path / HYDRA_SETTINGS
+        if not path.exists():
+            return None
+        try:
+            number = read_yaml(path)["hydra"]["job"]["num"]
+        except (KeyError, TypeError) as error:
+            raise RunFolderError(f"{path}: expected Hydra's settings with hydra.job.num") from error
+        return number if isinstance(number, int) else None
 
     @property
     def figures(self) -> Path:

@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from mlp_exp.data.dataset import TaskName
 from mlp_exp.errors import ConfigError
-from mlp_exp.tasks.task import Task, task_named
 
 
 class Loss(ABC):
@@ -67,17 +66,17 @@ class Loss(ABC):
         return weights[codes].astype(np.float32)
 
 
-def _require(name: str, task: TaskName, *tasks: TaskName) -> Task:
+def _require(name: str, task: TaskName, *tasks: TaskName) -> None:
     if task not in tasks:
         raise ConfigError([f"loss: {name} is for {' or '.join(tasks)} targets, and the task is {task}; use loss=auto"])
-    return task_named(task)
 
 
 class BinaryCrossEntropy(Loss):
     """Cross-entropy of a sigmoid, as `torch.nn.BCEWithLogitsLoss`, on one logit."""
 
     def __init__(self, task: TaskName, label_smoothing: float = 0.0, class_weight: str | None = None) -> None:
-        super().__init__(_require("binary_cross_entropy", task, "binary").width(n_classes=2))
+        _require("binary_cross_entropy", task, "binary")
+        super().__init__(out_features=1)
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
 
@@ -125,7 +124,8 @@ class SquaredError(Loss):
     """(prediction - target)², as `torch.nn.MSELoss`, on the standardised target."""
 
     def __init__(self, task: TaskName) -> None:
-        super().__init__(_require("squared_error", task, "regression").width(n_classes=0))
+        _require("squared_error", task, "regression")
+        super().__init__(out_features=1)
 
     def encode(self, target: NDArray[Any]) -> NDArray[np.float32]:
         return target.astype(np.float32)[:, None]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import TaskName
+from mlp_exp.data.splits.base import PARTS
 from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS, ClassPredictions, Metric, ValuePredictions, evaluate
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from mlp_exp.data.target_scaling import Floats, TargetScaling
 
     ShiftAndScale = tuple[Tensor, Tensor]
-
-PARTS = ("train", "val", "test")
 
 
 class Task(ABC):
@@ -48,10 +47,6 @@ class Task(ABC):
     @abstractmethod
     def fits(self, n_classes: int) -> bool:
         """Whether a target with so many classes, 0 for values, is one of this task."""
-
-    def width(self, n_classes: int) -> int:
-        """Number of logits that its default loss takes."""
-        return 1
 
     def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
         """What a loss predicts, in the target's own unit: probabilities `[n, C]` or values `[n]`."""
@@ -120,9 +115,6 @@ class MulticlassClassification(Classification):
     def fits(self, n_classes: int) -> bool:
         return n_classes > 2
 
-    def width(self, n_classes: int) -> int:
-        return n_classes
-
 
 class Regression(Task):
     """A value; networks learn it standardised (`TargetScaling`)."""
@@ -156,11 +148,7 @@ TASKS: Mapping[str, Task] = {of.name: of for of in (BinaryClassification(), Mult
 
 
 def task_named(name: str) -> Task:
-    """The task of a name as in `result.json`; KeyError for any other.
-
-    >>> task_named("regression").headlines
-    ('rmse', 'r2')
-    """
+    """The task of a name as in `result.json`; KeyError for any other."""
     return TASKS[name]
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -13,21 +13,17 @@ from typing import Any
 from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.sweep_folder import LEADERBOARD, PAGE
 from mlp_exp.trackers.state import TrackerState, load_state, save_state
-from mlp_exp.trackers.tracker import Epoch, Param, TrackedRun, Tracker, final_metrics, short_name, succeeded
+from mlp_exp.trackers.tracker import Epoch, TrackedRun, Tracker, final_metrics, short_name, succeeded
 
 MAX_METRICS, MAX_PARAMS = 800, 100
 """Per request. MLflow accepts 1000 entries in all, and 100 parameters."""
 SQLITE = "sqlite:///"
-SWEEP_FILES = (LEADERBOARD, PAGE)
-"""Attached to the parent run of a sweep."""
 
 
 class MLflow(Tracker):
     """Writes new epochs, parameters and tags of a run in one request.
 
-    Args:
-        tracking_uri: MLflow's tracking URI. With an SQLite file, artifacts go to mlruns/ beside it; a server decides
-            for itself.
+    If `tracking_uri` is an SQLite file, artifacts go to mlruns/ beside it; a server decides for itself.
     """
 
     package = "mlflow"
@@ -39,15 +35,11 @@ class MLflow(Tracker):
     def open(self) -> None:
         self._parents: dict[Path, str] = {}
         self._pending_params: dict[str | None, Mapping[str, str]] = {}  # sent with a run's first epochs
-        with self._new_database_lock():
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        # if two commands created the tables of one new file at once, both would fail
+        with folder_lock(self._folder, wait=True) if self._folder else nullcontext():
             self._experiment  # noqa: B018 (connects, and creates the tables of a new file)
-
-    def _new_database_lock(self) -> AbstractContextManager[object]:
-        """Keeps other commands out: if two create the tables of one new file at once, both fail."""
-        if self._folder is None:
-            return nullcontext()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return folder_lock(self._folder, wait=True)
 
     @cached_property
     def _mlflow(self) -> Any:
@@ -81,8 +73,9 @@ class MLflow(Tracker):
         elif not run.epochs:
             known = self._client.get_run(run.id).data.params
         if not run.epochs:
-            texts = {_allowed_name(key): _text(value) for key, value in run.params.items()}
-            self._pending_params[run.id] = {key: text for key, text in texts.items() if key not in known}
+            texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in run.params.items()}
+            named = {_allowed_name(key): text for key, text in texts.items()}
+            self._pending_params[run.id] = {key: text for key, text in named.items() if key not in known}
 
     def _continue(self, run_id: str) -> bool:
         """Reopens the run of an earlier command; False if MLflow no longer has it."""
@@ -108,30 +101,25 @@ class MLflow(Tracker):
         return self._parents[sweep]
 
     def write(self, run: TrackedRun, epochs: Sequence[Epoch], result: Mapping[str, Any] | None) -> None:
+        entities = self._mlflow.entities
         now = epochs[-1].time if epochs else time.time()
-        rows, tags = list(epochs), {}
+        rows, tags = list(epochs), []
         if result is not None:
             rows.append(Epoch(result.get("epochs", 0), now, final_metrics(result)))
-            tags = {f"mlp_exp.{key}": str(result[key]) for key in ("status", "reason") if key in result}
-        metric = self._mlflow.entities.Metric
+            words = {key: str(result[key]) for key in ("status", "reason") if key in result}
+            tags = [entities.RunTag(f"mlp_exp.{key}", text) for key, text in words.items()]
         points = [
-            metric(_allowed_name(name), value, round(1000 * row.time), row.number)
+            entities.Metric(_allowed_name(name), value, round(1000 * row.time), row.number)
             for row in rows
             for name, value in row.values.items()
         ]
-        self._log(run.id, points, self._pending_params.pop(run.id, {}), tags)
+        params = [entities.Param(key, text) for key, text in self._pending_params.pop(run.id, {}).items()]
+        batches = zip_longest(_batches(points, MAX_METRICS), _batches(params, MAX_PARAMS), fillvalue=())
+        for some_points, some_params in batches:
+            self._client.log_batch(run.id, metrics=some_points, params=some_params, tags=tags)
         if result is not None:
             stopped = "KILLED" if result["status"] == "interrupted" else "FAILED"
             self._client.set_terminated(run.id, "FINISHED" if succeeded(result) else stopped, round(1000 * now))
-
-    def _log(
-        self, run_id: str | None, points: Sequence[Any], params: Mapping[str, str], tags: Mapping[str, str]
-    ) -> None:
-        entries = [self._mlflow.entities.Param(key, text) for key, text in params.items()]
-        run_tags = [self._mlflow.entities.RunTag(key, text) for key, text in tags.items()]
-        batches = zip_longest(_batches(points, MAX_METRICS), _batches(entries, MAX_PARAMS), fillvalue=())
-        for some_metrics, some_params in batches:
-            self._client.log_batch(run_id, metrics=some_metrics, params=some_params, tags=run_tags)
 
     def attach(self, run: TrackedRun, file: Path) -> None:
         place = file.relative_to(run.folder).parent.as_posix()
@@ -142,7 +130,7 @@ class MLflow(Tracker):
 
     def close(self) -> None:
         for sweep, parent in self._parents.items():
-            for file in (sweep / name for name in SWEEP_FILES):
+            for file in (sweep / LEADERBOARD, sweep / PAGE):
                 if file.is_file():
                     self._client.log_artifact(parent, str(file))
             self._client.set_terminated(parent)
@@ -151,10 +139,6 @@ class MLflow(Tracker):
 def _allowed_name(key: str) -> str:
     """The key without characters that MLflow refuses in names of parameters and metrics."""
     return re.sub(r"[^\w\-. /]", "_", key)
-
-
-def _text(value: Param) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

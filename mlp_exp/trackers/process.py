@@ -75,12 +75,9 @@ class _ActiveRun:
         self.read = folder.history_mtime()  # before reading: the next poll notices if it is replaced meanwhile
         columns = folder.history_columns if self.read else []
         rows = folder.read_history(columns) if columns else []
-        by_name = [dict(zip(columns, row, strict=True)) for row in rows]
-        numbers = [(int(row.pop("epoch")), row.pop("seconds")) for row in by_name]
-        begin = 1e-9 * self.read - (numbers[-1][1] if numbers else 0.0)
-        return [
-            Epoch(number, begin + seconds, values) for (number, seconds), values in zip(numbers, by_name, strict=True)
-        ]
+        values = [dict(zip(columns, row, strict=True)) for row in rows]
+        begin = 1e-9 * self.read - (values[-1]["seconds"] if values else 0.0)
+        return [Epoch(int(row.pop("epoch")), begin + row.pop("seconds"), row) for row in values]
 
     def _save_state(self) -> None:
         run = self.run

@@ -16,12 +16,7 @@ Param = str | int | float | bool
 
 
 class Epoch(NamedTuple):
-    """A row of a history.
-
-    Attributes:
-        time: of its end, in seconds since 1970.
-        values: by column of the history, such as `train_loss`.
-    """
+    """A row of a history: `time` of its end in seconds since 1970, `values` by column, such as `train_loss`."""
 
     number: int
     time: float

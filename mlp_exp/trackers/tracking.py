@@ -82,9 +82,8 @@ class Tracking:
         self._warn_once()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "ignore", "-m", "mlp_exp.trackers.process"]
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-W", "ignore", "-m", "mlp_exp.trackers.process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

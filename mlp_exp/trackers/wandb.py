@@ -12,9 +12,7 @@ from mlp_exp.trackers.tracker import Epoch, TrackedRun, Tracker, final_metrics, 
 class WandB(Tracker):
     """Keeps all runs open to the end, since the figures of a sweep's best runs are drawn last.
 
-    Args:
-        mode: `offline` or `online`.
-        dir: folder in which wandb/ is created.
+    `mode` is `offline` or `online`; the folder wandb/ is created in `dir`.
     """
 
     package = "wandb"

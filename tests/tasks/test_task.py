@@ -33,10 +33,6 @@ def test_one_task_fits_the_classes_of_a_dataset(labels: list[int], regression: b
     assert task_named(name).has_classes != regression
 
 
-def test_the_width_of_the_logits() -> None:
-    assert (BINARY.width(2), MULTICLASS.width(5), REGRESSION.width(0)) == (1, 5, 1)
-
-
 def test_predictions_in_the_unit_of_the_target() -> None:
     scaling, given = TargetScaling(10.0, 2.0), np.array([0.0, -1.5])
     assert REGRESSION.in_unit(given, scaling).tolist() == [10.0, 7.0]

@@ -155,11 +155,10 @@ class TimeSplit(Split):
                 f"found '{times[0]}'"
             )
         in_order = np.sort(times)
-        later = {}
-        for name, fraction in (("val", self.val + self.test), ("test", self.test)):
-            first = in_order[min(round((1 - fraction) * len(times)), len(times) - 1)]
-            later[name] = times >= first if fraction else np.zeros(len(times), dtype=bool)
-        code = later["val"].astype(np.int64) + later["test"]
+        code = np.zeros(len(times), dtype=np.int64)
+        for fraction in (self.val + self.test, self.test):
+            if fraction:
+                code += times >= in_order[min(round((1 - fraction) * len(times)), len(times) - 1)]
         for number, fraction in enumerate((self.train, self.val, self.test)):
             if fraction and not (code == number).any():
                 raise DataError(

@@ -5,7 +5,7 @@ A column is a number, a boolean, a date, a category, or left out, with a reason.
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,6 @@ from mlp_exp.data.table.values import (
     category_codes,
     cycle_phases,
     decode,
-    is_declared_category,
     timestamps,
     type_family,
 )
@@ -73,11 +72,7 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
 
 
 def infer_column(name: str, values: pa.ChunkedArray, options: ColumnOptions) -> Column:
-    """What a column is; raises DataError for a few stray words among numbers, or for texts where numbers are asked."""
-    return replace(_infer(name, values, options), type=str(values.type))
-
-
-def _infer(name: str, values: pa.ChunkedArray, options: ColumnOptions) -> Column:
+    """What a column is, without its type; DataError for a few stray words among numbers, or texts as `data.numeric`."""
     missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
     if name in options.categorical:
         return _category(name, values, missing)
@@ -137,16 +132,16 @@ def _period(times: NDArray[np.datetime64]) -> str:
 def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feature", "the target"]) -> None:
     """Raises DataError for texts that are mostly numbers, or numbers in a notation that is not read as such."""
     texts = pc.drop_null(values)
-    if is_declared_category(values.type) or not len(texts):
+    if pa.types.is_dictionary(values.type) or not len(texts):  # declared as a category by the file
         return
     key = "data.path" if role == "a feature" else "data.target"
-    way = f" data.categorical=['{name}'] takes the whole column as categories" if role == "a feature" else ""
+    way = f"; data.categorical=['{name}'] takes the whole column as categories" if role == "a feature" else ""
     is_number = pc.match_substring_regex(texts, NUMBER)
     fraction = pc.mean(is_number).as_py()
     if fraction == 1:
         raise DataError(
             f"{key}: column '{name}', row {pc.index(values, texts[0]).as_py()}: found '{shorten(texts[0].as_py())}', a "
-            f"number with a decimal point, where a comma was asked for. Say so: data.decimal=.{way and ';'}{way}"
+            f"number with a decimal point, where a comma was asked for. Say so: data.decimal=.{way}"
         )
     if fraction >= NUMERIC_FRACTION and pc.count_distinct(texts).as_py() > FEW_TEXTS:
         word = pc.filter(texts, pc.invert(is_number))[0].as_py()
@@ -154,20 +149,20 @@ def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feat
         count = len(texts) - pc.sum(is_number).as_py()
         raise DataError(
             f"{key}: column '{name}', row {row}: expected a number as in {min(fraction, 0.99):.0%} of the rows, found "
-            f"'{word}' ({count} such). Fix it; data.missing=['{word}'] takes it for a missing value{way and ';'}{way}"
+            f"'{word}' ({count} such). Fix it; data.missing=['{word}'] takes it for a missing value{way}"
         )
     comma = pc.index(pc.match_substring(values, ","), True).as_py()
     if comma >= 0 and pc.all(pc.match_substring_regex(texts, DECIMAL_COMMA)).as_py():
         raise DataError(
             f"{key}: column '{name}', row {comma}: found '{shorten(values[comma].as_py())}', a number with a comma. If "
-            f"decimals follow it: 'data.decimal=\",\"'; else write the numbers without{way and ';'}{way}"
+            f"decimals follow it: 'data.decimal=\",\"'; else write the numbers without{way}"
         )
     dressed = pc.match_substring_regex(texts, DRESSED_NUMBER)
     if pc.count_distinct(texts).as_py() > FEW_TEXTS and pc.all(dressed).as_py():
         word = pc.filter(texts, pc.invert(is_number))[0].as_py()
         raise DataError(
             f"{key}: column '{name}', row {pc.index(values, word).as_py()}: found '{shorten(word)}', a number with "
-            f"thousands marked, a currency or a percent sign. Write plain numbers{way and ';'}{way}"
+            f"thousands marked, a currency or a percent sign. Write plain numbers{way}"
         )
 
 

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,8 +110,10 @@ def _check_features(columns: Sequence[Column], feature_names: Sequence[str], tar
 
 def _infer(name: str, values: pa.ChunkedArray, options: ColumnOptions, split: Split | None) -> Column:
     if split and name == split.aside and not split.aside_is_feature:
-        return Column(name, "for the split", type=str(values.type))
-    return infer_column(name, values, options)
+        column = Column(name, "for the split")
+    else:
+        column = infer_column(name, values, options)
+    return replace(column, type=str(values.type))
 
 
 def _numbers(content: pa.Table, columns: Sequence[Column], there: NDArray[np.bool_]) -> NDArray[np.float64]:

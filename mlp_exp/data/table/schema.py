@@ -67,11 +67,8 @@ class FeatureSchema:
     def features(self, table: pa.Table, where: str, first_row: int = 0) -> tuple[Floats, tuple[Category, ...]]:
         """The numeric features `[N, F]` of a chunk of a table, and its categories.
 
-        Args:
-            where: name of the table in messages, with row numbers that begin with `first_row`.
-
-        Raises:
-            DataError: a value is not of the kind that the column had in training.
+        Raises DataError for a value that is not of the kind that its column had in training; the message names the
+        table as `where`, and counts its rows from `first_row`.
         """
         features = np.empty((len(table), sum(len(c.number_names) for c in self.columns)), order="F")
         categories = []

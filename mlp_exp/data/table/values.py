@@ -20,7 +20,7 @@ MICROSECONDS_A_DAY = 86_400_000_000
 
 def type_family(kind: pa.DataType) -> Literal["text", "date", "boolean", "number"] | None:
     """The family that an Arrow type belongs to; None for types that cannot be a feature, such as lists and bytes."""
-    if is_declared_category(kind) or pa.types.is_string(kind):
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
         return "text"
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return "date"
@@ -30,14 +30,9 @@ def type_family(kind: pa.DataType) -> Literal["text", "date", "boolean", "number
     return "number" if any(is_one(kind) for is_one in numbers) else None
 
 
-def is_declared_category(kind: pa.DataType) -> bool:
-    """Whether the file declares the column as a category (a dictionary type in Parquet)."""
-    return bool(pa.types.is_dictionary(kind))
-
-
 def decode(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The texts of a declared category; any other column unchanged."""
-    return pc.cast(values, pa.string()) if is_declared_category(values.type) else values
+    """The texts of a column that the file declares as a category; any other column unchanged."""
+    return pc.cast(values, pa.string()) if pa.types.is_dictionary(values.type) else values
 
 
 def mask_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -50,12 +45,8 @@ def mask_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric", first_row: int = 0) -> Floats:
     """The column as floats `[N]`, NaN where missing; times and durations in seconds.
 
-    Args:
-        key: first words of a message: a key of the configuration, or the path of the table that is to be predicted.
-        first_row: row number of the first value.
-
-    Raises:
-        DataError: a value is not a number, or is infinite.
+    Raises DataError for a value that is not a number, or is infinite; the message begins with `key`, of the
+    configuration or the path of a table that is to be predicted, and counts rows from `first_row`.
     """
     values = decode(values)
     kind = values.type

@@ -26,8 +26,7 @@ from mlp_exp.tasks.task import task_named
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-RUNTIME = "onnxruntime"
-PACKAGES = ("onnx", "onnxscript", RUNTIME)
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 EXAMPLE_ROWS = 4
 METADATA_FILE = "metadata.json"
 
@@ -46,32 +45,24 @@ class Exported:
 
 
 def require(path: Path) -> None:
-    """Raises ExportError unless a file of this name can be written."""
+    """Raises ExportError unless a file of this name can be written, with the packages that are installed."""
     if path.suffix not in (".onnx", ".pt2"):
         raise ExportError(f"{path}: expected a name that ends in .onnx or .pt2")
     if not path.parent.is_dir():
         raise ExportError(f"{path}: there is no folder {path.parent}")
-    if path.suffix == ".onnx":
-        _require_onnx()
-
-
-def _require_onnx() -> Any:
-    """Imports the packages of the extra `export`; returns onnxruntime."""
-    for package in PACKAGES:
+    for package in PACKAGES if path.suffix == ".onnx" else ():
         try:
             importlib.import_module(package)
         except ImportError as error:
             message = f"ONNX needs the package {package}, which is not installed: pip install 'mlp_exp[export]'"
             raise ExportError(message) from error
-    return importlib.import_module(RUNTIME)
 
 
 def export(run: TrainedRun, path: Path) -> Exported:
     """Writes a run to `path`, by its ending for ONNX (`.onnx`) or torch.export (`.pt2`), for batches of any size.
 
-    Raises:
-        ExportError: the path has another ending, packages are missing, the network cannot be exported, or the file
-            predicts differently from the run; nothing is written then.
+    Raises ExportError, and writes nothing, if the path has another ending, packages are missing, the network cannot be
+    exported, or the file predicts differently from the run.
     """
     require(path)
     example = random_rows(run.preprocessing, EXAMPLE_ROWS, np.random.default_rng(0))
@@ -164,7 +155,9 @@ def _onnx(program: "ExportedProgram", run: TrainedRun, output: str) -> bytes:
 
 
 def _load_onnx(path: Path) -> Predict:
-    session = _require_onnx().InferenceSession(path, providers=["CPUExecutionProvider"])
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda rows: session.run(None, rows)[0]
 
 
