@@ -14,8 +14,7 @@ class MlpExpError(Exception):
 class ConfigError(MlpExpError):
     """Mistakes in the keys, values, types or `_target_`s of a configuration, reported together.
 
-    Attributes:
-        problems: one line each, as `key: expected …, got …`.
+    `problems` has a line for each, as `key: expected …, got …`.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

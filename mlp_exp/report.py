@@ -19,8 +19,7 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
         if not runs_in(path):
             raise RunFolderError(f"{path}: expected the folder of a run, or of a sweep of such runs")
     for path in folders:
-        result = RunFolder(path).result()
-        if result is not None and result.get("best_epoch"):
+        if (RunFolder(path).result() or {}).get("best_epoch"):
             draw_figures(path, allow)
 
     from mlp_exp.compare.report import report_on

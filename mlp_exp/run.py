@@ -70,7 +70,6 @@ def read_config(options: Options) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command line."""
     with Tracking(Path.cwd()) as tracking:
         application.main(partial(run, tracking), partial(sweep, tracking), end_sweep, read_config)
 

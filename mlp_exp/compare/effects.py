@@ -50,13 +50,9 @@ def ranks(texts: Sequence[str]) -> NDArray[np.float64]:
 def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.float64]) -> dict[str, Any] | None:
     """Permutation importance: the drop of a random forest's R² when a key's values are shuffled (Breiman, 2001).
 
-    Args:
-        values: ranks `[n]` of each key's values, by key.
-        metric: `[n]`, finite.
-
-    Returns:
-        `explained`, the fraction of the variance that the forest explains out of bag, and `keys`, the importance of
-        each, highest first. None for few runs or a metric that never varies.
+    `values` are the ranks `[n]` of each key's values; the metric `[n]` is finite. Returns `explained`, the fraction of
+    the variance that the forest explains out of bag, and `keys`, the importance of each, highest first; None for few
+    runs or a metric that never varies.
     """
     if len(metric) < FEWEST_RUNS or not values:
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from mlp_exp.compare.gather import gather
 from mlp_exp.display.console import print_path
 from mlp_exp.leaderboard.printed import write_and_print
-from mlp_exp.storage.atomic import atomic
+from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.sweep_folder import PAGE
 
 SCRIPTS = ("base", "leaderboard", "curves", "mattered", "pair", "page")
@@ -47,5 +47,4 @@ def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:
         data=data,
         script="\n".join(part(f"{name}.js") for name in SCRIPTS),
     )
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # a folder may have any name
+    write_text(path, text, errors="backslashreplace")  # a folder may have any name

@@ -59,11 +59,8 @@ def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> li
 def signature_problems(group: str, path: str, keys: Collection[str], asked: Collection[str], where: str) -> list[str]:
     """One line for each key that the `_target_` at `path` does not take, and each required one that is missing.
 
-    Args:
-        group: the config group, whose schema knows the keys that may be left over.
-        keys: those of the node, without Hydra's own.
-        asked: those that the user set by an override, which are never left out.
-        where: the node's place, as `model` or `init.weight`.
+    `keys` are those of the node at `where`, as `model` or `init.weight`, without Hydra's own. Those of the schema of
+    `group` may be left over, but not those that the user `asked` for by an override.
     """
     try:
         target = locate(path)

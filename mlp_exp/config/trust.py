@@ -53,11 +53,10 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
                     f"{where}: {key} is {value!r}, which is no component of this version of mlp_exp ({__version__}). "
                     "If another version has written this file, use that one"
                 )
-            package = str(value).partition(".")[0]
             raise UntrustedError(
                 f"{where}: {key} is {value!r}; a saved run may only build components of mlp_exp, torch's networks, "
                 "optimizers and schedulers, and scikit-learn's data sets. If you know and trust that package: "
-                f"--allow {package}"
+                f"--allow {str(value).partition('.')[0]}"
             )
         if isinstance(value, str) and "${" in value and not is_reference(value, config):
             raise UntrustedError(

@@ -17,6 +17,13 @@ TaskName = Literal["binary", "multiclass", "regression"]
 Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
 
 
+def task_of(n_classes: int) -> TaskName:
+    """The task of a target with so many classes, 0 for values."""
+    if not n_classes:
+        return "regression"
+    return "binary" if n_classes == 2 else "multiclass"
+
+
 @dataclass(frozen=True)
 class Column:
     """What was inferred about a column of a table.
@@ -184,6 +191,4 @@ class Dataset:
 
     @property
     def task(self) -> TaskName:
-        if not self.class_names:
-            return "regression"
-        return "binary" if len(self.class_names) == 2 else "multiclass"
+        return task_of(len(self.class_names))

@@ -29,9 +29,8 @@ def spirals(
 ) -> Dataset:
     """Interleaved Archimedean spirals in the plane, one for each class.
 
-    Args:
-        turns: full turns from the centre to the rim, where the radius is 1.
-        noise: standard deviation of the noise on the angle, in radians.
+    `turns` are full turns from the centre to the rim, where the radius is 1; `noise` is the standard deviation of the
+    noise on the angle, in radians.
     """
     generator = np.random.default_rng(seed)
     label = np.arange(n_samples) % n_classes

@@ -32,10 +32,7 @@ def epoch_bar() -> Progress:
 
 
 class SweepBar:
-    """A progress bar for a sweep: finished runs, epoch, best value so far. Without a terminal, regular log lines.
-
-    It goes to the total numbers of `runs` and of `epochs`, added up over all runs.
-    """
+    """A progress bar over all `epochs` of the `runs` of a sweep together; without a terminal, regular log lines."""
 
     def __init__(self, runs: int, epochs: int) -> None:
         console = get_console()

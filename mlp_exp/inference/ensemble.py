@@ -12,14 +12,9 @@ from mlp_exp.inference.trained_run import TrainedRun
 
 
 class Ensemble(Predictor):
-    """Trained runs that predict the same; preprocessing that several of them share is done once.
+    """Trained runs, one at least, that predict the same; preprocessing that several of them share is done once.
 
-    Attributes:
-        runs: at least one.
-        first: the first of them, which stands for all in what they have in common.
-
-    Raises:
-        RunFolderError: they do not predict the same.
+    The `first` stands for all in what they have in common. Raises RunFolderError if they do not predict the same.
 
     Example:
         Ensemble([load("RUN"), load("OTHER_RUN")]).predict_proba(columns)

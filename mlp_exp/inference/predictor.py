@@ -72,8 +72,7 @@ class Predictor(ABC):
     def predict_proba(self, table: Any) -> Floats:
         """The probabilities `[N, C]` in the order of `class_names`, of a table as `predict` takes it.
 
-        Raises:
-            DataError: the target has values and no classes, or the table does not have the columns of training.
+        Raises DataError if the target has values and no classes, or the table does not have the columns of training.
         """
         if not self.class_names:
             raise DataError(f"'{self.target_name}' has values and no classes: there are no probabilities")

@@ -9,13 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
-from mlp_exp.data.dataset import Column, Kind, TaskName
+from mlp_exp.data.dataset import Column, Kind, TaskName, task_of
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
-from mlp_exp.tasks.task import task_named
 
 Count = Annotated[int, Field(ge=0)]
 TABLE = public_name("table")
@@ -102,7 +101,7 @@ class SavedModel(BaseModel):
 
     @model_validator(mode="after")
     def parts_agree(self) -> Self:
-        if not task_named(self.task).fits(len(self.class_names)):
+        if len(self.class_names) == 1 or self.task != task_of(len(self.class_names)):
             raise ValueError(f"expected the class names of a {self.task} task, got {len(self.class_names)}")
         if len(self.preprocess.numbers.fill) != len(self.feature_names):
             raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")
@@ -142,9 +141,8 @@ def _has_target(node: Any) -> bool:
 def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
     """Reads and validates the model of a run's folder, whose configuration may name anything from packages in `allow`.
 
-    Raises:
-        RunFolderError: there is none, it is damaged, of another version, or its parts do not agree.
-        UntrustedError: its configuration names something else.
+    Raises RunFolderError if there is none, it is damaged, of another version, or its parts do not agree, and
+    UntrustedError if its configuration names something else.
     """
     content = RunFolder(folder).read_model()
     path = folder / MODEL

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlp_exp.leaderboard.entry import Entry, by_key, read_entries
 from mlp_exp.leaderboard.ranking import ranked
-from mlp_exp.storage.atomic import atomic
+from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
@@ -63,6 +63,5 @@ class Leaderboard:
             values = ["" if found.get(name) is None else repr(found[name]) for name in metrics]
             end = [result.get("seconds", ""), os.path.relpath(entry.folder, self._folder), result.get("reason", "")]
             writer.writerow([job, *overrides, *state, *values, *end])
-        with atomic(self._folder / LEADERBOARD) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace")
+        write_text(self._folder / LEADERBOARD, text.getvalue(), errors="backslashreplace")
         self._written = time.monotonic()

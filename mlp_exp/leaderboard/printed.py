@@ -39,8 +39,7 @@ def _title(entries: Sequence[Entry], *, one_each: bool) -> str:
     title = f"{count}, best first by {entries[0].ranked_by}" if entries[0].metrics else f"{count}, without metrics"
     if one_each:
         return title
-    settings = [entry.settings for entry in entries]
-    repeated = [key for key in REPETITIONS if len({of.get(key) for of in settings}) > 1]
+    repeated = [key for key in REPETITIONS if len({entry.settings.get(key) for entry in entries}) > 1]
     return f"{title}; mean ± standard deviation over {', '.join(repeated)}"
 
 

@@ -16,11 +16,7 @@ class DefaultInit:
 
 @dataclass(frozen=True)
 class WeightInit:
-    """Initialises every linear layer: weights by a function of `torch.nn.init`, biases with a constant.
-
-    Attributes:
-        weight: fills a `[out, in]` tensor in place.
-        bias: initial value of all biases.
+    """Initialises every linear layer: weights `[out, in]` by a function of `torch.nn.init`, biases with a constant.
 
     >>> WeightInit(nn.init.kaiming_normal_).apply(nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)))
     """

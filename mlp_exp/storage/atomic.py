@@ -19,3 +19,9 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Writes a text file in UTF-8 as a whole; `errors` as of `str.encode`."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors=errors)

@@ -3,6 +3,8 @@
 Files are written under a temporary name and then renamed, so that a reader never sees a partial file.
 """
 
+import csv
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +16,8 @@ from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
-from mlp_exp.storage import history, tensor_file
-from mlp_exp.storage.atomic import atomic
+from mlp_exp.storage import tensor_file
+from mlp_exp.storage.atomic import atomic, write_text
 from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.yaml_file import read_yaml
 
@@ -97,31 +99,52 @@ class RunFolder:
         """Updates Hydra's files, if there are any, for a run that is trained further because of this override."""
         if not (self.path / HYDRA).is_dir():
             return
-        with atomic(self.path / HYDRA_CONFIG) as temporary:
-            temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
+        write_text(self.path / HYDRA_CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
         overrides = self.path / OVERRIDES
         typed = overrides.read_text(encoding="utf-8").strip() if overrides.is_file() else ""
-        with atomic(overrides) as temporary:
-            temporary.write_text(f"{typed.removeprefix('[]')}\n- {override}\n".lstrip(), encoding="utf-8")
+        write_text(overrides, f"{typed.removeprefix('[]')}\n- {override}\n".lstrip())
 
     def claim(self, columns: Sequence[str]) -> None:
         """Creates the history with its header; raises RunFolderError if another run has begun here."""
         try:
-            history.create_history(self.path / HISTORY, columns)
+            with (self.path / HISTORY).open("x", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerow(columns)
         except FileExistsError:
             self.require_unused()
 
     def write_history(self, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
-        history.write_history(self.path / HISTORY, columns, rows)
+        """Writes a row for each epoch, with numbers that read back exactly."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([float.__repr__(v) if isinstance(v, float) else repr(v) for v in row] for row in rows)
+        write_text(self.path / HISTORY, text.getvalue())
 
     @property
     def history_columns(self) -> list[str]:
         """The header of the history; empty if there is none. Raises RunFolderError if it is not a history."""
-        return history.read_header(self.path / HISTORY)
+        path = self.path / HISTORY
+        if not path.is_file():
+            return []
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return next(csv.reader(file), [])
+        except (UnicodeError, csv.Error) as error:
+            raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows; raises RunFolderError without a history, for other columns, or for a value that is no number."""
-        return history.read_history(self.path / HISTORY, columns)
+        path = self.path / HISTORY
+        if not path.is_file():
+            raise RunFolderError(f"{path}: there is no such file; expected the history of a run")
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                header, *rows = csv.reader(file)
+            if header != list(columns) or any(len(row) != len(columns) for row in rows):
+                raise ValueError(f"columns {', '.join(columns)}")
+            return [[float(value) for value in row] for row in rows]
+        except (ValueError, csv.Error) as error:
+            raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 
     def history_mtime(self) -> int:
         """Modification time of the history, in nanoseconds since 1970; 0 if there is none."""
@@ -132,8 +155,7 @@ class RunFolder:
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Writes `result` as JSON; raises ValueError for a number that is not finite."""
-        with atomic(self.path / RESULT) as temporary:
-            temporary.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(self.path / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
 
     def write_failure(self, error: BaseException) -> None:
         """Writes the result of a run that an error or Ctrl-C ended; keeps an earlier one."""

@@ -44,28 +44,20 @@ class Task(ABC):
     history_metric: ClassVar[str]
     ranking: ClassVar[str]
 
-    @abstractmethod
-    def fits(self, n_classes: int) -> bool:
-        """Whether a target with so many classes, 0 for values, is one of this task."""
-
     def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
         """What a loss predicts, in the target's own unit: probabilities `[n, C]` or values `[n]`."""
         return predicted
 
     def evaluate(self, target: NDArray[Any], predicted: "Floats") -> dict[str, float | None]:
-        """All metrics of class codes `[n]` and probabilities `[n, C]`, or of values `[n]` in the target's own unit.
-
-        None where a metric is not defined or not finite.
-        """
+        """All metrics of class codes `[n]` and probabilities `[n, C]`, or of values `[n]` in the target's own unit."""
         return evaluate(self.metrics, self.predictions(target, predicted))
 
     @abstractmethod
     def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
         """A score of each row `[...]`, whose mean over rows `history_value` turns into the history's metric.
 
-        Args:
-            logits, targets: `[..., O]`, the targets as the loss encodes them.
-            log: of a target whose logarithm was learned, the scaling of each member `[K, 1, 1]`.
+        Logits and targets are `[..., O]`, the targets as the loss encodes them. `log`, of targets whose logarithm was
+        learned, is the scaling of each member `[K, 1, 1]`.
         """
 
     def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
@@ -103,17 +95,11 @@ class BinaryClassification(Classification):
 
     name = "binary"
 
-    def fits(self, n_classes: int) -> bool:
-        return n_classes == 2
-
 
 class MulticlassClassification(Classification):
     """Three classes or more, with a logit each."""
 
     name = "multiclass"
-
-    def fits(self, n_classes: int) -> bool:
-        return n_classes > 2
 
 
 class Regression(Task):
@@ -126,9 +112,6 @@ class Regression(Task):
     headlines = ("rmse", "r2")
     history_metric = "rmse"
     ranking = "rmse"
-
-    def fits(self, n_classes: int) -> bool:
-        return n_classes == 0
 
     def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
         return scaling.unit(predicted)

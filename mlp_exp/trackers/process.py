@@ -86,10 +86,9 @@ class _ActiveRun:
 
     def poll(self) -> None:
         """Sends new epochs of a run that is training."""
-        if self.ended or RunFolder(self.run.folder).history_mtime() == self.read:
-            return
-        with suppress(RunFolderError):  # the history is just being created
-            self.send()
+        if not self.ended and RunFolder(self.run.folder).history_mtime() != self.read:
+            with suppress(RunFolderError):  # the history is just being created
+                self.send()
 
     def attach(self) -> None:
         """Attaches files that are new or have changed."""

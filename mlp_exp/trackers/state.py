@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from mlp_exp.storage.atomic import atomic
+from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.checked import Closed
 from mlp_exp.storage.run_folder import TRACKED
 
@@ -20,8 +20,7 @@ class TrackerState(Closed):
 
 
 def save_state(folder: Path, state: TrackerState) -> None:
-    with atomic(folder / TRACKED) as temporary:
-        temporary.write_text(state.model_dump_json() + "\n", encoding="utf-8")
+    write_text(folder / TRACKED, state.model_dump_json() + "\n")
 
 
 def load_state(folder: Path, tracker: str) -> TrackerState | None:

@@ -62,9 +62,6 @@ class Tracker(ABC):
     The command creates a tracker from its settings; a process beside the training works with a pickled copy, and only
     that process imports `package`. An error in a tracker is logged as one warning and ends tracking, not the training.
 
-    Attributes:
-        package: the package that it needs; one of this project's trackers is installed by the extra of the same name.
-
     Example:
         A tracker of your own in a file `csv_tracker.py`, used with
         `tracker._target_=csv_tracker.CsvTracker +tracker.file=losses.csv`:
@@ -86,6 +83,7 @@ class Tracker(ABC):
     """
 
     package: ClassVar[str]
+    """The package that it needs; that of a tracker of this project is installed by the extra of the same name."""
 
     def require_package(self) -> None:
         """Raises ConfigError if the package is not installed; does not import it."""

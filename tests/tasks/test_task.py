@@ -29,7 +29,6 @@ def test_the_names_are_those_of_results() -> None:
 def test_one_task_fits_the_classes_of_a_dataset(labels: list[int], regression: bool, name: str) -> None:
     dataset = Dataset.from_arrays(np.zeros((3, 1)), labels, regression=regression)
     assert dataset.task == name
-    assert [task.name for task in TASKS.values() if task.fits(len(dataset.class_names))] == [name]
     assert task_named(name).has_classes != regression
 
 

@@ -41,9 +41,6 @@ class Parts:
 class Split(ABC):
     """Base class of splits of a dataset.
 
-    Attributes:
-        aside_is_feature: whether the column that the split uses is also a feature.
-
     Example:
         A split of your own in a file `own_split.py`, used with `split._target_=own_split.FirstRows +split.rows=100`:
 
@@ -57,6 +54,7 @@ class Split(ABC):
     """
 
     aside_is_feature = False
+    """Whether the column that the split uses is also a feature."""
 
     @property
     def aside(self) -> str | None:
@@ -66,10 +64,9 @@ class Split(ABC):
 
     @abstractmethod
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        """The three parts; `generator` is the run's, for splits without a seed of their own.
+        """The three parts; raises DataError if one would be empty, or the rows cannot be divided as asked.
 
-        Raises:
-            DataError: a part would be empty, or the rows cannot be divided as asked.
+        `generator` is the run's, for splits without a seed of their own.
         """
 
     def column_values(self, dataset: Dataset) -> NDArray[Any]:

@@ -13,10 +13,6 @@ from mlp_exp.errors import DataError
 log = logging.getLogger(__name__)
 
 
-def _seeded(seed: int | None, generator: np.random.Generator) -> np.random.Generator:
-    return generator if seed is None else np.random.default_rng(seed)
-
-
 def _count(name: str, fraction: float, total: int, available: int, what: str = "rows") -> int:
     """A fraction of a total, rounded; raises DataError if it is 0 or leaves nothing of the available ones."""
     count = round(fraction * total)
@@ -62,7 +58,7 @@ class RandomSplit(Split):
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
         """Splits by scikit-learn's `train_test_split`, the test part first."""
-        seeds = _seeded(self.seed, generator).integers(2**31, size=2)
+        seeds = np.random.default_rng(generator if self.seed is None else self.seed).integers(2**31, size=2)
         rows = np.arange(len(dataset.target))
         rest, test = _take(dataset, rows, "test", self.test, len(rows), int(seeds[0]))
         train, val = _take(dataset, rest, "val", self.val, len(rows), int(seeds[1]))
@@ -88,7 +84,7 @@ class FoldSplit(Split):
         """Folds by scikit-learn's `StratifiedKFold` or `KFold`, shuffled."""
         from sklearn.model_selection import KFold, StratifiedKFold
 
-        seeds = _seeded(self.seed, generator).integers(2**31, size=2)
+        seeds = np.random.default_rng(generator if self.seed is None else self.seed).integers(2**31, size=2)
         kind = StratifiedKFold if dataset.class_names else KFold
         folds = kind(self.folds, shuffle=True, random_state=int(seeds[0]))
         rows = np.arange(len(dataset.target))
@@ -121,7 +117,7 @@ class GroupSplit(Split):
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
         names, group = np.unique(self.column_values(dataset), return_inverse=True)
-        order = _seeded(self.seed, generator).permutation(len(names))
+        order = np.random.default_rng(generator if self.seed is None else self.seed).permutation(len(names))
         part_of = np.zeros(len(names), dtype=np.int64)
         left = len(names)
         for code, fraction in ((2, self.test), (1, self.val)):

@@ -144,7 +144,9 @@ class FeatureSchema:
                     return pc.cast(pc.cast(values, kind), pa.string())
                 except pa.ArrowException:
                     pass  # for example 1.5 in a column of integers: an unseen category
-            values = _as_texts(values)
+            if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.trunc(values), values)).as_py():
+                values = pc.cast(values, pa.int64(), safe=False)  # integers, which missing values made floats
+            values = pc.cast(values, pa.string())
         if pa.types.is_string(kind) or pa.types.is_null(kind):
             return values
         encoded = values.combine_chunks().dictionary_encode()
@@ -188,13 +190,6 @@ def _family(kind: pa.DataType) -> str | None:
     if pa.types.is_time(kind):
         return "time"
     return "duration" if pa.types.is_duration(kind) else type_family(kind)
-
-
-def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as texts; floats that are all integers, as after missing values, are written as integers."""
-    if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.trunc(values), values)).as_py():
-        values = pc.cast(values, pa.int64(), safe=False)
-    return pc.cast(values, pa.string())
 
 
 def _check_kind(column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str, first_row: int) -> None:

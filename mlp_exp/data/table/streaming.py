@@ -58,7 +58,7 @@ class TableStream:
     def _read_csv_names(self) -> list[str]:
         broken: list[Any] = []
         with csv_errors(self._source, broken), self._source.file.open("rb") as raw:
-            schema = self._csv_reader(raw, broken, {}, []).schema
+            schema = self._csv_reader(raw, broken, {}).schema
         check_encoding(schema.empty_table(), self._source.path)
         return list(schema.names)
 
@@ -69,21 +69,21 @@ class TableStream:
         broken: list[Any] = []
         table, first_row = None, 0
         with csv_errors(self._source, broken), open_file(self._source.file) as raw:
-            for batch in self._csv_reader(raw, broken, kinds, list(kinds)):
+            for batch in self._csv_reader(raw, broken, kinds):
                 table = self._as_texts(pa.Table.from_batches([batch]), first_row)
                 first_row += len(table)
                 yield table
         if table is not None:
             check_end(table.select([last]), self._source)
 
-    def _csv_reader(self, raw: Any, broken: list[Any], kinds: dict[str, pa.DataType], include: list[str]) -> Any:
-        """Record batches; a single thread reports the number of a broken row."""
+    def _csv_reader(self, raw: Any, broken: list[Any], kinds: dict[str, pa.DataType]) -> Any:
+        """Record batches of the columns in `kinds`, or of all; a single thread reports the number of a broken row."""
         return csv.open_csv(
             self._source.open_csv(raw),
             csv.ReadOptions(encoding=self._source.form.encoding, use_threads=False, block_size=BLOCK_BYTES),
             self._source.parsing(broken),
             csv.ConvertOptions(
-                null_values=list(MISSING), strings_can_be_null=True, column_types=kinds, include_columns=include
+                null_values=list(MISSING), strings_can_be_null=True, column_types=kinds, include_columns=list(kinds)
             ),
         )
 

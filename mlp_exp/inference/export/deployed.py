@@ -29,9 +29,8 @@ SQRT_3 = double(math.sqrt(3))
 class Ranks(nn.Module):
     """Ranks among the training part, as scikit-learn's QuantileTransformer computes them.
 
-    Args:
-        quantiles: `[Q, F]`, each column in ascending order; kept with their negatives in the opposite order beside
-            them, so that one search finds both neighbours of a value.
+    The quantiles `[Q, F]`, each column in ascending order, are kept with their negatives in the opposite order beside
+    them, so that one search finds both neighbours of a value.
     """
 
     quantiles: Tensor

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 EXAMPLE_ROWS = 4
-METADATA_FILE = "metadata.json"
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ def _pt2(program: "ExportedProgram", run: TrainedRun) -> bytes:
     """torch's archive, with the metadata as an extra file."""
     file = io.BytesIO()
     with _explained(run, "cannot be written as .pt2; torch.export says"):
-        torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(_metadata(run))})
+        torch.export.save(program, file, extra_files={"metadata.json": json.dumps(_metadata(run))})
     return file.getvalue()
 
 
