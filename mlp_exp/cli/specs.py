@@ -32,11 +32,12 @@ def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec
         number: in its sweep; None for a single run.
 
     Raises:
-        ConfigError: an interpolation has no value, or a resolver is not known.
+        ConfigError: an interpolation in Hydra's node has no value, or its resolver is not known; for one in the
+            configuration, the spec has a mistake.
     """
+    plain, mistake = _plain_config(config)
     keys = (*JOB_KEYS, *(("run.dir",) if number is None else ("sweep.dir", "sweep.subdir")))
     try:
-        plain = plain_config(config)  # first: what is wrong here is wrong in Hydra's node too, under other keys
         said = {key: _said(hydra, key) for key in keys}
         return RunSpec(
             config=plain,
@@ -50,9 +51,18 @@ def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec
             | {"hydra.mode": hydra.mode.name},
             log=_plain(hydra.job_logging) or {},
             direction=_direction(hydra.sweeper),
+            mistake=mistake,
         )
     except OmegaConfBaseException as error:
-        raise ConfigError([unresolved(error)]) from error
+        raise ConfigError([mistake or unresolved(error)]) from error
+
+
+def _plain_config(config: Any) -> tuple[dict[str, Any], str | None]:
+    """A configuration as plain values, and what is wrong with one that has none."""
+    try:
+        return plain_config(config), None
+    except OmegaConfBaseException as error:
+        return {}, unresolved(error)
 
 
 def typed_overrides(hydra: Any) -> tuple[str, ...]:

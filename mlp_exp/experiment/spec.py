@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.configs import resolved
 from mlp_exp.storage.sweep_folder import job_name
 
@@ -34,6 +35,7 @@ class RunSpec:
         job: what Hydra says of the job, by dotted keys such as `hydra.job.name`.
         log: settings of its log, for `logging.config.dictConfig`.
         direction: what the sweeper does with the run's value: minimize, maximize, or None where it does not say.
+        mistake: why `config` is empty: an interpolation has no value.
     """
 
     config: dict[str, Any]
@@ -46,10 +48,13 @@ class RunSpec:
     job: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] = field(default_factory=dict)
     direction: str | None = None
+    mistake: str | None = None
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """The configuration with every reference replaced by its value."""
+        """The configuration with every reference replaced by its value; raises ConfigError for the run's mistake."""
+        if self.mistake:
+            raise ConfigError([self.mistake])
         return resolved(self.config)
 
     @property

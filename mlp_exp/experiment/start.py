@@ -43,7 +43,7 @@ def find_start(spec: RunSpec, *, resumes: bool) -> Start:
     """
     folder = RunFolder(spec.folder)
     result = folder.prepare(resumes=resumes)
-    if not resumes:
+    if not resumes or spec.mistake:  # which is said when the run is checked
         return Start()
     checkpoint = find_checkpoint(folder, spec.config, done=result is not None)
     if result is not None and not (result["status"] == "finished" and _is_extended(spec, checkpoint)):

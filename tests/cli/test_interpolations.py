@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from support.commands import Command, Result, mistakes, refusal
-from support.folders import history_of
+from support.folders import files_in, history_of, result_of
+from support.sweeps import assert_failures, job, scores_in
 
 SHORT = ("trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never", "data.n_samples=60", "model.hidden_sizes=[4]")
 UNSET = "KeyError raised while resolving interpolation: \"Environment variable 'MLP_EXP_UNSET' not found\""
@@ -96,6 +97,53 @@ def test_every_job_of_a_sweep_names_its_own(command: Command, launcher: tuple[st
         found = re.findall(rf"^job {number} \(.*\): (.*)\n(.*)$", done.stderr, re.MULTILINE)
         assert ["\n".join(lines) for lines in found] == 2 * [mistakes(f"optimizer.lr: {text}")]
     assert len(done.stderr.splitlines()) == 4 + 1 + 4
+
+
+@pytest.mark.parametrize("launcher", [SWEEP, BASIC], ids=["stacked", "basic"])
+def test_a_job_without_a_value_leaves_what_any_failed_job_does(
+    command: Command, tmp_path: Path, launcher: tuple[str, ...]
+) -> None:
+    done = command("run", *launcher, *words_of([]), "optimizer.lr=1e-2,-1,${nothing},${oc.env:MLP_EXP_UNSET},${eval:1}")
+    lines = {
+        1: "expected a number above 0, got -1",
+        2: "Interpolation key 'nothing' not found",
+        3: UNSET,
+        4: "Unsupported interpolation type eval",
+    }
+    failures = {number: ("failed", mistakes(f"optimizer.lr: {line}")) for number, line in lines.items()}
+    assert_failures(done, tmp_path / "s", failures)
+    files = {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "result.json", "run.log"}
+    for number, (_, reason) in failures.items():
+        folder = tmp_path / "s" / str(number)
+        assert files_in(folder) == files
+        assert reason in (folder / "run.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("launcher", [SWEEP, BASIC], ids=["stacked", "basic"])
+def test_a_job_that_failed_for_a_variable_trains_once_it_is_set(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: tuple[str, ...]
+) -> None:
+    """What has trained then stays, also when the variable is gone."""
+    sweep = (*launcher, *words_of([]), "model.activation=relu,${oc.env:MLP_EXP_UNSET}")
+    line = mistakes(f"model.activation: {UNSET}")
+    assert_failures(command("run", *sweep), tmp_path / "s", {1: ("failed", line)})
+    assert_failures(command("run", *sweep, "resume=true"), tmp_path / "s", {1: ("failed", line)})
+    monkeypatch.setenv("MLP_EXP_UNSET", "tanh")
+    done = command("run", *sweep, "resume=true")
+    assert (done.returncode, done.stderr) == (0, "")
+    trained, rows = result_of(tmp_path / "s/1"), scores_in(tmp_path / "s")
+    assert [row["status"] for row in rows] == ["finished", "finished"]
+    monkeypatch.delenv("MLP_EXP_UNSET")
+    done = command("run", *sweep, "resume=true")
+    overrides = (*words_of([]), "model.activation=$\\{oc.env\\:MLP_EXP_UNSET\\}")
+    assert refusal(done) == f"{job(1, *overrides)}: {line}"
+    assert (result_of(tmp_path / "s/1"), scores_in(tmp_path / "s")) == (trained, rows)
+
+
+def test_a_single_run_without_a_value_says_so_in_its_folder(command: Command, tmp_path: Path) -> None:
+    line = mistakes("optimizer.lr: Interpolation key 'nothing' not found")
+    assert refusal(command("run", *SINGLE, *SHORT, "optimizer.lr=${nothing}")) == line
+    assert result_of(tmp_path / "r") == {"status": "failed", "reason": line, "metrics": {}}
 
 
 HYDRAS: dict[str, tuple[tuple[str, ...], str, str]] = {
