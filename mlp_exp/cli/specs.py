@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.config.validation import unresolved
-from mlp_exp.errors import ConfigError
+from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.experiment.configs import plain_config
 from mlp_exp.experiment.spec import RunSpec
 
@@ -34,6 +34,7 @@ def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec
     Raises:
         ConfigError: an interpolation in Hydra's node has no value, or its resolver is not known; for one in the
             configuration, the spec has a mistake.
+        SweeperError: the sweeper has several objectives.
     """
     plain, mistake = _plain_config(config)
     keys = (*JOB_KEYS, *(("run.dir",) if number is None else ("sweep.dir", "sweep.subdir")))
@@ -84,7 +85,17 @@ def _plain(node: Any) -> Any:
 
 
 def _direction(sweeper: DictConfig) -> str | None:
-    """What a sweeper that optimises does with the value of a run, as hydra-optuna-sweeper names it."""
+    """What a sweeper that optimises does with the value of a run, as hydra-optuna-sweeper names it, also in a list.
+
+    Raises:
+        SweeperError: it has several objectives.
+    """
     direction = OmegaConf.select(sweeper, "direction", throw_on_missing=False)
-    name = getattr(direction, "name", direction)
-    return name if name in ("minimize", "maximize") else None
+    each = direction if OmegaConf.is_list(direction) else [direction]
+    names = [name for name in (getattr(one, "name", one) for one in each) if name in ("minimize", "maximize")]
+    if len(names) > 1:
+        raise SweeperError(
+            "hydra.sweeper.direction: expected one, since a run returns one number, the best value of what early "
+            f"stopping watches, got {', '.join(names)}"
+        )
+    return names[0] if names else None

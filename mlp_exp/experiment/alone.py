@@ -15,7 +15,7 @@ from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import check
 from mlp_exp.experiment.outcome import Metrics, draw
-from mlp_exp.experiment.plan import Plan, plan_of, require_direction
+from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.reproduction import compare, require_history
 from mlp_exp.experiment.run import Run, losses
@@ -93,7 +93,6 @@ def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:
     session = Session(shows_data=True)
     try:
         plan = plan_of(spec, session, start.checkpoint)
-        require_direction(spec, plan)
         sweep = Path(spec.sweep) if spec.sweep else None
         tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, sweep)
     except BaseException as error:

@@ -182,12 +182,14 @@ def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = Non
         checkpoint: that the run continues from.
 
     Raises:
-        MlpExpError: `Components` or `plan` refuses it.
+        MlpExpError: `Components` or `plan` refuses it, or its sweeper has the wrong direction.
     """
 
     def make() -> Plan:
         with active(spec):
-            return plan(Components(spec.config, session))
+            made = plan(Components(spec.config, session))
+        _require_direction(spec, made)
+        return made
 
     made = session.keep(("plan", spec.folder), make)
     return made.continued_from(checkpoint) if checkpoint else made
@@ -219,7 +221,7 @@ def check_monitor(monitor: str, task: Task, *, validates: bool) -> None:
     raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
 
 
-def require_direction(spec: RunSpec, plan: Plan) -> None:
+def _require_direction(spec: RunSpec, plan: Plan) -> None:
     """Checks the direction of a sweeper that optimises: with the wrong one it would return the worst run.
 
     Raises:

@@ -8,7 +8,7 @@ import torch
 
 from mlp_exp.config.validation import require_valid
 from mlp_exp.display.tables import print_dry_run
-from mlp_exp.errors import describe
+from mlp_exp.errors import SweeperError, describe
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.prepare import prepare
@@ -24,7 +24,11 @@ PROCESS_BYTES = 400 * 2**20
 
 
 def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
-    """Prints jobs and stacks with estimates; trains nothing that is kept."""
+    """Prints jobs and stacks with estimates; trains nothing that is kept.
+
+    Raises:
+        SweeperError: the sweeper and the runs do not fit together.
+    """
     planned: list[tuple[Job, Plan]] = []
     session = Session()
     for job in jobs:
@@ -33,6 +37,8 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
             with active(spec):
                 require_valid(spec.values, spec.overrides)
             planned.append((job, plan_of(spec, session)))
+        except SweeperError:
+            raise
         except Exception as error:  # the others are to be described
             job.outcome = Outcome(failure=describe(error))
     plans = [made for _, made in planned]

@@ -14,7 +14,7 @@ from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import check
 from mlp_exp.experiment.outcome import draw
-from mlp_exp.experiment.plan import Plan, plan_of, require_direction
+from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -113,7 +113,6 @@ class _Sweep(Listener):
         with self._session.logs.of(spec):
             check(spec)
             plan = plan_of(spec, self._session, start.checkpoint)
-            require_direction(spec, plan)
         self._tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, self._folder)
         return plan
 

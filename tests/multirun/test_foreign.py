@@ -11,7 +11,7 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from support.commands import Command, ended, start_command
+from support.commands import Command, ended, refusal, start_command
 from support.folders import leaderboard_of
 from support.tables import write_table
 
@@ -54,6 +54,13 @@ CASES = [
 ]
 
 
+def misdirected(wrong: str, right: str, watched: str, better: str) -> str:
+    return (
+        f"hydra.sweeper.direction: expected {right}, since a run returns its best {watched}, of which {better} values "
+        f"are better, got {wrong}. Say so: hydra.sweeper.direction={right}"
+    )
+
+
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
 @pytest.mark.parametrize(("words", "right", "watched", "better"), CASES)
 def test_a_sweeper_in_the_wrong_direction_is_stopped(
@@ -64,15 +71,37 @@ def test_a_sweeper_in_the_wrong_direction_is_stopped(
     if "data=diabetes" in words:
         sweep = tuple(word for word in sweep if not word.startswith("data.n_samples"))
     done = command("run", *sweep, *directed(wrong), "hydra.sweep.dir=wrong")
-    assert (done.returncode, done.stderr) == (
-        1,
-        f"hydra.sweeper.direction: expected {right}, since a run returns its best {watched}, of which {better} values "
-        f"are better, got {wrong}. Say so: hydra.sweeper.direction={right}\n",
-    )
+    assert refusal(done) == misdirected(wrong, right, watched, better)
     assert not list(tmp_path.rglob("history.csv"))
     done = command("run", *sweep, *directed(right), "hydra.sweep.dir=right")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(leaderboard_of(tmp_path / "right")) == 2
+
+
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_directions_in_a_list(command: Command, tmp_path: Path, launcher: str) -> None:
+    """One counts as it would without the list; several need several numbers of each run."""
+    sweep = ("-m", *SMALL, "seed=0,1", f"hydra/launcher={launcher}")
+    wrong = command("run", *sweep, *directed("[maximize]"), "hydra.sweep.dir=wrong")
+    assert refusal(wrong) == misdirected("maximize", "minimize", "val_loss", "smaller")
+    several = command("run", *sweep, *directed("[minimize,maximize]"), "hydra.sweep.dir=several")
+    assert refusal(several) == (
+        "hydra.sweeper.direction: expected one, since a run returns one number, the best value of what early stopping "
+        "watches, got minimize, maximize"
+    )
+    assert not list(tmp_path.rglob("history.csv"))
+    right = command("run", *sweep, *directed("[minimize]"), "hydra.sweep.dir=right")
+    assert (right.returncode, right.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("wrong", ["maximize", "[maximize]", "[minimize,minimize]"])
+def test_a_dry_run_checks_the_direction(command: Command, wrong: str) -> None:
+    sweep = ("--dry-run", *SMALL, "seed=0,1")
+    done = command("run", *sweep, *directed(wrong))
+    assert refusal(done).startswith("hydra.sweeper.direction: expected ")
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    done = command("run", *sweep, *directed("minimize"))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_table_preset_wants_the_most_accurate_run(command: Command, tmp_path: Path) -> None:
