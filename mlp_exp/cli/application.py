@@ -180,7 +180,7 @@ class Command:
         """All jobs of a batch."""
         self.job_began = True
         self._run_sweep(jobs, sweep_folder.absolute(), max_stack, self.options)
-        self._failed += [f"{job.name}: {job.outcome.failure}" for job in jobs if job.outcome.failure is not None]
+        self._failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
 
     def report(self) -> None:
         """Names a sweep's failed jobs once more and exits with status 1, if there are any."""

@@ -112,7 +112,7 @@ class HydraJob(Job):
         """What the sweeper gets."""
         done = JobReturn(overrides=list(self.overrides), working_dir=os.getcwd(), status=JobStatus.COMPLETED)
         done.task_name = JobRuntime.instance().get("name")
-        done.return_value = self.outcome.value
+        done.return_value = self.value
         callbacks = self._launch.context.callbacks
         listens = any(type(callback).on_job_end is not Callback.on_job_end for callback in callbacks.callbacks)
         if listens and self._begun:

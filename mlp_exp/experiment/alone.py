@@ -2,9 +2,10 @@
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import RESUME, on_run, program
@@ -45,8 +46,8 @@ def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool 
         KeyboardInterrupt: likewise; its note has the command that continues.
     """
     start = find_start(spec, resumes=resumes)
-    if start.is_over:
-        return _already_over(start)
+    if start.result is not None:
+        return _already_over(start.result)
     if resumes:  # other runs are checked before torch is imported
         check(spec)
         tracking.prepare(spec.values)
@@ -80,13 +81,12 @@ def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking) -> float:
     return value
 
 
-def _already_over(start: Start) -> float:
-    assert start.result
-    if start.result.get("reason"):
-        raise TrainingError(start.result["reason"])
-    status, epochs = start.result["status"].replace("_", " "), start.result.get("epochs", 0)
+def _already_over(result: Mapping[str, Any]) -> float:
+    if result.get("reason"):
+        raise TrainingError(result["reason"])
+    status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
     log.info("%s after %s epochs: nothing is left to train", status, epochs)
-    return float("nan") if start.result.get("best_value") is None else float(start.result["best_value"])
+    return float("nan") if result.get("best_value") is None else float(result["best_value"])
 
 
 def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:

@@ -1,7 +1,8 @@
 """Builds every component of a run: the one place that calls `instantiate`."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -139,12 +140,8 @@ def _factory(session: Session, group: str, node: dict[str, Any]) -> _Factory:
         target = locate(node["_target_"])
         spare = left_over(group, target, [str(key) for key in node])
         taken = {key: value for key, value in node.items() if key not in spare}
-        try:
+        with _refusals(group, node):
             return _Factory(target, instantiate(taken, _convert_="all", _partial_=True), tuple(spare))
-        except MlpExpError:
-            raise
-        except Exception as error:  # the user's own code may raise anything
-            raise _refusal(group, node, error) from error
 
     known = is_component(node["_target_"]) or node["_target_"].startswith("torch.")
     plain = known or not any(isinstance(value, dict | list) for value in node.values())
@@ -154,10 +151,17 @@ def _factory(session: Session, group: str, node: dict[str, Any]) -> _Factory:
     return made
 
 
-def _refusal(group: str, node: dict[str, Any], error: Exception) -> ConfigError:
-    cause = error.__cause__ if isinstance(error, HydraException) else error
-    log.debug("%s could not be built", group, exc_info=error)
-    return ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"])
+@contextmanager
+def _refusals(group: str, node: dict[str, Any]) -> Iterator[None]:
+    """Inside, whatever a component raises becomes one message."""
+    try:
+        yield
+    except MlpExpError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        cause = error.__cause__ if isinstance(error, HydraException) else error
+        log.debug("%s could not be built", group, exc_info=error)
+        raise ConfigError([f"{group}: {node['_target_']} refuses its settings: {cause or error}"]) from error
 
 
 def build_group(session: Session, group: str, node: dict[str, Any], **supplied: Any) -> Any:
@@ -169,9 +173,5 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
     arguments = supplied_arguments(group, factory.target, supplied)
-    try:
+    with _refusals(group, node):
         return factory.make(**arguments)
-    except MlpExpError:
-        raise
-    except Exception as error:  # the user's own code may raise anything
-        raise _refusal(group, node, error) from error

@@ -12,7 +12,7 @@ import torch
 from mlp_exp.errors import RunFolderError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.job_context import active
-from mlp_exp.experiment.outcome import Metrics, finish
+from mlp_exp.experiment.outcome import Metrics, evaluate, save
 from mlp_exp.experiment.plan import plan_of
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
@@ -106,13 +106,12 @@ class _Driver:
         for spec, start in zip(self._task.specs, self._task.starts, strict=True):
             try:
                 run = self._begin(spec, start)
-            except Exception as error:
+            except BaseException as error:
                 write_failure(spec, error)
+                if not isinstance(error, Exception):  # but an interrupt
+                    raise
                 self._reporter.failed(spec, error, None)
                 continue
-            except BaseException as stop:
-                write_failure(spec, stop)
-                raise
             if run.over:
                 self._end(spec, run)
             else:
@@ -174,7 +173,8 @@ class _Driver:
         try:
             with self._reporter.log(spec):
                 run.write_history()
-                metrics = finish(run)
+                metrics = evaluate(run)
+                save(run, metrics)
         except Exception as problem:  # a full disk, say
             write_failure(spec, problem)
             self._reporter.failed(spec, problem, run)

@@ -21,13 +21,6 @@ Metrics = dict[str, dict[str, float | None]]
 """By part and name."""
 
 
-def finish(run: Run) -> Metrics:
-    """Writes what a run leaves behind, however it ended, and returns its metrics."""
-    metrics = evaluate(run)
-    save(run, metrics)
-    return metrics
-
-
 def evaluate(run: Run) -> Metrics:
     """All metrics of the best weights on each part; nothing where no epoch was completed."""
     if not run.best_epoch:

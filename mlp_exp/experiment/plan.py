@@ -128,7 +128,10 @@ class Plan:
         early_stopping = self.components.early_stopping()
         validates = len(self.parts.val) > 0
         early_stopping.begin(self.task, validates=validates)
-        check_monitor(early_stopping.monitor, self.task, validates=validates)
+        monitor, metric = early_stopping.monitor, [self.task.history_column] if validates else []
+        if monitor not in ("train_loss", "val_loss", *metric):
+            expected = ", ".join(["train_loss", "val_loss", "val_metric", *metric])
+            raise ConfigError([f"early_stopping.monitor: expected one of {expected} for this data, got '{monitor}'"])
         return early_stopping
 
     def data(self) -> MemberData:
@@ -154,16 +157,12 @@ class Plan:
         )
 
 
-def plan(components: Components, checkpoint: Checkpoint | None = None) -> Plan:
+def plan(components: Components) -> Plan:
     """Divides the data, and fits the preprocessing to the training part.
-
-    Args:
-        checkpoint: that the run continues from.
 
     Raises:
         DataError: the data cannot be used as asked.
         ConfigError: the loss does not fit the task, or the device is not there.
-        RunFolderError: the checkpoint is that of other data.
     """
     dataset, session = components.dataset, components.session
     parts, parts_key = _parts(components)
@@ -171,8 +170,7 @@ def plan(components: Components, checkpoint: Checkpoint | None = None) -> Plan:
     preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
     loss = components.loss(dataset.task, len(dataset.class_names))
     components.trainer.torch_device()
-    made = Plan(components, parts, preprocessing, loss, key)
-    return made.continued_from(checkpoint) if checkpoint else made
+    return Plan(components, parts, preprocessing, loss, key)
 
 
 def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:
@@ -182,7 +180,8 @@ def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = Non
         checkpoint: that the run continues from.
 
     Raises:
-        MlpExpError: `Components` or `plan` refuses it, or its sweeper has the wrong direction.
+        MlpExpError: `Components` or `plan` refuses it, its sweeper has the wrong direction, or the checkpoint is that
+            of other data.
     """
 
     def make() -> Plan:
@@ -210,15 +209,6 @@ def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:
         key = (*key, str(components.seed))
         parts, _ = components.session.keep(("parts", *key), divide)
     return parts, key
-
-
-def check_monitor(monitor: str, task: Task, *, validates: bool) -> None:
-    """Raises ConfigError for a watched column that the history will not have."""
-    metric = task.history_column
-    if monitor in ("val_loss", "train_loss") or (monitor == metric and validates):
-        return
-    columns = ["train_loss", "val_loss", "val_metric", *([metric] if validates else [])]
-    raise ConfigError([f"early_stopping.monitor: expected one of {', '.join(columns)} for this data, got '{monitor}'"])
 
 
 def _require_direction(spec: RunSpec, plan: Plan) -> None:

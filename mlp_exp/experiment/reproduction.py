@@ -1,6 +1,6 @@
 """Whether a run that was trained again came out the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -43,7 +43,8 @@ def _differences(
     yield from _in_history(earlier, again, whole=whole)
     if not whole:
         return
-    yield from _both(before, now, ("status", "epochs", "best_epoch", "best_value"))
+    scalars = ("status", "epochs", "best_epoch", "best_value")
+    yield from _lines({key: (before.get(key), now.get(key)) for key in scalars if before.get(key) != now.get(key)})
     if before.get("best_epoch"):
         yield from _in_weights(earlier, again)
     yield from _lines(differences(before["metrics"], now["metrics"], "metrics"))
@@ -76,10 +77,6 @@ def _in_weights(earlier: RunFolder, again: RunFolder) -> Iterator[str]:
 
 def _shape(tensor: torch.Tensor | None) -> str:
     return "none" if tensor is None else str(list(tensor.shape))
-
-
-def _both(before: dict[str, Any], now: dict[str, Any], keys: Sequence[str]) -> Iterator[str]:
-    yield from _lines({key: (before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)})
 
 
 def _lines(changes: dict[str, tuple[Any, Any]]) -> Iterator[str]:

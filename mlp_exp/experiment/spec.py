@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.configs import resolved
-from mlp_exp.storage.sweep_folder import job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
@@ -56,11 +55,6 @@ class RunSpec:
         if self.mistake:
             raise ConfigError([self.mistake])
         return resolved(self.config)
-
-    @property
-    def name(self) -> str:
-        """The run in messages."""
-        return "the run" if self.number is None else job_name(self.number, self.overrides)
 
     def to_json(self) -> str:
         return json.dumps(_to_json(asdict(self)))

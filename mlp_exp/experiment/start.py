@@ -26,10 +26,6 @@ class Start:
     checkpoint: Checkpoint | None = None
     result: Mapping[str, Any] | None = None
 
-    @property
-    def is_over(self) -> bool:
-        return self.result is not None
-
 
 def find_start(spec: RunSpec, *, resumes: bool) -> Start:
     """Where a run stands, from its folder; makes room in it for a run that is to train.

@@ -13,7 +13,7 @@ from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.session import Session
-from mlp_exp.multirun.job import Job, Outcome
+from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
@@ -40,7 +40,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
         except SweeperError:
             raise
         except Exception as error:  # the others are to be described
-            job.outcome = Outcome(failure=describe(error))
+            job.failure = describe(error)
     plans = [made for _, made in planned]
     found, differing = kinds(plans, max_stack)
     stacks = []
@@ -51,8 +51,9 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
             seconds = estimated_seconds(kind, chosen)
             times.append(seconds)
             numbers = [planned[index][0].number for index in members]
-            stacks.append([as_ranges(numbers), str(len(members)), _mib(estimated_bytes(chosen)), f"{seconds:.1f} s"])
-    listed = [[str(job.number), " ".join(job.overrides), job.outcome.failure or ""] for job in jobs]
+            mib = estimated_bytes(chosen) / 2**20
+            stacks.append([as_ranges(numbers), str(len(members)), f"{mib:.0f} MiB", f"{seconds:.1f} s"])
+    listed = [[str(job.number), " ".join(job.overrides), job.failure or ""] for job in jobs]
     parallel = min((kind.parallel for kind in found), default=1)
     print_dry_run(listed, in_words(found, differing), stacks, max([sum(times) / parallel, *times]))
 
@@ -93,7 +94,3 @@ def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
     seconds = time.perf_counter() - start
     training.close()
     return seconds / share * max(made.epochs for made in plans)
-
-
-def _mib(count: int) -> str:
-    return f"{count / 2**20:.0f} MiB"

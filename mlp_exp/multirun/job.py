@@ -2,24 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.sweep_folder import job_name
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job.
-
-    Attributes:
-        value: the best of what its run watches; None after a failure.
-        failure: why it failed, in words.
-    """
-
-    value: float | None = None
-    failure: str | None = None
 
 
 class Job(ABC):
@@ -28,10 +14,12 @@ class Job(ABC):
     Attributes:
         number: from 0, over all batches of the sweep.
         overrides: as typed, without Hydra's own.
-        outcome: once it has ended.
+        value: the best of what its run watches, once it has ended; None after a failure.
+        failure: why it failed, in words.
     """
 
-    outcome = Outcome()
+    value: float | None = None
+    failure: str | None = None
 
     def __init__(self, number: int, overrides: Sequence[str]) -> None:
         self.number = number

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +25,7 @@ from mlp_exp.multirun.executors.forked import Forked
 from mlp_exp.multirun.executors.forks import can_fork, in_forks
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.work import log_failure
-from mlp_exp.multirun.job import Job, Outcome
+from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.stacks import in_words, kinds
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.tracking import Tracking
@@ -35,12 +34,14 @@ log = logging.getLogger(__name__)
 
 BEST_DRAWN = 2
 """For how many runs a sweep draws figures."""
+Planned = tuple[RunSpec, Plan]
+"""A run that is ready to train."""
 
 
 def train_sweep(
     jobs: Sequence[Job], folder: Path, max_stack: int | None, tracking: Tracking, *, resumes: bool = False
 ) -> None:
-    """Trains the jobs of a batch; each has its outcome afterwards.
+    """Trains the jobs of a batch; each has its value or its failure afterwards.
 
     Args:
         folder: the sweep's.
@@ -61,15 +62,6 @@ def train_sweep(
         sweep.leaderboard.write()
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """A job that is ready to train."""
-
-    job: Job
-    spec: RunSpec
-    plan: Plan
-
-
 class _Sweep(Listener):
     """The jobs of a batch while they train."""
 
@@ -82,7 +74,7 @@ class _Sweep(Listener):
         self._folder = folder
         self.leaderboard = Leaderboard.read(folder)
 
-    def begin(self, resumes: bool) -> list[_Planned]:
+    def begin(self, resumes: bool) -> list[Planned]:
         """Composes the jobs and reads their data; leaves out those that are over and those that cannot train."""
         torch.set_num_threads(1)  # a fork of a process that has computed with several threads may hang
         planned = []
@@ -97,16 +89,14 @@ class _Sweep(Listener):
                 self._fail(job, spec, error)
                 continue
             if plan:
-                planned.append(_Planned(job, spec, plan))
+                planned.append((spec, plan))
         return planned
 
     def _plan(self, job: Job, spec: RunSpec, resumes: bool) -> Plan | None:
         """A job's plan, in its folder; None if it is over."""
         start = find_start(spec, resumes=resumes)
         if start.result is not None:
-            job.outcome = Outcome(start.result.get("best_value"), start.result.get("reason"))
-            if job.outcome.failure:
-                log.error("%s: %s", job.name, job.outcome.failure)
+            self.ended(Ended(job.number, start.result.get("best_value"), start.result.get("reason")))
             return None
         self._specs[job.number] = spec
         job.begin(spec, self._session)
@@ -116,29 +106,29 @@ class _Sweep(Listener):
         self._tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, self._folder)
         return plan
 
-    def _fail(self, job: Job, spec: RunSpec | None, error: Exception) -> None:
-        """Records a job that cannot train."""
+    def _fail(self, job: Job, spec: RunSpec | None, error: Exception, spared: int = 0) -> None:
+        """Records a job that cannot train; `spared` are the epochs that it was to train."""
         if spec:
             self._specs[job.number] = spec
             log_failure(spec, error, self._session)
             write_failure(spec, error)
-        self.ended(Ended(job.number, None, describe(error)))
+        self.ended(Ended(job.number, None, describe(error), spared=spared))
         if not isinstance(error, MlpExpError | OSError):
             log.debug("%s", job.name, exc_info=error)
 
-    def train(self, planned: Sequence[_Planned], max_stack: int | None) -> None:
+    def train(self, planned: Sequence[Planned], max_stack: int | None) -> None:
         """Trains all of them, in stacks, as many at the same time as there are cores for."""
-        found, differing = kinds([each.plan for each in planned], max_stack)
+        found, differing = kinds([plan for _, plan in planned], max_stack)
         stacks = [[planned[index] for index in members] for kind in found for members in kind.stacks()]
         tasks = [
-            StackTask(number, tuple(each.spec for each in stack), tuple(each.plan.checkpoint for each in stack))
+            StackTask(number, tuple(spec for spec, _ in stack), tuple(plan.checkpoint for _, plan in stack))
             for number, stack in enumerate(stacks)
         ]
         log.info("%s", in_words(found, differing))
         forks = can_fork() and all(kind.plan.device.type == "cpu" for kind in found)
         parallel = min(*(kind.parallel for kind in found), len(stacks)) if forks else 1
         coordinator = Coordinator(self._session, Forked if forks else InProcess, self, parallel)
-        with SweepBar(len(planned), sum(each.plan.epochs for each in planned)) as self._bar:
+        with SweepBar(len(planned), sum(plan.epochs for _, plan in planned)) as self._bar:
             coordinator.train(tasks)
 
     def progress(self, event: Progress) -> None:
@@ -150,16 +140,13 @@ class _Sweep(Listener):
         self._bar.advance(-epochs)
 
     def gave_up(self, spec: RunSpec, reason: str) -> None:
-        error = TrainingError(reason)
-        log_failure(spec, error, self._session)
-        write_failure(spec, error)
         assert spec.number is not None
-        self.ended(Ended(spec.number, None, reason, spared=plan_of(spec, self._session).epochs))
+        self._fail(self._jobs[spec.number], spec, TrainingError(reason), plan_of(spec, self._session).epochs)
 
     def ended(self, event: Ended) -> None:
         self._tracking.check()
         job, spec = self._jobs[event.run], self._specs.get(event.run)
-        job.outcome = Outcome(event.value, event.failure)
+        job.value, job.failure = event.value, event.failure
         if event.failure is not None:
             log.error("%s: %s", job.name, event.failure)
         if spec:
@@ -167,20 +154,20 @@ class _Sweep(Listener):
             self._tracking.end(Path(spec.folder))
         self._bar.advance(event.spared, ended=1)
 
-    def draw_best(self, planned: Sequence[_Planned]) -> None:
+    def draw_best(self, planned: Sequence[Planned]) -> None:
         """Draws the figures of the best runs."""
-        drawn = {Path(each.spec.folder): each for each in planned if each.plan.components.trainer.plots == "auto"}
+        drawn = {Path(spec.folder): (spec, plan) for spec, plan in planned if plan.components.trainer.plots == "auto"}
         ranked = [entry for entry in self.leaderboard.entries if entry.folder in drawn and entry.ended_well]
         best = [drawn[entry.folder] for entry in ranked[:BEST_DRAWN]]
         if best:
             import_module("mlp_exp.display.plots")  # once: the forks need it, and the page what it imports
-        in_forks([partial(self._draw, each) for each in best])
-        for each in best:
-            self._tracking.attach(Path(each.spec.folder))
+        in_forks([partial(self._draw, *each) for each in best])
+        for spec, _ in best:
+            self._tracking.attach(Path(spec.folder))
 
-    def _draw(self, planned: _Planned) -> None:
-        with self._session.logs.of(planned.spec):
+    def _draw(self, spec: RunSpec, plan: Plan) -> None:
+        with self._session.logs.of(spec):
             try:
-                draw(load(planned.plan, RunFolder(planned.spec.folder)))
+                draw(load(plan, RunFolder(spec.folder)))
             except Exception:
                 log.exception("the figures could not be drawn")  # the run itself is complete

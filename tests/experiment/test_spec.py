@@ -121,7 +121,6 @@ def test_what_a_spec_says_of_a_job(command: Command, tmp_path: Path, seen: Seen)
     assert spec.sweep == f"{tmp_path}/s"
     assert spec.environment == {"MLP_EXP_NAME": "x-1"}
     assert spec.job["hydra.runtime.choices"]["model"] == "linear"
-    assert spec.name == f"job 1 ({','.join(sorted(spec.overrides))})"
     assert spec.direction is None
 
 
