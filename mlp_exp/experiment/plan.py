@@ -101,23 +101,19 @@ class Plan:
         }
         steps, batch = step_shape(len(self.parts.train), self.batch_size)
         validation = evaluation_shape(len(self.parts.val))
+        made = self.preprocessing
+        embeddings = (len(made.embedded), made.embedding_starts[-1], made.embedding_width) if made.embedded else None
         return found | {
             "trainer.batch_size": batch,
             "trainer.device": str(self.device),
             "trainer.threads": trainer.threads,
-            "preprocess.log_target": self.preprocessing.target.log,
+            "preprocess.log_target": made.target.log,
             "the number of classes": self.loss.out_features,
-            "the number of inputs": self.preprocessing.inputs_width,
-            "preprocess.embedding_width": self._embedding_sizes,
+            "the number of inputs": made.inputs_width,
+            "preprocess.embedding_width": embeddings,
             "the number of rows": (steps, validation),
             "the epoch of the checkpoint": self.checkpoint.epoch if self.checkpoint else 0,
         }
-
-    @property
-    def _embedding_sizes(self) -> tuple[int, int, int] | None:
-        """Columns, rows and width; None where there are no embeddings."""
-        made = self.preprocessing
-        return (len(made.embedded), made.embedding_starts[-1], made.embedding_width) if made.embedded else None
 
     def early_stopping(self) -> EarlyStopping:
         """A new one that knows its column.

@@ -56,6 +56,12 @@ class RunSpec:
             raise ConfigError([self.mistake])
         return resolved(self.config)
 
+    @property
+    def job_number(self) -> int:
+        """The number of a run that is a job of a sweep."""
+        assert self.number is not None
+        return self.number
+
     def to_json(self) -> str:
         return json.dumps(_to_json(asdict(self)))
 

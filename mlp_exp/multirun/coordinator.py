@@ -148,23 +148,21 @@ class Coordinator:
     def _found_in_folders(self, opened: _Open) -> Iterator[Ended | Paused]:
         for place in opened.left:
             spec = opened.task.specs[place]
-            assert spec.number is not None
             folder = RunFolder(spec.folder)
             result = folder.result()
             if result is not None:
-                yield Ended(spec.number, result.get("best_value"), result.get("reason"), result.get("epochs", 0))
+                yield Ended(spec.job_number, result.get("best_value"), result.get("reason"), result.get("epochs", 0))
             elif opened.task.end_epoch is not None and folder.checkpoint.exists():
                 checkpoint = Checkpoint.read(folder)
                 if checkpoint.epoch == opened.task.end_epoch:
-                    yield Paused(spec.number, checkpoint)
+                    yield Paused(spec.job_number, checkpoint)
 
     def _again(self, opened: _Open, reason: str) -> list[StackTask]:
         """What is left of a task that failed, in two halves, the second first."""
         task, left = opened.task, opened.left
         if len(task.specs) == 1:  # it failed by itself
             (spec,) = task.specs
-            assert spec.number is not None
-            self._seen.add(spec.number)
+            self._seen.add(spec.job_number)
             self._listener.gave_up(spec, reason)
             return []
         half = -(-len(left) // 2)

@@ -140,8 +140,7 @@ class _Sweep(Listener):
         self._bar.advance(-epochs)
 
     def gave_up(self, spec: RunSpec, reason: str) -> None:
-        assert spec.number is not None
-        self._fail(self._jobs[spec.number], spec, TrainingError(reason), plan_of(spec, self._session).epochs)
+        self._fail(self._jobs[spec.job_number], spec, TrainingError(reason), plan_of(spec, self._session).epochs)
 
     def ended(self, event: Ended) -> None:
         self._tracking.check()

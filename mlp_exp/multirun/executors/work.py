@@ -57,7 +57,7 @@ class _Sender(Reporter):
     def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
         spec, best = min(runs, key=lambda pair: pair[1].trainee.early_stopping.score)
         watched = best.trainee.early_stopping.monitor
-        self._send(Progress(len(records), records[0].epoch, watched, best.best_value, _number(spec)))
+        self._send(Progress(len(records), records[0].epoch, watched, best.best_value, spec.job_number))
 
     def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
         try:
@@ -68,14 +68,14 @@ class _Sender(Reporter):
         except Exception as problem:
             self.failed(spec, problem, run)
             return
-        self._send(Ended(_number(spec), run.best_value if run.best_epoch else None, run.reason, *_epochs(run)))
+        self._send(Ended(spec.job_number, run.best_value if run.best_epoch else None, run.reason, *_epochs(run)))
 
     def paused(self, spec: RunSpec, run: Run, checkpoint: Checkpoint) -> None:
-        self._send(Paused(_number(spec), checkpoint))
+        self._send(Paused(spec.job_number, checkpoint))
 
     def failed(self, spec: RunSpec, error: Exception, run: Run | None) -> None:
         log_failure(spec, error, self._session)
-        self._send(Ended(_number(spec), None, describe(error), *(_epochs(run) if run else ())))
+        self._send(Ended(spec.job_number, None, describe(error), *(_epochs(run) if run else ())))
 
     def broken(self, reason: str) -> None:
         self.reason = reason
@@ -85,11 +85,6 @@ def log_failure(spec: RunSpec, error: Exception, session: Session) -> None:
     """Writes to a run's log why it failed; with a traceback where a user could not have caused it."""
     with session.logs.of(spec):
         log.error("%s", describe(error), exc_info=None if isinstance(error, MlpExpError | OSError) else error)
-
-
-def _number(spec: RunSpec) -> int:
-    assert spec.number is not None
-    return spec.number
 
 
 def _epochs(run: Run) -> tuple[int, int]:
