@@ -126,6 +126,6 @@ def test_a_run_that_continued_is_loaded_with_each_epoch_once(command: Command, m
     folder = RunFolder(make(stopped=2))
     checkpoint = Checkpoint.read(folder)
     assert command("run", "resume=run").returncode == 0
-    run = load(plan(Components(checkpoint.config, Session()), checkpoint), folder)
+    run = load(plan(Components(checkpoint.config, Session())).continued_from(checkpoint), folder)
     assert run.history == folder.read_history(run.columns)
     assert run.best_epoch == result_of(folder.path)["best_epoch"] > 2
