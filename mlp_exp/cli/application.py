@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mlp_exp import signals
 from mlp_exp.cli.commands import begin
 from mlp_exp.cli.diagnosis import explain
-from mlp_exp.cli.options import SWEEP_DIR, Options, take_options
+from mlp_exp.cli.options import SWEEP_DIR, Options, quoted, take_options
 from mlp_exp.cli.used_folder import RESUMES
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
@@ -121,7 +121,7 @@ def _continuation(typed: Sequence[str], folder: Path) -> str:
     """The command that continues a sweep, also one that YAML has turned on."""
     kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, f"{RESUME}="))]
     multirun = [] if _is_multirun(typed) else ["-m"]
-    return f"{program()} {shlex.join([*multirun, *kept, f'{SWEEP_DIR}{folder}', f'{RESUME}=true'])}"
+    return f"{program()} {shlex.join([*multirun, *kept, f'{SWEEP_DIR}{quoted(str(folder))}', f'{RESUME}=true'])}"
 
 
 def own_hydra_settings(arguments: Sequence[str], name: str) -> list[str]:

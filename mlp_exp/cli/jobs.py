@@ -88,7 +88,6 @@ class HydraJob(Job):
         """With Hydra's files, log and callbacks; to be called before another job is composed."""
         config, whole = self._take_composed()
         folder = Path(spec.folder)
-        folder.mkdir(parents=True, exist_ok=True)
         with current_job(whole), active(spec):
             configure_log(whole.hydra.job_logging, whole.hydra.verbose)
             session.logs.divide(spec)

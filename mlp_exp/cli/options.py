@@ -109,6 +109,8 @@ def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
 
 
 def quoted(text: str) -> str:
-    """A text as a value of Hydra's command line, where backslashes count before quotes alone."""
+    """A text as a value of Hydra's command line, where backslashes count before quotes alone; a plain path as it is."""
+    if re.fullmatch(r"/[A-Za-z0-9_./-]*", text):
+        return text
     escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
     return f"'{escaped}'"

@@ -48,10 +48,17 @@ class RefuseUsedFolder(Callback):
         if not RESUMES.get():
             sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
         try:
-            earlier = read_yaml(saved)["hydra"]["overrides"]["task"]
+            settings = read_yaml(saved)["hydra"]
+            earlier, subfolder = settings["overrides"]["task"], settings.get("output_subdir", HYDRA)
             " ".join(earlier)
-        except (RunFolderError, KeyError, TypeError) as error:
+        except (RunFolderError, KeyError, TypeError, AttributeError) as error:
             sys.exit(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}")
+        if subfolder != HYDRA:
+            was = "null" if subfolder is None else subfolder
+            sys.exit(
+                f"{folder}: was made with hydra.output_subdir={was}, and its runs cannot be told apart: it cannot be "
+                "resumed. Start another sweep: choose another hydra.sweep.dir"
+            )
         if earlier != config.hydra.overrides.task:
             was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
             sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")

@@ -14,7 +14,7 @@ from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DivergedError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
-from mlp_exp.experiment.job_context import check
+from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.outcome import Metrics, draw
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.regularly import Regularly
@@ -104,7 +104,8 @@ def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:
     if reporter.error:
         raise reporter.error
     assert reporter.run
-    reporter.draw(reporter.run)
+    with active(spec):
+        reporter.draw(reporter.run)
     return reporter.run
 
 

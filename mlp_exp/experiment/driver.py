@@ -4,7 +4,7 @@ of one with another reporter.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 import torch
@@ -140,14 +140,15 @@ class _Driver:
         save_checkpoints = Regularly(every, self._save_checkpoints)
         batch_size = max(plan.batch_size for plan in plans)
         trainees = [run.trainee for _, run in self.runs]
-        for records in train(trainees, batch_size, plans[0].device, self._task.end_epoch):
-            for record in records:
-                self.runs[record.member][1].add(record)
-            self._reporter.epoch(self.runs, records)
-            for record in records:
-                self._take(record)
-            save_histories()
-            save_checkpoints(records)
+        with active(self.runs[0][0]) if len(self.runs) == 1 else nullcontext():
+            for records in train(trainees, batch_size, plans[0].device, self._task.end_epoch):
+                for record in records:
+                    self.runs[record.member][1].add(record)
+                self._reporter.epoch(self.runs, records)
+                for record in records:
+                    self._take(record)
+                save_histories()
+                save_checkpoints(records)
 
     def _save_histories(self) -> None:
         for _, run in self.active.values():
@@ -171,7 +172,7 @@ class _Driver:
         """Writes what a run leaves behind, however it ended."""
         run.catch_up()
         try:
-            with self._reporter.log(spec):
+            with active(spec), self._reporter.log(spec):
                 run.write_history()
                 metrics = evaluate(run)
                 save(run, metrics)

@@ -1,5 +1,6 @@
-"""What surrounds a run while it is built: working directory, environment variables, and what Hydra says of the job."""
+"""What surrounds a run: working directory, environment variables, and what Hydra says of the job."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from functools import cached_property
@@ -18,16 +19,31 @@ from mlp_exp.storage.run_folder import RunFolder
 
 @contextmanager
 def active(spec: RunSpec) -> Iterator[None]:
-    """Inside, the process is where the run expects it: the user's own code may ask for any of this.
+    """Inside, the process is where the run expects it, and its folder is there: the user's own code may ask for this.
 
     `HydraConfig` then has the run's folder, number and overrides, and what else `RunSpec.job` holds, unless Hydra
-    itself is running this job.
+    itself is running this job; modules where the command was called can be imported. So it is while the parts of a run
+    are built, while a run trains alone, as those with a network of the user's own do, and when it is evaluated. What
+    runs of a larger stack call while they train (`stops`, `get_lr`, a loss) has to ask in its constructor.
     """
-    if spec.directory == spec.folder:
-        Path(spec.folder).mkdir(parents=True, exist_ok=True)
+    Path(spec.folder).mkdir(parents=True, exist_ok=True)
     job = HydraConfig.instance().cfg if _is_current(spec) else _HydraOf(spec)
-    with current_job(job), env_override(spec.environment), chdir(spec.directory):
+    importable = _importable(spec.job.get("hydra.runtime.cwd"))
+    with current_job(job), env_override(spec.environment), importable, chdir(spec.directory):
         yield
+
+
+@contextmanager
+def _importable(folder: str | None) -> Iterator[None]:
+    """Inside, modules in this folder can be imported."""
+    added = folder is not None and folder not in sys.path
+    if added:
+        sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if added:
+            sys.path[:] = [path for path in sys.path if path != folder]
 
 
 @contextmanager

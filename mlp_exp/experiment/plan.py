@@ -183,7 +183,7 @@ def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = Non
     def make() -> Plan:
         with active(spec):
             made = plan(Components(spec.config, session))
-        _require_direction(spec, made)
+            _require_direction(spec, made)
         return made
 
     made = session.keep(("plan", spec.folder), make)

@@ -29,8 +29,8 @@ class RunSpec:
         number: of the job in its sweep; None for a run by itself.
         overrides: as typed, without Hydra's own.
         sweep: the folder of its sweep.
-        directory: the working directory; made if it is the run's folder.
-        environment: variables that are set while it is built.
+        directory: the working directory.
+        environment: variables that are set for its own code (`job_context.active`).
         job: what Hydra says of the job, by dotted keys such as `hydra.job.name`.
         log: settings of its log, for `logging.config.dictConfig`.
         direction: what the sweeper does with the run's value: minimize, maximize, or None where it does not say.

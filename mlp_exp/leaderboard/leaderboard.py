@@ -50,6 +50,8 @@ class Leaderboard:
 
     def write(self) -> None:
         entries = self.entries
+        if not entries:  # the file may list runs that are not found any more
+            return
         keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
         metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
         text = io.StringIO()

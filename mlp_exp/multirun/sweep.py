@@ -11,7 +11,7 @@ import torch
 from mlp_exp.display.progress import SweepBar
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
 from mlp_exp.experiment.driver import write_failure
-from mlp_exp.experiment.job_context import check
+from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.outcome import draw
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.prepare import load
@@ -165,7 +165,7 @@ class _Sweep(Listener):
             self._tracking.attach(Path(spec.folder))
 
     def _draw(self, spec: RunSpec, plan: Plan) -> None:
-        with self._session.logs.of(spec):
+        with active(spec), self._session.logs.of(spec):
             try:
                 draw(load(plan, RunFolder(spec.folder)))
             except Exception:

@@ -31,6 +31,7 @@ from mlp_exp.cli.composing import QuickLoader
 from mlp_exp.cli.jobs import to_yaml
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.sources import circle
+from mlp_exp.training.early_stopping import EarlyStopping
 
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
 
@@ -485,28 +486,55 @@ class NotedNetwork(nn.Module):
         self.linear = nn.Linear(in_features, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
+        note("forward")
         logits: Tensor = self.linear(x)
         return logits
 
 
+class NotedStopping(EarlyStopping):
+    """A user's own early stopping."""
+
+    @property
+    def stops(self) -> bool:
+        note("stops")
+        return False
+
+
 @pytest.mark.parametrize(
-    ("part", "target"),
+    ("parts", "targets"),
     [
-        ("data", f"data._target_={__name__}.noted_circle"),
-        ("network", f"model._target_={__name__}.NotedNetwork"),
+        (["data"], [f"data._target_={__name__}.noted_circle"]),
+        *(
+            (
+                ["network", "forward", "stops"],
+                [
+                    f"model._target_={__name__}.NotedNetwork",
+                    f"early_stopping._target_={__name__}.NotedStopping",
+                    f"trainer.plots={plots}",
+                ],
+            )
+            for plots in ("auto", "always")
+        ),
     ],
 )
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_the_users_parts_are_made_inside_the_job(
-    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, launcher: str, part: str, target: str
+def test_the_users_parts_are_made_and_used_inside_the_job(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    launcher: str,
+    parts: list[str],
+    targets: list[str],
 ) -> None:
     """In its folder where Hydra is to change into it, with its variables, and with Hydra's settings at hand."""
     monkeypatch.setenv("MLP_EXP_NOTES", str(tmp_path))
-    more = ["hydra.job.chdir=true", "+hydra.job.env_set.MLP_EXP_NAME=job-${hydra:job.num}", target, "data.seed=1,2"]
+    more = ["hydra.job.chdir=true", "+hydra.job.env_set.MLP_EXP_NAME=job-${hydra:job.num}", *targets, "data.seed=1,2"]
     done = command("run", "-m", *QUIET, *more, "hydra.sweep.dir=s", f"hydra/launcher={launcher}")
     assert (done.returncode, done.stderr) == (0, "")
     notes = set((tmp_path / NOTES).read_text(encoding="utf-8").splitlines())
-    assert notes == {f"{part} {tmp_path}/s/{job} job-{job} {job}" for job in (0, 1)}
+    assert notes == {f"{part} {tmp_path}/s/{job} job-{job} {job}" for job in (0, 1) for part in parts}
+    figures = "trainer.plots=always" in targets or ("stops" in parts and launcher == "stacked")
+    assert [(tmp_path / f"s/{job}/plots/loss.png").exists() for job in (0, 1)] == [figures] * 2
     assert os.getcwd() == str(tmp_path)
     assert "MLP_EXP_NAME" not in os.environ
 

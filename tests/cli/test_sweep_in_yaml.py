@@ -1,6 +1,7 @@
 """A sweep that YAML turns on, and what its interrupted command prints; names of Hydra's files."""
 
 import shlex
+import shutil
 import signal
 from pathlib import Path
 
@@ -108,6 +109,63 @@ def test_it_leaves_an_existing_sweep_as_it_is(command: Command, tmp_path: Path, 
         assert state_of(tmp_path / "s") == before
     assert command("run", *words, "resume=true").returncode == 0
     assert len(Leaderboard.read(tmp_path / "s").entries) == 2
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("was", ["null", "settings"])
+def test_a_sweep_that_was_made_so_is_not_resumed(command: Command, tmp_path: Path, launcher: str, was: str) -> None:
+    """As version 0.1 let it: no run says which job it was, and the leaderboard would lose them all."""
+    words = ["-m", *SHORT, "seed=0,1", "hydra.sweep.dir=s", *LAUNCHERS[launcher]]
+    assert command("run", *words).returncode == 0
+    for path in jobs_in(tmp_path / "s"):
+        (path / ".hydra").rename(path / "settings")
+        if was == "null":
+            shutil.rmtree(path / "settings")
+    saved = tmp_path / "s/multirun.yaml"
+    text = saved.read_text(encoding="utf-8")
+    assert text.count("\n  output_subdir: .hydra\n") == 1
+    saved.write_text(text.replace("output_subdir: .hydra", f"output_subdir: {was}"), encoding="utf-8")
+    before = state_of(tmp_path / "s")
+    assert refusal(command("run", *words, "resume=true")) == (
+        f"{tmp_path}/s: was made with hydra.output_subdir={was}, and its runs cannot be told apart: it cannot be "
+        "resumed. Start another sweep: choose another hydra.sweep.dir"
+    )
+    assert state_of(tmp_path / "s") == before
+
+
+NAMES = [
+    "a=b",
+    "two words (1)",
+    'it\'s "so"',
+    "a,b",
+    "läuft 🙂",
+    "[x] {y}",
+    "#4 100% ~ * ;&",
+    "$HOME `x`",
+    "b\\c\\' \\",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_printed_line_resumes_a_sweep_in_a_folder_of_any_name(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    here = tmp_path / name
+    here.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("mlp_exp.multirun.sweep.train_sweep", interrupted)
+        done = command("run", "-m", *SHORT, "seed=0,1", "hydra.sweep.dir=s", cwd=here)
+    assert done.returncode == 130
+    _, line = done.stderr.splitlines()
+    words = shlex.split(line.removeprefix("Go on with: "))
+    assert words[:3] == ["python", "-m", "mlp_exp.run"]
+    done = command("run", *words[3:])  # from elsewhere
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["status"] for row in leaderboard_of(here / "s")] == ["finished"] * 2
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("typed", ["null", "settings"])

@@ -20,10 +20,11 @@ from mlp_exp.data.sources import bundled
 from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import MODEL_FORMAT, RunFolder
+from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS
 from mlp_exp.training.trainer import Trainer
 
-CLASSES = {"accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"}
-VALUES = {"rmse", "mae", "r2"}
+CLASSES = set(CLASS_METRICS)
+VALUES = set(VALUE_METRICS)
 SETS = {
     "circle": ("binary", 1000, 2),
     "moons": ("binary", 1000, 2),
@@ -436,7 +437,7 @@ def test_a_prediction_that_is_not_finite_costs_a_part_its_metrics_and_nothing_el
     words = ("data=table", f"data.path={tmp_path / 't.csv'}", "data.target=y", "data.task=regression", "split=column")
     run = train(*words, "experiment=default", "preprocess.ranks=false")
     assert run.result["status"] == "finished"
-    assert set(run.result["metrics"]["train"]) == {"rmse", "mae", "r2"}
+    assert set(run.result["metrics"]["train"]) == VALUES
     assert run.result["metrics"]["test"] == {}
     assert "test: no metrics, since 1 of 10 predictions are not finite numbers (first: row 44)." in caplog.text
     assert run.model()["task"] == "regression"

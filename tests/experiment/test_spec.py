@@ -34,12 +34,10 @@ assert work(StackTask(0, tuple(specs), (None,) * len(specs)), Session(), events.
 assert [type(event).__name__ for event in events][-len(specs):] == ["Ended"] * len(specs)
 """
 FRESH = """
-import json, os, sys
+import json, sys
 from mlp_exp.experiment.spec import RunSpec
 events = []
 specs = [RunSpec.from_json(text) for text in json.load(sys.stdin)]
-for spec in specs:
-    os.makedirs(spec.folder)
 {how}
 from hydra.core.global_hydra import GlobalHydra
 assert not GlobalHydra.instance().is_initialized()
@@ -63,11 +61,12 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 
 def train_fresh(specs: Seen, how: str) -> None:
-    """Trains specs from their texts in another process."""
+    """Trains specs from their texts in another process, elsewhere."""
     done = subprocess.run(
-        [sys.executable, "-c", FRESH.format(how=how)],
+        [sys.executable, "-P", "-c", FRESH.format(how=how)],
         input=json.dumps([spec.to_json() for spec in specs]),
         env=clean_environment(),
+        cwd="/",
         capture_output=True,
         text=True,
         timeout=120,
@@ -103,6 +102,65 @@ def test_a_fresh_process_trains_a_stack_to_the_bits_of_the_command_line(
         assert trained(tmp_path / f"t/{number}") == trained(tmp_path / f"s/{number}")
         log = (tmp_path / f"t/{number}/run.log").read_text(encoding="utf-8")
         assert f"finished after 3 epochs, best epoch 3: {tmp_path}/t/{number}" in log
+
+
+OWN = """
+import os
+
+from hydra.core.hydra_config import HydraConfig
+from torch import nn
+
+from mlp_exp.components import Dataset, EarlyStopping
+
+
+def note(what):
+    with open(os.environ["MLP_EXP_NOTES"], "a") as file:
+        print(what, os.getcwd(), os.path.basename(HydraConfig.get().runtime.output_dir), file=file)
+
+
+def my_data():
+    note("data")
+    return Dataset.from_arrays([[float(i)] for i in range(40)], [i % 3 == 0 for i in range(40)])
+
+
+class Net(nn.Linear):
+    def forward(self, x):
+        import lazily_imported
+
+        note("forward")
+        return super().forward(x)
+
+
+class Stopping(EarlyStopping):
+    @property
+    def stops(self):
+        note("stops")
+        return False
+"""
+
+
+def test_what_a_users_code_may_ask_while_it_trains_elsewhere(command: Command, tmp_path: Path, seen: Seen) -> None:
+    """Its modules are those where the command was called, also in a process that was started somewhere else."""
+    (tmp_path / "own_asking.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "lazily_imported.py").touch()
+    own = ["data._target_=own_asking.my_data", "model._target_=own_asking.Net"]
+    own += ["early_stopping._target_=own_asking.Stopping", "trainer.device=cpu", "trainer.plots=always"]
+    notes = f"+hydra.job.env_set.MLP_EXP_NOTES={tmp_path}/notes"
+    done = command("run", *own, "trainer.epochs=2", "hydra.run.dir=a", "hydra.job.chdir=true", notes)
+    for name in ("own_asking", "lazily_imported"):
+        sys.modules.pop(name, None)
+    assert (done.returncode, done.stderr) == (0, "")
+    there = (tmp_path / "notes").read_text(encoding="utf-8").splitlines()
+    assert set(there) == {f"{what} {tmp_path}/a a" for what in ("data", "forward", "stops")}
+    (tmp_path / "notes").unlink()
+    for how, folder in ((TRAIN_ALONE, tmp_path / "new/b"), (TRAIN_TOGETHER, tmp_path / "new/c")):
+        moved = replace(seen[0], folder=str(folder), directory=str(folder), log={}, number=0)
+        train_fresh([moved], how)
+        assert trained(folder) == trained(tmp_path / "a")
+        assert (folder / "plots/loss.png").exists()
+        found = (tmp_path / "notes").read_text(encoding="utf-8").splitlines()
+        assert found == [line.replace(f"{tmp_path}/a a", f"{folder} {folder.name}") for line in there]
+        (tmp_path / "notes").unlink()
 
 
 def _moved(log: dict[str, Any], old: str, new: str) -> dict[str, Any]:

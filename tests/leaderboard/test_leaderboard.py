@@ -192,6 +192,13 @@ def test_runs_are_added_as_they_end(tmp_path: Path) -> None:
         assert [row["job"] for row in csv.DictReader(file)] == ["1", "2"]
 
 
+def test_a_file_is_never_emptied(tmp_path: Path) -> None:
+    """Its runs may be somewhere else today."""
+    (tmp_path / "leaderboard.csv").write_text("job,status\n0,finished\n", encoding="utf-8")
+    Leaderboard.read(tmp_path).write()
+    assert (tmp_path / "leaderboard.csv").read_text(encoding="utf-8") == "job,status\n0,finished\n"
+
+
 # ---- reading a folder
 
 

@@ -145,7 +145,7 @@ class Unreliable(Executor):
     def wait(self) -> None:
         while self._waiting and not self._outbox:
             self._work(self._waiting.popleft())
-        self._report(*self._outbox.popleft())
+        self.report(*self._outbox.popleft())
 
     def _work(self, task: StackTask) -> None:
         events: list[Event] = []
@@ -153,9 +153,9 @@ class Unreliable(Executor):
         if "kill" in self._faults and self._kills(task):
             moment = self._random.choice(self._moments)
             times = self._random.randint(1, 3) if moment in SEVERAL_TIMES else 1
-            events = killed(task, self._session, moment, times)
+            events = killed(task, self.session, moment, times)
         else:
-            reason = work(task, self._session, events.append)
+            reason = work(task, self.session, events.append)
         if "drop" in self._faults:
             events = [event for event in events if self._random.random() < 0.5]
         if "repeat" in self._faults:
@@ -287,7 +287,7 @@ class Deaf(Executor):
         self._tasks = [*getattr(self, "_tasks", []), task]
 
     def wait(self) -> None:
-        self._report(self._tasks.pop(0), Done("its process ended with 3"))
+        self.report(self._tasks.pop(0), Done("its process ended with 3"))
 
     def cancel(self, task: StackTask) -> None:
         """Nothing is saved."""
@@ -343,7 +343,7 @@ def test_pauses_of_which_nothing_was_heard_are_found_in_the_folders(specs: list[
             super().__init__(session, report, (), 0)
 
         def _work(self, task: StackTask) -> None:
-            work(task, self._session, lambda event: None)
+            work(task, self.session, lambda event: None)
             self._outbox.append((task, Done()))
 
     coordinator = Coordinator(Session(), Silent, Notes(), parallel=1)

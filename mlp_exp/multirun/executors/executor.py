@@ -23,8 +23,8 @@ class Executor(ABC):
     """
 
     def __init__(self, session: Session, report: Report) -> None:
-        self._session = session
-        self._report = report
+        self.session = session
+        self.report = report
 
     @abstractmethod
     def submit(self, task: StackTask) -> None:

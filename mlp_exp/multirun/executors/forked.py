@@ -29,7 +29,7 @@ class Forked(Executor):
         self._workers: dict[Connection, _Worker] = {}
 
     def submit(self, task: StackTask) -> None:
-        worker = _Worker(task, self._session)
+        worker = _Worker(task, self.session)
         self._workers[worker.events] = worker
 
     def wait(self) -> None:
@@ -39,7 +39,7 @@ class Forked(Executor):
             event = worker.receive()
             if isinstance(event, Done):
                 del self._workers[connection]
-            self._report(worker.task, event)
+            self.report(worker.task, event)
 
     def cancel(self, task: StackTask) -> None:
         for worker in self._workers.values():

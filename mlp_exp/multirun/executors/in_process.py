@@ -21,14 +21,14 @@ class InProcess(Executor):
 
     def wait(self) -> None:
         task = self._waiting[0]
-        reason = work(task, self._session, lambda event: self._report(task, event))
+        reason = work(task, self.session, lambda event: self.report(task, event))
         self._waiting.popleft()
-        self._report(task, Done(reason))
+        self.report(task, Done(reason))
 
     def cancel(self, task: StackTask) -> None:
         if task in self._waiting:
             self._waiting.remove(task)
-            self._report(task, Done())
+            self.report(task, Done())
 
     def close(self) -> None:
         self._waiting.clear()

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from mlp_exp.errors import MlpExpError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack
+from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.outcome import Metrics, draw
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
@@ -61,7 +62,7 @@ class _Sender(Reporter):
 
     def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
         try:
-            with self.log(spec):
+            with active(spec), self.log(spec):
                 log.info("%s", run.summary, exc_info=error)
                 if run.components.trainer.plots == "always" and run.status in DONE:
                     draw(run)
