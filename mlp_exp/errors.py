@@ -58,6 +58,10 @@ class RunFolderError(MlpExpError):
     """The run folder cannot be used."""
 
 
+class CheckpointVersionError(RunFolderError):
+    """Only another version of mlp_exp can continue the run."""
+
+
 class UntrustedError(RunFolderError):
     """What a saved run holds or names is not loaded: its folder may come from a stranger."""
 

@@ -42,10 +42,12 @@ def one_thread() -> Iterator[None]:
     """As a run does by default; the last bits depend on it."""
     import torch
 
+    from mlp_exp.engine.threads import set_threads
+
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    set_threads(1)
     yield
-    torch.set_num_threads(before)
+    set_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_exp.cli.composing import _parse
+from mlp_exp.engine.arrays import NUMPY
 from mlp_exp.training.loop import train
 
 QUIET = ("trainer.epochs=3", "data.n_samples=100", "trainer.device=cpu", "trainer.plots=never")
@@ -36,26 +37,48 @@ class Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def kernels_of_a_step(members: int, dropout: float) -> float:
-    """The difference of two epochs, of which one has ten steps more."""
+class CountedArrays:
+    """NumPy's functions, and how many times they are called."""
 
-    def count(steps: int) -> int:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(NUMPY, name)
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.count += 1
+            return function(*args, **kwargs)
+
+        return function if name in ("view", "tensor", "empty_like") else counted
+
+
+def kernels_of_a_step(members: int, dropout: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, float]:
+    """Of NumPy and of torch: the difference of two epochs, of which one has ten steps more."""
+    arrays = CountedArrays()
+    monkeypatch.setattr("mlp_exp.engine.arrays.NUMPY", arrays)
+
+    def count(steps: int) -> tuple[int, int]:
         stack = [make_member(seed=seed, train_rows=8 * steps, dropout=dropout) for seed in range(members)]
         epochs = train(stack, 8, torch.device("cpu"))
         next(epochs)
+        arrays.count = 0
         with Kernels() as kernels:
             next(epochs)
         epochs.close()
-        return int(kernels.count)
+        return arrays.count, kernels.count
 
-    return (count(20) - count(10)) / 10
+    (more_arrays, more_torch), (fewer_arrays, fewer_torch) = count(20), count(10)
+    return (more_arrays - fewer_arrays) / 10, (more_torch - fewer_torch) / 10
 
 
 @pytest.mark.parametrize("members", [1, 2, 16])
-@pytest.mark.parametrize(("dropout", "kernels"), [(0.0, 22), (0.2, 26)])
-def test_kernels_of_a_step(members: int, dropout: float, kernels: float) -> None:
+@pytest.mark.parametrize(("dropout", "arrays", "torch_"), [(0.0, 23, 3), (0.2, 27, 3)])
+def test_kernels_of_a_step(
+    members: int, dropout: float, arrays: int, torch_: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two hidden layers, with Adam; however many members there are."""
-    assert kernels_of_a_step(members, dropout) == kernels
+    assert kernels_of_a_step(members, dropout, monkeypatch) == (arrays, torch_)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, key: Callable[..., str]) -> Counter[str]:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mlp_exp.engine.arrays import Array, arrays_of
+from mlp_exp.engine.batches import Batch
 from mlp_exp.engine.network import Network
 from mlp_exp.errors import TrainingError
 
@@ -28,6 +30,7 @@ class AutogradNetwork(Network):
     def __init__(self, module: nn.Module, device: torch.device, seed: int) -> None:
         """`seed` is that of what the module draws while it trains."""
         self._module = module.to(device)
+        self._xp = arrays_of(device)
         self._devices = [device] if device.type == "cuda" else []
         super().__init__([module], device)
         with torch.random.fork_rng(self._devices):
@@ -62,22 +65,28 @@ class AutogradNetwork(Network):
             if name in buffers:
                 buffer.data = buffers[name][0]
 
-    def forward(self, inputs: Tensor, masks: Sequence[Tensor], valid: Tensor) -> Tensor:
+    def forward(self, batch: Batch) -> Array:
         self._module.train()
-        rows = int(valid.sum())
+        rows = int(batch.valid.sum())
         with torch.enable_grad():
-            self._logits = self._module(inputs[0, :rows])
-        padding = inputs.shape[1] - rows
-        return nn.functional.pad(self._logits.detach(), (0, 0, 0, padding)).unsqueeze(0)
+            self._logits = self._module(self._xp.tensor(batch.inputs)[0, :rows])
+        return self._units_first(nn.functional.pad(self._logits.detach(), (0, 0, 0, batch.inputs.shape[1] - rows)))
 
-    def backward(self, gradient: Tensor) -> None:
+    def _units_first(self, logits: Tensor) -> Array:
+        """`[B, O]` as `[1, O, B]`."""
+        return self._xp.view(logits.T.contiguous().unsqueeze(0))
+
+    def backward(self, gradient: Array) -> None:
         self.gradients.zero_()
-        self._logits.backward(gradient[0, : len(self._logits)])
+        self._logits.backward(self._xp.tensor(gradient)[0, :, : len(self._logits)].T)
 
-    def predict(self, inputs: Tensor) -> Tensor:
+    def predict(self, inputs: Array) -> Array:
         self._module.eval()
-        logits: Tensor = self._module(inputs[0])
-        return logits.unsqueeze(0)
+        return self._units_first(self._module(self._xp.tensor(inputs)[0]))
+
+    def tensors(self) -> list[nn.Parameter]:
+        """The parameters that are trained, in their own shapes, each with its gradient."""
+        return [parameter for parameter in self._module.parameters() if parameter.requires_grad]
 
     def state(self, row: int) -> dict[str, Any]:
         """With what the module counts, and the stream of random numbers from which it draws."""

@@ -7,13 +7,14 @@ that a step costs no look-up; it is bounded, so that an epoch of a large table i
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlp_exp.engine.arrays import Array, arrays_of
 from mlp_exp.engine.rows import padded
 
 BLOCK_BYTES = 16 * 2**20
@@ -38,77 +39,114 @@ class MemberData:
     val: NDArray[np.int64]
 
 
-class Batch(NamedTuple):
-    """One step of K members: a row of a `Block`'s tensors. `masks` is empty where nothing is dropped."""
+class Mask(NamedTuple):
+    """Of a dropout layer.
 
-    inputs: Tensor
-    targets: Tensor
-    weights: Tensor
-    valid: Tensor
-    masks: Sequence[Tensor]
+    Attributes:
+        kept: `[..., K, width, B]`, whether a unit is kept.
+        scale: `[K, 1, 1]`, 1 / (1 - rate).
+    """
+
+    kept: Array
+    scale: Array
+
+
+class Batch(NamedTuple):
+    """One step of K members.
+
+    Attributes:
+        inputs: `[K, B, F]`; a last column of ones where the network takes them.
+        targets: `[K, O, B]`.
+        weights: `[K, 1, B]`, the weight of each row in its batch's mean loss; 0 for padding.
+        valid: `[K, 1, B]`, 1 for rows and 0 for padding.
+        masks: of each dropout layer; empty where nothing is dropped.
+    """
+
+    inputs: Array
+    targets: Array
+    weights: Array
+    valid: Array
+    masks: Sequence[Mask]
 
 
 @dataclass(frozen=True)
 class Block:
-    """S steps of K members; B is the padded batch. It is good until the next block is taken.
+    """The batches of S steps, each field `[S, ...]`, and so `kept` of its masks."""
 
-    Attributes:
-        inputs, targets: `[S, K, B, F]` and `[S, K, B, O]`.
-        weights: `[S, K, B, 1]`, the weight of each row in its batch's mean loss; 0 for padding.
-        valid: `[S, K, B, 1]`, 1 for rows and 0 for padding.
-        masks: for each dropout layer `[S, K, B, width]`: 0, or 1 / (1 - rate).
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    weights: Tensor
-    valid: Tensor
-    masks: list[Tensor]
+    inputs: Array
+    targets: Array
+    weights: Array
+    valid: Array
+    masks: list[Mask]
 
     def batches(self) -> Iterator[Batch]:
         """The batch of each step."""
-        masks = zip(*(mask.unbind() for mask in self.masks), strict=True) if self.masks else itertools.repeat(())
-        columns = (self.inputs, self.targets, self.weights, self.valid)
-        return map(Batch, *(column.unbind() for column in columns), masks)
+        layers = [map(Mask, kept, itertools.repeat(scale)) for kept, scale in self.masks]
+        masks = zip(*layers, strict=True) if layers else itertools.repeat(())
+        return map(Batch, self.inputs, self.targets, self.weights, self.valid, masks)
 
 
 class StackedData:
-    """The rows of K members in common tables."""
+    """The rows of K members in common tables.
 
-    def __init__(self, members: Sequence[MemberData], device: torch.device) -> None:
+    Args:
+        ones: whether inputs get a last column of ones.
+    """
+
+    def __init__(self, members: Sequence[MemberData], device: torch.device, *, ones: bool) -> None:
         self._device = device
-        self.inputs, self._input_start = self._pool([m.inputs for m in members])
-        self.targets, self._target_start = self._pool([m.targets for m in members])
-        self.weights, self._weight_start = self._pool([m.weights for m in members])
+        self._xp = arrays_of(device)
+        self._ones = ones
+        self._inputs, self._input_start = self._pool([m.inputs for m in members])
+        self._targets, self._target_start = self._pool([m.targets for m in members])
+        self._weights, self._weight_start = self._pool([m.weights[:, None] for m in members])
 
-    def _pool(self, tables: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def _pool(self, tables: Sequence[Tensor]) -> tuple[Array, Array]:
         """Distinct tables one below the other, and for each member the row where its own starts, `[K, 1]`."""
-        distinct = {id(table): table for table in tables}
+        distinct = {table.data_ptr(): table for table in tables}
         starts, row = {}, 0
         for key, table in distinct.items():
             starts[key] = row
             row += len(table)
         pooled = next(iter(distinct.values())) if len(distinct) == 1 else torch.cat(list(distinct.values()))
-        start = torch.tensor([[starts[id(table)]] for table in tables], device=self._device)
-        return pooled.to(self._device), start
+        start = torch.tensor([[starts[table.data_ptr()]] for table in tables], device=self._device)
+        return self._xp.view(pooled.to(self._device)), self._xp.view(start)
 
-    def gather(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs `[..., K, B, F]`, targets `[..., K, B, O]` and weights `[..., K, B]` of rows `[..., K, B]`."""
-        return (
-            _take(self.inputs, rows + self._input_start),
-            _take(self.targets, rows + self._target_start),
-            _take(self.weights, rows + self._weight_start),
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Of a row's inputs, without ones, and of its targets."""
+        return self._inputs.shape[1], self._targets.shape[1]
+
+    def gather(self, rows: NDArray[np.int64]) -> tuple[Array, Array, Array]:
+        """Inputs `[..., K, B, F]`, targets `[..., K, O, B]` and weights `[..., K, 1, B]` of rows `[..., K, B]`."""
+        index = self._xp.view(torch.from_numpy(rows).to(self._device))
+        inputs = self._take(self._inputs, index + self._input_start)
+        if self._ones:
+            wide = self._xp.empty_like(inputs, *inputs.shape[:-1], inputs.shape[-1] + 1)
+            wide[..., :-1] = inputs
+            wide[..., -1] = 1.0
+            inputs = wide
+        targets, weights = (
+            self._units_first(self._take(table, index + start))
+            for table, start in ((self._targets, self._target_start), (self._weights, self._weight_start))
         )
+        return inputs, targets, weights
 
-    def select(self, rows: Tensor) -> None:
+    def _take(self, table: Array, rows: Array) -> Array:
+        return self._xp.take(table, rows.reshape(-1)).reshape(*rows.shape, table.shape[1])
+
+    def _units_first(self, values: Array) -> Array:
+        """`[..., B, O]` as `[..., O, B]`, one after the other in memory."""
+        turned = self._xp.empty_like(values, *values.shape[:-2], values.shape[-1], values.shape[-2])
+        turned[...] = values.swapaxes(-1, -2)
+        return turned
+
+    def select(self, rows: Sequence[int]) -> None:
         """Forgets all members but these; tables stay."""
+        rows = list(rows)
         self._input_start = self._input_start[rows]
         self._target_start = self._target_start[rows]
         self._weight_start = self._weight_start[rows]
-
-
-def _take(table: Tensor, rows: Tensor) -> Tensor:
-    return table.index_select(0, rows.flatten()).view(*rows.shape, *table.shape[1:])
 
 
 EVALUATION_ROWS = 4096
@@ -129,21 +167,24 @@ def evaluation_shape(rows: int) -> tuple[int, int]:
 
 def evaluation_rows(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Row numbers in the chunks of `evaluation_shape`, and which are valid."""
-    chunks, _ = evaluation_shape(len(rows))
-    return pad_rows(rows, -(-len(rows) // chunks))
+    chunks, width = evaluation_shape(len(rows))
+    return pad_rows(rows, -(-len(rows) // chunks), width)
 
 
-def pad_rows(rows: NDArray[np.int64], batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Row numbers `[n]` in batches `[steps, B]`, and which are valid; padding repeats the first row."""
+def pad_rows(rows: NDArray[np.int64], batch_size: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Row numbers `[n]` in batches `[steps, width]`, and which are valid; padding repeats the first row.
+
+    The number of rows of a product decides over its last bits, so that it is the same for all batches and members.
+    """
     steps = -(-len(rows) // batch_size)
     spare = steps * batch_size - len(rows)
     filled = np.full(steps * batch_size, rows[0])
     filled[: len(rows)] = rows
-    index = np.full((steps, padded(batch_size)), rows[0])
+    index = np.full((steps, width), rows[0])
     index[:, :batch_size] = filled.reshape(steps, batch_size)
     valid = np.zeros(index.shape, dtype=np.float32)
     valid[:, :batch_size] = 1.0
-    valid[-1, batch_size - spare :] = 0.0
+    valid[-1, batch_size - spare : batch_size] = 0.0
     return index, valid
 
 
@@ -163,19 +204,19 @@ class BatchSource:
         noises: Sequence[np.random.Generator],
         widths: Sequence[int],
         rates: Tensor,
+        device: torch.device,
     ) -> None:
         """`widths` and `rates` `[L, K]` are those of the L dropout layers."""
         self._data = data
+        self._xp = arrays_of(device)
         self._train = list(train)
         self._batch_size = batch_size
         self._shuffles = list(shuffles)
         self._noises = list(noises)
         self._widths = widths
-        self._device = data.inputs.device
-        self._buffers: list[Tensor] = []
+        self._device = device
         self._set_rates(rates)
-        features = data.inputs.shape[1] + data.targets.shape[1] + 3
-        self._step_bytes = padded(batch_size) * (4 * features + 6 * sum(widths))
+        self._step_bytes = batch_size * (4 * (2 * sum(data.widths) + 3) + sum(widths))
 
     def _set_rates(self, rates: Tensor) -> None:
         """A unit is dropped where its noise, a signed 16-bit number, lies below a threshold."""
@@ -183,51 +224,45 @@ class BatchSource:
         self._rates = rates
         self._thresholds = (dropped - NOISE_LEVELS // 2).numpy().astype(np.int16).T  # of each member at each layer
         # by the rate that is really used, so that the expectation is exact
-        self._scales = (1 / (1 - dropped / NOISE_LEVELS)).float()[..., None, None].to(self._device)
+        self._scales = self._on_device((1 / (1 - dropped / NOISE_LEVELS)).float()[..., None, None].numpy())
 
     def epoch(self) -> Iterator[Block]:
         """The blocks of one epoch."""
         order = [shuffle.permutation(train) for shuffle, train in zip(self._shuffles, self._train, strict=True)]
-        batches = [pad_rows(rows, self._batch_size) for rows in order]
+        _, width = step_shape(len(order[0]), self._batch_size)
+        batches = [pad_rows(rows, self._batch_size, width) for rows in order]
         index = np.stack([rows for rows, _ in batches], axis=1)
         valid = np.stack([mask for _, mask in batches], axis=1)
         size = min(max(1, BLOCK_BYTES // (self._step_bytes * len(order))), len(index))
-        self._reserve(size * index[0].size)
         for start in range(0, len(index), size):
             yield self._block(index[start : start + size], valid[start : start + size])
 
     def _block(self, index: NDArray[np.int64], valid: NDArray[np.float32]) -> Block:
-        rows = torch.from_numpy(index).to(self._device)
-        mask = torch.from_numpy(valid).to(self._device)
-        inputs, targets, weights = self._data.gather(rows)
-        shares = weights * mask / mask.sum(-1, keepdim=True)
-        return Block(inputs, targets, shares.unsqueeze(-1), mask.unsqueeze(-1), self._masks(*index.shape))
+        mask = self._on_device(valid[:, :, None])
+        count = self._on_device(valid.sum(-1)[..., None, None])
+        inputs, targets, weights = self._data.gather(index)
+        masks = [
+            Mask(self._on_device(kept), scale)
+            for kept, scale in zip(self._kept_units(*index.shape), self._scales, strict=True)
+        ]
+        return Block(inputs, targets, weights * mask / count, mask, masks)
 
-    def _reserve(self, rows: int) -> None:
-        """Memory for the masks of a block, used again by the next: fresh pages cost more than what is written there."""
-        if not self._buffers or self._buffers[0].numel() != rows * self._widths[0]:
-            self._buffers = [torch.empty(rows * width, device=self._device) for width in self._widths]
+    def _on_device(self, array: NDArray[Any]) -> Array:
+        return self._xp.view(torch.from_numpy(array).to(self._device))
 
-    def _masks(self, steps: int, members: int, batch: int) -> list[Tensor]:
-        masks = []
-        for kept, width, scale, buffer in zip(
-            self._kept_units(steps, members, batch), self._widths, self._scales, self._buffers, strict=True
-        ):
-            mask = buffer[: kept.size].view(steps, members, batch, width)
-            masks.append(mask.copy_(torch.from_numpy(kept).view(mask.shape)).mul_(scale))
-        return masks
-
-    def _kept_units(self, steps: int, members: int, batch: int) -> list[NDArray[np.uint8]]:
-        """For each dropout layer `[S, K, B · width]`: 1 for a unit that is kept, 0 for one that is dropped."""
+    def _kept_units(self, steps: int, members: int, batch: int) -> list[NDArray[np.bool_]]:
+        """For each dropout layer `[S, K, width, B]`: whether a unit is kept."""
         if not self._widths:
             return []
-        kept = [np.empty((steps, members, batch * width), dtype=np.uint8) for width in self._widths]
-        units = batch * sum(self._widths)  # batches are padded, so this is a multiple of the four in a draw
-        ends = np.cumsum([batch * width for width in self._widths])[:-1].tolist()
+        kept = [np.empty((steps, members, width, batch), dtype=np.bool_) for width in self._widths]
+        rows = padded(batch)  # so that the noise of a step is a whole number of draws
+        units = rows * sum(self._widths)
+        ends = np.cumsum([rows * width for width in self._widths])[:-1].tolist()
         for member, (generator, thresholds) in enumerate(zip(self._noises, self._thresholds, strict=True)):
             noise = generator.bit_generator.random_raw(steps * units // 4).view(np.int16).reshape(steps, units)
             for layer, out, threshold in zip(np.split(noise, ends, axis=1), kept, thresholds, strict=True):
-                np.greater_equal(layer, threshold, out=out[:, member].view(np.bool_))
+                units_last = layer.reshape(steps, rows, out.shape[2])[:, :batch]
+                np.greater_equal(units_last.swapaxes(1, 2), threshold, out=out[:, member])
         return kept
 
     def select(self, rows: Sequence[int]) -> None:

@@ -8,24 +8,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mlp_exp.engine.arrays import Array
+from mlp_exp.engine.batches import Batch
 from mlp_exp.engine.rows import Rows, copy_row, set_row
 
 
 class Network(ABC):
     """K networks of one shape, trained as one.
 
-    B is the padded batch. Padding rows get a zero gradient at the logits and must not count anywhere else.
+    Padding rows of a batch get a zero gradient at the logits and must not count anywhere else.
 
     Attributes:
         parameters, gradients: `[K, P]`, a row a member.
         dropout_widths: units of each dropout layer, whose masks `forward` expects; empty where nothing is dropped.
+        takes_ones: whether inputs have a last column of ones.
     """
 
     dropout_widths: tuple[int, ...] = ()
+    takes_ones = False
 
     def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
         self._parameter_rows = Rows(
-            [{n: p for n, p in m.named_parameters() if p.requires_grad} for m in modules], device
+            [{n: p for n, p in m.named_parameters() if p.requires_grad} for m in modules], device, self._transposed
         )
         self._buffer_rows = Rows(
             [{n: b for n, b in m.named_buffers() if b.is_floating_point()} for m in modules], device
@@ -43,26 +47,25 @@ class Network(ABC):
         """`[K, Q]`: running statistics."""
         return self._buffer_rows.values
 
+    def _transposed(self, name: str) -> bool:
+        """Whether a parameter stands transposed in its row."""
+        return False
+
     @abstractmethod
     def _bind(self) -> None:
         """Points the layers at the matrices; called anew when the stack changes its size."""
 
     @abstractmethod
-    def forward(self, inputs: Tensor, masks: Sequence[Tensor], valid: Tensor) -> Tensor:
-        """Training mode: `[K, B, F]` → logits `[K, B, O]`.
-
-        Args:
-            masks: `[K, B, width]` for each of `dropout_widths`: 0, or 1 / (1 - rate).
-            valid: `[K, B, 1]`, 1 for rows that count, 0 for padding.
-        """
+    def forward(self, batch: Batch) -> Array:
+        """Training mode: the logits `[K, O, B]`."""
 
     @abstractmethod
-    def backward(self, gradient: Tensor) -> None:
-        """Fills `gradients` from the gradient at the logits `[K, B, O]` of the latest `forward`."""
+    def backward(self, gradient: Array) -> None:
+        """Fills `gradients` from the gradient at the logits `[K, O, B]` of the latest `forward`; overwrites it."""
 
     @abstractmethod
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Evaluation mode: `[K, B, F]` → logits `[K, B, O]`."""
+    def predict(self, inputs: Array) -> Array:
+        """Evaluation mode: `[K, B, F]` → logits `[K, O, B]`."""
 
     def own_stream(self) -> AbstractContextManager[None]:
         """Inside, torch's generator of random numbers is the network's own, where it draws from that."""
@@ -72,17 +75,6 @@ class Network(ABC):
         """`[L, K]`: each member's rate at each of `dropout_widths`."""
         rates = [[m.p for m in module.modules() if isinstance(m, nn.Dropout)] for module in modules]
         return torch.tensor(rates, dtype=torch.float64).T[: len(self.dropout_widths)]
-
-    def tensors(self) -> list[Tensor]:
-        """The parameters of a stack of one in their own shapes, each with its gradient."""
-        views = self._parameter_rows.views(self.parameters)
-        gradients = self._parameter_rows.views(self.gradients)
-        tensors = []
-        for name, view in views.items():
-            tensor = view[0].detach()
-            tensor.grad = gradients[name][0]
-            tensors.append(tensor)
-        return tensors
 
     def remember(self, rows: Tensor) -> None:
         """Keeps the weights of these members (indices) as their best so far."""

@@ -1,6 +1,6 @@
 """The tensors of K modules of one shape as a matrix, one row a member."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -8,10 +8,9 @@ from torch import Tensor
 from mlp_exp.errors import TrainingError
 
 ALIGNMENT = 32
-"""Rows and batches are padded to a multiple of this.
+"""Rows are padded to a multiple of this, and so are batches whose size depends on the member.
 
-A row then starts on a cache line and never ends in a tail: BLAS and vectorised kernels treat each member of a stack as
-they treat it alone, and the results are the same to the last bit.
+A row then never ends in a tail: torch's kernels treat each member of a stack as they treat it alone, to the last bit.
 """
 
 
@@ -26,26 +25,46 @@ class Rows:
     What concerns a member as a whole (an optimizer's step, a gradient's norm, keeping the best weights, leaving the
     stack) is then an operation on rows, whatever the network looks like.
 
+    Args:
+        transposed: tells of a name whether its matrix stands transposed in the row.
+
     Attributes:
         values: `[K, W]`, W padded; the padding is zero.
     """
 
-    def __init__(self, members: Sequence[Mapping[str, Tensor]], device: torch.device) -> None:
+    def __init__(
+        self,
+        members: Sequence[Mapping[str, Tensor]],
+        device: torch.device,
+        transposed: Callable[[str], bool] = lambda name: False,
+    ) -> None:
         self._shapes = {name: tensor.shape for name, tensor in members[0].items()}
-        width = padded(sum(shape.numel() for shape in self._shapes.values()))
-        self.values = torch.zeros(len(members), width, device=device)
+        self._transposed = {name for name in self._shapes if transposed(name)}
+        self._starts: dict[str, int] = {}
+        width = 0
+        for name, shape in self._shapes.items():
+            self._starts[name] = width
+            width += shape.numel()
+        self.values = torch.zeros(len(members), padded(width), device=device)
         for index, tensors in enumerate(members):
             for name, view in self.views(self.values[index : index + 1]).items():
                 view[0].copy_(tensors[name].detach())
 
     def views(self, matrix: Tensor) -> dict[str, Tensor]:
         """Views `[K, *shape]` by name of any matrix laid out as `values` is."""
-        views, start = {}, 0
-        for name, shape in self._shapes.items():
-            size = shape.numel()
-            views[name] = matrix[:, start : start + size].view(len(matrix), *shape)
-            start += size
-        return views
+        return {name: self._view(matrix, name) for name in self._shapes}
+
+    def _view(self, matrix: Tensor, name: str) -> Tensor:
+        shape, start = self._shapes[name], self._starts[name]
+        stored = shape[::-1] if name in self._transposed else shape
+        view = matrix[:, start : start + shape.numel()].view(len(matrix), *stored)
+        return view.transpose(1, 2) if name in self._transposed else view
+
+    def folded(self, matrix: Tensor, name: str) -> Tensor:
+        """A transposed weight with the bias that follows it as one matrix: `[K, in + 1, out]`."""
+        out, width = self._shapes[f"{name}.weight"]
+        start = self._starts[f"{name}.weight"]
+        return matrix[:, start : start + (width + 1) * out].view(len(matrix), width + 1, out)
 
 
 def copy_row(matrix: Tensor, row: int) -> Tensor:

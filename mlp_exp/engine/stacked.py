@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from mlp_exp.engine.arrays import Array, arrays_of
+from mlp_exp.engine.batches import Batch
+from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear
 from mlp_exp.engine.network import Network
-from mlp_exp.engine.stacked_layers import BatchNorm, Block, Embedding, LayerNorm, Linear
-from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.model.mlp import Block as PlainBlock
@@ -29,48 +30,95 @@ class StackedMLP(Network):
 
     def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
         first = modules[0]
+        self._xp = arrays_of(device)
         self._embedded = first if isinstance(first, EmbeddedNetwork) else None
         self._design = cast(MLP, first.network if isinstance(first, EmbeddedNetwork) else first)
+        self._prefix = "network." if self._embedded else ""
+        self.takes_ones = self._embedded is None
         super().__init__(modules, device)
-        drops = any(m.p > 0 for module in modules for m in module.modules() if isinstance(m, nn.Dropout))
-        if drops:
-            self.dropout_widths = tuple(block.linear.weight.shape[1] for block in self._blocks)
+        if any(m.p > 0 for module in modules for m in module.modules() if isinstance(m, nn.Dropout)):
+            self.dropout_widths = tuple(cast(PlainBlock, block).linear.out_features for block in self._design.blocks)
+
+    def _transposed(self, name: str) -> bool:
+        return name.endswith(("linear.weight", "head.weight"))
 
     def _bind(self) -> None:
-        values = self._parameter_rows.views(self.parameters)
-        gradients = self._parameter_rows.views(self.gradients)
-        buffers = self._buffer_rows.views(self.buffers)
-        prefix = "network." if self._embedded else ""
-        self._embedding = Embedding(self._embedded.columns, values, gradients) if self._embedded else None
-        self._blocks = []
+        self._layers: dict[int, _Layers] = {}
+
+    def _layers_for(self, inputs: Array) -> "_Layers":
+        rows = inputs.shape[1]
+        if rows not in self._layers:
+            self._layers[rows] = self._build(inputs)
+        return self._layers[rows]
+
+    def _build(self, inputs: Array) -> "_Layers":
+        """The layers with buffers for inputs of this shape."""
+        xp, rows = self._xp, inputs.shape[1]
+
+        def folded(name: str) -> tuple[Array, Array]:
+            return xp.view(self._parameter_rows.folded(self.parameters, self._prefix + name)), xp.view(
+                self._parameter_rows.folded(self.gradients, self._prefix + name)
+            )
+
+        values, gradients = (
+            {name: xp.view(view if view.dim() == 3 else view.unsqueeze(2)) for name, view in views.items()}
+            for views in (self._parameter_rows.views(self.parameters), self._parameter_rows.views(self.gradients))
+        )
+        buffers = {name: xp.view(view.unsqueeze(2)) for name, view in self._buffer_rows.views(self.buffers).items()}
+        embedding = None
+        if self._embedded:
+            tables = values["embedding.weight"], gradients["embedding.weight"]
+            embedding = Embedding(xp, self._embedded.columns, *tables, inputs.shape[2], rows)
+        hidden = []
         for index, plain in enumerate(self._design.blocks):
-            name = f"{prefix}blocks.{index}.norm"
+            linear = Linear(xp, *folded(f"blocks.{index}.linear"), rows)
+            name = f"{self._prefix}blocks.{index}.norm"
             norm: LayerNorm | BatchNorm | None = None
             if self._design.norm == "layer":
-                norm = LayerNorm(name, values, gradients)
+                norm = LayerNorm(xp, name, values, gradients, rows)
             elif self._design.norm == "batch":
-                norm = BatchNorm(name, values, gradients, buffers)
-            linear = Linear(f"{prefix}blocks.{index}.linear", values, gradients)
-            skip = cast(PlainBlock, plain).skip
-            self._blocks.append(Block(linear, norm, ACTIVATIONS[self._design.activation], skip))
-        self._head = Linear(f"{prefix}head", values, gradients)
+                norm = BatchNorm(xp, name, values, gradients, buffers, rows)
+            hidden.append(Hidden(xp, linear, norm, self._design.activation, cast(PlainBlock, plain).skip))
+        return _Layers(embedding, hidden, Linear(xp, *folded("head"), rows))
 
-    def forward(self, inputs: Tensor, masks: Sequence[Tensor], valid: Tensor) -> Tensor:
-        x = self._embedding.forward(inputs) if self._embedding else inputs
-        for index, block in enumerate(self._blocks):
-            x = block.forward(x, masks[index] if masks else None, valid)
-        return self._head.forward(x)
+    def forward(self, batch: Batch) -> Array:
+        self._latest = self._layers_for(batch.inputs)
+        return self._latest.forward(batch)
 
-    def backward(self, gradient: Tensor) -> None:
-        no_one_below = self._embedding is None
-        g = self._head.backward(gradient, first=no_one_below and not self._blocks)
-        for index in reversed(range(len(self._blocks))):
-            g = self._blocks[index].backward(g, first=no_one_below and index == 0)
-        if self._embedding:
-            self._embedding.backward(g)
+    def backward(self, gradient: Array) -> None:
+        self._latest.backward(gradient)
 
-    def predict(self, inputs: Tensor) -> Tensor:
-        x = self._embedding.predict(inputs) if self._embedding else inputs
-        for block in self._blocks:
-            x = block.predict(x)
-        return self._head.predict(x)
+    def predict(self, inputs: Array) -> Array:
+        return self._layers_for(inputs).predict(inputs)
+
+
+class _Layers:
+    """The layers of a stack with buffers for one number of rows."""
+
+    def __init__(self, embedding: Embedding | None, hidden: list[Hidden], head: Linear) -> None:
+        self.embedding = embedding
+        self.hidden = hidden
+        self.head = head
+
+    def _enter(self, inputs: Array) -> Array:
+        return self.embedding.forward(inputs) if self.embedding else inputs.swapaxes(1, 2)
+
+    def forward(self, batch: Batch) -> Array:
+        x = self._enter(batch.inputs)
+        for index, layer in enumerate(self.hidden):
+            x = layer.forward(x, batch.masks[index] if batch.masks else None, batch.valid)
+        return self.head.forward(x)
+
+    def backward(self, gradient: Array) -> None:
+        no_one_below = self.embedding is None
+        g = self.head.backward(gradient, first=no_one_below and not self.hidden)
+        for index in reversed(range(len(self.hidden))):
+            g = self.hidden[index].backward(g, first=no_one_below and index == 0)
+        if self.embedding:
+            self.embedding.backward(g)
+
+    def predict(self, inputs: Array) -> Array:
+        x = self._enter(inputs)
+        for layer in self.hidden:
+            x = layer.predict(x)
+        return self.head.forward(x)

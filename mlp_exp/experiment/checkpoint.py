@@ -9,12 +9,13 @@ import torch
 from pydantic import Field, FiniteFloat, ValidationError, field_validator
 
 from mlp_exp.engine.state import MemberState
-from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError
 from mlp_exp.experiment.configs import EXTENDS, differences
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import RunFolder
 
-FORMAT = 1
+FORMAT = 2
+"""Of a checkpoint: what an optimizer keeps, and how parameters lie in a row, differ from format to format."""
 
 
 class _SavedState(Closed):
@@ -89,14 +90,15 @@ class Checkpoint:
         """The checkpoint of a run.
 
         Raises:
-            RunFolderError: there is none, it is damaged, or another version has written it.
+            CheckpointVersionError: another version has written it.
+            RunFolderError: there is none, or it is damaged.
         """
         path = folder.checkpoint
         content = folder.read_checkpoint()
         if content["format"] != FORMAT:
-            raise RunFolderError(
-                f"{path}: expected a checkpoint of format {FORMAT}, got {content['format']!r}: another version of "
-                "mlp_exp has written it. Go on with that version, or train another run"
+            raise CheckpointVersionError(
+                f"{path}: expected a checkpoint of format {FORMAT}, got {content['format']!r}: {_writer(content)} has "
+                "written it, and can resume it. Go on with that version, or train another run"
             )
         try:
             saved = _Saved.model_validate(content)
@@ -125,23 +127,23 @@ class Checkpoint:
             raise ConfigError(problems)
 
 
-def find_checkpoint(folder: RunFolder, config: Mapping[str, Any], *, done: bool = False) -> Checkpoint | None:
+def _writer(content: Mapping[str, Any]) -> str:
+    """The version that has written a checkpoint of another format."""
+    versions = content.get("versions")
+    version = versions.get("mlp_exp") if isinstance(versions, dict) else None
+    return f"mlp_exp {version}" if isinstance(version, str) else "another version of mlp_exp"
+
+
+def find_checkpoint(folder: RunFolder, config: Mapping[str, Any]) -> Checkpoint | None:
     """The checkpoint that a run of this configuration continues from; None if it has not begun.
 
-    Args:
-        done: whether the run is over, so that a file which cannot be read does not matter.
-
     Raises:
-        RunFolderError: it is damaged, or another version has written it.
+        CheckpointVersionError: another version has written it.
+        RunFolderError: it is damaged.
         ConfigError: it is that of another configuration.
     """
     if not folder.checkpoint.exists():
         return None
-    try:
-        checkpoint = Checkpoint.read(folder)
-    except RunFolderError:
-        if done:
-            return None
-        raise
+    checkpoint = Checkpoint.read(folder)
     checkpoint.require_same(config)
     return checkpoint

@@ -25,6 +25,7 @@ from mlp_exp.experiment.configs import resolved, with_epochs
 from mlp_exp.experiment.session import Session
 from mlp_exp.model.initial_weights import DefaultInit, WeightInit
 from mlp_exp.model.mlp import MLP
+from mlp_exp.tasks.criteria import as_loss
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
@@ -91,8 +92,7 @@ class Components:
         return repr(self.config[group])
 
     def loss(self, task: TaskName, n_classes: int) -> Loss:
-        loss: Loss = self._build("loss", task=task, n_classes=n_classes)
-        return loss
+        return as_loss(self._build("loss", task=task, n_classes=n_classes), task, n_classes)
 
     @property
     def is_mlp(self) -> bool:

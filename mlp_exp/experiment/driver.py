@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 
+from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import RunFolderError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.job_context import active
@@ -120,7 +121,7 @@ class _Driver:
 
     def _begin(self, spec: RunSpec, start: Checkpoint | None) -> Run:
         plan = plan_of(spec, self._session, start)
-        torch.set_num_threads(plan.components.trainer.threads)
+        set_threads(plan.components.trainer.threads)
         with active(spec), self._reporter.log(spec):  # the user's own network may ask for its folder and variables
             run = prepare(plan, RunFolder(spec.folder))
             run.begin()

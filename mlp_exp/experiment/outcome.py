@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlp_exp.experiment.run import Run
 from mlp_exp.storage.provenance import provenance
 from mlp_exp.storage.run_folder import MODEL_FORMAT
-from mlp_exp.training.loop import predict
+from mlp_exp.training.loop import evaluating, predict
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,6 @@ def draw(run: Run) -> None:
 
 
 def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    with torch.no_grad():
-        answer = run.trainee.loss.predict(run.trainee.module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+    with evaluating(run.trainee) as module:
+        answer = run.trainee.loss.predict(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
     return _in_unit(run, answer)

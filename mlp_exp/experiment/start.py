@@ -1,10 +1,11 @@
 """The one place that decides whether a run begins, continues or is over."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlp_exp.errors import ConfigError, RunFolderError, TrainingError
+from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
 from mlp_exp.experiment.run import Run
@@ -12,6 +13,8 @@ from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import restore_best
 from mlp_exp.training.records import EpochRecord
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,24 @@ def find_start(spec: RunSpec, *, resumes: bool) -> Start:
         resumes: whether the command continues what an earlier one began.
 
     Raises:
-        RunFolderError: another run has left its files, or a file is damaged.
+        RunFolderError: another run has left its files, a file is damaged, or another version has to continue it, which
+            in a sweep begins anew instead.
         ConfigError: the folder holds a run of another configuration.
     """
     folder = RunFolder(spec.folder)
     result = folder.prepare(resumes=resumes)
     if not resumes or spec.mistake:  # which is said when the run is checked
         return Start()
-    checkpoint = find_checkpoint(folder, spec.config, done=result is not None)
+    try:
+        checkpoint = find_checkpoint(folder, spec.config)
+    except RunFolderError as error:
+        if result is not None and not _asks_for_more(spec, result):
+            return Start(None, result)
+        if not isinstance(error, CheckpointVersionError) or spec.sweep is None:
+            raise
+        log.warning("job %s begins anew: %s", spec.number, error)
+        folder.discard_checkpoint()
+        return Start()
     if result is not None and not (result["status"] == "finished" and _is_extended(spec, checkpoint)):
         return Start(checkpoint, result)
     return Start(checkpoint)
@@ -52,6 +65,12 @@ def _is_extended(spec: RunSpec, checkpoint: Checkpoint | None) -> bool:
     if checkpoint is None or spec.sweep is not None:
         return False
     return bool(checkpoint.config["trainer"]["epochs"] != spec.config["trainer"]["epochs"])
+
+
+def _asks_for_more(spec: RunSpec, result: Mapping[str, Any]) -> bool:
+    """Whether the command asks for other epochs than a finished run has, whose checkpoint cannot be read."""
+    asked = spec.values["trainer"]["epochs"]
+    return spec.sweep is None and result["status"] == "finished" and asked not in ("auto", result["epochs"])
 
 
 def continue_from(run: Run, checkpoint: Checkpoint) -> None:

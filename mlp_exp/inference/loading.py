@@ -18,6 +18,7 @@ from mlp_exp.experiment.session import Session
 from mlp_exp.inference.saved_model import SavedModel, read_saved_model
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import MODEL
+from mlp_exp.tasks.criteria import CRITERIA, as_loss
 from mlp_exp.tasks.losses import Loss
 
 
@@ -68,7 +69,8 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
     if is_allowed(node["_target_"], allow):
         return
     target = node["_target_"]
-    if not (is_component(target, group) or (group == "model" and target.startswith("torch.nn."))):
+    of_torch = target.startswith("torch.nn.") if group == "model" else target in CRITERIA
+    if not (is_component(target, group) or of_torch):
         raise UntrustedError(f"{where}: {group}._target_ is '{target}', which is no {group}")
     values = [value for value in node.values() if isinstance(value, dict | list)]
     while values:
@@ -79,9 +81,8 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
 
 
 def _loss(saved: SavedModel) -> Loss:
-    loss = build_group(Session(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
-    if not isinstance(loss, Loss):
-        raise RunFolderError(f"loss: expected a Loss, got a {type(loss).__name__}")
+    built = build_group(Session(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
+    loss = as_loss(built, saved.task, len(saved.class_names))
     if loss.out_features != saved.out_features:
         raise RunFolderError(f"its loss does not put out {saved.out_features} numbers for a {saved.task} task")
     return loss

@@ -18,7 +18,7 @@ class Block(nn.Module):
         super().__init__()
         self.linear = nn.Linear(in_features, width)
         self.norm = NORMS[norm](width) if norm else nn.Identity()
-        self.activation = ACTIVATIONS[activation].module()
+        self.activation = ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout)
         self.skip = skip
 

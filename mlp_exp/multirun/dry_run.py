@@ -4,10 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-
 from mlp_exp.config.validation import require_valid
 from mlp_exp.display.tables import print_dry_run
+from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import SweeperError, describe
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.plan import Plan, plan_of
@@ -78,7 +77,7 @@ def estimated_bytes(plans: Sequence[Plan]) -> int:
 
 def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
     """Of a stack, from a few steps of networks that are thrown away."""
-    torch.set_num_threads(plans[0].components.trainer.threads)
+    set_threads(plans[0].components.trainer.threads)
     batch_size = max(made.batch_size for made in plans)
     runs = [prepare(made, RunFolder(".")) for made in plans]
     share = min(1.0, TIMED_STEPS * batch_size / len(plans[0].parts.train))

@@ -11,10 +11,10 @@ from mlp_exp.engine.batches import evaluation_shape, step_shape
 from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
 
-STACK_BYTES = 12 * 2**20
+STACK_BYTES = 10 * 2**20
 """Most memory of a step on a CPU: beyond a core's part of the cache a stack is slower than its runs in turn."""
-FEWEST_IN_PARALLEL = 32
-"""Fewest members of each part when a stack is divided among cores: a small one is mostly calls."""
+FEWEST_IN_PARALLEL = 4
+"""Fewest members of each part when a stack is divided among cores: of fewer, a step costs nearly as much."""
 NUMBERS_PER_PARAMETER = 7
 """Parameter, gradient, step, two moments, best so far, mean."""
 

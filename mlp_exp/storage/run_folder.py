@@ -95,6 +95,11 @@ class RunFolder:
         for name in {RESULT, HISTORY, MODEL}.difference(kept):
             (self.path / name).unlink(missing_ok=True)
 
+    def discard_checkpoint(self) -> None:
+        """Removes all that a run has trained so far, which then begins anew."""
+        self.checkpoint.unlink()
+        self.clear()
+
     def save_extended(self, config: Mapping[str, Any], override: str) -> None:
         """Updates Hydra's files, if there are any, for a run that is trained further because of this override."""
         if not (self.path / HYDRA).is_dir():

@@ -48,9 +48,17 @@ class Loss(ABC):
     def value(self, logits: Tensor, target: Tensor) -> Tensor:
         """Logits and encoded targets `[..., O]` → the loss of each row `[...]`."""
 
-    @abstractmethod
     def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Derivative of `value` with respect to the logits, `[..., O]`."""
+        """Derivative of `value` with respect to the logits, `[..., O]`; by autograd, unless a class knows it."""
+        with torch.enable_grad():
+            leaf = logits.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.value(leaf, target).sum(), leaf)
+        return gradient
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "value" in vars(cls) and "gradient" not in vars(cls):
+            cls.gradient = Loss.gradient  # type: ignore[method-assign] # what it inherits is that of another value
 
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:
@@ -131,7 +139,7 @@ class SquaredError(Loss):
         return target.astype(np.float32)[:, None]
 
     def value(self, logits: Tensor, target: Tensor) -> Tensor:
-        return (logits - target).square_().squeeze(-1)
+        return (logits - target).square().squeeze(-1)
 
     def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
         return (logits - target).mul_(2.0)

@@ -5,19 +5,21 @@ The loop does no input or output. It yields the records of each epoch; its calle
 
 import copy
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from mlp_exp.engine.autograd import seed_torch
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.engine.engine import Engine, Member
+from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.state import MemberState
-from mlp_exp.engine.torch_engine import TorchEngine
 from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.records import Decider, EpochRecord
 from mlp_exp.training.schedulers import LearningRate
@@ -65,7 +67,7 @@ def train(
 ) -> Generator[list[EpochRecord]]:
     """Trains all of them together until each has ended; yields a record of each active one an epoch.
 
-    They must fit into one stack (`TorchEngine`); those that continue an earlier training, from the same epoch. However
+    They must fit into one stack (`StackEngine`); those that continue an earlier training, from the same epoch. However
     the loop ends, by exhaustion, an exception or `close`, the modules then hold the best weights so far.
 
     Args:
@@ -75,7 +77,7 @@ def train(
     Raises:
         TrainingError: the optimizer refuses its options, or a saved state is not that of such a member.
     """
-    loop = _Loop(trainees, TorchEngine(trainees, batch_size, device))
+    loop = _Loop(trainees, StackEngine(trainees, batch_size, device))
     try:
         while loop.active and loop.epoch != end_epoch:
             yield loop.run_epoch()
@@ -89,15 +91,22 @@ def restore_best(trainee: Trainee, batch_size: int, device: torch.device) -> Non
     Raises:
         TrainingError: its state is not one that such a member can continue from.
     """
-    _Loop([trainee], TorchEngine([trainee], batch_size, device)).write_best()
+    _Loop([trainee], StackEngine([trainee], batch_size, device)).write_best()
+
+
+@contextmanager
+def evaluating(member: Member) -> Iterator[nn.Module]:
+    """A trained member's module in evaluation mode; what it still draws comes from the run's own stream."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        seed_torch(member.streams.module)
+        yield member.module.eval()
 
 
 def predict(member: Member, rows: NDArray[np.int64]) -> Tensor:
     """What a trained member predicts for rows: probabilities `[n, C]`, or scaled values `[n]`."""
-    member.module.eval()
-    with torch.no_grad():
+    with evaluating(member) as module:
         chunks = torch.split(torch.from_numpy(rows), EVALUATION_ROWS)
-        return torch.cat([member.loss.predict(member.module(member.data.inputs[chunk])) for chunk in chunks])
+        return torch.cat([member.loss.predict(module(member.data.inputs[chunk])) for chunk in chunks])
 
 
 class _Loop:

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,11 +24,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.mark.parametrize(
     ("rows", "batch_size", "width", "counts"),
-    [(37, 10, 32, [10, 10, 10, 7]), (32, 32, 32, [32]), (33, 32, 32, [32, 1]), (5, 32, 32, [5]), (3, 1, 32, [1] * 3)],
+    [(37, 10, 10, [10, 10, 10, 7]), (32, 32, 32, [32]), (33, 32, 32, [32, 1]), (5, 32, 32, [5]), (3, 1, 1, [1] * 3)],
 )
 def test_batches_hold_every_row_once(rows: int, batch_size: int, width: int, counts: list[int]) -> None:
     numbers = np.arange(100, 100 + rows)
-    index, valid = pad_rows(numbers, batch_size)
+    index, valid = pad_rows(numbers, batch_size, width)
     assert index.shape == valid.shape == (len(counts), width)
     assert valid.sum(axis=1).tolist() == counts
     assert index[valid == 1].tolist() == numbers.tolist()
@@ -42,33 +41,35 @@ def source(
     """A batch source of K members from `rates` `[L, K]`."""
     k = len(rates[0])
     member = make_member(train_rows=rows)
-    data = StackedData([member.data] * k, CPU)
+    data = StackedData([member.data] * k, CPU, ones=False)
     shuffles = [np.random.default_rng([seed, i]) for i in range(k)]
     noises = [np.random.default_rng([seed + 1, i]) for i in range(k)]
     dropout = torch.tensor(rates, dtype=torch.float64)
-    return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, dropout)
+    return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, dropout, CPU)
 
 
 def epoch_of(batch_source: BatchSource) -> tuple[int, dict[str, Tensor]]:
     """All blocks of an epoch as one: tensors by name."""
-    # the next block takes the memory of the masks of the one before
-    blocks = [replace(block, masks=[mask.clone() for mask in block.masks]) for block in batch_source.epoch()]
+    blocks = list(batch_source.epoch())
     columns = {
-        name: torch.cat([getattr(block, name) for block in blocks])
+        name: torch.from_numpy(np.concatenate([getattr(block, name) for block in blocks]))
         for name in ("inputs", "targets", "weights", "valid")
     }
     for layer in range(len(blocks[0].masks)):
-        columns[f"mask {layer}"] = torch.cat([block.masks[layer] for block in blocks])
+        columns[f"mask {layer}"] = torch.from_numpy(
+            np.concatenate([block.masks[layer].kept * block.masks[layer].scale for block in blocks])
+        )
     return len(blocks), columns
 
 
 @pytest.mark.parametrize("k", [1, 2, 128])
 def test_members_of_one_table_store_it_once(k: int) -> None:
     data = make_member().data
-    stacked = StackedData([data] * k, CPU)
+    stacked = StackedData([data] * k, CPU, ones=True)
     for name in ("inputs", "targets", "weights"):
-        assert getattr(stacked, name).data_ptr() == getattr(data, name).data_ptr()
-        assert len(getattr(stacked, name)) == len(data.inputs)
+        table = getattr(stacked, f"_{name}")
+        assert table.ctypes.data == getattr(data, name).data_ptr()
+        assert len(table) == len(data.inputs)
 
 
 def test_batches_and_noise_do_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +93,10 @@ def test_each_epoch_is_a_new_order_of_all_training_rows() -> None:
     for _ in range(2):
         _, columns = epoch_of(batch_source)
         for k in range(2):
-            valid = columns["valid"][:, k, :, 0] == 1
+            valid = columns["valid"][:, k, 0] == 1
             orders.append(columns["inputs"][:, k][valid])
-            assert columns["weights"][:, k, :, 0].sum(-1).tolist() == pytest.approx([1.0] * 4)
-            assert torch.equal(columns["weights"][:, k, :, 0] > 0, valid)
+            assert columns["weights"][:, k, 0].sum(-1).tolist() == pytest.approx([1.0] * 4)
+            assert torch.equal(columns["weights"][:, k, 0] > 0, valid)
     everything = member.data.inputs[torch.from_numpy(np.sort(member.data.train))].sort(dim=0).values
     for order in orders:
         assert torch.equal(order.sort(dim=0).values, everything)
@@ -127,7 +128,7 @@ def test_the_highest_rates_still_give_finite_masks() -> None:
 
 def test_units_are_dropped_independently() -> None:
     _, columns = epoch_of(source([[0.5, 0.5]], [64], rows=320, batch_size=32))
-    first, second = (mask.reshape(-1, 64) > 0 for mask in columns["mask 0"].double().unbind(1))
+    first, second = (mask.mT.reshape(-1, 64) > 0 for mask in columns["mask 0"].double().unbind(1))
     size = len(first)
     for a, b in ((first[:, :-1], first[:, 1:]), (first[:-1], first[1:]), (first, second)):
         agree = (a == b).double().mean().item()

@@ -5,25 +5,27 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from support.commands import clean_environment
-from support.members import CPU, histories, make_member, same_weights, timeless
+from support.members import CPU, Embeddings, histories, make_member, same_weights, timeless
 from torch import nn
 
+from mlp_exp.engine.arrays import TORCH
+from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.state import MemberState
-from mlp_exp.engine.torch_engine import TorchEngine
 from mlp_exp.errors import TrainingError
-from mlp_exp.training.loop import Trainee, train
+from mlp_exp.tasks.losses import BinaryCrossEntropy
+from mlp_exp.training.loop import Trainee, predict, train
 from mlp_exp.training.records import Decider, EpochRecord, Status
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def trained_engine(members: Sequence[Trainee], epochs: int) -> TorchEngine:
-    engine = TorchEngine(members, 10, CPU)
+def trained_engine(members: Sequence[Trainee], epochs: int) -> StackEngine:
+    engine = StackEngine(members, 10, CPU)
     for _ in range(epochs):
         engine.train_epoch([0.01] * len(members))
         engine.evaluate()
@@ -60,6 +62,10 @@ def test_members_of_another_epoch_are_not_admitted() -> None:
         engine.admit([make_member(seed=1)], [late])
 
 
+class Doubled(BinaryCrossEntropy):
+    """A user's own."""
+
+
 def _refused_in_its_state() -> tuple[list[Trainee], list[MemberState]]:
     state = trained_engine([make_member(seed=1)], 2).state(0)
     return [make_member(seed=1)], [replace(state, network={**state.network, "best_buffers": torch.zeros(1)})]
@@ -88,6 +94,46 @@ def test_a_refused_admission_leaves_the_engine_as_it_was(case: str) -> None:
         each.evaluate()
         each.remember([0])
     assert repr(engine.state(0)) == repr(alone.state(0))
+
+
+UNLIKE: dict[str, dict[str, Any]] = {
+    "network": {"model": {"activation": "tanh"}},
+    "loss": {"loss": Doubled("binary")},
+    "optimizer": {"options": {"betas": [0.5, 0.9]}},
+    "number of rows a step": {"train_rows": 47},
+    "number of validation rows": {"val_rows": 40},
+    "number of columns": {"features": 6, "model": {}},
+}
+
+
+@pytest.mark.parametrize("what", UNLIKE)
+def test_members_that_differ_in_more_than_a_stack_may_are_refused(what: str) -> None:
+    engine = trained_engine([make_member(seed=0)], 1)
+    other = make_member(seed=1, **UNLIKE[what])
+    state = trained_engine([make_member(seed=1, **UNLIKE[what])], 1).state(0)
+    with pytest.raises(TrainingError, match=f"^members of one stack must be alike, and one has another .*{what}"):
+        engine.admit([other], [state])
+
+
+def test_members_that_differ_as_they_may_are_admitted() -> None:
+    how: dict[str, Any] = {"lr": 0.5, "options": {"weight_decay": 0.1}, "dropout": 0.3, "train_rows": 38}
+    engine = trained_engine([make_member(seed=0)], 1)
+    engine.admit([make_member(seed=1, **how)], [trained_engine([make_member(seed=1, **how)], 1).state(0)])
+    assert len(engine.evaluate()) == 2
+
+
+def test_a_guest_with_more_rows_in_one_batch_is_as_alone() -> None:
+    """Batches of all rows are padded to one length, whoever came first."""
+    (host, guest), alone = (
+        (make_member(seed=0, train_rows=37), make_member(seed=1, train_rows=40)),
+        make_member(seed=1, train_rows=40),
+    )
+    engines = [StackEngine([member], None, CPU) for member in (host, guest, alone)]
+    for engine in engines:
+        engine.train_epoch([0.01])
+    engines[0].admit([guest], [engines[1].state(0)])
+    losses = engines[0].train_epoch([0.01, 0.01])
+    assert losses[1] == engines[2].train_epoch([0.01])[0]
 
 
 @pytest.mark.parametrize("states", [0, 2])
@@ -123,6 +169,32 @@ def own_module() -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.5), nn.ReLU(), nn.Linear(8, 1))
+
+
+class DrawsAlways(nn.Module):
+    """Draws in evaluation too, as Monte-Carlo dropout does (Gal & Ghahramani, 2016)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self.linear(nn.functional.dropout(x, 0.5, training=True)))
+
+
+def test_what_a_network_draws_for_its_predictions_is_the_runs_own_too() -> None:
+    found = []
+    for seed in (1, 2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            module = DrawsAlways()
+            torch.manual_seed(seed)
+            before = torch.get_rng_state()
+            member = make_member(module=module)
+            histories([member])
+            found.append(predict(member, member.data.val))
+            assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*found)
 
 
 def test_torchs_global_stream_is_neither_drawn_from_nor_seeded() -> None:
@@ -194,3 +266,25 @@ def test_an_interrupt_while_an_epoch_is_judged_undoes_it() -> None:
     assert [vars(decider) for decider in deciders] == before
     assert watching.latest is not None
     assert watching.latest.epoch == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"dropout": 0.2},
+        # Adam would make steps of the rounding errors that are the gradient of a bias before batch norm
+        {"task": "multiclass", "model": {"activation": "gelu", "norm": "batch"}, "optimizer": torch.optim.SGD},
+        {"task": "regression", "embeddings": Embeddings(), "model": {"norm": "layer", "activation": "mish"}},
+        {"optimizer": torch.optim.LBFGS},
+    ],
+    ids=["dropout", "batch-norm", "embeddings", "autograd"],
+)
+def test_the_same_lines_on_torch_train_as_on_numpy(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on a GPU, within rounding."""
+    stack = range(1 if how.get("optimizer") is torch.optim.LBFGS else 3)
+    expected = histories([make_member(seed=seed, **how) for seed in stack])
+    monkeypatch.setattr("mlp_exp.engine.arrays.NUMPY", TORCH)
+    found = histories([make_member(seed=seed, **how) for seed in stack])
+    for now, then in zip(found, expected, strict=True):
+        assert [record.train_loss for record in now] == pytest.approx([r.train_loss for r in then], rel=1e-4)
+        assert [record.val_loss for record in now] == pytest.approx([r.val_loss for r in then], rel=1e-4)

@@ -12,7 +12,9 @@ from support.members import CPU, histories, make_member
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ExponentialLR
 
-from mlp_exp.engine.optimizers import LINEAR_IN_LR, SingleStepper, StackedStepper, build_stepper, stacks
+from mlp_exp.engine.autograd import AutogradNetwork
+from mlp_exp.engine.optimizers import SingleStepper, StackedStepper, build_stepper, stacks
+from mlp_exp.engine.rules import RULES
 from mlp_exp.errors import TrainingError
 from mlp_exp.training.loop import Trainee, train
 
@@ -122,7 +124,7 @@ def trajectory_of_torch(
 
 
 def test_every_class_that_stacks_is_in_the_table() -> None:
-    assert {cls.__name__ for cls in LINEAR_IN_LR} == set(OPTIONS)
+    assert {cls.__name__ for cls in RULES} == set(OPTIONS)
 
 
 @pytest.mark.parametrize("clips", [False, True], ids=["free", "clipped"])
@@ -139,6 +141,25 @@ def test_each_member_of_a_stack_goes_where_torch_takes_it_alone(
             torch.testing.assert_close(one, other, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize(("cls", "options"), TABLE)
+def test_a_thousand_recorded_gradients_lead_where_torch_goes(
+    cls: Callable[..., torch.optim.Optimizer], options: Mapping[str, Any]
+) -> None:
+    recorded = torch.randn(1000, WIDTH, generator=torch.Generator().manual_seed(0)) + 0.3
+    network: Any = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
+    stepper = build_stepper(network, cls, [{"lr": 1e-3, "weight_decay": 1e-2, **options}], [math.inf])
+    objective: Any = SimpleNamespace(gradients=lambda step: network.gradients.copy_(recorded[step]))
+    parameter = nn.Parameter(torch.ones(WIDTH))
+    optimizer = cls([parameter], lr=1e-3, weight_decay=1e-2, **options)
+    for step in range(len(recorded)):
+        number: Any = step  # in the place of a batch
+        stepper.step(objective, number)
+        parameter.grad = recorded[step].clone()
+        optimizer.step()
+    moved = (parameter.detach() - 1.0).abs().max()
+    torch.testing.assert_close(network.parameters[0], parameter.detach(), rtol=1e-5, atol=1e-5 * float(moved))
+
+
 @pytest.mark.parametrize("leave_at", [0, 1, 9])
 @pytest.mark.parametrize(("cls", "options"), TABLE)
 def test_who_leaves_does_not_move_the_others(
@@ -153,7 +174,7 @@ def test_who_leaves_does_not_move_the_others(
     assert all(torch.equal(a, b) for a, b in zip(alone[2], whole[2], strict=True))
 
 
-@pytest.mark.parametrize("cls", LINEAR_IN_LR)
+@pytest.mark.parametrize("cls", RULES)
 def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls: Callable[..., torch.optim.Optimizer]) -> None:
     network: Any = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
     stepper = build_stepper(network, cls, [{"lr": 0.5}], [math.inf])
@@ -236,7 +257,7 @@ def test_only_classes_that_are_linear_in_their_rate_stack() -> None:
     classes = {
         cls for cls in vars(torch.optim).values() if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
     }
-    assert {cls for cls in classes if stacks(cls)} == set(LINEAR_IN_LR)
+    assert {cls for cls in classes if stacks(cls)} == set(RULES)
 
     class Own(torch.optim.Adam):
         """May do anything."""
@@ -293,10 +314,8 @@ def test_members_of_a_class_that_does_not_stack_are_refused_together() -> None:
 
 
 def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None:
-    parameters = torch.ones(1, WIDTH)
-    tensor = parameters[0].detach()
-    tensor.grad = torch.zeros(WIDTH)
-    network: Any = SimpleNamespace(parameters=parameters, gradients=tensor.grad.unsqueeze(0), tensors=lambda: [tensor])
+    module = nn.ParameterList([nn.Parameter(torch.ones(WIDTH))])
+    network = AutogradNetwork(module, CPU, seed=0)
     stepper = build_stepper(network, torch.optim.ASGD, [{"lr": 0.1}], [math.inf])
     assert type(stepper) is SingleStepper
     stepper.set_lr([0.025])
@@ -305,7 +324,7 @@ def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None
         network.gradients.fill_(2.0)
         return torch.tensor([1.0])
 
-    objective: Any = SimpleNamespace(gradients=gradients, value=lambda logits, _: logits.sum())
+    objective: Any = SimpleNamespace(gradients=gradients, value=lambda logits, _: float(logits.sum()))
     batch: Any = None
     stepper.step(objective, batch)
     stepper.step(objective, batch)
@@ -315,4 +334,5 @@ def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None
     for _ in range(2):
         reference.grad = torch.full((WIDTH,), 2.0)
         optimizer.step()
-    torch.testing.assert_close(parameters[0], reference.detach())
+    torch.testing.assert_close(network.parameters[0], reference.detach())
+    assert torch.equal(module[0], network.parameters[0])

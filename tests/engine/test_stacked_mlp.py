@@ -1,10 +1,13 @@
 import copy
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from mlp_exp.engine.arrays import Array
+from mlp_exp.engine.batches import Batch, Mask
 from mlp_exp.engine.stacked import StackedMLP, stacks
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.embedding import EmbeddedNetwork
@@ -16,6 +19,8 @@ Network = MLP | EmbeddedNetwork
 FEATURES = 4
 OUTPUTS = 3
 BATCH = 32
+KEPT = 0.6
+"""Of units, with dropout."""
 ROWS = (21, 32, 9)
 """Rows of each member's batch; the rest of the 32 is padding."""
 
@@ -80,9 +85,33 @@ def batch(k: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     return inputs, gradient * valid, valid
 
 
+def units_first(tensor: Tensor) -> Array:
+    """`[K, B, O]` as the layers have it."""
+    return tensor.mT.contiguous().numpy()
+
+
+def entered(stack: StackedMLP, inputs: Tensor) -> Array:
+    """Inputs as the stack takes them."""
+    ones = torch.ones(*inputs.shape[:2], int(stack.takes_ones))
+    return torch.cat([inputs, ones], dim=2).numpy()
+
+
+def forward(stack: StackedMLP, inputs: Tensor, masks: Sequence[Tensor], valid: Tensor) -> Tensor:
+    """Logits `[K, B, O]`."""
+    unused = units_first(valid)
+    scale = np.full((len(inputs), 1, 1), 1 / KEPT)
+    layers = [Mask(units_first(mask) > 0, scale) for mask in masks]
+    batch = Batch(entered(stack, inputs), unused, unused, units_first(valid), layers)
+    return torch.from_numpy(stack.forward(batch)).mT.clone()
+
+
+def predict(stack: StackedMLP, inputs: Tensor) -> Tensor:
+    return torch.from_numpy(stack.predict(entered(stack, inputs))).mT.clone()
+
+
 def random_masks(k: int, hidden: tuple[int, ...]) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
-    return [(torch.rand(k, BATCH, width, generator=generator) < 0.6).double() / 0.6 for width in hidden]
+    return [(torch.rand(k, BATCH, width, generator=generator) < KEPT).double() / KEPT for width in hidden]
 
 
 def reference(module: Network, inputs: Tensor, gradient: Tensor, masks: Sequence[Tensor]) -> tuple[Network, Tensor]:
@@ -134,9 +163,9 @@ def test_a_pass_is_that_of_autograd(
     modules, stack = build(k, hidden, activation=activation, norm=norm, residual=residual)
     inputs, gradient, valid = batch(k)
     masks = random_masks(k, hidden) if dropped else []
-    logits = stack.forward(inputs, masks, valid)
-    stack.backward(gradient)
-    evaluated = stack.predict(inputs)
+    logits = forward(stack, inputs, masks, valid)
+    stack.backward(units_first(gradient))
+    evaluated = predict(stack, inputs)
     assert logits.shape == evaluated.shape == (k, BATCH, OUTPUTS)
     for member, plain in enumerate(modules):
         module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
@@ -175,9 +204,9 @@ def test_a_pass_through_embeddings_is_that_of_autograd(
     masks = random_masks(k, hidden)
     assert stack.dropout_widths == hidden
     for _ in range(2):  # gradients do not add up
-        logits = stack.forward(inputs, masks, valid)
-        stack.backward(gradient)
-    evaluated = None if norm == "batch" else stack.predict(inputs)
+        logits = forward(stack, inputs, masks, valid)
+        stack.backward(units_first(gradient))
+    evaluated = None if norm == "batch" else predict(stack, inputs)
     for member, plain in enumerate(modules):
         module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
         if evaluated is not None:
@@ -190,9 +219,9 @@ def test_a_stack_with_embeddings_that_shrank_is_the_stack_of_those_who_stayed() 
     fresh = StackedMLP([modules[2], modules[0]], CPU)
     stack.select(torch.tensor([2, 0]))
     inputs, gradient, valid = (tensor[[2, 0]] for tensor in batches)
-    logits = [network.forward(inputs, random_masks(2, (6,)), valid) for network in (stack, fresh)]
+    logits = [forward(network, inputs, random_masks(2, (6,)), valid) for network in (stack, fresh)]
     for network in (stack, fresh):
-        network.backward(gradient)
+        network.backward(units_first(gradient))
     assert torch.equal(*logits)
     assert torch.equal(stack.gradients, fresh.gradients)
     stack.parameters.zero_()
@@ -246,8 +275,8 @@ def test_padding_rows_count_nowhere(norm: str | None) -> None:
         _, stack = build(3, norm=norm)
         inputs, gradient, valid = batch(3)
         inputs = torch.where(valid > 0, inputs, torch.tensor(padding))
-        logits = stack.forward(inputs, [], valid)
-        stack.backward(gradient)
+        logits = forward(stack, inputs, [], valid)
+        stack.backward(units_first(gradient))
         outcomes.append((logits * valid, stack.gradients.clone(), stack.buffers.clone()))
     for first, second in zip(*outcomes, strict=True):
         assert torch.equal(first, second)
@@ -257,8 +286,8 @@ def test_padding_rows_count_nowhere(norm: str | None) -> None:
 def test_the_padding_of_the_matrices_stays_zero(hidden: tuple[int, ...], norm: str | None) -> None:
     modules, stack = build(2, hidden, norm=norm)
     inputs, gradient, valid = batch(2)
-    stack.forward(inputs, [], valid)
-    stack.backward(gradient)
+    forward(stack, inputs, [], valid)
+    stack.backward(units_first(gradient))
     size = sum(parameter.numel() for parameter in modules[0].parameters())
     assert stack.parameters.shape == stack.gradients.shape == (2, -(-size // 32) * 32)
     assert not stack.gradients[:, size:].any()
@@ -271,7 +300,7 @@ def test_running_statistics_over_many_batches_are_those_of_torch() -> None:
     module = copy.deepcopy(plain).train()
     for step in range(20):
         inputs, _, valid = batch(1, seed=step)
-        stack.forward(inputs, [], valid)
+        forward(stack, inputs, [], valid)
         module(inputs[0, : ROWS[0]])
     norm = module.blocks[0].norm
     assert isinstance(norm, nn.BatchNorm1d)
@@ -286,8 +315,8 @@ def test_batch_norm_of_a_single_row_is_its_shift_and_has_no_slope() -> None:
     inputs, gradient, valid = batch(1)
     valid[:, 1:] = 0
     before = {name: view.clone() for name, view in stack._buffer_rows.views(stack.buffers).items()}
-    logits = stack.forward(inputs, [], valid)
-    stack.backward(gradient * valid)
+    logits = forward(stack, inputs, [], valid)
+    stack.backward(units_first(gradient * valid))
     block = plain.blocks[0]
     assert isinstance(block, Block)
     close(logits[0, 0], plain.head(torch.tanh(plain.get_parameter("blocks.0.norm.bias"))).detach())
@@ -317,8 +346,8 @@ def test_the_stack_leaves_the_modules_alone() -> None:
     modules, stack = build(2, norm="batch")
     before = [copy.deepcopy(module.state_dict()) for module in modules]
     inputs, gradient, valid = batch(2)
-    stack.forward(inputs, [], valid)
-    stack.backward(gradient)
+    forward(stack, inputs, [], valid)
+    stack.backward(units_first(gradient))
     stack.parameters.add_(1.0)
     for module, state in zip(modules, before, strict=True):
         assert all(torch.equal(tensor, state[name]) for name, tensor in module.state_dict().items())
@@ -354,33 +383,18 @@ def test_a_stack_that_shrank_is_the_stack_of_those_who_stayed(norm: str | None, 
     fresh = StackedMLP([modules[row] for row in rows], CPU)
     stack.select(torch.tensor(rows))
     inputs, gradient, valid = (tensor[rows] for tensor in batch(3))
-    logits = [network.forward(inputs, [], valid) for network in (stack, fresh)]
+    logits = [forward(network, inputs, [], valid) for network in (stack, fresh)]
     for network in (stack, fresh):
-        network.backward(gradient)
+        network.backward(units_first(gradient))
     assert torch.equal(*logits)
     assert torch.equal(stack.gradients, fresh.gradients)
     assert torch.equal(stack.buffers, fresh.buffers)
-    assert torch.equal(stack.predict(inputs), fresh.predict(inputs))
+    assert torch.equal(predict(stack, inputs), predict(fresh, inputs))
     # the best weights moved along
     stack.parameters.zero_()
     for place, row in enumerate(rows):
         stack.write_best(place, modules[row])
         assert all(torch.equal(tensor, best[row][name]) for name, tensor in modules[row].state_dict().items())
-
-
-def test_the_parameters_of_a_stack_of_one_are_its_own_memory() -> None:
-    (plain,), stack = build(1, (6,))
-    inputs, gradient, valid = batch(1)
-    stack.forward(inputs, [], valid)
-    stack.backward(gradient)
-    tensors = stack.tensors()
-    assert [tuple(t.shape) for t in tensors] == [tuple(p.shape) for p in plain.parameters()]
-    for tensor, gradient_row in zip(tensors, rows_of(stack, stack.gradients, 0).values(), strict=True):
-        assert tensor.grad is not None
-        assert torch.equal(tensor.grad, gradient_row)
-        tensor.fill_(7.0)
-    size = sum(tensor.numel() for tensor in tensors)
-    assert (stack.parameters[0, :size] == 7.0).all()
 
 
 @pytest.mark.parametrize("norm", [None, "batch", "layer"])
@@ -393,11 +407,11 @@ def test_gradients_are_those_of_autograd(activation: str, norm: str | None, size
     stack = StackedMLP(modules, CPU)
     x, g = torch.randn(3, 32, 3), torch.randn(3, 32, 2)
     with torch.no_grad():
-        logits = stack.forward(x, [], torch.ones(3, 32, 1))
-        stack.backward(g)
+        logits = forward(stack, x, [], torch.ones(3, 32, 1))
+        stack.backward(units_first(g))
     for k, module in enumerate(modules):
         expected = module(x[k])
         torch.testing.assert_close(logits[k], expected)
         expected.backward(g[k])
-        flat = torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
-        torch.testing.assert_close(stack.gradients[k, : len(flat)], flat, rtol=1e-4, atol=1e-4)
+        for name, gradient in rows_of(stack, stack.gradients, k).items():
+            torch.testing.assert_close(gradient, module.get_parameter(name).grad, rtol=1e-4, atol=1e-4)

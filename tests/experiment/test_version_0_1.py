@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import torch
 from support.commands import Command
-from support.folders import history_of, shown_in
+from support.folders import history_of, leaderboard_of, shown_in
 from support.project import ROOT
 
+from mlp_exp import __version__
 from mlp_exp.config.components import ALIASES, COMPONENTS, current_names, is_component
 from mlp_exp.config.targets import locate
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.inference.loading import load
+from mlp_exp.storage.run_folder import RunFolder
 
 SAMPLES = ROOT / "tests" / "support" / "version_0_1"
 SHARED = ROOT.parent / "shared" / "old-runs"
@@ -27,6 +30,11 @@ SHARED = ROOT.parent / "shared" / "old-runs"
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return shutil.copytree(SAMPLES, tmp_path, dirs_exist_ok=True)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Of the run's own files; Hydra itself writes `.hydra` and the log of a job again."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.suffix != ".log"}
 
 
 def probabilities(path: Path) -> tuple[list[str], np.ndarray]:
@@ -80,11 +88,36 @@ def test_they_are_trained_again(command: Command, old: Path, name: str) -> None:
     np.testing.assert_allclose(np.array(now[1:], float), np.array(then[1:], float), rtol=1e-4)
 
 
-def test_a_run_is_extended(command: Command, old: Path) -> None:
+def test_a_run_is_extended_by_its_own_version_alone(command: Command, old: Path) -> None:
+    before = contents(old / "circle")
     done = command("run", "resume=circle", "trainer.epochs=5")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(history_of(old / "circle")) == 6
-    assert history_of(old / "circle")[:4] == history_of(SAMPLES / "circle")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{old}/circle/checkpoint.pt: expected a checkpoint of format 2, got 1: mlp_exp 0.1.0 has written it, and can "
+        "resume it. Go on with that version, or train another run\n",
+    )
+    assert contents(old / "circle") == before
+
+
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_of_a_sweep_that_continues_finished_runs_stay_and_others_begin_anew(
+    command: Command, old: Path, launcher: str
+) -> None:
+    for name in ("result.json", "model.pt"):  # as if it had been killed
+        (old / "sweep/1" / name).unlink()
+    before = contents(old / "sweep/0")
+    words = (old / "sweep/0/.hydra/overrides.yaml").read_text(encoding="utf-8")
+    typed = [line.removeprefix("- ") for line in words.splitlines() if not line.startswith("- seed=")]
+    done = command(
+        "run", "-m", *typed, "seed=0,1", "hydra.sweep.dir=sweep", "resume=true", f"hydra/launcher={launcher}"
+    )
+    assert done.returncode == 0
+    assert "job 1 begins anew: " in done.stdout + done.stderr
+    assert "mlp_exp 0.1.0 has written it" in done.stdout + done.stderr
+    assert contents(old / "sweep/0") == before
+    assert [row["status"] for row in leaderboard_of(old / "sweep")] == ["finished"] * 2
+    assert Checkpoint.read(RunFolder(old / "sweep/1")).versions["mlp_exp"] == __version__
+    assert history_of(old / "sweep/1")[-1][0] == "3"
 
 
 def test_its_saved_configuration_runs(command: Command, old: Path) -> None:

@@ -23,6 +23,7 @@ from support.sweeps import (
 )
 
 from mlp_exp.experiment import driver
+from mlp_exp.multirun import stacks
 from mlp_exp.training import loop
 
 # ---- failures
@@ -118,6 +119,7 @@ def test_a_stack_that_finds_no_memory_is_halved(sweep: Sweep, monkeypatch: pytes
         yield from whole
 
     monkeypatch.setattr(driver, "train", hungry)
+    monkeypatch.setattr(stacks, "cores", lambda: 1)
     done, folder = sweep("hungry", *args)
     assert (done.returncode, done.stderr) == (0, "")
     halved = "memory ran out with {} runs in a stack; trying again with {}".format

@@ -29,7 +29,16 @@ from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.multirun import stacks
-from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes, network_size, stack_size, step_bytes
+from mlp_exp.multirun.stacks import (
+    FEWEST_IN_PARALLEL,
+    Kind,
+    in_words,
+    kinds,
+    member_bytes,
+    network_size,
+    stack_size,
+    step_bytes,
+)
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import BinaryCrossEntropy
 
@@ -321,26 +330,26 @@ def test_every_run_is_in_one_stack(size: int, parallel: int) -> None:
         assert 1 <= min(sizes) <= max(sizes) <= size, (runs, sizes)
         assert max(sizes) - min(sizes) <= 1
         fewest = math.ceil(runs / size)
-        if runs < 32 * parallel:
+        if runs < FEWEST_IN_PARALLEL * parallel:
             assert len(found) == fewest  # small stacks are not cut for more cores
         else:
             assert fewest <= len(found) <= math.ceil(fewest / parallel) * parallel
-        if fewest == 1 and runs >= 32 * parallel:
+        if fewest == 1 and runs >= FEWEST_IN_PARALLEL * parallel:
             assert len(found) == parallel
-            assert min(sizes) >= 32
+            assert min(sizes) >= FEWEST_IN_PARALLEL
 
 
 @pytest.mark.parametrize(
     ("cores", "threads", "runs", "sizes"),
     [
         (1, 1, 64, [64]),
-        (2, 1, 63, [63]),
-        (2, 1, 64, [32, 32]),
+        (2, 1, 7, [7]),
+        (2, 1, 8, [4, 4]),
         (2, 1, 65, [33, 32]),
         (2, 2, 65, [65]),
         (4, 2, 64, [32, 32]),
-        (4, 1, 127, [64, 63]),
-        (4, 1, 128, [32, 32, 32, 32]),
+        (4, 1, 15, [15]),
+        (4, 1, 16, [4, 4, 4, 4]),
         (1, 2, 64, [64]),
         (2, 1, 129, [65, 64]),
         (2, 1, 230, [58, 58, 57, 57]),
@@ -349,11 +358,11 @@ def test_every_run_is_in_one_stack(size: int, parallel: int) -> None:
 def test_stacks_are_cut_for_more_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, runs: int, sizes: list[int]
 ) -> None:
-    """The cache holds 114 of these runs."""
+    """The cache holds 95 of these runs."""
     monkeypatch.setattr(stacks, "cores", lambda: cores)
     monkeypatch.setattr(stacks, "free_memory", lambda device: 2**40)
     (kind,), _ = kinds([make(f"trainer.threads={threads}")] * runs, None)
-    assert kind.size == 114
+    assert kind.size == 95
     assert kind.parallel == max(1, cores // threads)
     assert [len(members) for members in kind.stacks()] == sizes
 
@@ -382,7 +391,7 @@ def test_sizes_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("free", "size"),
-    [(2**40, 114), (2 * 216604 * 10, 10), (2 * 216604 * 10 - 1, 9), (2 * 216604, 1), (1000, 1), (0, 1)],
+    [(2**40, 95), (2 * 216604 * 10, 10), (2 * 216604 * 10 - 1, 9), (2 * 216604, 1), (1000, 1), (0, 1)],
 )
 def test_memory_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, free: int, size: int) -> None:
     """Half of what is free, at 216604 bytes a run."""
@@ -395,10 +404,10 @@ def test_memory_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, free: int, size:
 @pytest.mark.parametrize(
     ("overrides", "size"),
     [
-        (["model.hidden_sizes=[]"], 12 * 2**20 // (20 * (3 + 32 * 3))),
+        (["model.hidden_sizes=[]"], 10 * 2**20 // (20 * (3 + 32 * 3))),
         (["model.hidden_sizes=[700,700]"], 1),
         (["model.hidden_sizes=[3000,3000]"], 1),
-        (["trainer.batch_size=full"], 12 * 2**20 // (20 * (2305 + 704 * 99))),
+        (["trainer.batch_size=full"], 10 * 2**20 // (20 * (2305 + 704 * 99))),
         (["trainer.batch_size=full", "data.n_samples=100000"], 1),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),

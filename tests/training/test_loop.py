@@ -27,7 +27,7 @@ from mlp_exp.data.sources import circle
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine import batches
 from mlp_exp.engine.batches import MemberData
-from mlp_exp.engine.optimizers import LINEAR_IN_LR
+from mlp_exp.engine.rules import RULES
 from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.activations import ACTIVATIONS
@@ -143,7 +143,7 @@ def test_company_changes_no_bit(case: str, company: Sequence[int]) -> None:
 
 
 PARTS: list[dict[str, Any]] = [
-    *({"optimizer": cls} for cls in LINEAR_IN_LR),
+    *({"optimizer": cls} for cls in RULES),
     *({"model": {"activation": name}} for name in ACTIVATIONS),
     *({"model": {"norm": norm, "hidden_sizes": (16, 5)}} for norm in (None, "layer", "batch")),
     *({"task": task, "model": {"hidden_sizes": (13, 16)}} for task in ("binary", "multiclass", "regression")),
@@ -377,7 +377,7 @@ def test_an_interrupted_training_leaves_the_best_weights_so_far(
         training.close()
     else:
         with monkeypatch.context() as patch:
-            patch.setattr("mlp_exp.engine.torch_engine.TorchEngine.evaluate", lambda _: 1 / 0)
+            patch.setattr("mlp_exp.engine.stack_engine.StackEngine.evaluate", lambda _: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 next(training)
     for seed, member in zip((5, 6), members, strict=True):

@@ -1,27 +1,33 @@
-"""The engine on torch: our own networks in closed form, K at once; any other module through autograd, one at a time."""
+"""The engine: our own networks in closed form on arrays, K at once; any other through autograd, one at a time."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from mlp_exp.engine import optimizers
+from mlp_exp.engine.arrays import arrays_of
 from mlp_exp.engine.autograd import AutogradNetwork
 from mlp_exp.engine.averaging import WeightAverage
-from mlp_exp.engine.batches import BatchSource, StackedData, evaluation_rows
+from mlp_exp.engine.batches import BatchSource, StackedData, evaluation_rows, evaluation_shape, step_shape
 from mlp_exp.engine.denormals import flushed_denormals
 from mlp_exp.engine.engine import Engine, Evaluation, Member
+from mlp_exp.engine.losses import IN_CLOSED_FORM, array_loss
 from mlp_exp.engine.network import Network
 from mlp_exp.engine.objective import Objective
 from mlp_exp.engine.optimizers import build_stepper
 from mlp_exp.engine.stacked import StackedMLP, stacks
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import TrainingError
+from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.model.mlp import MLP
 
 
-class TorchEngine(Engine):
+class StackEngine(Engine):
     """K members on a device of torch.
 
     The members must agree in network shape, data shape (`step_shape`, `evaluation_shape`), loss, optimizer class and
@@ -36,21 +42,24 @@ class TorchEngine(Engine):
 
     def __init__(self, members: Sequence[Member], batch_size: int | None, device: torch.device) -> None:
         self._device = device
+        self._xp = arrays_of(device)
+        self._asked_batch_size = batch_size
         rows = max(len(member.data.train) for member in members)
         self._batch_size = min(batch_size or rows, rows)
+        _require_alike(members, self._batch_size)
         self._epoch = 0
         self._members = list(members)
-        self._loss = members[0].loss
-        self._network = _network([member.module for member in members], members[0].streams.module, self._device)
+        self._loss = array_loss(self._xp, members[0].loss)
+        self._network = _network(members, self._device)
         self._stepper = build_stepper(
             self._network,
             members[0].optimizer,
             [member.optimizer_options for member in members],
             [member.clip_grad_norm or math.inf for member in members],
         )
-        self._objective = Objective(self._network, self._loss)
+        self._objective = Objective(self._xp, self._network, self._loss)
         self._average = WeightAverage(self._network, [member.average for member in members])
-        self._data = StackedData([member.data for member in members], self._device)
+        self._data = StackedData([member.data for member in members], self._device, ones=self._network.takes_ones)
         self._batches = BatchSource(
             self._data,
             [member.data.train for member in members],
@@ -59,8 +68,9 @@ class TorchEngine(Engine):
             [member.streams.dropout for member in members],
             self._network.dropout_widths,
             self._network.dropout_rates([member.module for member in members]),
+            self._device,
         )
-        self._val_rows, self._val_valid = _evaluation_rows([member.data.val for member in members], self._device)
+        self._val_rows, self._val_valid = _evaluation_rows([member.data.val for member in members])
         self._task = members[0].task
         self._log_target = members[0].target.log
         self._target_shift = self._column([member.target.shift for member in members])
@@ -73,17 +83,20 @@ class TorchEngine(Engine):
 
     @torch.no_grad()
     @flushed_denormals()
+    @np.errstate(all="ignore")
     def train_epoch(self, lr: Sequence[float]) -> list[float]:
         self._epoch += 1
         self._stepper.set_lr(lr)
-        sums: list[Tensor] = []
+        sums = []
         with self._network.own_stream():
             for block in self._batches.epoch():
-                logits = [self._stepper.step(self._objective, batch) for batch in block.batches()]
+                logits = self._xp.empty_like(block.targets, *block.targets.shape)
+                for place, batch in zip(logits, block.batches(), strict=True):
+                    self._xp.copy(place, self._stepper.step(self._objective, batch))
                 # the value of the loss is for the history alone, so it is computed for a whole block at once
-                values = self._loss.value(torch.stack(logits), block.targets) * block.weights.squeeze(-1)
+                values = self._loss.values(logits, block.targets) * block.weights[:, :, 0]
                 rows = block.valid.sum((2, 3))
-                sums.append(torch.stack([values.sum(-1) * rows, rows]).cpu().double())
+                sums.append(_doubles(self._xp.tensor(values).sum(-1) * self._xp.tensor(rows), self._xp.tensor(rows)))
         self._average.update(self._epoch)
         # exact sums do not depend on how the epoch was cut into blocks
         losses, rows = torch.cat(sums, dim=1).permute(0, 2, 1).tolist()
@@ -91,24 +104,28 @@ class TorchEngine(Engine):
 
     @torch.no_grad()
     @flushed_denormals()
+    @np.errstate(all="ignore")
     def evaluate(self) -> list[Evaluation]:
         if self._val_rows is None:
             return [Evaluation(None, None)] * len(self._members)
-        sums: list[Tensor] = []
+        sums = []
         log = (self._target_shift, self._target_scale) if self._log_target else None
         with self._network.own_stream(), self._average.applied():
-            for rows, valid in zip(self._val_rows.unbind(1), self._val_valid.unbind(1), strict=True):
-                inputs, targets, weights = self._data.gather(rows)
+            for chunk, valid in zip(self._val_rows.swapaxes(0, 1), self._val_valid.swapaxes(0, 1), strict=True):
+                inputs, targets, weights = self._data.gather(chunk)
                 logits = self._network.predict(inputs)
-                weights = weights * valid
-                loss = (self._loss.value(logits, targets) * weights).sum(-1)
-                score = (self._task.row_scores(logits, targets, log) * valid).sum(-1)
-                sums.append(torch.stack([loss, weights.sum(-1), score, valid.sum(-1)]).cpu().double())
+                counted = torch.from_numpy(valid).to(self._device)
+                losses, weights, logits, targets = (
+                    self._xp.tensor(each) for each in (self._loss.values(logits, targets), weights, logits, targets)
+                )
+                weights = weights[:, 0] * counted
+                scores = self._task.row_scores(logits.mT, targets.mT, log) * counted
+                sums.append(_doubles((losses * weights).sum(-1), weights.sum(-1), scores.sum(-1), counted.sum(-1)))
         columns = torch.stack(sums, dim=-1).tolist()
-        losses, weights_, scores, counts = ([math.fsum(row) for row in column] for column in columns)
+        totals = zip(*([math.fsum(row) for row in column] for column in columns), strict=True)
         return [
-            Evaluation(losses[row] / weights_[row], self._task.history_value(scores[row] / counts[row], member.target))
-            for row, member in enumerate(self._members)
+            Evaluation(loss / weight, self._task.history_value(score / count, member.target))
+            for (loss, weight, score, count), member in zip(totals, self._members, strict=True)
         ]
 
     @torch.no_grad()
@@ -126,16 +143,17 @@ class TorchEngine(Engine):
         if not rows:
             return
         index = torch.tensor(rows, device=self._device)
-        for part in (self._network, self._average, self._stepper, self._data):
+        for part in (self._network, self._average, self._stepper):
             part.select(index)
+        self._data.select(rows)
         self._batches.select(rows)
         self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
         if self._val_rows is not None:
-            self._val_rows, self._val_valid = self._val_rows[index], self._val_valid[index]
+            self._val_rows, self._val_valid = self._val_rows[list(rows)], self._val_valid[list(rows)]
 
     def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
         own = [self.state(row) for row in range(len(self._members))]
-        larger = TorchEngine([*self._members, *members], self._batch_size, self._device)
+        larger = StackEngine([*self._members, *members], self._asked_batch_size, self._device)
         larger.restore([*own, *states])
         self.__dict__ = larger.__dict__  # only now, so that a refusal changes nothing
 
@@ -166,19 +184,58 @@ class TorchEngine(Engine):
             member.streams.restore(state.shuffle, state.dropout)
 
 
-def _network(modules: Sequence[nn.Module], seed: int, device: torch.device) -> Network:
-    """The modules as one network; `seed` is for what a user's own module draws."""
-    if all(stacks(module) for module in modules):
+def _require_alike(members: Sequence[Member], batch_size: int) -> None:
+    """Raises TrainingError for members that cannot train in one stack."""
+    expected = _kind(members[0], batch_size)
+    for member in members[1:]:
+        found = _kind(member, batch_size)
+        differing = [name for name in expected if found[name] != expected[name]]
+        if differing:
+            raise TrainingError(f"members of one stack must be alike, and one has another {', '.join(differing)}")
+
+
+def _kind(member: Member, batch_size: int) -> dict[str, Any]:
+    """What the members of a stack must agree in."""
+    data, loss, module = member.data, member.loss, member.module
+    body = module.network if isinstance(module, EmbeddedNetwork) else module
+    design = (body.activation, body.norm, [block.skip for block in body.blocks]) if isinstance(body, MLP) else None
+    own = {k: v for k, v in vars(loss).items() if k not in ("label_smoothing", "class_weight")}
+    return {
+        "network": (type(body).__name__, design, [list(p.shape) for p in module.parameters()]),
+        "loss": (type(loss).__name__, own if type(loss) in IN_CLOSED_FORM else None),
+        "optimizer": (
+            getattr(member.optimizer, "__name__", None),
+            {k: v for k, v in member.optimizer_options.items() if k not in ("lr", "weight_decay")},
+        ),
+        "number of columns": (data.inputs.shape[1], data.targets.shape[1]),
+        "number of rows a step": step_shape(len(data.train), batch_size),
+        "number of validation rows": evaluation_shape(len(data.val)),
+        "scale of the target": member.target.log,
+    }
+
+
+def _doubles(*sums: Tensor) -> Tensor:
+    return torch.stack(sums).cpu().double()
+
+
+def _network(members: Sequence[Member], device: torch.device) -> Network:
+    """The modules as one network."""
+    first, modules = members[0], [member.module for member in members]
+    if all(stacks(module) for module in modules) and optimizers.stacks(first.optimizer):
         return StackedMLP(modules, device)
     if len(modules) > 1:
-        raise TrainingError(f"model: {type(modules[0]).__name__} trains alone, and {len(modules)} were given together")
-    return AutogradNetwork(modules[0], device, seed)
+        what = f"optimizer: {getattr(first.optimizer, '__name__', first.optimizer)}"
+        if not all(stacks(module) for module in modules):
+            what = f"model: {type(first.module).__name__}"
+        raise TrainingError(f"{what} trains alone, and {len(modules)} were given together")
+    return AutogradNetwork(first.module, device, first.streams.module)
 
 
-def _evaluation_rows(parts: Sequence[NDArray[np.int64]], device: torch.device) -> tuple[Tensor | None, Tensor]:
+def _evaluation_rows(
+    parts: Sequence[NDArray[np.int64]],
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
     """Row numbers `[K, chunks, n]` of the members' parts, and which are valid; None where there are no rows."""
     if not len(parts[0]):
-        return None, torch.zeros(0)
+        return None, np.zeros(0, np.float32)
     batches = [evaluation_rows(part) for part in parts]
-    rows = torch.from_numpy(np.stack([rows for rows, _ in batches])).to(device)
-    return rows, torch.from_numpy(np.stack([valid for _, valid in batches])).to(device)
+    return np.stack([rows for rows, _ in batches]), np.stack([valid for _, valid in batches])

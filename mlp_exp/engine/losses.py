@@ -1,0 +1,122 @@
+"""Losses on arrays: the value of each row, and the gradient at the logits.
+
+Our own losses in closed form; any other through its `value` and `gradient` on tensors. Logits and targets are
+`[..., O, B]`, as layers compute them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor
+
+from mlp_exp.engine.arrays import Array, Arrays
+from mlp_exp.engine.rows import padded
+from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
+
+
+class ArrayLoss(ABC):
+    """A loss for K members at once."""
+
+    def __init__(self, xp: Arrays, loss: Loss) -> None:
+        self.xp = xp
+        self.loss = loss
+
+    @abstractmethod
+    def gradient(self, logits: Array, target: Array, out: Array) -> None:
+        """Writes the derivative of each row's loss, `[K, O, B]`, into `out`."""
+
+    @abstractmethod
+    def values(self, logits: Array, target: Array) -> Array:
+        """The loss of each row, `[..., B]`; for the history, so that it may take new memory."""
+
+
+class _BinaryCrossEntropy(ArrayLoss):
+    def gradient(self, logits: Array, target: Array, out: Array) -> None:
+        xp = self.xp
+        xp.negative(logits, out=out)
+        xp.exp(out, out=out)
+        xp.add(out, 1.0, out=out)
+        xp.reciprocal(out, out=out)
+        xp.subtract(out, target, out=out)
+
+    def values(self, logits: Array, target: Array) -> Array:
+        xp = self.xp
+        # max(x, 0) - x · t + log(1 + exp(-|x|)), which does not overflow
+        tail = xp.log1p(xp.exp(xp.negative(xp.absolute(logits))))
+        return (xp.maximum(logits, 0.0) - logits * target + tail)[..., 0, :]
+
+
+class _CrossEntropy(ArrayLoss):
+    def gradient(self, logits: Array, target: Array, out: Array) -> None:
+        xp = self.xp
+        xp.subtract(logits, xp.largest(logits, 1), out=out)
+        xp.exp(out, out=out)
+        xp.divide(out, xp.total(out, 1), out=out)
+        xp.subtract(out, target, out=out)
+
+    def values(self, logits: Array, target: Array) -> Array:
+        xp = self.xp
+        centred = logits - xp.largest(logits, -2)
+        logs = centred - xp.log(xp.total(xp.exp(centred), -2))
+        return -xp.total(target * logs, -2)[..., 0, :]
+
+
+class _SquaredError(ArrayLoss):
+    def gradient(self, logits: Array, target: Array, out: Array) -> None:
+        self.xp.subtract(logits, target, out=out)
+        self.xp.multiply(out, 2.0, out=out)
+
+    def values(self, logits: Array, target: Array) -> Array:
+        error = logits - target
+        return (error * error)[..., 0, :]
+
+
+class _Huber(ArrayLoss):
+    loss: Huber
+
+    def gradient(self, logits: Array, target: Array, out: Array) -> None:
+        self.xp.subtract(logits, target, out=out)
+        self.xp.minimum(out, self.loss.delta, out=out)
+        self.xp.maximum(out, -self.loss.delta, out=out)
+
+    def values(self, logits: Array, target: Array) -> Array:
+        distance = self.xp.absolute(logits - target)
+        near = self.xp.minimum(distance, self.loss.delta)
+        return (near * (distance - near * 0.5))[..., 0, :]
+
+
+class _TensorLoss(ArrayLoss):
+    """Any loss that is computed on tensors.
+
+    It gets rows padded to a length at which torch computes each member of a stack as it computes it alone.
+    """
+
+    def _rows_first(self, array: Array, rows: int) -> Tensor:
+        """`[..., O, B]` as `[..., rows, O]`, more rows being zero."""
+        tensor: Tensor = self.xp.tensor(array).transpose(-1, -2)
+        filled = tensor.new_zeros(*tensor.shape[:-2], rows, tensor.shape[-1])
+        filled[..., : tensor.shape[-2], :] = tensor
+        return filled
+
+    def gradient(self, logits: Array, target: Array, out: Array) -> None:
+        rows = logits.shape[-1]
+        given = (self._rows_first(array, padded(rows)) for array in (logits, target))
+        self.xp.copy(out, self.xp.view(self.loss.gradient(*given).detach()[..., :rows, :].transpose(-1, -2)))
+
+    def values(self, logits: Array, target: Array) -> Array:
+        rows = logits.shape[-1]
+        given = (self._rows_first(array, padded(rows)) for array in (logits, target))
+        return self.xp.view(self.loss.value(*given).detach()[..., :rows])
+
+
+IN_CLOSED_FORM: dict[type[Loss], Callable[[Arrays, Loss], ArrayLoss]] = {
+    BinaryCrossEntropy: _BinaryCrossEntropy,
+    CrossEntropy: _CrossEntropy,
+    SquaredError: _SquaredError,
+    Huber: _Huber,
+}
+
+
+def array_loss(xp: Arrays, loss: Loss) -> ArrayLoss:
+    """The loss on arrays: in closed form where it is ours, and not a class that is derived from ours."""
+    return IN_CLOSED_FORM.get(type(loss), _TensorLoss)(xp, loss)
