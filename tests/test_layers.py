@@ -130,10 +130,6 @@ def test_circles_are_found() -> None:
         assert len(IMPORTS[name]) > 5
 
 
-BASES_OF_THE_ENGINE = {"_parameter_rows", "_buffer_rows"}
-"""What networks of the engine read of their base in another file: the one exception, to be given public names."""
-
-
 def _defined(tree: ast.AST) -> set[str]:
     """The private names that a file makes: functions, classes, variables and attributes."""
     names = set()
@@ -160,8 +156,7 @@ def _private_of_others(tree: ast.AST) -> set[str]:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_private_names_stay_in_their_file(name: str) -> None:
     """None is imported from another file, nor reached through a module, an object or a base class."""
-    excepted = BASES_OF_THE_ENGINE if _room(name) == "mlp_exp.engine" else set()
-    assert _private_of_others(TREES[name]) - excepted == set()
+    assert _private_of_others(TREES[name]) == set()
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,9 @@ class AutogradNetwork(Network):
             self._streams = self._generators()
 
     def _bind(self) -> None:
-        views = self._parameter_rows.views(self.parameters)
-        gradients = self._parameter_rows.views(self.gradients)
-        buffers = self._buffer_rows.views(self.buffers)
+        views = self.parameter_rows.views(self.parameters)
+        gradients = self.parameter_rows.views(self.gradients)
+        buffers = self.buffer_rows.views(self.buffers)
         for name, parameter in self._module.named_parameters():
             if name in views:  # a frozen parameter stays the module's own
                 parameter.data = views[name][0]

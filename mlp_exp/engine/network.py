@@ -22,16 +22,17 @@ class Network(ABC):
         parameters, gradients: `[K, P]`, a row a member.
         dropout_widths: units of each dropout layer, whose masks `forward` expects; empty where nothing is dropped.
         takes_ones: whether inputs have a last column of ones.
+        parameter_rows, buffer_rows: how parameters and running statistics lie in their matrices.
     """
 
     dropout_widths: tuple[int, ...] = ()
     takes_ones = False
 
     def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
-        self._parameter_rows = Rows(
+        self.parameter_rows = Rows(
             [{n: p for n, p in m.named_parameters() if p.requires_grad} for m in modules], device, self._transposed
         )
-        self._buffer_rows = Rows(
+        self.buffer_rows = Rows(
             [{n: b for n, b in m.named_buffers() if b.is_floating_point()} for m in modules], device
         )
         self.gradients = torch.zeros_like(self.parameters)
@@ -40,12 +41,12 @@ class Network(ABC):
 
     @property
     def parameters(self) -> Tensor:
-        return self._parameter_rows.values
+        return self.parameter_rows.values
 
     @property
     def buffers(self) -> Tensor:
         """`[K, Q]`: running statistics."""
-        return self._buffer_rows.values
+        return self.buffer_rows.values
 
     def _transposed(self, name: str) -> bool:
         """Whether a parameter stands transposed in its row."""
@@ -84,7 +85,7 @@ class Network(ABC):
     def write_best(self, row: int, module: nn.Module) -> None:
         """Loads a member's best weights into its plain module, on the CPU."""
         parameters, buffers = (matrix[row : row + 1].cpu() for matrix in self._best)
-        tensors = self._parameter_rows.views(parameters) | self._buffer_rows.views(buffers)
+        tensors = self.parameter_rows.views(parameters) | self.buffer_rows.views(buffers)
         state = module.to("cpu").state_dict()
         state.update({name: tensor[0].clone() for name, tensor in tensors.items() if name in state})
         module.load_state_dict(state)
@@ -114,8 +115,8 @@ class Network(ABC):
 
     def select(self, rows: Tensor) -> None:
         """Shrinks the stack to these members (indices)."""
-        self._parameter_rows.values = self.parameters[rows]
-        self._buffer_rows.values = self.buffers[rows]
+        self.parameter_rows.values = self.parameters[rows]
+        self.buffer_rows.values = self.buffers[rows]
         self.gradients = self.gradients[rows]
         self._best = (self._best[0][rows], self._best[1][rows])
         self._bind()

@@ -56,15 +56,15 @@ class StackedMLP(Network):
         xp, rows = self._xp, inputs.shape[1]
 
         def folded(name: str) -> tuple[Array, Array]:
-            return xp.view(self._parameter_rows.folded(self.parameters, self._prefix + name)), xp.view(
-                self._parameter_rows.folded(self.gradients, self._prefix + name)
+            return xp.view(self.parameter_rows.folded(self.parameters, self._prefix + name)), xp.view(
+                self.parameter_rows.folded(self.gradients, self._prefix + name)
             )
 
         values, gradients = (
             {name: xp.view(view if view.dim() == 3 else view.unsqueeze(2)) for name, view in views.items()}
-            for views in (self._parameter_rows.views(self.parameters), self._parameter_rows.views(self.gradients))
+            for views in (self.parameter_rows.views(self.parameters), self.parameter_rows.views(self.gradients))
         )
-        buffers = {name: xp.view(view.unsqueeze(2)) for name, view in self._buffer_rows.views(self.buffers).items()}
+        buffers = {name: xp.view(view.unsqueeze(2)) for name, view in self.buffer_rows.views(self.buffers).items()}
         embedding = None
         if self._embedded:
             tables = values["embedding.weight"], gradients["embedding.weight"]

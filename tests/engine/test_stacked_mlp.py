@@ -131,7 +131,7 @@ def reference(module: Network, inputs: Tensor, gradient: Tensor, masks: Sequence
 
 def rows_of(network: StackedMLP, matrix: Tensor, member: int) -> dict[str, Tensor]:
     """A member's row of a matrix of parameters, by name."""
-    return {name: view[member] for name, view in network._parameter_rows.views(matrix).items()}
+    return {name: view[member] for name, view in network.parameter_rows.views(matrix).items()}
 
 
 def close(found: Tensor, expected: Tensor | None) -> None:
@@ -170,7 +170,7 @@ def test_a_pass_is_that_of_autograd(
     for member, plain in enumerate(modules):
         module = check_member(stack, member, plain, (inputs, gradient, masks), logits)
         # running statistics have moved, as in nn.BatchNorm1d, and predict goes by them
-        buffers = stack._buffer_rows.views(stack.buffers)
+        buffers = stack.buffer_rows.views(stack.buffers)
         for name, buffer in module.named_buffers():
             if buffer.is_floating_point():
                 close(buffers[name][member], buffer)
@@ -304,7 +304,7 @@ def test_running_statistics_over_many_batches_are_those_of_torch() -> None:
         module(inputs[0, : ROWS[0]])
     norm = module.blocks[0].norm
     assert isinstance(norm, nn.BatchNorm1d)
-    buffers = stack._buffer_rows.views(stack.buffers)
+    buffers = stack.buffer_rows.views(stack.buffers)
     close(buffers["blocks.0.norm.running_mean"][0], norm.running_mean)
     close(buffers["blocks.0.norm.running_var"][0], norm.running_var)
 
@@ -314,7 +314,7 @@ def test_batch_norm_of_a_single_row_is_its_shift_and_has_no_slope() -> None:
     (plain,), stack = build(1, (6,), norm="batch", activation="tanh")
     inputs, gradient, valid = batch(1)
     valid[:, 1:] = 0
-    before = {name: view.clone() for name, view in stack._buffer_rows.views(stack.buffers).items()}
+    before = {name: view.clone() for name, view in stack.buffer_rows.views(stack.buffers).items()}
     logits = forward(stack, inputs, [], valid)
     stack.backward(units_first(gradient * valid))
     block = plain.blocks[0]
@@ -323,7 +323,7 @@ def test_batch_norm_of_a_single_row_is_its_shift_and_has_no_slope() -> None:
     gradients = rows_of(stack, stack.gradients, 0)
     assert not gradients["blocks.0.linear.weight"].any()
     assert gradients["blocks.0.norm.bias"].all()
-    buffers = stack._buffer_rows.views(stack.buffers)
+    buffers = stack.buffer_rows.views(stack.buffers)
     mean = block.linear(inputs[0, 0]).detach()
     close(buffers["blocks.0.norm.running_mean"], before["blocks.0.norm.running_mean"].lerp(mean, 0.1))
     close(buffers["blocks.0.norm.running_var"], before["blocks.0.norm.running_var"] * 0.9)
