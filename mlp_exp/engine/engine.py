@@ -74,6 +74,10 @@ class Engine(ABC):
         """Keeps the weights that were just evaluated as the best of these members."""
 
     @abstractmethod
+    def forget(self) -> None:
+        """Undoes `remember` of the epoch that was just evaluated, if it was called, as far as it came."""
+
+    @abstractmethod
     def write_best(self, row: int) -> None:
         """Loads a member's best weights into its module, on the CPU."""
 

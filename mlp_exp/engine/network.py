@@ -37,6 +37,7 @@ class Network(ABC):
         )
         self.gradients = torch.zeros_like(self.parameters)
         self._best = (self.parameters.clone(), self.buffers.clone())
+        self._before: list[tuple[Tensor, Tensor, Tensor]] = []
         self._bind()
 
     @property
@@ -79,8 +80,18 @@ class Network(ABC):
 
     def remember(self, rows: Tensor) -> None:
         """Keeps the weights of these members (indices) as their best so far."""
-        self._best[0][rows] = self.parameters[rows]
-        self._best[1][rows] = self.buffers[rows]
+        self._before = [(best, rows, best[rows]) for best in self._best]
+        for best, now in zip(self._best, (self.parameters, self.buffers), strict=True):
+            best[rows] = now[rows]
+
+    def settle(self) -> None:
+        """What was remembered stays so."""
+        self._before = []
+
+    def forget(self) -> None:
+        """Undoes `remember`, unless it has been settled."""
+        for best, rows, values in self._before:
+            best[rows] = values
 
     def write_best(self, row: int, module: nn.Module) -> None:
         """Loads a member's best weights into its plain module, on the CPU."""

@@ -169,6 +169,11 @@ class SingleStepper(Stepper):
             return objective.value(logits, batch)
 
         self._optimizer.step(closure)
+        if not evaluations:
+            name = type(self._optimizer).__name__
+            raise TrainingError(
+                f"optimizer: {name}.step has to call the closure that it gets, which computes the gradients; it did not"
+            )
         return evaluations[0]
 
     def state(self, row: int) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class StackEngine(Engine):
     @np.errstate(all="ignore")
     def train_epoch(self, lr: Sequence[float]) -> list[float]:
         self._epoch += 1
+        self._network.settle()
         self._stepper.set_lr(lr)
         sums = []
         with self._network.own_stream():
@@ -133,6 +134,10 @@ class StackEngine(Engine):
         if rows:
             with self._average.applied():
                 self._network.remember(torch.tensor(rows, dtype=torch.long, device=self._device))
+
+    @torch.no_grad()
+    def forget(self) -> None:
+        self._network.forget()
 
     def write_best(self, row: int) -> None:
         self._network.write_best(row, self._members[row].module)

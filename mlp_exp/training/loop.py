@@ -169,6 +169,7 @@ class _Loop:
             for trainee, record in zip(trainees, judged, strict=True):
                 trainee.latest = record
         except BaseException:
+            self._engine.forget()
             for decider, values in zip(deciders, before, strict=True):
                 decider.__dict__ = values
             for trainee, record_before in zip(trainees, latest, strict=True):

@@ -268,6 +268,32 @@ def test_an_interrupt_while_an_epoch_is_judged_undoes_it() -> None:
     assert watching.latest.epoch == 1
 
 
+@pytest.mark.parametrize("average", [0.0, 0.5])
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_the_best_weights_are_kept_undoes_it(
+    monkeypatch: pytest.MonkeyPatch, done: bool, average: float
+) -> None:
+    """Before they are written or just after: the module has the best weights of the epochs that were recorded."""
+    members = [replace(make_member(seed=seed, epochs=9), average=average) for seed in range(3)]
+    recorded = [replace(make_member(seed=seed, epochs=2), average=average) for seed in range(3)]
+    histories(recorded)
+    training = train(members, 10, CPU)
+    for _ in range(2):
+        next(training)
+    remember = StackEngine.remember
+
+    def interrupted(engine: StackEngine, rows: Sequence[int]) -> None:
+        if done:
+            remember(engine, rows or [0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StackEngine, "remember", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(training)
+    for member, expected in zip(members, recorded, strict=True):
+        assert same_weights(member.module, expected.module)
+
+
 @pytest.mark.parametrize(
     "how",
     [

@@ -283,9 +283,17 @@ def test_a_users_own_class_gets_the_real_parameters() -> None:
     assert [r.val_loss for r in found] == pytest.approx([r.val_loss for r in expected], rel=1e-5)
 
 
+class Deaf(torch.optim.SGD):
+    """Takes a closure and does not call it."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        super().step()
+
+
 @pytest.mark.parametrize(
     ("cls", "options", "text"),
     [
+        (Deaf, {}, "optimizer: Deaf.step has to call the closure that it gets, which computes the gradients"),
         (
             torch.optim.SGD,
             {"nesterov": True},
