@@ -34,6 +34,16 @@ from mlp_exp.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
+METHODS = {
+    "split": "parts",
+    "preprocess": "fit",
+    "init": "apply",
+    "early_stopping": "begin",
+    "scheduler": "step",
+    "trainer": "epochs_for",
+}
+"""By which what a group builds is known to be of its kind, where any class may be one."""
+
 
 class Components:
     """What a configuration stands for.
@@ -108,6 +118,8 @@ class Components:
         node = self.config["scheduler"]
         if self.config["trainer"]["epochs"] != epochs:
             node = resolved(with_epochs(self.source, epochs))["scheduler"]
+            # in a model's configuration the reference to trainer.epochs is resolved
+            node = {key: epochs if value == "auto" else value for key, value in node.items()}
         return lambda optimizer: build_group(self.session, "scheduler", node, optimizer=optimizer)
 
     def early_stopping(self) -> EarlyStopping:
@@ -168,10 +180,14 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     """Instantiates a group, with those of the supplied arguments that its `_target_` takes.
 
     Raises:
-        ConfigError: it refuses its settings.
+        ConfigError: it refuses its settings, or is of another kind.
     """
     factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
     arguments = supplied_arguments(group, factory.target, supplied)
     with _refusals(group, node):
-        return factory.make(**arguments)
+        built = factory.make(**arguments)
+    method = METHODS.get(group)
+    if method and not callable(getattr(built, method, None)):
+        raise ConfigError([f"{group}._target_: expected an object with a method {method}, got {type(built).__name__}"])
+    return built

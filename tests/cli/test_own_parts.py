@@ -1,12 +1,16 @@
 """The user's own parts, options and presets."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from support.command_line import QUIET
 from support.commands import Command, mistakes, refusal
 from support.folders import result_of, the_run_folder, weights_of
+
+from mlp_exp.experiment.components import METHODS
 
 # ---- the user's own parts
 
@@ -33,6 +37,28 @@ def stripes(n, classes=3):
     x = np.random.default_rng(0).uniform(size=(n, 4))
     return Dataset.from_arrays(x, (x[:, 0] * classes).astype(int), class_names=("left", "middle", "right"))
 """
+
+
+class OfNoKind:
+    """Of anything else than what is asked for; it takes any arguments."""
+
+    def __init__(self, **anything: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("launcher", [[], ["-m"], ["-m", "hydra/launcher=basic"]], ids=["alone", "stacked", "basic"])
+@pytest.mark.parametrize("group", METHODS)
+def test_a_component_of_another_kind_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch, group: str, launcher: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "of_no_kind", ModuleType("of_no_kind"))
+    monkeypatch.setattr("of_no_kind.OfNoKind", OfNoKind, raising=False)
+    words = [*launcher, *QUIET, f"{group}._target_=of_no_kind.OfNoKind"]
+    line = f"  {group}._target_: expected an object with a method {METHODS[group]}, got OfNoKind"
+    done = command("run", *words)
+    assert done.returncode == 1
+    assert line in (done.stdout + done.stderr).splitlines()
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_users_own_network_and_data(command: Command, tmp_path: Path) -> None:

@@ -105,6 +105,10 @@ RUNS = {
     "no validation": (["split.train=0.8", "split.val=0", "data=iris"], {"loss", "confusion_matrix"}),
     "regression": (["data=diabetes", "model.norm=batch", "loss=huber"], {"loss", "predicted_actual"}),
     "table": (["data=table", "data.target=answer", "preprocess.one_hot_max=9", "early_stopping.latest=true"], BINARY),
+    "a schedule over epochs that follow from the data": (
+        ["trainer.epochs=auto", "trainer.steps=1", "scheduler=warmup_cosine"],
+        BINARY | {"decision_boundary"},
+    ),
 }
 
 
