@@ -46,6 +46,10 @@ class Arrays:
         """A new buffer of the type and on the device of an array."""
         return array.new_empty(shape) if isinstance(array, Tensor) else np.empty(shape, array.dtype)
 
+    def truths_like(self, array: Array) -> Array:
+        """A new buffer of truth values of the shape of an array."""
+        return torch.empty_like(array, dtype=torch.bool) if isinstance(array, Tensor) else np.empty_like(array, bool)
+
 
 def _numpy_erf(x: Array, out: Array) -> None:
     """NumPy has none; torch's gives the same bits at any length."""

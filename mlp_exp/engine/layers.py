@@ -189,7 +189,7 @@ class Hidden:
         self.y = ones_below(xp, linear.z, width, rows)
         self.out = self.y[:, :-1]
         self.slope, x, y, self.above = (xp.empty_like(linear.z, members, width, rows) for _ in range(4))
-        self.work = Work(x, y, xp.greater(self.slope, 0.0))
+        self.work = Work(x, y, xp.truths_like(self.slope))
 
     def predict(self, x: Array) -> Array:
         z = self.linear.forward(x)

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch import Tensor
+from torch.nn import functional
 
 from mlp_exp.engine.arrays import Array, Arrays
 from mlp_exp.engine.rows import padded
@@ -91,22 +92,19 @@ class _TensorLoss(ArrayLoss):
     It gets rows padded to a length at which torch computes each member of a stack as it computes it alone.
     """
 
-    def _rows_first(self, array: Array, rows: int) -> Tensor:
-        """`[..., O, B]` as `[..., rows, O]`, more rows being zero."""
-        tensor: Tensor = self.xp.tensor(array).transpose(-1, -2)
-        filled = tensor.new_zeros(*tensor.shape[:-2], rows, tensor.shape[-1])
-        filled[..., : tensor.shape[-2], :] = tensor
-        return filled
+    def _padded(self, logits: Array, target: Array) -> tuple[Tensor, Tensor]:
+        """Both as `[..., rows, O]`, padded with zeros."""
+        rows = padded(logits.shape[-1])
+        turned = (self.xp.tensor(array).transpose(-1, -2) for array in (logits, target))
+        first, second = (functional.pad(each, (0, 0, 0, rows - each.shape[-2])) for each in turned)
+        return first.contiguous(), second.contiguous()
 
     def gradient(self, logits: Array, target: Array, out: Array) -> None:
-        rows = logits.shape[-1]
-        given = (self._rows_first(array, padded(rows)) for array in (logits, target))
-        self.xp.copy(out, self.xp.view(self.loss.gradient(*given).detach()[..., :rows, :].transpose(-1, -2)))
+        found = self.loss.gradient(*self._padded(logits, target)).detach()[..., : logits.shape[-1], :]
+        self.xp.copy(out, self.xp.view(found.transpose(-1, -2)))
 
     def values(self, logits: Array, target: Array) -> Array:
-        rows = logits.shape[-1]
-        given = (self._rows_first(array, padded(rows)) for array in (logits, target))
-        return self.xp.view(self.loss.value(*given).detach()[..., :rows])
+        return self.xp.view(self.loss.value(*self._padded(logits, target)).detach()[..., : logits.shape[-1]])
 
 
 IN_CLOSED_FORM: dict[type[Loss], Callable[[Arrays, Loss], ArrayLoss]] = {

@@ -216,6 +216,7 @@ def build_stepper(
     """The stepper for K members.
 
     Args:
+        network: an `AutogradNetwork` where the class does not stack.
         options: for each member all of the class's options, `lr` and `weight_decay` among them. Those of the first
             serve all members but for these two.
         max_norm: bounds on the gradient's norm.
@@ -227,9 +228,9 @@ def build_stepper(
     if cls is torch.optim.SparseAdam:
         raise TrainingError("optimizer: SparseAdam does not support dense gradients, and a network has no others")
     try:
-        if isinstance(network, AutogradNetwork):
+        if not stacks(cls):
             rest = {k: v for k, v in options[0].items() if k != "lr"}
-            return SingleStepper(network, cls, rest, float(options[0]["lr"]), max_norm[0])
+            return SingleStepper(cast(AutogradNetwork, network), cls, rest, float(options[0]["lr"]), max_norm[0])
         # torch's own class judges the options and fills them up
         make = without_compiler(cast(type[Optimizer], cls))
         given = [cast(OptimizerClass, make)([torch.zeros(1)], **each).defaults for each in options]

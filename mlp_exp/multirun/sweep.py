@@ -6,9 +6,8 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-import torch
-
 from mlp_exp.display.progress import SweepBar
+from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import active, check
@@ -76,7 +75,7 @@ class _Sweep(Listener):
 
     def begin(self, resumes: bool) -> list[Planned]:
         """Composes the jobs and reads their data; leaves out those that are over and those that cannot train."""
-        torch.set_num_threads(1)  # a fork of a process that has computed with several threads may hang
+        set_threads(1)  # a fork of a process that has computed with several threads may hang
         planned = []
         for job in self._jobs.values():
             spec = None
