@@ -166,8 +166,8 @@ class _Driver:
             with self._reporter.log(spec):
                 run.log_epoch(record)
         if record.status:
-            del self.active[record.member]
             self._end(spec, run, record.error)
+            del self.active[record.member]  # only now, so that a run which an interrupt keeps from being saved is saved
 
     def _end(self, spec: RunSpec, run: Run, error: Exception | None = None) -> None:
         """Writes what a run leaves behind, however it ended."""

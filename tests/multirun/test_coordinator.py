@@ -18,7 +18,7 @@ from support.folders import history_of, result_of
 from support.specs import spec_in
 from support.sweeps import QUIET, trained
 
-from mlp_exp.experiment import regularly
+from mlp_exp.experiment import driver, regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -365,6 +365,30 @@ def test_an_interrupt_has_all_open_tasks_save_their_runs(specs: list[RunSpec], e
     statuses = [result_of(Path(spec.folder))["status"] for spec in specs]
     assert set(statuses) <= {"interrupted", "finished"}
     assert all(len(history_of(Path(spec.folder))) >= 2 for spec in specs)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "save"])
+@pytest.mark.parametrize("nth", [1, 3])
+def test_an_interrupt_while_a_run_is_saved_loses_none(
+    specs: list[RunSpec], monkeypatch: pytest.MonkeyPatch, name: str, nth: int
+) -> None:
+    """All runs have trained their last epoch: they are finished, whenever the interrupt came."""
+    calls, step = Counter[str](), getattr(driver, name)
+
+    def interrupted(*args: object) -> object:
+        calls[name] += 1
+        if calls[name] == nth:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(driver, name, interrupted)
+    notes = Notes()
+    with pytest.raises(KeyboardInterrupt):
+        Coordinator(Session(), InProcess, notes, parallel=1).train([task(0, specs)])
+    ended = [event.run for event in notes.ended_runs]
+    assert sorted(ended) == list(range(RUNS))
+    for spec in specs:
+        assert (result_of(Path(spec.folder))["status"], len(history_of(Path(spec.folder)))) == ("finished", EPOCHS + 1)
 
 
 def test_events_can_be_sent(specs: list[RunSpec]) -> None:
