@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from arithmetic import least_microseconds
 from commands import mlp_exp, result_of
 from harness import Process, measured, median, table
 from members import launcher_stack, timed_step
 from work import SMALL, WORKS, Work, words_for
+
+from mlp_exp.engine.threads import set_threads
 
 SHAPES = [
     Work(rows=0, features=2, hidden=(64, 32), batch=32, epochs=0),
@@ -38,7 +39,7 @@ def share_of_a_step(count: int, shape: Work) -> float:
 
 def members(counts: Sequence[int], shapes: Sequence[Work]) -> tuple[str, dict[str, dict[int, float]]]:
     """The table, and microseconds by shape and number of members."""
-    torch.set_num_threads(1)
+    set_threads(1)
     found: dict[str, dict[int, float]] = {}
     rows = []
     for shape in shapes:
@@ -55,7 +56,7 @@ def members(counts: Sequence[int], shapes: Sequence[Work]) -> tuple[str, dict[st
 
 def by_width(widths: Sequence[int]) -> str:
     """Of one run with two hidden layers of a width, at batch 256."""
-    torch.set_num_threads(1)
+    set_threads(1)
     lines = []
     for width in widths:
         shape = Work(rows=0, features=50, hidden=(width, width), batch=256, epochs=0)

@@ -5,7 +5,7 @@
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from work import WORKS, Work, make_rows
 
 from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.streams import Streams
+from mlp_exp.engine.threads import set_threads
 from mlp_exp.model.mlp import MLP
 from mlp_exp.multirun.stacks import most_in_cache
 from mlp_exp.tasks.losses import BinaryCrossEntropy
@@ -58,7 +59,7 @@ def launcher_stack(work: Work) -> int:
     return max(1, most_in_cache(work.parameters, width, work.batch))
 
 
-def timed_step(count: int, work: Work) -> tuple[float, Iterator[list[EpochRecord]]]:
+def timed_step(count: int, work: Work) -> tuple[float, Generator[list[EpochRecord]]]:
     """Microseconds of a step of all members together, and the epochs that are left."""
     epochs = train(make_members(count, work), work.batch, torch.device("cpu"))
     next(epochs)  # warms up
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("count", type=int)
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    set_threads(1)
     work = WORKS[asked.work]
     end = time.perf_counter() + PROFILED_SECONDS
     for _ in train(make_members(asked.count, work, epochs=100_000), work.batch, torch.device("cpu")):

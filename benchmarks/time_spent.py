@@ -1,25 +1,30 @@
 """Where the time goes: in a training step, beside what arithmetic alone would take, and in a whole sweep."""
 
 import sys
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from arithmetic import least_microseconds, matrix_rate
 from harness import HERE, table
-from members import launcher_stack, timed_step
+from members import launcher_stack, make_members, timed_step
 from samples import REST, sampled
-from torch.profiler import ProfilerActivity, profile
 from work import SMALL, WORKS, Work
 
-PRODUCTS = ("aten::bmm", "aten::baddbmm")
+from mlp_exp.engine import arrays
+from mlp_exp.engine.threads import set_threads
+from mlp_exp.training.loop import train
+
 FEW = 0.05
 """Less arithmetic than this share, and the calls alone explain a step."""
 LAYERS = "(mlp_exp/engine/stacked.py"
 STEP_PHASES = {
     "forwards": f"forward {LAYERS}",
     "backwards": f"backward {LAYERS}",
-    "loss": "(mlp_exp/tasks/losses.py",
+    "loss": "(mlp_exp/engine/losses.py",
     "optimizer": "step (mlp_exp/engine/optimizers.py",
     "rows of the batches": "epoch (mlp_exp/engine/batches.py",
     "the loop itself": "train (mlp_exp/training/loop.py",
@@ -44,8 +49,8 @@ class Step:
 
     Attributes:
         microseconds, least: measured, and of its arithmetic alone.
-        calls: of torch, with views and calls that others make.
-        products: the matrix products' share of the time in torch.
+        calls: of NumPy; the optimizer has a few of torch beside.
+        products: the matrix products' share of the time in NumPy.
         phases: shares of the time, in the order of `STEP_PHASES`.
     """
 
@@ -59,21 +64,57 @@ class Step:
     def in_words(self, name: str) -> str:
         share, each = self.least / self.microseconds, self.microseconds / self.members
         who = "A run alone" if self.members == 1 else f"Of {self.members} runs that train together each"
-        calls = f"{self.calls:.0f} calls of torch, {self.microseconds / self.calls:.1f} µs each"
-        products = f"matrix products are {self.products:.0%} of the time in torch"
+        calls = f"{self.calls:.0f} calls of NumPy, {self.microseconds / self.calls:.1f} µs each"
+        products = f"matrix products are {self.products:.0%} of the time in NumPy"
         limit = f"what it waits for are {calls}" if share < FEW else products
         return f"{name}. {who} takes {each:.0f} µs a step, {share:.0%} of them arithmetic; {limit}."
+
+
+class Watched:
+    """NumPy's functions as the layers call them: how often and how long each runs."""
+
+    def __init__(self, functions: arrays.Arrays) -> None:
+        self._functions = functions
+        self.calls: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._functions, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*args, **kwargs)
+            self.seconds[name] += time.perf_counter() - start
+            self.calls[name] += 1
+            return result
+
+        return function if name in ("view", "tensor", "empty_like", "truths_like") else call
+
+
+def watched_epoch(members: int, work: Work) -> Watched:
+    """An epoch of members that do this work."""
+    functions = arrays.NUMPY
+    watched = Watched(functions)
+    arrays.NUMPY = cast(arrays.Arrays, watched)
+    try:
+        epochs = train(make_members(members, work), work.batch, torch.device("cpu"))
+        next(epochs)  # warms up
+        watched.calls.clear()
+        watched.seconds.clear()
+        next(epochs)
+        epochs.close()
+    finally:
+        arrays.NUMPY = functions
+    return watched
 
 
 def step(name: str, members: int) -> Step:
     work: Work = WORKS[name]
     microseconds, epochs = timed_step(members, work)
-    with profile(activities=[ProfilerActivity.CPU]) as found:
-        next(epochs)
-    operations = [event for event in found.key_averages() if event.key.startswith("aten::")]
-    whole = sum(event.self_cpu_time_total for event in operations)
-    products = sum(event.self_cpu_time_total for event in operations if event.key in PRODUCTS)
-    calls = sum(event.count for event in operations) / work.steps_of_an_epoch
+    epochs.close()
+    found = watched_epoch(members, work)
+    products, whole = found.seconds["matmul"], found.seconds.total()
+    calls = found.calls.total() / work.steps_of_an_epoch
     seconds = sampled([sys.executable, str(HERE / "members.py"), name, str(members)], STEP_PHASES, OUTSIDE)
     inside = [seconds[phase] for phase in STEP_PHASES]
     phases = [each / sum(inside) for each in inside]
@@ -82,7 +123,7 @@ def step(name: str, members: int) -> Step:
 
 def steps(names: Sequence[str]) -> str:
     """A table of steps, of one run and of as many as the launcher stacks, and what it shows in words."""
-    torch.set_num_threads(1)
+    set_threads(1)
     rows, words = [], []
     for name in names:
         for count in sorted({1, launcher_stack(WORKS[name])}):
@@ -92,7 +133,7 @@ def steps(names: Sequence[str]) -> str:
             title = f"{name}, {count} run{'s' * (count > 1)}"
             rows.append([title, *(f"{cell:.0f}" for cell in cells), *(f"{share:.0%}" for share in shares)])
             words.append(f"- {found.in_words(name)}")
-    head = ["", "µs a step", "µs of arithmetic", "calls of torch", "arithmetic", "products in torch", *STEP_PHASES]
+    head = ["", "µs a step", "µs of arithmetic", "calls of NumPy", "arithmetic", "products in NumPy", *STEP_PHASES]
     rate = f"One core multiplies matrices at {matrix_rate() / 1e9:.0f} GFLOP/s."
     return "\n\n".join([rate, table(head, rows), "\n".join(words)])
 
