@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mlp_exp.engine.arrays import Array
 from mlp_exp.engine.batches import Batch, Mask
 from mlp_exp.engine.stacked import StackedMLP, stacks
+from mlp_exp.engine.threads import set_threads
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP, Block
@@ -30,9 +31,9 @@ def double_precision() -> Iterator[None]:
     """Stack and modules take the default type; in double precision, what is not rounding is an error."""
     threads = torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
-    torch.set_num_threads(1)
+    set_threads(1)
     yield
-    torch.set_num_threads(threads)
+    set_threads(threads)
     torch.set_default_dtype(torch.float32)
 
 

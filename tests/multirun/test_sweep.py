@@ -119,7 +119,10 @@ def test_two_threads_give_the_same_whatever_the_launcher(command: Command, tmp_p
     """In processes of their own: one that has computed with several threads cannot be forked."""
     launchers = ("stacked", "basic")
     args = ("-m", *CIRCLE, "trainer.threads=2", "seed=0,1")
-    sweeps = [command.start("run", *args, f"hydra/launcher={name}", f"hydra.sweep.dir={name}") for name in launchers]
+    sweeps = [
+        command.start("run", *args, f"hydra/launcher={name}", f"hydra.sweep.dir={name}", process=True)
+        for name in launchers
+    ]
     ends = [process.communicate(timeout=120) for process in sweeps]
     assert [process.returncode for process in sweeps] == [0, 0]
     assert [stderr for _, stderr in ends] == ["", ""]

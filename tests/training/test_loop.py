@@ -29,6 +29,7 @@ from mlp_exp.engine import batches
 from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.rules import RULES
 from mlp_exp.engine.streams import Streams
+from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
@@ -428,7 +429,7 @@ class Watching(Huber):
 def test_subnormal_numbers_are_zero_while_one_thread_trains(
     threads: int, users_own: bool, within: float, outside: float
 ) -> None:
-    torch.set_num_threads(threads)
+    set_threads(threads)
     torch.set_flush_denormal(users_own)
     try:
         loss = Watching()
