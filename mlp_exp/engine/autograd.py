@@ -84,9 +84,9 @@ class AutogradNetwork(Network):
         self._module.eval()
         return self._units_first(self._module(self._xp.tensor(inputs)[0]))
 
-    def tensors(self) -> list[nn.Parameter]:
-        """The parameters that are trained, in their own shapes, each with its gradient."""
-        return [parameter for parameter in self._module.parameters() if parameter.requires_grad]
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The parameters that are trained, by name, in their own shapes, each with its gradient."""
+        return {name: parameter for name, parameter in self._module.named_parameters() if parameter.requires_grad}
 
     def state(self, row: int) -> dict[str, Any]:
         """With what the module counts, and the stream of random numbers from which it draws."""

@@ -117,17 +117,16 @@ class StackedData:
         """Of a row's inputs, without ones, and of its targets."""
         return self._inputs.shape[1], self._targets.shape[1]
 
-    def gather(self, rows: NDArray[np.int64]) -> tuple[Array, Array, Array]:
+    def gather(self, rows: Array) -> tuple[Array, Array, Array]:
         """Inputs `[..., K, B, F]`, targets `[..., K, O, B]` and weights `[..., K, 1, B]` of rows `[..., K, B]`."""
-        index = self._xp.view(torch.from_numpy(rows).to(self._device))
-        inputs = self._take(self._inputs, index + self._input_start)
+        inputs = self._take(self._inputs, rows + self._input_start)
         if self._ones:
             wide = self._xp.empty_like(inputs, *inputs.shape[:-1], inputs.shape[-1] + 1)
             wide[..., :-1] = inputs
             wide[..., -1] = 1.0
             inputs = wide
         targets, weights = (
-            self._units_first(self._take(table, index + start))
+            self._units_first(self._take(table, rows + start))
             for table, start in ((self._targets, self._target_start), (self._weights, self._weight_start))
         )
         return inputs, targets, weights
@@ -168,6 +167,8 @@ def evaluation_shape(rows: int) -> tuple[int, int]:
 def evaluation_rows(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Row numbers in the chunks of `evaluation_shape`, and which are valid."""
     chunks, width = evaluation_shape(len(rows))
+    if not chunks:
+        return np.empty((0, 0), np.int64), np.empty((0, 0), np.float32)
     return pad_rows(rows, -(-len(rows) // chunks), width)
 
 
@@ -186,6 +187,16 @@ def pad_rows(rows: NDArray[np.int64], batch_size: int, width: int) -> tuple[NDAr
     valid[:, :batch_size] = 1.0
     valid[-1, batch_size - spare : batch_size] = 0.0
     return index, valid
+
+
+def dropout_levels(rates: Tensor) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Of dropout rates `[L, K]`: the signed 16-bit numbers below which noise drops a unit `[L, K]`, and by how much
+    the others are scaled `[L, K, 1, 1]`.
+    """
+    dropped = (rates * NOISE_LEVELS).round().clamp(max=NOISE_LEVELS - 1)
+    # by the rate that is really used, so that the expectation is exact
+    scales = (1 / (1 - dropped / NOISE_LEVELS)).float()[..., None, None]
+    return (dropped - NOISE_LEVELS // 2).numpy().astype(np.int16), scales.numpy()
 
 
 class BatchSource:
@@ -219,12 +230,9 @@ class BatchSource:
         self._step_bytes = batch_size * (4 * (2 * sum(data.widths) + 3) + sum(widths))
 
     def _set_rates(self, rates: Tensor) -> None:
-        """A unit is dropped where its noise, a signed 16-bit number, lies below a threshold."""
-        dropped = (rates * NOISE_LEVELS).round().clamp(max=NOISE_LEVELS - 1)
         self._rates = rates
-        self._thresholds = (dropped - NOISE_LEVELS // 2).numpy().astype(np.int16).T  # of each member at each layer
-        # by the rate that is really used, so that the expectation is exact
-        self._scales = self._on_device((1 / (1 - dropped / NOISE_LEVELS)).float()[..., None, None].numpy())
+        self._thresholds, scales = dropout_levels(rates)
+        self._scales = self._on_device(scales)
 
     def epoch(self) -> Iterator[Block]:
         """The blocks of one epoch."""
@@ -240,7 +248,7 @@ class BatchSource:
     def _block(self, index: NDArray[np.int64], valid: NDArray[np.float32]) -> Block:
         mask = self._on_device(valid[:, :, None])
         count = self._on_device(valid.sum(-1)[..., None, None])
-        inputs, targets, weights = self._data.gather(index)
+        inputs, targets, weights = self._data.gather(self._on_device(index))
         masks = [
             Mask(self._on_device(kept), scale)
             for kept, scale in zip(self._kept_units(*index.shape), self._scales, strict=True)
@@ -258,7 +266,7 @@ class BatchSource:
         rows = padded(batch)  # so that the noise of a step is a whole number of draws
         units = rows * sum(self._widths)
         ends = np.cumsum([rows * width for width in self._widths])[:-1].tolist()
-        for member, (generator, thresholds) in enumerate(zip(self._noises, self._thresholds, strict=True)):
+        for member, (generator, thresholds) in enumerate(zip(self._noises, self._thresholds.T, strict=True)):
             noise = generator.bit_generator.random_raw(steps * units // 4).view(np.int16).reshape(steps, units)
             for layer, out, threshold in zip(np.split(noise, ends, axis=1), kept, thresholds, strict=True):
                 units_last = layer.reshape(steps, rows, out.shape[2])[:, :batch]

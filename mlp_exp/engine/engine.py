@@ -5,10 +5,11 @@ members leave.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from numpy.typing import ArrayLike
 from torch import nn
 from torch.optim import Optimizer
 
@@ -22,6 +23,13 @@ from mlp_exp.tasks.task import Task
 OptimizerClass = Callable[..., Optimizer]
 
 
+class Factors(NamedTuple):
+    """By which a parameter's learning rate and weight decay differ from the run's."""
+
+    rate: float = 1.0
+    decay: float = 1.0
+
+
 @dataclass
 class Member:
     """What one run brings to a stack.
@@ -31,6 +39,7 @@ class Member:
         optimizer, optimizer_options: the class, and its options with `lr` and `weight_decay`.
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
         average: EMA decay per epoch of the weights that are evaluated and kept (`WeightAverage`); 0 for none.
+        factors: of learning rate and weight decay, by the names of the module's parameters.
         target: how a regression's target was scaled, for errors in its own unit.
     """
 
@@ -43,6 +52,7 @@ class Member:
     streams: Streams
     clip_grad_norm: float | None = field(default=None, kw_only=True)
     average: float = field(default=0.0, kw_only=True)
+    factors: Mapping[str, Factors] = field(default_factory=dict, kw_only=True)
     target: TargetScaling = field(default_factory=TargetScaling, kw_only=True)
 
 
@@ -61,9 +71,20 @@ class Engine(ABC):
     Members are independent: alone or in company, each gets the same numbers, bit for bit, on the CPU.
     """
 
+    steps: int
+    """In an epoch."""
+
     @abstractmethod
-    def train_epoch(self, lr: Sequence[float]) -> list[float]:
-        """Trains an epoch with K learning rates; returns each member's mean training loss over its rows."""
+    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
+        """Trains an epoch.
+
+        Args:
+            lr: K learning rates, or `[steps, K]`.
+            decay: factors of the members' weight decay, one for all, K or `[steps, K]`.
+
+        Returns:
+            Each member's mean training loss over its rows.
+        """
 
     @abstractmethod
     def evaluate(self) -> list[Evaluation]:

@@ -2,12 +2,13 @@
 
 Each is linear in the learning rate and sees a parameter only through weight decay. So a rule gives the direction of a
 step, at rate 1 and without decay, and each member goes along it at its own rate, after its own decay. All work on
-`[K, P]`, in torch's operations in place: they see memory less often than NumPy's.
+`[K, P]`, in torch's operations in place: they see memory less often than NumPy's. What depends on the number of the
+step comes as tensors, since a CUDA graph would repeat Python's numbers in every step.
 """
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ class Rule(ABC):
     Attributes:
         sign: -1 where the parameters move against the direction.
         rows: by name, the matrices that the rule keeps from step to step, `[K, P]`.
-        steps: how many steps were taken.
+        steps: how many steps have been planned, which are taken once an epoch is over.
     """
 
     sign = -1.0
@@ -39,13 +40,20 @@ class Rule(ABC):
         self.work = torch.empty_like(gradients)
         self.steps = 0
 
-    def direction(self, g: Tensor) -> Tensor:
-        """The direction of the next step, from the gradient, which may be overwritten."""
-        self.steps += 1
-        return self._direction(g)
+    def plan(self, steps: int) -> Tensor:
+        """The numbers of the next steps, `[steps, n]`."""
+        first = self.steps + 1
+        self.steps += steps
+        numbers = [self._numbers(step) for step in range(first, first + steps)]
+        return torch.tensor(numbers, dtype=torch.float32, device=self.work.device)
+
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        """What the direction of a step, from 1, takes that no other step does."""
+        return ()
 
     @abstractmethod
-    def _direction(self, g: Tensor) -> Tensor: ...
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
+        """The direction of a step, from the gradient, which may be overwritten, and the step's n numbers."""
 
     def state(self, row: int) -> dict[str, Any]:
         """What is kept of a member, on the CPU."""
@@ -80,12 +88,15 @@ class SGD(Rule):
         self.kept = ("momentum_buffer",) if options["momentum"] else ()
         super().__init__(gradients, options)
 
-    def _direction(self, g: Tensor) -> Tensor:
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        return (1.0 if step == 1 else 1 - self.options["dampening"],)
+
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
         momentum = self.options["momentum"]
         if not momentum:
             return g
         buffer = self.rows["momentum_buffer"]
-        buffer.mul_(momentum).add_(g, alpha=1.0 if self.steps == 1 else 1 - self.options["dampening"])
+        buffer.mul_(momentum).addcmul_(g, numbers[0])
         return g.add_(buffer, alpha=momentum) if self.options["nesterov"] else buffer
 
 
@@ -97,15 +108,17 @@ class Adam(Rule):
     def __init__(self, gradients: Tensor, options: Mapping[str, Any]) -> None:
         self.kept = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if options["amsgrad"] else []))
         super().__init__(gradients, options)
-        self.count = torch.zeros((), device=gradients.device)
         self.work.zero_()
 
-    def _direction(self, g: Tensor) -> Tensor:
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        return (step,)
+
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
         beta1, beta2 = self.options["betas"]
         mean, square, *largest = self.rows.values()
         # a decay of 1 at rate 1 takes the parameters, which are the step before, to zero
         torch._fused_adamw_(
-            [self.work], [g], [mean], [square], largest, [self.count.fill_(self.steps)],
+            [self.work], [g], [mean], [square], largest, list(numbers),
             lr=1.0, beta1=beta1, beta2=beta2, weight_decay=1.0, eps=self.options["eps"],
             amsgrad=bool(largest), maximize=False,
         )  # fmt: skip
@@ -119,16 +132,20 @@ class NAdam(Rule):
     _multiplied = 0
     _momenta = 1.0
 
-    def _direction(self, g: Tensor) -> Tensor:
-        (beta1, beta2), step = self.options["betas"], self.steps
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        now, later = self._momentum(step), self._momentum(step + 1)
+        product = self._product(step)
+        unbiased = 1 / (1 - self.options["betas"][1] ** step)
+        return unbiased, (1 - now) / (1 - product), later / (1 - product * later)
+
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
+        beta1, beta2 = self.options["betas"]
+        unbiased, of_gradient, of_mean = numbers
         mean, square = self.rows.values()
         mean.lerp_(g, 1 - beta1)
         square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        torch.div(square, 1 - beta2**step, out=self.work).sqrt_().add_(self.options["eps"])
-        now, later = self._momentum(step), self._momentum(step + 1)
-        product = self._product(step)
-        g.mul_((1 - now) / (1 - product)).add_(mean, alpha=later / (1 - product * later))
-        return g.div_(self.work)
+        torch.mul(square, unbiased, out=self.work).sqrt_().add_(self.options["eps"])
+        return g.mul_(of_gradient).addcmul_(mean, of_mean).div_(self.work)
 
     def _product(self, step: int) -> float:
         """Of the momenta of all steps so far."""
@@ -146,19 +163,24 @@ class RAdam(Rule):
 
     kept = ("exp_avg", "exp_avg_sq")
 
-    def _direction(self, g: Tensor) -> Tensor:
-        (beta1, beta2), step = self.options["betas"], self.steps
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        beta1, beta2 = self.options["betas"]
+        unbiased = 1 / (1 - beta1**step)
+        longest = 2 / (1 - beta2) - 1
+        length = longest - 2 * step * beta2**step / (1 - beta2**step)
+        if length <= 5:  # the variance of the second moment is not known yet: divides by one
+            return unbiased, 0.0, 1.0
+        rectified = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        return unbiased * math.sqrt(rectified * (1 - beta2**step)), 1.0, self.options["eps"]
+
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
+        beta1, beta2 = self.options["betas"]
+        scale, known, least = numbers
         mean, square = self.rows.values()
         mean.lerp_(g, 1 - beta1)
         square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        longest = 2 / (1 - beta2) - 1
-        length = longest - 2 * step * beta2**step / (1 - beta2**step)
-        torch.div(mean, 1 - beta1**step, out=self.work)
-        if length <= 5:  # the variance of the second moment is not known yet
-            return self.work
-        rectified = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-        self.work.mul_(math.sqrt(rectified * (1 - beta2**step)))
-        return self.work.div_(torch.sqrt(square, out=g).add_(self.options["eps"]))
+        torch.sqrt(square, out=g).mul_(known).add_(least)
+        return torch.mul(mean, scale, out=self.work).div_(g)
 
 
 class RMSprop(Rule):
@@ -170,7 +192,7 @@ class RMSprop(Rule):
         self.kept += ("momentum_buffer",) if options["momentum"] else ()
         super().__init__(gradients, options)
 
-    def _direction(self, g: Tensor) -> Tensor:
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
         alpha, square = self.options["alpha"], self.rows["square_avg"]
         square.mul_(alpha).addcmul_(g, g, value=1 - alpha)
         self.work.copy_(square)
@@ -192,10 +214,13 @@ class Adagrad(Rule):
         super().__init__(gradients, options)
         self.rows["sum"].fill_(options["initial_accumulator_value"])
 
-    def _direction(self, g: Tensor) -> Tensor:
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        return (1 / (1 + (step - 1) * self.options["lr_decay"]),)
+
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
         total = self.rows["sum"].addcmul_(g, g)
         torch.sqrt(total, out=self.work).add_(self.options["eps"])
-        return g.div_(self.work).div_(1 + (self.steps - 1) * self.options["lr_decay"])
+        return g.div_(self.work).mul_(numbers[0])
 
 
 class Adadelta(Rule):
@@ -203,7 +228,7 @@ class Adadelta(Rule):
 
     kept = ("square_avg", "acc_delta")
 
-    def _direction(self, g: Tensor) -> Tensor:
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
         rho, eps = self.options["rho"], self.options["eps"]
         square, moved = self.rows.values()
         square.mul_(rho).addcmul_(g, g, value=1 - rho)
@@ -218,12 +243,15 @@ class Adamax(Rule):
 
     kept = ("exp_avg", "exp_inf")
 
-    def _direction(self, g: Tensor) -> Tensor:
+    def _numbers(self, step: int) -> tuple[float, ...]:
+        return (1 / (1 - self.options["betas"][0] ** step),)
+
+    def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
         beta1, beta2 = self.options["betas"]
         mean, largest = self.rows.values()
         mean.lerp_(g, 1 - beta1)
         torch.maximum(largest.mul_(beta2), g.abs_().add_(self.options["eps"]), out=largest)
-        return torch.div(mean, largest, out=self.work).div_(1 - beta1**self.steps)
+        return torch.div(mean, largest, out=self.work).mul_(numbers[0])
 
 
 RULES: dict[Any, type[Rule]] = {

@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mlp_exp.engine import optimizers
-from mlp_exp.engine.arrays import arrays_of
+from mlp_exp.engine.arrays import Array, arrays_of
 from mlp_exp.engine.autograd import AutogradNetwork
 from mlp_exp.engine.averaging import WeightAverage
 from mlp_exp.engine.batches import BatchSource, StackedData, evaluation_rows, evaluation_shape, step_shape
+from mlp_exp.engine.captured import CapturedEpochs, DeviceBatches
 from mlp_exp.engine.denormals import flushed_denormals
 from mlp_exp.engine.engine import Engine, Evaluation, Member
-from mlp_exp.engine.losses import IN_CLOSED_FORM, array_loss
+from mlp_exp.engine.epochs import BlockEpochs, Epochs
+from mlp_exp.engine.losses import IN_CLOSED_FORM, ArrayLoss, array_loss
 from mlp_exp.engine.network import Network
 from mlp_exp.engine.objective import Objective
 from mlp_exp.engine.optimizers import build_stepper
@@ -50,31 +52,50 @@ class StackEngine(Engine):
         self._epoch = 0
         self._members = list(members)
         self._loss = array_loss(self._xp, members[0].loss)
-        self._network = _network(members, self._device)
+        self._network = build_network(members, self._device)
         self._stepper = build_stepper(
             self._network,
             members[0].optimizer,
             [member.optimizer_options for member in members],
             [member.clip_grad_norm or math.inf for member in members],
+            [member.factors for member in members],
         )
         self._objective = Objective(self._xp, self._network, self._loss)
         self._average = WeightAverage(self._network, [member.average for member in members])
         self._data = StackedData([member.data for member in members], self._device, ones=self._network.takes_ones)
-        self._batches = BatchSource(
-            self._data,
-            [member.data.train for member in members],
-            self._batch_size,
-            [member.streams.shuffle for member in members],
-            [member.streams.dropout for member in members],
-            self._network.dropout_widths,
-            self._network.dropout_rates([member.module for member in members]),
-            self._device,
-        )
-        self._val_rows, self._val_valid = _evaluation_rows([member.data.val for member in members])
+        self.steps, _ = step_shape(rows, self._batch_size)
+        self._epochs = self._build_epochs()
+        self._val_rows, self._val_valid = self._evaluation_rows()
         self._task = members[0].task
         self._log_target = members[0].target.log
         self._target_shift = self._column([member.target.shift for member in members])
         self._target_scale = self._column([member.target.scale for member in members])
+
+    def _build_epochs(self) -> Epochs:
+        members, network = self._members, self._network
+        train, widths = [member.data.train for member in members], network.dropout_widths
+        rates = network.dropout_rates([member.module for member in members])
+        if captures(network, self._loss, self._device):
+            keys = torch.tensor([member.streams.device for member in members], device=self._device)
+            drawn = DeviceBatches(self._data, train, self._batch_size, keys, widths, rates)
+            return CapturedEpochs(drawn, self._loss, self._objective, self._stepper)
+        batches = BatchSource(
+            self._data,
+            train,
+            self._batch_size,
+            [member.streams.shuffle for member in members],
+            [member.streams.dropout for member in members],
+            widths,
+            rates,
+            self._device,
+        )
+        return BlockEpochs(self._xp, batches, self._loss, self._objective, self._stepper)
+
+    def _evaluation_rows(self) -> tuple[Array, Tensor]:
+        """Row numbers `[chunks, K, n]` of the members' validation parts, and which are valid."""
+        batches = [evaluation_rows(member.data.val) for member in self._members]
+        rows, valid = (torch.from_numpy(np.stack(part, axis=1)).to(self._device) for part in zip(*batches, strict=True))
+        return self._xp.view(rows), valid
 
     def _column(self, values: Sequence[float]) -> Tensor:
         """A number for each member, `[K, 1, 1]`, in float64: squared errors of a logarithm may leave float32."""
@@ -84,38 +105,35 @@ class StackEngine(Engine):
     @torch.no_grad()
     @flushed_denormals()
     @np.errstate(all="ignore")
-    def train_epoch(self, lr: Sequence[float]) -> list[float]:
+    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
         self._epoch += 1
         self._network.settle()
-        self._stepper.set_lr(lr)
-        sums = []
+        plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
         with self._network.own_stream():
-            for block in self._batches.epoch():
-                logits = self._xp.empty_like(block.targets, *block.targets.shape)
-                for place, batch in zip(logits, block.batches(), strict=True):
-                    self._xp.copy(place, self._stepper.step(self._objective, batch))
-                # the value of the loss is for the history alone, so it is computed for a whole block at once
-                values = self._loss.values(logits, block.targets) * block.weights[:, :, 0]
-                rows = block.valid.sum((2, 3))
-                sums.append(_doubles(self._xp.tensor(values).sum(-1) * self._xp.tensor(rows), self._xp.tensor(rows)))
+            sums = self._epochs.run(self._epoch, plan)
         self._average.update(self._epoch)
         # exact sums do not depend on how the epoch was cut into blocks
-        losses, rows = torch.cat(sums, dim=1).permute(0, 2, 1).tolist()
+        losses, rows = sums.tolist()
         return [math.fsum(loss) / math.fsum(row) for loss, row in zip(losses, rows, strict=True)]
+
+    def _by_step(self, values: ArrayLike) -> NDArray[np.float64]:
+        """`[steps, K]`, or `[1, K]` where all steps have the same."""
+        array = np.atleast_2d(np.asarray(values, np.float64))
+        rows = 1 if len(array) == 1 else self.steps
+        return np.array(np.broadcast_to(array, (rows, len(self._members))))
 
     @torch.no_grad()
     @flushed_denormals()
     @np.errstate(all="ignore")
     def evaluate(self) -> list[Evaluation]:
-        if self._val_rows is None:
+        if not len(self._val_rows):
             return [Evaluation(None, None)] * len(self._members)
         sums = []
         log = (self._target_shift, self._target_scale) if self._log_target else None
         with self._network.own_stream(), self._average.applied():
-            for chunk, valid in zip(self._val_rows.swapaxes(0, 1), self._val_valid.swapaxes(0, 1), strict=True):
+            for chunk, counted in zip(self._val_rows, self._val_valid, strict=True):
                 inputs, targets, weights = self._data.gather(chunk)
                 logits = self._network.predict(inputs)
-                counted = torch.from_numpy(valid).to(self._device)
                 losses, weights, logits, targets = (
                     self._xp.tensor(each) for each in (self._loss.values(logits, targets), weights, logits, targets)
                 )
@@ -151,10 +169,9 @@ class StackEngine(Engine):
         for part in (self._network, self._average, self._stepper):
             part.select(index)
         self._data.select(rows)
-        self._batches.select(rows)
+        self._epochs.select(rows)
         self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
-        if self._val_rows is not None:
-            self._val_rows, self._val_valid = self._val_rows[list(rows)], self._val_valid[list(rows)]
+        self._val_rows, self._val_valid = self._val_rows[:, list(rows)], self._val_valid[:, list(rows)]
 
     def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
         own = [self.state(row) for row in range(len(self._members))]
@@ -219,11 +236,16 @@ def _kind(member: Member, batch_size: int) -> dict[str, Any]:
     }
 
 
+def captures(network: Network, loss: ArrayLoss, device: torch.device) -> bool:
+    """Whether a step is captured as a CUDA graph: where all of it is ours, and nothing in it waits for the device."""
+    return device.type == "cuda" and isinstance(network, StackedMLP) and type(loss) in IN_CLOSED_FORM.values()
+
+
 def _doubles(*sums: Tensor) -> Tensor:
     return torch.stack(sums).cpu().double()
 
 
-def _network(members: Sequence[Member], device: torch.device) -> Network:
+def build_network(members: Sequence[Member], device: torch.device) -> Network:
     """The modules as one network."""
     first, modules = members[0], [member.module for member in members]
     if all(stacks(module) for module in modules) and optimizers.stacks(first.optimizer):
@@ -234,13 +256,3 @@ def _network(members: Sequence[Member], device: torch.device) -> Network:
             what = f"model: {type(first.module).__name__}"
         raise TrainingError(f"{what} trains alone, and {len(modules)} were given together")
     return AutogradNetwork(first.module, device, first.streams.module)
-
-
-def _evaluation_rows(
-    parts: Sequence[NDArray[np.int64]],
-) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
-    """Row numbers `[K, chunks, n]` of the members' parts, and which are valid; None where there are no rows."""
-    if not len(parts[0]):
-        return None, np.zeros(0, np.float32)
-    batches = [evaluation_rows(part) for part in parts]
-    return np.stack([rows for rows, _ in batches]), np.stack([valid for _, valid in batches])

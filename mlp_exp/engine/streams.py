@@ -14,15 +14,17 @@ class Streams:
         split, shuffle, dropout: NumPy generators.
         weights: seed for torch's own generator, from which the network's first weights are drawn.
         module: seed for what a user's own module draws while it trains.
+        device: key of what a GPU draws for the run, in the place of `shuffle` and `dropout`.
     """
 
     def __init__(self, seed: int) -> None:
-        split, shuffle, weights, dropout, module = np.random.SeedSequence(seed).spawn(5)
+        split, shuffle, weights, dropout, module, device = np.random.SeedSequence(seed).spawn(6)
         self.split = np.random.default_rng(split)
         self.shuffle = np.random.default_rng(shuffle)
         self.dropout = np.random.default_rng(dropout)
         self.weights = int(weights.generate_state(1, np.uint64)[0] >> np.uint64(1))
         self.module = int(module.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        self.device = int(device.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def restore(self, shuffle: Any, dropout: Any) -> None:
         """Takes up the states of these two generators (`bit_generator.state`).

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR
 
-from mlp_exp.engine.optimizers import without_compiler
+from mlp_exp.engine.single_stepper import without_compiler
 from mlp_exp.errors import TrainingError
 
 SchedulerFactory = Callable[[Optimizer], LRScheduler]

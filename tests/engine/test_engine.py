@@ -136,6 +136,34 @@ def test_a_guest_with_more_rows_in_one_batch_is_as_alone() -> None:
     assert losses[1] == engines[2].train_epoch([0.01])[0]
 
 
+def test_a_rate_for_each_step_is_taken_by_each_step() -> None:
+    """Four steps an epoch; a rate of zero moves nothing, and the same rate in all steps is the epoch's."""
+    engines = [trained_engine([make_member(seed=seed) for seed in (0, 1)], 1) for _ in "abc"]
+    assert engines[0].steps == 4
+    engines[0].train_epoch([0.01, 0.02])
+    engines[1].train_epoch([[0.01, 0.02]] * 4)
+    assert repr(engines[0].state(1)) == repr(engines[1].state(1))
+    before = engines[2].state(1).network["parameters"]
+    engines[2].train_epoch([[0.01, 0.0]] * 4)
+    assert torch.equal(engines[2].state(1).network["parameters"], before)
+    assert repr(engines[2].state(0)) == repr(engines[0].state(0))
+
+
+def test_weight_decay_follows_its_factors() -> None:
+    """Twice the decay is that of twice the option."""
+    twice, once = (make_member(options={"weight_decay": decay}) for decay in (0.2, 0.1))
+    engines = [StackEngine([member], 10, CPU) for member in (twice, once)]
+    assert engines[0].train_epoch([0.01]) == engines[1].train_epoch([0.01], decay=2.0)
+    assert engines[0].train_epoch([0.01]) != engines[1].train_epoch([0.01])
+
+
+@pytest.mark.parametrize("lr", [[[0.1, 0.1, 0.1]] * 3, [0.1] * 4], ids=["steps", "members"])
+def test_rates_of_other_steps_or_members_are_refused(lr: Any) -> None:
+    engine = StackEngine([make_member(seed=seed) for seed in (0, 1, 2)], 10, CPU)
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        engine.train_epoch(lr)
+
+
 @pytest.mark.parametrize("states", [0, 2])
 def test_members_and_states_are_as_many(states: int) -> None:
     engine = trained_engine([make_member(seed=0)], 1)

@@ -1,11 +1,13 @@
 import copy
 import functools
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from support.members import CPU, histories, make_member
@@ -13,9 +15,14 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ExponentialLR
 
 from mlp_exp.engine.autograd import AutogradNetwork
-from mlp_exp.engine.optimizers import SingleStepper, StackedStepper, build_stepper, stacks
+from mlp_exp.engine.engine import Factors
+from mlp_exp.engine.network import Network
+from mlp_exp.engine.optimizers import StackedStepper, build_stepper, stacks
 from mlp_exp.engine.rules import RULES
+from mlp_exp.engine.single_stepper import SingleStepper
+from mlp_exp.engine.stacked import StackedMLP
 from mlp_exp.errors import TrainingError
+from mlp_exp.model.mlp import MLP
 from mlp_exp.training.loop import Trainee, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -93,10 +100,11 @@ def stacked_trajectory(
                 network.gradients[row] = slope(member, batch, network.parameters[row])
             return torch.tensor([float(batch)])
 
-        stepper.set_lr([rate(member, step) for member in active])
+        rates = np.array([[rate(member, step) for member in active]])
+        (numbers,) = stepper.plan(len(rates), rates, np.ones_like(rates)).numbers()
         objective: Any = SimpleNamespace(gradients=gradients)
         number: Any = step  # in the place of a batch
-        assert stepper.step(objective, number) == step
+        assert stepper.step(objective, number, numbers) == step
         for row, member in enumerate(active):
             found[member].append(network.parameters[row].clone())
     return found
@@ -151,9 +159,10 @@ def test_a_thousand_recorded_gradients_lead_where_torch_goes(
     objective: Any = SimpleNamespace(gradients=lambda step: network.gradients.copy_(recorded[step]))
     parameter = nn.Parameter(torch.ones(WIDTH))
     optimizer = cls([parameter], lr=1e-3, weight_decay=1e-2, **options)
-    for step in range(len(recorded)):
+    rates = np.full((len(recorded), 1), 1e-3)
+    for step, numbers in enumerate(stepper.plan(len(rates), rates, np.ones_like(rates)).numbers()):
         number: Any = step  # in the place of a batch
-        stepper.step(objective, number)
+        stepper.step(objective, number, numbers)
         parameter.grad = recorded[step].clone()
         optimizer.step()
     moved = (parameter.detach() - 1.0).abs().max()
@@ -180,7 +189,8 @@ def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls: Callable[..., t
     stepper = build_stepper(network, cls, [{"lr": 0.5}], [math.inf])
     objective: Any = SimpleNamespace(gradients=lambda _: torch.zeros(1))
     batch: Any = None
-    stepper.step(objective, batch)
+    (numbers,) = stepper.plan(1, np.array([[0.5]]), np.ones((1, 1))).numbers()
+    stepper.step(objective, batch, numbers)
     parameter = nn.Parameter(torch.ones(WIDTH))
     parameter.grad = torch.zeros(WIDTH)
     cls([parameter], lr=0.5).step()
@@ -326,7 +336,7 @@ def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None
     network = AutogradNetwork(module, CPU, seed=0)
     stepper = build_stepper(network, torch.optim.ASGD, [{"lr": 0.1}], [math.inf])
     assert type(stepper) is SingleStepper
-    stepper.set_lr([0.025])
+    plan = stepper.plan(2, np.full((1, 1), 0.025), np.ones((1, 1)))
 
     def gradients(_: object) -> Tensor:
         network.gradients.fill_(2.0)
@@ -334,8 +344,8 @@ def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None
 
     objective: Any = SimpleNamespace(gradients=gradients, value=lambda logits, _: float(logits.sum()))
     batch: Any = None
-    stepper.step(objective, batch)
-    stepper.step(objective, batch)
+    for numbers in plan.numbers():
+        stepper.step(objective, batch, numbers)
     reference = nn.Parameter(torch.ones(WIDTH))
     optimizer = torch.optim.ASGD([reference], lr=0.1)
     optimizer.param_groups[0]["lr"] = 0.025
@@ -344,3 +354,61 @@ def test_a_stack_of_one_is_stepped_by_the_real_parameters_where_needed() -> None
         optimizer.step()
     torch.testing.assert_close(network.parameters[0], reference.detach())
     assert torch.equal(module[0], network.parameters[0])
+
+
+FACTORS: list[dict[str, Factors]] = [
+    {"blocks.0.linear.bias": Factors(rate=0.1, decay=0.0), "head.weight": Factors(rate=6.0)},
+    {"blocks.0.linear.weight": Factors(decay=3.0), "head.bias": Factors(0.5, 0.5)},
+]
+
+
+DECAYS = [
+    pytest.param(cls, decoupled, id=f"{cls.__name__}{'-decoupled' * decoupled}")
+    for cls in (*RULES, torch.optim.ASGD, torch.optim.Adafactor)
+    for decoupled in (False, True)
+    if not decoupled or "decoupled_weight_decay" in inspect.signature(cls).parameters
+]
+
+
+@pytest.mark.parametrize(("cls", "decoupled"), DECAYS)
+def test_parameters_have_rates_and_decays_of_their_own_in_every_step(cls: Any, decoupled: bool) -> None:
+    """As torch's groups, whose options are changed before each step."""
+    own = {"decoupled_weight_decay": True} if decoupled else {}
+    rng = np.random.default_rng(0)
+    members = range(2 if stacks(cls) else 1)
+    modules = [MLP(3, 1, (4,), 0.0) for _ in members]
+    options = [{"lr": 0.1, "weight_decay": 0.02 * (m + 1), **own} for m in members]
+    lr, decay = rng.uniform(0.01, 0.1, (2, STEPS, len(members)))
+    gradients = [
+        [{n: torch.from_numpy(rng.normal(size=p.shape)).float() for n, p in m.named_parameters()} for m in modules]
+        for _ in range(STEPS)
+    ]
+    expected = copy.deepcopy(modules)
+    for member, module in enumerate(expected):
+        factors = {name: FACTORS[member].get(name, Factors()) for name, _ in module.named_parameters()}
+        reference = cls([{"params": [p], "name": n} for n, p in module.named_parameters()], **options[member])
+        for step in range(STEPS):
+            for (name, parameter), group in zip(module.named_parameters(), reference.param_groups, strict=True):
+                parameter.grad = gradients[step][member][name].clone()
+                group["lr"] = lr[step, member] * factors[name].rate
+                group["weight_decay"] = options[member]["weight_decay"] * decay[step, member] * factors[name].decay
+            reference.step()
+
+    network: Network = (
+        StackedMLP(modules, CPU) if stacks(cls) else AutogradNetwork(copy.deepcopy(modules[0]), CPU, seed=0)
+    )
+    stepper = build_stepper(network, cls, options, [math.inf] * len(members), FACTORS[: len(members)])
+
+    def fill(step: int) -> Tensor:
+        for name, view in network.parameter_rows.views(network.gradients).items():
+            for member in members:
+                view[member] = gradients[step][member][name]
+        return torch.zeros(1)
+
+    objective: Any = SimpleNamespace(gradients=fill, value=lambda logits, _: 0.0)
+    for step, numbers in enumerate(stepper.plan(STEPS, lr, decay).numbers()):
+        number: Any = step  # in the place of a batch
+        stepper.step(objective, number, numbers)
+    for name, view in network.parameter_rows.views(network.parameters).items():
+        for member in members:
+            torch.testing.assert_close(view[member], expected[member].get_parameter(name).detach())

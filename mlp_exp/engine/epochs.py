@@ -1,0 +1,63 @@
+"""The steps of an epoch, batch by batch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mlp_exp.engine.arrays import Array, Arrays
+from mlp_exp.engine.batches import BatchSource
+from mlp_exp.engine.losses import ArrayLoss
+from mlp_exp.engine.objective import Objective
+from mlp_exp.engine.stepper import Plan, Stepper
+
+
+class Epochs(ABC):
+    """How K members take the steps of their epochs."""
+
+    @abstractmethod
+    def run(self, epoch: int, plan: Plan) -> Tensor:
+        """Takes the steps of an epoch, from 1.
+
+        Returns:
+            `[2, K, steps]` float64 on the CPU: of each step the mean loss times the number of rows, and this number.
+        """
+
+    @abstractmethod
+    def select(self, rows: Sequence[int]) -> None:
+        """Forgets all members but these."""
+
+
+def weighted_losses(xp: Arrays, loss: ArrayLoss, logits: Array, targets: Array, weights: Array, valid: Array) -> Tensor:
+    """What `Epochs.run` returns, of logits `[..., K, O, B]`, on the device: `[2, ..., K]`."""
+    values = xp.tensor(loss.values(logits, targets) * weights[..., 0, :])
+    rows = xp.tensor(valid[..., 0, :]).sum(-1)
+    return torch.stack([values.sum(-1) * rows, rows])
+
+
+class BlockEpochs(Epochs):
+    """Epochs of batches that NumPy's generators draw, which are prepared a block of steps ahead."""
+
+    def __init__(
+        self, xp: Arrays, batches: BatchSource, loss: ArrayLoss, objective: Objective, stepper: Stepper
+    ) -> None:
+        self._xp = xp
+        self._batches = batches
+        self._loss = loss
+        self._objective = objective
+        self._stepper = stepper
+
+    def run(self, epoch: int, plan: Plan) -> Tensor:
+        sums = []
+        numbers = plan.numbers()
+        for block in self._batches.epoch():
+            logits = self._xp.empty_like(block.targets, *block.targets.shape)
+            for place, batch, own in zip(logits, block.batches(), numbers, strict=False):
+                self._xp.copy(place, self._stepper.step(self._objective, batch, own))
+            # the value of the loss is for the history alone, so it is computed for a whole block at once
+            sums.append(weighted_losses(self._xp, self._loss, logits, block.targets, block.weights, block.valid).cpu())
+        return torch.cat(sums, dim=1).transpose(1, 2).double()
+
+    def select(self, rows: Sequence[int]) -> None:
+        self._batches.select(rows)

@@ -1,0 +1,124 @@
+"""Any optimizer class of torch or of a user, for one member."""
+
+import copy
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mlp_exp.engine.arrays import Array
+from mlp_exp.engine.autograd import AutogradNetwork
+from mlp_exp.engine.batches import Batch
+from mlp_exp.engine.engine import Factors, OptimizerClass
+from mlp_exp.engine.objective import Objective
+from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper
+from mlp_exp.errors import TrainingError
+
+OptimizerT = TypeVar("OptimizerT", bound=Optimizer)
+
+GUARDED = ("add_param_group", "state_dict", "load_state_dict")
+"""Methods that torch guards against its compiler, which it imports to do so: that takes longer than many a run."""
+
+
+def without_compiler(cls: type[OptimizerT]) -> type[OptimizerT]:
+    """A subclass of an optimizer class, of the same name, that does not import torch's compiler.
+
+    A method that the class overrides stays its own.
+    """
+    methods = {
+        name: inspect.unwrap(getattr(Optimizer, name))
+        for name in GUARDED
+        if getattr(cls, name) is getattr(Optimizer, name)
+    }
+    return type(cls.__name__, (cls,), methods)
+
+
+class SingleStepper(Stepper):
+    """One member through any optimizer class, with its real parameters in their own shapes.
+
+    Args:
+        options: those of the class, `lr` among them.
+        factors: of parameters by name.
+    """
+
+    def __init__(
+        self,
+        network: AutogradNetwork,
+        cls: OptimizerClass,
+        options: Mapping[str, Any],
+        max_norm: float,
+        factors: Mapping[str, Factors],
+    ) -> None:
+        self._network = network
+        self._max_norm = max_norm
+        make: OptimizerClass = (
+            without_compiler(cls) if isinstance(cls, type) and cls.__module__.startswith("torch.") else cls
+        )
+        groups: dict[Factors, list[nn.Parameter]] = {}
+        for name, parameter in network.trained().items():
+            groups.setdefault(factors.get(name, Factors()), []).append(parameter)
+        self._factors = list(groups)
+        # some classes, as LBFGS, take no groups
+        alone = len(groups) == 1
+        self._optimizer = make(*groups.values() if alone else [[{"params": g} for g in groups.values()]], **options)
+        self._weight_decay = [group.get("weight_decay") for group in self._optimizer.param_groups]
+
+    def plan(self, steps: int, lr: NDArray[np.float64], decay: NDArray[np.float64]) -> Plan:
+        rates, decays = (torch.from_numpy(each)[..., None] for each in (lr, decay))
+        return Plan(rates, decays, torch.empty(steps, 0))
+
+    def step(self, objective: Objective, batch: Batch, numbers: StepNumbers) -> Array:
+        for group, factors, weight_decay in zip(
+            self._optimizer.param_groups, self._factors, self._weight_decay, strict=True
+        ):
+            group["lr"] = numbers.rates.item() * factors.rate
+            if weight_decay:
+                group["weight_decay"] = weight_decay * numbers.decays.item() * factors.decay
+        evaluations: list[Array] = []
+
+        def closure() -> float:
+            logits = objective.gradients(batch)
+            evaluations.append(logits)
+            if math.isfinite(self._max_norm):
+                norm = torch.linalg.vector_norm(self._network.gradients)
+                self._network.gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
+            return objective.value(logits, batch)
+
+        self._optimizer.step(closure)
+        if not evaluations:
+            name = type(self._optimizer).__name__
+            raise TrainingError(
+                f"optimizer: {name}.step has to call the closure that it gets, which computes the gradients; it did not"
+            )
+        return evaluations[0]
+
+    def state(self, row: int) -> dict[str, Any]:
+        state: dict[str, Any] = _on_cpu(self._optimizer.state_dict())
+        return state
+
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._optimizer.load_state_dict(dict(states[0]))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            name = type(self._optimizer).__name__
+            raise TrainingError(f"a saved state does not fit the optimizer {name}: {error!r}") from error
+
+    def select(self, rows: Tensor) -> None:
+        """A stack of one never shrinks to less than one."""
+
+
+def _on_cpu(value: Any) -> Any:
+    """A copy of nested tensors and values."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _on_cpu(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(each) for each in value)
+    return copy.deepcopy(value)
