@@ -26,7 +26,9 @@ class Work:
 
 
 Activation = Callable[[Arrays, Array, Array, Array, Work], None]
-"""Fills `a` with the values of `z`, and `slope` with the derivatives there: `(xp, z, a, slope, work)`."""
+"""Fills `a`, which may be `z` itself, with the values of `z`, and `slope` with the derivatives there:
+`(xp, z, a, slope, work)`.
+"""
 
 
 def _positive(xp: Arrays, z: Array, out: Array, work: Work) -> None:
@@ -86,12 +88,12 @@ def selu(xp: Arrays, z: Array, a: Array, slope: Array, work: Work) -> None:
     xp.minimum(z, 0.0, out=work.x)
     xp.exp(work.x, out=work.x)
     xp.multiply(work.x, SELU_SCALE * SELU_ALPHA, out=work.x)
+    _positive(xp, z, slope, work)
     xp.maximum(z, 0.0, out=a)
     xp.multiply(a, SELU_SCALE, out=a)
     xp.add(a, work.x, out=a)
     xp.subtract(a, SELU_SCALE * SELU_ALPHA, out=a)
     # work.x is scale · alpha where z is positive
-    _positive(xp, z, slope, work)
     xp.multiply(slope, SELU_SCALE * (1.0 - SELU_ALPHA), out=slope)
     xp.add(slope, work.x, out=slope)
 
@@ -119,17 +121,17 @@ def silu(xp: Arrays, z: Array, a: Array, slope: Array, work: Work) -> None:
 
 
 def softplus(xp: Arrays, z: Array, a: Array, slope: Array, work: Work) -> None:
-    _softplus(xp, z, a, work.x)
     _sigmoid(xp, z, slope)
+    _softplus(xp, z, a, work.x)
 
 
 def mish(xp: Arrays, z: Array, a: Array, slope: Array, work: Work) -> None:
     """z · t with t = tanh(softplus(z)); the slope is t + z · (1 - t²) · sigmoid(z) (Misra, 2019)."""
     _softplus(xp, z, work.y, work.x)
     xp.tanh(work.y, out=work.y)
-    xp.multiply(z, work.y, out=a)
     _sigmoid(xp, z, slope)
     xp.multiply(slope, z, out=slope)
+    xp.multiply(z, work.y, out=a)
     xp.multiply(work.y, work.y, out=work.x)
     xp.multiply(work.x, slope, out=work.x)
     xp.subtract(slope, work.x, out=slope)

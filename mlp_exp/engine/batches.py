@@ -148,7 +148,7 @@ class StackedData:
         self._weight_start = self._weight_start[rows]
 
 
-EVALUATION_ROWS = 4096
+EVALUATION_ROWS = 1024
 """Rows of a part that go through the network at once; a multiple of the alignment."""
 
 

@@ -34,17 +34,18 @@ class Linear:
 
     Args:
         weight, gradient: `[K, in + 1, out]`, the bias as the last row.
+        z: where the values go.
     """
 
-    def __init__(self, xp: Arrays, weight: Array, gradient: Array, rows: int) -> None:
+    def __init__(self, xp: Arrays, weight: Array, gradient: Array, z: Array) -> None:
         self.xp = xp
         members, width, out = weight.shape
         self.weight = weight.swapaxes(1, 2)
         self.weight_backwards = weight[:, :-1]
         self.gradient = gradient
         self.product = xp.multiply if out == 1 else xp.matmul  # an outer product is three times as slow as one
-        self.z = xp.empty_like(weight, members, out, rows)
-        self.below = xp.empty_like(weight, members, width - 1, rows)
+        self.z = z
+        self.below = xp.empty_like(weight, members, width - 1, z.shape[2])
 
     def forward(self, x: Array) -> Array:
         self.x = x
@@ -57,14 +58,15 @@ class Linear:
 
 
 class LayerNorm:
-    """As `nn.LayerNorm` over the units (Ba et al., 2016)."""
+    """As `nn.LayerNorm` over the units (Ba et al., 2016). Every norm writes into `out`, which may be its input."""
 
-    def __init__(self, xp: Arrays, name: str, values: Views, gradients: Views, rows: int) -> None:
+    def __init__(self, xp: Arrays, name: str, values: Views, gradients: Views, out: Array) -> None:
         self.xp = xp
         self.gain, self.shift = values[f"{name}.weight"], values[f"{name}.bias"]
         self.gain_gradient, self.shift_gradient = gradients[f"{name}.weight"], gradients[f"{name}.bias"]
-        members, width, _ = self.gain.shape
-        self.normal, self.out, self.work = (xp.empty_like(self.gain, members, width, rows) for _ in range(3))
+        self.out = out
+        members, width, rows = out.shape
+        self.normal, self.work = (xp.empty_like(out, *out.shape) for _ in range(2))
         self.rstd, self.mean, self.slope = (xp.empty_like(self.gain, members, 1, rows) for _ in range(3))
         self.mean_of = xp.empty_like(self.gain, members, 1, width)
         self.mean_of[...] = 1.0 / width
@@ -105,13 +107,14 @@ class LayerNorm:
 class BatchNorm:
     """As `nn.BatchNorm1d` (Ioffe & Szegedy, 2015), with each member's own statistics, of the rows that are valid."""
 
-    def __init__(self, xp: Arrays, name: str, values: Views, gradients: Views, buffers: Views, rows: int) -> None:
+    def __init__(self, xp: Arrays, name: str, values: Views, gradients: Views, buffers: Views, out: Array) -> None:
         self.xp = xp
         self.gain, self.shift = values[f"{name}.weight"], values[f"{name}.bias"]
         self.gain_gradient, self.shift_gradient = gradients[f"{name}.weight"], gradients[f"{name}.bias"]
         self.running_mean, self.running_var = buffers[f"{name}.running_mean"], buffers[f"{name}.running_var"]
-        members, width, _ = self.gain.shape
-        self.normal, self.out, self.work = (xp.empty_like(self.gain, members, width, rows) for _ in range(3))
+        self.out = out
+        members, width, rows = out.shape
+        self.normal, self.work = (xp.empty_like(out, *out.shape) for _ in range(2))
         self.mean, self.var, self.rstd, self.slope, self.moved = (
             xp.empty_like(self.gain, members, width, 1) for _ in range(5)
         )
@@ -175,20 +178,23 @@ class BatchNorm:
 
 
 class Hidden:
-    """A hidden layer: linear, normalisation, activation, dropout and, with `skip`, its input added at the end."""
+    """A hidden layer: linear, normalisation, activation, dropout and, with `skip`, its input added at the end.
+
+    Args:
+        y: where the values go, above a last row of ones; those of `linear` and `norm` go there as well.
+    """
 
     def __init__(
-        self, xp: Arrays, linear: Linear, norm: LayerNorm | BatchNorm | None, activation: str, skip: bool
+        self, xp: Arrays, y: Array, linear: Linear, norm: LayerNorm | BatchNorm | None, activation: str, skip: bool
     ) -> None:
         self.xp = xp
         self.linear = linear
         self.norm = norm
         self.activation = SLOPED[activation]
         self.skip = skip
-        members, width, rows = linear.z.shape
-        self.y = ones_below(xp, linear.z, width, rows)
-        self.out = self.y[:, :-1]
-        self.slope, x, y, self.above = (xp.empty_like(linear.z, members, width, rows) for _ in range(4))
+        self.y = y
+        self.out = y[:, :-1]
+        self.slope, x, y, self.above = (xp.empty_like(y, *self.out.shape) for _ in range(4))
         self.work = Work(x, y, xp.truths_like(self.slope))
 
     def predict(self, x: Array) -> Array:

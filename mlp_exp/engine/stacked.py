@@ -8,7 +8,7 @@ from torch import nn
 
 from mlp_exp.engine.arrays import Array, arrays_of
 from mlp_exp.engine.batches import Batch
-from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear
+from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear, ones_below
 from mlp_exp.engine.network import Network
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
@@ -71,15 +71,19 @@ class StackedMLP(Network):
             embedding = Embedding(xp, self._embedded.columns, *tables, inputs.shape[2], rows)
         hidden = []
         for index, plain in enumerate(self._design.blocks):
-            linear = Linear(xp, *folded(f"blocks.{index}.linear"), rows)
+            weight, gradient = folded(f"blocks.{index}.linear")
+            y = ones_below(xp, weight, weight.shape[2], rows)
+            linear = Linear(xp, weight, gradient, y[:, :-1])
             name = f"{self._prefix}blocks.{index}.norm"
             norm: LayerNorm | BatchNorm | None = None
             if self._design.norm == "layer":
-                norm = LayerNorm(xp, name, values, gradients, rows)
+                norm = LayerNorm(xp, name, values, gradients, linear.z)
             elif self._design.norm == "batch":
-                norm = BatchNorm(xp, name, values, gradients, buffers, rows)
-            hidden.append(Hidden(xp, linear, norm, self._design.activation, cast(PlainBlock, plain).skip))
-        return _Layers(embedding, hidden, Linear(xp, *folded("head"), rows))
+                norm = BatchNorm(xp, name, values, gradients, buffers, linear.z)
+            hidden.append(Hidden(xp, y, linear, norm, self._design.activation, cast(PlainBlock, plain).skip))
+        weight, gradient = folded("head")
+        head = Linear(xp, weight, gradient, xp.empty_like(weight, len(weight), weight.shape[2], rows))
+        return _Layers(embedding, hidden, head)
 
     def forward(self, batch: Batch) -> Array:
         self._latest = self._layers_for(batch.inputs)

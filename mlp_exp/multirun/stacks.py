@@ -17,6 +17,10 @@ FEWEST_IN_PARALLEL = 4
 """Fewest members of each part when a stack is divided among cores: of fewer, a step costs nearly as much."""
 NUMBERS_PER_PARAMETER = 7
 """Parameter, gradient, step, two moments, best so far, mean."""
+NUMBERS_PER_VALUE = 7
+"""Of what a layer makes of a row: the value, its slope and gradient, and what norms and activations keep."""
+NUMBERS_PER_ROW = 10
+"""Of the training part: its place in an epoch, and what a GPU needs to draw it."""
 
 
 @dataclass
@@ -108,8 +112,10 @@ def step_bytes(parameters: int, width: int, batch: int) -> int:
 def member_bytes(plan: Plan) -> int:
     """Memory that one more member takes, without a table that it shares."""
     parameters, width = network_size(plan)
-    _, rows = evaluation_shape(len(plan.parts.val))
-    return 4 * (NUMBERS_PER_PARAMETER * parameters + 3 * rows * width)
+    _, batch = step_shape(len(plan.parts.train), plan.batch_size)
+    _, evaluated = evaluation_shape(len(plan.parts.val))
+    values = NUMBERS_PER_VALUE * (batch + evaluated) * width
+    return 4 * (NUMBERS_PER_PARAMETER * parameters + values + NUMBERS_PER_ROW * len(plan.parts.train))
 
 
 def network_size(plan: Plan) -> tuple[int, int]:

@@ -301,12 +301,12 @@ def test_step_shape(rows: int, batch_size: int, shape: tuple[int, int]) -> None:
         (1, (1, 32)),
         (32, (1, 32)),
         (33, (1, 64)),
-        (4096, (1, 4096)),
-        (4097, (2, 2080)),
-        (4160, (2, 2080)),
-        (4161, (2, 2112)),
-        (8192, (2, 4096)),
-        (8193, (3, 2752)),
+        (1024, (1, 1024)),
+        (1025, (2, 544)),
+        (1088, (2, 544)),
+        (1089, (2, 576)),
+        (2048, (2, 1024)),
+        (2049, (3, 704)),
     ],
 )
 def test_evaluation_shape(rows: int, shape: tuple[int, int]) -> None:
@@ -385,16 +385,16 @@ def test_sizes_by_hand() -> None:
     made = make()
     parameters, values = 192 + 2080 + 33, 99
     assert network_size(made) == (parameters, values)
-    assert member_bytes(made) == 4 * (7 * parameters + 3 * 128 * values)
+    assert member_bytes(made) == 4 * (7 * parameters + 7 * (32 + 128) * values + 10 * len(made.parts.train))
     assert step_bytes(parameters, values, 32) == 20 * (parameters + 32 * values)
 
 
 @pytest.mark.parametrize(
     ("free", "size"),
-    [(2**40, 95), (2 * 216604 * 10, 10), (2 * 216604 * 10 - 1, 9), (2 * 216604, 1), (1000, 1), (0, 1)],
+    [(2**40, 95), (2 * 536060 * 10, 10), (2 * 536060 * 10 - 1, 9), (2 * 536060, 1), (1000, 1), (0, 1)],
 )
 def test_memory_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, free: int, size: int) -> None:
-    """Half of what is free, at 216604 bytes a run."""
+    """Half of what is free, at 536060 bytes a run."""
     monkeypatch.setattr(stacks, "free_memory", lambda device: free)
     assert stack_size(make()) == size
     (kind,), _ = kinds([make()] * 3, None)
