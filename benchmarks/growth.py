@@ -8,8 +8,9 @@ from pathlib import Path
 
 from arithmetic import least_microseconds
 from commands import mlp_exp, result_of
-from harness import Process, measured, median, table
+from harness import Process, measured, median
 from members import launcher_stack, timed_step
+from pages import table
 from work import SMALL, WORKS, Work, words_for
 
 from mlp_exp.engine.threads import set_threads

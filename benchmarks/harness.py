@@ -34,7 +34,6 @@ LIBRARIES = (
 )
 LOOK_SECONDS = 0.5
 """Between two looks at the memory of a process, which cost it time."""
-Row = Sequence[str]
 Result = TypeVar("Result")
 
 
@@ -115,12 +114,6 @@ def spread(values: Sequence[float]) -> str:
     """Mean ± standard deviation; the mean alone of a single value."""
     mean = f"{statistics.fmean(values):.4f}"
     return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
-
-
-def table(head: Row, rows: Sequence[Row]) -> str:
-    """In Markdown; the first column is text, the others are numbers."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def ratio(value: float, base: float) -> str:

@@ -25,12 +25,13 @@ from mlp_exp.training.loop import Trainee, train
 from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
 
+CPU = torch.device("cpu")
 TIMED = 5
 """Epochs, of which the fastest counts."""
 PROFILED_SECONDS = 5.0
 
 
-def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Trainee]:
+def make_members(count: int, work: Work, epochs: int = TIMED + 3, dropout: float = 0.0) -> list[Trainee]:
     """`count` members that do this work, without a validation part."""
     rows = make_rows(work.rows, work.features)
     loss = BinaryCrossEntropy("binary")
@@ -39,7 +40,7 @@ def make_members(count: int, work: Work, epochs: int = TIMED + 3) -> list[Traine
     return [
         Trainee(
             data=MemberData(features, targets, torch.ones(work.rows), order, order[:0]),
-            module=MLP(work.features, 1, work.hidden),
+            module=MLP(work.features, 1, work.hidden, dropout),
             loss=loss,
             task=task_named("binary"),
             optimizer=torch.optim.Adam,
@@ -59,9 +60,11 @@ def launcher_stack(work: Work) -> int:
     return max(1, most_in_cache(work.parameters, width, work.batch))
 
 
-def timed_step(count: int, work: Work) -> tuple[float, Generator[list[EpochRecord]]]:
+def timed_step(
+    count: int, work: Work, dropout: float = 0.0, device: torch.device = CPU
+) -> tuple[float, Generator[list[EpochRecord]]]:
     """Microseconds of a step of all members together, and the epochs that are left."""
-    epochs = train(make_members(count, work), work.batch, torch.device("cpu"))
+    epochs = train(make_members(count, work, dropout=dropout), work.batch, device)
     next(epochs)  # warms up
     times = []
     for _ in range(TIMED):

@@ -1,7 +1,10 @@
-"""Pages whose tables are measured."""
+"""Pages whose tables are measured, and the tables."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+Row = Sequence[str]
 
 
 def write_section(page: Path, name: str, maker: str, text: str) -> None:
@@ -17,3 +20,9 @@ def write_section(page: Path, name: str, maker: str, text: str) -> None:
     if not count:
         raise ValueError(f"{page}: expected the marks {start} and {end}")
     page.write_text(written, encoding="utf-8")
+
+
+def table(head: Row, rows: Sequence[Row]) -> str:
+    """In Markdown; the first column is text, the others are numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from harness import median, spread, table
+from harness import median, spread
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from pages import table
 from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor, TabM_D_Classifier, TabM_D_Regressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from tables import Case, bundled_cases, made_cases, metric, planned, preset, scikit_learn, score

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import torch
 from arithmetic import least_microseconds, matrix_rate
-from harness import HERE, table
+from harness import HERE
 from members import launcher_stack, make_members, timed_step
+from pages import table
 from samples import REST, sampled
 from work import SMALL, WORKS, Work
 

@@ -1,5 +1,6 @@
 """The steps of an epoch, batch by batch."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -17,12 +18,8 @@ class Epochs(ABC):
     """How K members take the steps of their epochs."""
 
     @abstractmethod
-    def run(self, epoch: int, plan: Plan) -> Tensor:
-        """Takes the steps of an epoch, from 1.
-
-        Returns:
-            `[2, K, steps]` float64 on the CPU: of each step the mean loss times the number of rows, and this number.
-        """
+    def run(self, epoch: int, plan: Plan) -> list[float]:
+        """Takes the steps of an epoch, from 1; returns each member's mean loss over its rows."""
 
     @abstractmethod
     def select(self, rows: Sequence[int]) -> None:
@@ -30,7 +27,7 @@ class Epochs(ABC):
 
 
 def weighted_losses(xp: Arrays, loss: ArrayLoss, logits: Array, targets: Array, weights: Array, valid: Array) -> Tensor:
-    """What `Epochs.run` returns, of logits `[..., K, O, B]`, on the device: `[2, ..., K]`."""
+    """Of steps with logits `[..., K, O, B]` the mean loss times the number of rows, and this number: `[2, ..., K]`."""
     values = xp.tensor(loss.values(logits, targets) * weights[..., 0, :])
     rows = xp.tensor(valid[..., 0, :]).sum(-1)
     return torch.stack([values.sum(-1) * rows, rows])
@@ -48,7 +45,7 @@ class BlockEpochs(Epochs):
         self._objective = objective
         self._stepper = stepper
 
-    def run(self, epoch: int, plan: Plan) -> Tensor:
+    def run(self, epoch: int, plan: Plan) -> list[float]:
         sums = []
         numbers = plan.numbers()
         for block in self._batches.epoch():
@@ -57,7 +54,9 @@ class BlockEpochs(Epochs):
                 self._xp.copy(place, self._stepper.step(self._objective, batch, own))
             # the value of the loss is for the history alone, so it is computed for a whole block at once
             sums.append(weighted_losses(self._xp, self._loss, logits, block.targets, block.weights, block.valid).cpu())
-        return torch.cat(sums, dim=1).transpose(1, 2).double()
+        # exact sums do not depend on how the epoch was cut into blocks
+        losses, rows = torch.cat(sums, dim=1).double().transpose(1, 2).tolist()
+        return [math.fsum(loss) / math.fsum(row) for loss, row in zip(losses, rows, strict=True)]
 
     def select(self, rows: Sequence[int]) -> None:
         self._batches.select(rows)

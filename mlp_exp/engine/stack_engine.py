@@ -110,11 +110,9 @@ class StackEngine(Engine):
         self._network.settle()
         plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
         with self._network.own_stream():
-            sums = self._epochs.run(self._epoch, plan)
+            losses = self._epochs.run(self._epoch, plan)
         self._average.update(self._epoch)
-        # exact sums do not depend on how the epoch was cut into blocks
-        losses, rows = sums.tolist()
-        return [math.fsum(loss) / math.fsum(row) for loss, row in zip(losses, rows, strict=True)]
+        return losses
 
     def _by_step(self, values: ArrayLike) -> NDArray[np.float64]:
         """`[steps, K]`, or `[1, K]` where all steps have the same."""
