@@ -131,9 +131,8 @@ def build_stepper(
         raise TrainingError("optimizer: SparseAdam does not support dense gradients, and a network has no others")
     try:
         if not stacks(cls):
-            return SingleStepper(
-                cast(AutogradNetwork, network), cls, options[0], max_norm[0], factors[0] if factors else {}
-            )
+            own = {**options[0], "lr": float(options[0]["lr"])}
+            return SingleStepper(cast(AutogradNetwork, network), cls, own, max_norm[0], factors[0] if factors else {})
         # torch's own class judges the options and fills them up
         make = without_compiler(cast(type[Optimizer], cls))
         given = [cast(OptimizerClass, make)([torch.zeros(1)], **each).defaults for each in options]
