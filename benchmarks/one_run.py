@@ -49,6 +49,13 @@ HEAD = [
 ]
 
 
+def overtaking(compiling: float, its: float, ours: float) -> str:
+    """From how many steps on JAX has made up for its compiling, from seconds."""
+    if its >= ours:
+        return "JAX never makes up for its compiling."
+    return f"JAX makes up for its compiling after {compiling / (ours - its):,.0f} steps."
+
+
 def one_run(rounds: int, names: list[str]) -> str:
     """A table for each work."""
     parts = []
@@ -73,5 +80,9 @@ def one_run(rounds: int, names: list[str]) -> str:
                 f"{median(each, lambda one: one[0].mib):.0f}",
                 spread([one[1]["accuracy"] for one in each]),
             ])  # fmt: skip
-        parts.append(f"**{name}**, {WORKS[name].rows:,} rows, {steps:,} steps\n\n{table(HEAD, rows)}")
+        compiling = median(found["JAX"], lambda one: one[1]["compile"])
+        parts.append(
+            f"**{name}**, {WORKS[name].rows:,} rows, {steps:,} steps\n\n{table(HEAD, rows)}\n\n"
+            + overtaking(compiling, training["JAX"] / steps, training[US] / steps)
+        )
     return "\n\n".join(parts)
