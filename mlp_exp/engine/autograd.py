@@ -57,10 +57,11 @@ class AutogradNetwork(Network):
         views = self.parameter_rows.views(self.parameters)
         gradients = self.parameter_rows.views(self.gradients)
         buffers = self.buffer_rows.views(self.buffers)
+        self._trained_gradients: list[tuple[nn.Parameter, Tensor]] = []
         for name, parameter in self._module.named_parameters():
             if name in views:  # a frozen parameter stays the module's own
-                parameter.data = views[name][0]
-                parameter.grad = gradients[name][0]
+                parameter.data, parameter.grad = views[name][0], gradients[name][0]
+                self._trained_gradients.append((parameter, gradients[name][0]))
         for name, buffer in self._module.named_buffers():
             if name in buffers:
                 buffer.data = buffers[name][0]
@@ -78,6 +79,8 @@ class AutogradNetwork(Network):
 
     def backward(self, gradient: Array) -> None:
         self.gradients.zero_()
+        for parameter, gradient_view in self._trained_gradients:
+            parameter.grad = gradient_view  # an optimizer may have dropped it
         self._logits.backward(self._xp.tensor(gradient)[0, :, : len(self._logits)].T)
 
     def predict(self, inputs: Array) -> Array:

@@ -32,6 +32,7 @@ class WeightAverage:
             step = (1 - self._decays).clamp(min=1 / epoch)
             for mean, matrix in zip(self._means, self._weights, strict=True):
                 mean.lerp_(matrix, step)
+                mean.copy_(torch.where(self._decays > 0, mean, matrix))  # all bits of those that are not averaged
 
     @property
     def _weights(self) -> list[Tensor]:

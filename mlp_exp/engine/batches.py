@@ -103,13 +103,14 @@ class StackedData:
 
     def _pool(self, tables: Sequence[Tensor]) -> tuple[Array, Array]:
         """Distinct tables one below the other, and for each member the row where its own starts, `[K, 1]`."""
-        distinct = {table.data_ptr(): table for table in tables}
+        keys = [(table.data_ptr(), table.shape) for table in tables]
+        distinct = dict(zip(keys, tables, strict=True))
         starts, row = {}, 0
         for key, table in distinct.items():
             starts[key] = row
             row += len(table)
         pooled = next(iter(distinct.values())) if len(distinct) == 1 else torch.cat(list(distinct.values()))
-        start = torch.tensor([[starts[table.data_ptr()]] for table in tables], device=self._device)
+        start = torch.tensor([[starts[key]] for key in keys], device=self._device)
         return self._xp.view(pooled.to(self._device)), self._xp.view(start)
 
     @property

@@ -61,7 +61,8 @@ class StackedStepper(Stepper):
 
     def _watch_columns(self) -> None:
         self._decays = bool(self._weight_decay.any())
-        self._clips = bool(torch.isfinite(self._max_norm).any())
+        self._unbounded = torch.isinf(self._max_norm)  # whose norm may be infinite, too
+        self._clips = not bool(self._unbounded.all())
 
     def plan(self, steps: int, lr: NDArray[np.float64], decay: NDArray[np.float64]) -> Plan:
         decays = decay * self._weight_decay
@@ -78,7 +79,8 @@ class StackedStepper(Stepper):
             decays = 1 - decays if self._decoupled else decays
         if self._clips:
             norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
-            gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
+            scale = (self._max_norm / (norm + 1e-6)).clamp_(max=1.0)
+            gradients.mul_(scale.masked_fill_(self._unbounded, 1.0))
         if self._maximize:
             gradients.neg_()
         if self._decays and self._decoupled:

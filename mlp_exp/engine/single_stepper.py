@@ -3,8 +3,9 @@
 import copy
 import inspect
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -63,23 +64,23 @@ class SingleStepper(Stepper):
         groups: dict[Factors, list[nn.Parameter]] = {}
         for name, parameter in network.trained().items():
             groups.setdefault(factors.get(name, Factors()), []).append(parameter)
-        self._factors = list(groups)
-        # some classes, as LBFGS, take no groups
-        alone = len(groups) == 1
-        self._optimizer = make(*groups.values() if alone else [[{"params": g} for g in groups.values()]], **options)
-        self._weight_decay = [group.get("weight_decay") for group in self._optimizer.param_groups]
+        parameters: list[Any] = [
+            {"params": group, "rate_factor": factor.rate, "decay_factor": factor.decay}
+            for factor, group in groups.items()
+        ]
+        if len(groups) == 1:  # some classes, as LBFGS, take no groups
+            (parameters,) = groups.values()
+        self._make = partial(make, parameters, **options)
+        self._optimizer = self._make()
+        self._numbers: StepNumbers | None = None
+        self._calls_closure: bool | None = None  # not known before the first step
 
     def plan(self, steps: int, lr: NDArray[np.float64], decay: NDArray[np.float64]) -> Plan:
         rates, decays = (torch.from_numpy(each)[..., None] for each in (lr, decay))
         return Plan(rates, decays, torch.empty(steps, 0))
 
     def step(self, objective: Objective, batch: Batch, numbers: StepNumbers) -> Array:
-        for group, factors, weight_decay in zip(
-            self._optimizer.param_groups, self._factors, self._weight_decay, strict=True
-        ):
-            group["lr"] = numbers.rates.item() * factors.rate
-            if weight_decay:
-                group["weight_decay"] = weight_decay * numbers.decays.item() * factors.decay
+        self._set_rates(numbers)
         evaluations: list[Array] = []
 
         def closure() -> float:
@@ -90,13 +91,48 @@ class SingleStepper(Stepper):
                 self._network.gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
             return objective.value(logits, batch)
 
-        self._optimizer.step(closure)
+        if self._calls_closure is None:
+            self._find_out(closure, evaluations)
+            if self._calls_closure:
+                return evaluations[0]
+            self._set_rates(numbers)
+        if not self._calls_closure:
+            closure()
+        self._step(closure)
         if not evaluations:
             name = type(self._optimizer).__name__
-            raise TrainingError(
-                f"optimizer: {name}.step has to call the closure that it gets, which computes the gradients; it did not"
-            )
+            raise TrainingError(f"optimizer: {name}.step called the closure in its first step, and not in a later one")
         return evaluations[0]
+
+    def _set_rates(self, numbers: StepNumbers) -> None:
+        """Where they have changed since the previous step: some optimizers change their own."""
+        before, self._numbers = self._numbers, numbers
+        if before and before.rates is numbers.rates and before.decays is numbers.decays:
+            return
+        for group in self._optimizer.param_groups:
+            group["lr"] = numbers.rates.item() * group.get("rate_factor", 1.0)
+            decay = numbers.decays.item() * group.get("decay_factor", 1.0)
+            if "initial_decay" in group or (decay != 1 and group.get("weight_decay")):
+                group["weight_decay"] = group.setdefault("initial_decay", group["weight_decay"]) * decay
+
+    def _step(self, closure: Callable[[], float]) -> None:
+        if takes_argument(self._optimizer.step):
+            self._optimizer.step(closure)
+        else:
+            cast(Callable[[], None], self._optimizer.step)()
+
+    def _find_out(self, closure: Callable[[], float], evaluations: Sequence[Array]) -> None:
+        """Takes the first step; undoes it where it has not called the closure, and so knew no gradients."""
+        parameters, state = self._network.parameters.clone(), copy.deepcopy(self._optimizer.state_dict())
+        self._calls_closure = False
+        if takes_argument(self._optimizer.step):
+            self._step(closure)
+            self._calls_closure = bool(evaluations)
+        if not self._calls_closure:
+            self._network.parameters.copy_(parameters)
+            self._optimizer = self._make()
+            self._numbers = None
+            self._optimizer.load_state_dict(state)
 
     def state(self, row: int) -> dict[str, Any]:
         state: dict[str, Any] = _on_cpu(self._optimizer.state_dict())
@@ -111,6 +147,15 @@ class SingleStepper(Stepper):
 
     def select(self, rows: Tensor) -> None:
         """A stack of one never shrinks to less than one."""
+
+
+def takes_argument(method: Callable[..., Any]) -> bool:
+    """Whether a bound method can be called with one argument."""
+    try:
+        inspect.signature(method).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def _on_cpu(value: Any) -> Any:

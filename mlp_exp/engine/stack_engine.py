@@ -48,7 +48,7 @@ class StackEngine(Engine):
         self._asked_batch_size = batch_size
         rows = max(len(member.data.train) for member in members)
         self._batch_size = min(batch_size or rows, rows)
-        _require_alike(members, self._batch_size)
+        _require_alike(members, batch_size)
         self._epoch = 0
         self._members = list(members)
         self._loss = array_loss(self._xp, members[0].loss)
@@ -204,7 +204,7 @@ class StackEngine(Engine):
             member.streams.restore(state.shuffle, state.dropout)
 
 
-def _require_alike(members: Sequence[Member], batch_size: int) -> None:
+def _require_alike(members: Sequence[Member], batch_size: int | None) -> None:
     """Raises TrainingError for members that cannot train in one stack."""
     expected = _kind(members[0], batch_size)
     for member in members[1:]:
@@ -214,24 +214,30 @@ def _require_alike(members: Sequence[Member], batch_size: int) -> None:
             raise TrainingError(f"members of one stack must be alike, and one has another {', '.join(differing)}")
 
 
-def _kind(member: Member, batch_size: int) -> dict[str, Any]:
+def _kind(member: Member, batch_size: int | None) -> dict[str, Any]:
     """What the members of a stack must agree in."""
     data, loss, module = member.data, member.loss, member.module
     body = module.network if isinstance(module, EmbeddedNetwork) else module
     design = (body.activation, body.norm, [block.skip for block in body.blocks]) if isinstance(body, MLP) else None
-    own = {k: v for k, v in vars(loss).items() if k not in ("label_smoothing", "class_weight")}
+    settings = {k: _in_words(v) for k, v in vars(loss).items() if k not in ("label_smoothing", "class_weight")}
     return {
         "network": (type(body).__name__, design, [list(p.shape) for p in module.parameters()]),
-        "loss": (type(loss).__name__, own if type(loss) in IN_CLOSED_FORM else None),
+        "loss": (type(loss).__name__, settings),
         "optimizer": (
             getattr(member.optimizer, "__name__", None),
             {k: v for k, v in member.optimizer_options.items() if k not in ("lr", "weight_decay")},
         ),
+        "factors of parameters, or none": bool(member.factors),
         "number of columns": (data.inputs.shape[1], data.targets.shape[1]),
-        "number of rows a step": step_shape(len(data.train), batch_size),
+        "number of rows a step": step_shape(len(data.train), min(batch_size or len(data.train), len(data.train))),
         "number of validation rows": evaluation_shape(len(data.val)),
         "scale of the target": member.target.log,
     }
+
+
+def _in_words(setting: object) -> str:
+    """A setting of a loss, to be compared; the type alone of what does not say what it is."""
+    return type(setting).__name__ if type(setting).__repr__ is object.__repr__ else repr(setting)
 
 
 def captures(network: Network, loss: ArrayLoss, device: torch.device) -> bool:

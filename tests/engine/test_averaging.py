@@ -58,6 +58,17 @@ def test_without_a_share_nothing_is_touched() -> None:
         assert torch.equal(stack.parameters, before)
 
 
+def test_who_is_not_averaged_keeps_all_bits_beside_one_who_is() -> None:
+    """A zero keeps its sign, and what is infinite stays so."""
+    stack = network(2)
+    average = WeightAverage(stack, [0.0, 0.9])
+    stack.parameters[:, :3] = torch.tensor([-0.0, torch.inf, -torch.inf])
+    average.update(1)
+    with average.applied():
+        assert stack.parameters[0, :3].tolist() == [0.0, torch.inf, -torch.inf]
+        assert bool(torch.signbit(stack.parameters[0, 0]))
+
+
 def test_it_follows_a_stack_that_shrinks() -> None:
     stack, rows = network(3), torch.tensor([0, 2])
     average = WeightAverage(stack, [0.0, 0.5, 0.9])

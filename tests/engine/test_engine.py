@@ -14,6 +14,7 @@ from support.members import CPU, Embeddings, histories, make_member, same_weight
 from torch import nn
 
 from mlp_exp.engine.arrays import TORCH
+from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import TrainingError
@@ -96,9 +97,18 @@ def test_a_refused_admission_leaves_the_engine_as_it_was(case: str) -> None:
     assert repr(engine.state(0)) == repr(alone.state(0))
 
 
+class Scaled(BinaryCrossEntropy):
+    """A user's own, with a setting."""
+
+    def __init__(self, name: str, scale: float) -> None:
+        super().__init__(name)  # type: ignore[arg-type]
+        self.scale = scale
+
+
 UNLIKE: dict[str, dict[str, Any]] = {
     "network": {"model": {"activation": "tanh"}},
     "loss": {"loss": Doubled("binary")},
+    "factors of parameters, or none": {"factors": {"head.bias": Factors(rate=0.5)}},
     "optimizer": {"options": {"betas": [0.5, 0.9]}},
     "number of rows a step": {"train_rows": 47},
     "number of validation rows": {"val_rows": 40},
@@ -113,6 +123,22 @@ def test_members_that_differ_in_more_than_a_stack_may_are_refused(what: str) -> 
     state = trained_engine([make_member(seed=1, **UNLIKE[what])], 1).state(0)
     with pytest.raises(TrainingError, match=f"^members of one stack must be alike, and one has another .*{what}"):
         engine.admit([other], [state])
+
+
+def test_own_losses_of_other_settings_are_refused_together() -> None:
+    losses = [Scaled("binary", scale) for scale in (1.0, 100.0, 1.0)]
+    members = [make_member(seed=seed, loss=loss) for seed, loss in enumerate(losses)]
+    StackEngine([members[0], members[2]], 10, CPU)
+    with pytest.raises(TrainingError, match="another loss"):
+        StackEngine(members, 10, CPU)
+
+
+def test_full_batches_that_are_padded_to_other_lengths_are_refused_together() -> None:
+    """62 rows fill 64, and 65 fill 96: a product of another number of rows has other bits."""
+    members = [make_member(seed=0, train_rows=62), make_member(seed=1, train_rows=65)]
+    for batch_size in (None, 70):
+        with pytest.raises(TrainingError, match="another number of rows a step"):
+            StackEngine(members, batch_size, CPU)
 
 
 def test_members_that_differ_as_they_may_are_admitted() -> None:

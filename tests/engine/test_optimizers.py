@@ -20,6 +20,7 @@ from mlp_exp.engine.network import Network
 from mlp_exp.engine.optimizers import StackedStepper, build_stepper, stacks
 from mlp_exp.engine.rules import RULES
 from mlp_exp.engine.single_stepper import SingleStepper
+from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.stacked import StackedMLP
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.mlp import MLP
@@ -293,6 +294,13 @@ def test_a_users_own_class_gets_the_real_parameters() -> None:
     assert [r.val_loss for r in found] == pytest.approx([r.val_loss for r in expected], rel=1e-5)
 
 
+class NoClosure(torch.optim.SGD):
+    """As for a loop that computes the gradients before each step."""
+
+    def step(self) -> None:  # type: ignore[override]
+        super().step()
+
+
 class Deaf(torch.optim.SGD):
     """Takes a closure and does not call it."""
 
@@ -300,10 +308,67 @@ class Deaf(torch.optim.SGD):
         super().step()
 
 
+class ZeroGrads(torch.optim.SGD):
+    """Drops the gradients and evaluates them anew, as sharpness-aware ones do."""
+
+    def step(self, closure: Any) -> Any:  # type: ignore[override]
+        def inner() -> Any:
+            self.zero_grad()
+            return closure()
+
+        return super().step(inner)
+
+
+class Splits(torch.optim.SGD):
+    """Makes groups of its own."""
+
+    def __init__(self, params: Any, lr: float, **options: Any) -> None:
+        own = list(params)
+        super().__init__(
+            [{"params": [p for p in own if p.ndim == 2]}, {"params": [p for p in own if p.ndim < 2]}], lr=lr, **options
+        )
+
+
+@pytest.mark.parametrize("cls", [NoClosure, Deaf, ZeroGrads, Splits])
+@pytest.mark.parametrize("clip", [None, 0.05])
+def test_an_optimizer_of_ones_own_trains_however_it_gets_its_gradients(cls: Any, clip: float | None) -> None:
+    """As the class of torch on which it is based, its momentum and decay among it; also from a checkpoint on."""
+    how: dict[str, Any] = {"options": {"momentum": 0.9, "weight_decay": 0.1}, "clip_grad_norm": clip, "lr": 0.05}
+    (expected,) = histories([make_member(optimizer=torch.optim.SGD, **how)])
+    (found,) = histories([make_member(optimizer=cls, **how)])
+    assert [r.val_loss for r in found] == pytest.approx([r.val_loss for r in expected], rel=1e-5)
+
+    first, second = (make_member(optimizer=cls, **how) for _ in "ab")
+    epochs = train([first], 10, CPU)
+    next(epochs)
+    second.state = next(epochs)[0].state()
+    epochs.close()
+    second.learning_rate.advance(0.0)
+    second.learning_rate.advance(0.0)
+    (rest,) = histories([second])
+    assert [r.val_loss for r in rest] == [r.val_loss for r in found[2:]]
+
+
+class Slows(torch.optim.SGD):
+    """Changes its own learning rate."""
+
+    def step(self, closure: Any) -> Any:  # type: ignore[override]
+        loss = super().step(closure)
+        self.param_groups[0]["lr"] *= 0.5
+        return loss
+
+
+def test_an_optimizer_may_change_its_rate_within_an_epoch() -> None:
+    """Four steps at 1, ½, ¼ and ⅛ of the rate, as a schedule by step gives them."""
+    slowing, scheduled = (StackEngine([make_member(optimizer=cls)], 10, CPU) for cls in (Slows, torch.optim.SGD))
+    for _ in range(2):
+        expected = scheduled.train_epoch([[0.5], [0.25], [0.125], [0.0625]])
+        assert slowing.train_epoch([0.5]) == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("cls", "options", "text"),
     [
-        (Deaf, {}, "optimizer: Deaf.step has to call the closure that it gets, which computes the gradients"),
         (
             torch.optim.SGD,
             {"nesterov": True},
@@ -412,3 +477,21 @@ def test_parameters_have_rates_and_decays_of_their_own_in_every_step(cls: Any, d
     for name, view in network.parameter_rows.views(network.parameters).items():
         for member in members:
             torch.testing.assert_close(view[member], expected[member].get_parameter(name).detach())
+
+
+def test_a_gradient_of_infinite_norm_beside_one_that_is_clipped_is_as_alone() -> None:
+    """Its numbers are finite; the sum of their squares is not."""
+
+    def moved(max_norm: list[float]) -> Tensor:
+        members = len(max_norm)
+        network: Any = SimpleNamespace(parameters=torch.ones(members, WIDTH), gradients=torch.zeros(members, WIDTH))
+        stepper = build_stepper(network, torch.optim.SGD, [{"lr": 1e-20}] * members, max_norm)
+        objective: Any = SimpleNamespace(gradients=lambda _: network.gradients.fill_(1e20))
+        batch: Any = None
+        (numbers,) = stepper.plan(1, np.full((1, members), 1e-20), np.ones((1, members))).numbers()
+        stepper.step(objective, batch, numbers)
+        parameters: Tensor = network.parameters[0]
+        return parameters
+
+    assert torch.equal(moved([math.inf, 1.0]), moved([math.inf]))
+    torch.testing.assert_close(moved([math.inf, 1.0]), torch.zeros(WIDTH))

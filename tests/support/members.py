@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mlp_exp.data.dataset import TaskName
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine.batches import MemberData
+from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.streams import Streams
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP, Block
@@ -88,6 +89,7 @@ def make_member(
     epochs: int = 4,
     clip_grad_norm: float | None = None,
     target: TargetScaling | None = None,
+    factors: Mapping[str, Factors] | None = None,
 ) -> Trainee:
     """A member whose split, first weights, order of batches and dropout all come from `seed`."""
     streams = Streams(seed)
@@ -115,6 +117,7 @@ def make_member(
         epochs=epochs,
         clip_grad_norm=clip_grad_norm,
         target=target or TargetScaling(),
+        factors=factors or {},
     )
 
 
