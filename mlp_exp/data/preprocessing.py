@@ -11,19 +11,17 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.scaler import LARGEST, Scaler
 from mlp_exp.data.splits.base import Rows
-from mlp_exp.data.target_scaling import Floats, TargetScaling
+from mlp_exp.data.statistics import Floats, mean_and_scale, quantiles
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.data.vocabulary import Vocabulary
 from mlp_exp.errors import DataError
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
 QUANTILES = 1000
-QUANTILE_ROWS = 100_000
-"""With more training rows, the quantiles come from a random sample of this size."""
 FIT_VALUES = 2**23
 """Numbers that are processed at once, so that a wide table is not copied as a whole."""
 
@@ -141,12 +139,11 @@ class Preprocess:
         blocks = [features[train, start : start + step] for start in range(0, features.shape[1], step)]
         none = np.zeros(0)
         fitted = [self._fit_numbers(block) for block in blocks] or [(none, none, none, np.zeros((1, 0)))]
-        fill, shift, scale, quantiles = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
+        fill, shift, scale, kept = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
         normal = self.scaling == "quantile"
-        kept = quantiles if normal or self.ranks else None
         indicators = np.flatnonzero([np.isnan(column[train]).any() for column in features.T])
         return Preprocessing(
-            Scaler(fill, shift, scale, self.scaling == "robust", normal, kept),
+            Scaler(fill, shift, scale, self.scaling == "robust", normal, kept if normal or self.ranks else None),
             self.ranks,
             tuple(indicators.tolist()),
             tuple(self._fit_category(category, train) for category in dataset.categories),
@@ -161,21 +158,19 @@ class Preprocess:
         fill = np.nanmedian(np.where(missing.all(axis=0), 0.0, values), axis=0)
         filled = np.where(missing, fill, values)
         low, high = filled.min(axis=0), filled.max(axis=0)
-        shift, scale, quantiles = np.zeros(count), np.ones(count), np.zeros((1, count))
+        shift, scale, kept = np.zeros(count), np.ones(count), np.zeros((1, count))
         if self.scaling == "standard":
-            standard = StandardScaler().fit(filled)
-            shift, scale = standard.mean_, standard.scale_
+            shift, scale = mean_and_scale(filled)
         elif self.scaling == "robust":
             low_quartile, shift, high_quartile = np.quantile(filled, [0.25, 0.5, 0.75], axis=0)
             spread = high_quartile - low_quartile
             scale = np.where(spread > 0, spread, (high - low) / 2)  # most values are equal
         if self.scaling == "quantile" or self.ranks:
             n_quantiles = min(int(np.clip(len(values) // 30, 10, QUANTILES)), len(values))
-            ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=QUANTILE_ROWS, random_state=0)
-            quantiles = ranks.fit(filled).quantiles_
+            kept = quantiles(filled, n_quantiles)
         if self.scaling != "none":
             shift, scale = np.where(low == high, low, shift), np.where(low == high, np.inf, scale)
-        return fill, shift, scale, quantiles
+        return fill, shift, scale, kept
 
     def _fit_category(self, category: Category, train: Rows) -> Vocabulary:
         codes = np.unique(category.codes[train])

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from sklearn.preprocessing import QuantileTransformer
 
-from mlp_exp.data.target_scaling import Floats
+from mlp_exp.data.statistics import Floats, ranks
 
 LARGEST = float(np.finfo(np.float32).max)
 SMOOTH_CLIP = 3.0
@@ -52,14 +51,8 @@ class Scaler:
         return np.where(np.isnan(values), self.fill[index], values)
 
     def _rank(self, index: int, values: Floats, distribution: Literal["normal", "uniform"]) -> Floats:
-        """Computed by scikit-learn's transformer, set up as if it had been fitted with these quantiles."""
         assert self.quantiles is not None
-        if self.quantiles[0, index] == self.quantiles[-1, index]:  # constant
+        own = self.quantiles[:, index]
+        if own[0] == own[-1]:  # constant
             return np.full(len(values), 0.5 if distribution == "uniform" else 0.0)
-        transformer = QuantileTransformer(n_quantiles=len(self.quantiles), output_distribution=distribution)
-        transformer.quantiles_ = self.quantiles[:, [index]]
-        transformer.n_quantiles_ = len(self.quantiles)
-        transformer.references_ = np.linspace(0, 1, len(self.quantiles))
-        transformer.n_features_in_ = 1
-        ranks: Floats = transformer.transform(self._filled(index, values)[:, None])[:, 0]
-        return ranks
+        return ranks(self._filled(index, values), own, distribution)

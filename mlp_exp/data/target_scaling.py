@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
-Floats = NDArray[np.float64]
+from mlp_exp.data.statistics import Floats, mean_and_scale
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,8 @@ class TargetScaling:
     @classmethod
     def fit(cls, target: NDArray[Any], *, log: bool = False) -> "TargetScaling":
         """Standardises training values `[n]` to mean 0 and standard deviation 1; a constant keeps its unit."""
-        scaler = StandardScaler().fit(cls(log=log).scaled(target).reshape(-1, 1))
-        return cls(float(scaler.mean_[0]), float(scaler.scale_[0]), log)
+        mean, scale = mean_and_scale(cls(log=log).scaled(target).reshape(-1, 1))
+        return cls(float(mean[0]), float(scale[0]), log)
 
     def scaled(self, target: NDArray[Any]) -> Floats:
         values: Floats = ((np.log1p(target) if self.log else target) - self.shift) / self.scale

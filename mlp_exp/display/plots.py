@@ -3,20 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot, which scikit-learn's displays import
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoLocator, ScalarFormatter
 from numpy.typing import NDArray
-from sklearn import metrics as sk
-from sklearn.calibration import calibration_curve
 
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.display import curves
 
 Floats = NDArray[np.float64]
 # the palette of Okabe & Ito, which colour-blind people can tell apart
@@ -107,16 +101,24 @@ def _scatter(axes: Axes, dataset: Dataset, test: NDArray[np.int64]) -> None:
 def confusion_matrix(target: NDArray[np.int64], predicted: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
     """Rows of the test part by true and predicted class."""
     figure, axes = _axes("Confusion matrix, test", max(5.6, 0.7 * len(class_names)))
-    sk.ConfusionMatrixDisplay.from_predictions(
-        target,
-        predicted,
-        labels=range(len(class_names)),
-        display_labels=[plain(name) for name in class_names],
-        cmap="Blues",
-        xticks_rotation=45 if sum(map(len, class_names)) > 40 else "horizontal",
-        ax=axes,
-    )
+    counts = np.zeros((len(class_names), len(class_names)), dtype=int)
+    np.add.at(counts, (target, predicted), 1)
+    image = axes.imshow(counts, interpolation="nearest", cmap="Blues")
+    middle = (counts.max() + counts.min()) / 2
+    for (row, column), count in np.ndenumerate(counts):
+        colour = image.cmap(1.0 if count < middle else 0)
+        axes.text(column, row, _short(int(count)), ha="center", va="center", color=colour)
+    figure.colorbar(image, ax=axes)
+    ticks, labels = np.arange(len(class_names)), [plain(name) for name in class_names]
+    axes.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels)
+    axes.set(xlabel="Predicted label", ylabel="True label", ylim=(len(class_names) - 0.5, -0.5))
+    axes.tick_params("x", rotation=45 if sum(map(len, class_names)) > 40 else 0)
     return figure
+
+
+def _short(count: int) -> str:
+    """In full, unless two digits and an exponent are shorter."""
+    return min(f"{count:.2g}", str(count), key=len)
 
 
 def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
@@ -124,8 +126,8 @@ def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Se
     figure, axes = _axes("ROC, test")
     for code in [1] if len(class_names) == 2 else range(len(class_names)):
         if 0 < (target == code).sum() < len(target):
-            false_rate, true_rate, _ = sk.roc_curve(target == code, probabilities[:, code])
-            label = f"{legend_label(class_names[code])} (AUC {sk.auc(false_rate, true_rate):.4f})"
+            false_rate, true_rate = curves.roc(target == code, probabilities[:, code])
+            label = f"{legend_label(class_names[code])} (AUC {np.trapezoid(true_rate, false_rate):.4f})"
             axes.plot(false_rate, true_rate, label=label, color=COLOURS[code % len(COLOURS)])
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -145,7 +147,7 @@ def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: S
         happened, probability = target == probabilities.argmax(axis=1), probabilities.max(axis=1)
         name = "the answer is right"
     bins = int(np.clip(len(target) // 20, 2, 10))
-    frequency, mean = calibration_curve(happened, np.clip(probability, 0, 1), n_bins=bins, strategy="quantile")
+    frequency, mean = curves.calibration(happened, np.clip(probability, 0, 1), bins)
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
     axes.plot(mean, frequency, marker="s", label=name, color=COLOURS[0])
     axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
@@ -156,12 +158,14 @@ def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: S
 def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Figure:
     """Predicted against actual values of the test part, in the target's own unit."""
     figure, axes = _axes("Predicted against actual, test", 5.6)
-    sk.PredictionErrorDisplay.from_predictions(
-        target, predicted, kind="actual_vs_predicted", subsample=MAX_POINTS, random_state=0, ax=axes
-    )
-    for axis in (axes.xaxis, axes.yaxis):  # the display ticks at fifths of the range
-        axis.set_major_locator(AutoLocator())
-        axis.set_major_formatter(ScalarFormatter())
+    shown = np.arange(len(target))
+    if len(shown) > MAX_POINTS:
+        shown = np.random.RandomState(0).choice(shown, MAX_POINTS)
+    x, y = predicted[shown], target[shown]
+    ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+    axes.plot(ends, ends, color="black", alpha=0.7, linestyle="--")
+    axes.scatter(x, y, color="tab:blue", alpha=0.8)
+    axes.set_aspect("equal", adjustable="datalim")
     axes.set(xlabel=f"predicted {plain(name)}", ylabel=f"actual {plain(name)}")
     return figure
 

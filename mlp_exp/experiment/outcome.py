@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import sklearn.metrics  # noqa: F401  (for the tasks; before processes are forked, which would import it each)
 import torch
 from numpy.typing import NDArray
 

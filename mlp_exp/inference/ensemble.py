@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlp_exp.data.target_scaling import Floats
+from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.trained_run import TrainedRun

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.streaming import CHUNK_ROWS
-from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError
 
 CHUNK_VALUES = 2**22

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from mlp_exp.data.dataset import Column
+from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.columns import find_column, numeric_features
 from mlp_exp.data.table.file import Opener, open_binary, shorten
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.data.table.target import class_codes, join_names
 from mlp_exp.data.table.values import FIX
-from mlp_exp.data.target_scaling import Floats
 from mlp_exp.errors import DataError
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.storage.atomic import atomic

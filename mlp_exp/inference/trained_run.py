@@ -12,8 +12,8 @@ from torch import nn
 
 from mlp_exp.data.dataset import Column, TaskName
 from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.schema import FeatureSchema
-from mlp_exp.data.target_scaling import Floats
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.saved_model import SavedReading

@@ -1,25 +1,20 @@
 """Metrics: the name of each, whether larger is better, and how it is computed.
 
 To add a metric, write it into the table of its task and test it; all else reads these tables, `result.json` in their
-order. scikit-learn is imported when a metric is computed: a leaderboard, which asks for directions, starts 1 s earlier.
+order. They are those of scikit-learn, computed here: its import takes longer than many a training.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 A = TypeVar("A")
-
-
-def _sklearn() -> Any:
-    from sklearn import metrics
-
-    return metrics
+EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -49,15 +44,6 @@ class ClassPredictions:
     def binary(self) -> bool:
         return bool(self.given.shape[1] == 2)
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return np.arange(self.given.shape[1])
-
-    @property
-    def scores(self) -> NDArray[np.float64]:
-        """As scikit-learn takes them: `[n]` of the second of two classes, else `[n, C]`."""
-        return self.probabilities[:, 1] if self.binary else self.probabilities
-
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
         """The most probable class of each row `[n]`."""
@@ -65,17 +51,22 @@ class ClassPredictions:
         return codes
 
     @cached_property
-    def present(self) -> NDArray[np.int64]:
-        """Codes of the classes that occur."""
-        return np.unique(self.target)
+    def hits(self) -> NDArray[np.int64]:
+        """Of each class, how many of its rows are predicted as such `[C]`."""
+        return self._count(self.target[self.predicted == self.target])
 
     @cached_property
-    def recall_and_f1(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Of each class `[C]`, by one call: each call of scikit-learn takes a millisecond, mostly for checks."""
-        _, recall, f1, _ = _sklearn().precision_recall_fscore_support(
-            self.target, self.predicted, labels=self.labels, zero_division=0
-        )
-        return recall, f1
+    def occur(self) -> NDArray[np.int64]:
+        """Of each class, how many rows it has `[C]`."""
+        return self._count(self.target)
+
+    @cached_property
+    def guesses(self) -> NDArray[np.int64]:
+        """Of each class, how many rows are predicted as such `[C]`."""
+        return self._count(self.predicted)
+
+    def _count(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.bincount(codes, minlength=self.given.shape[1])
 
 
 @dataclass(frozen=True)
@@ -87,22 +78,48 @@ class ValuePredictions:
 
 
 def _balanced_accuracy(of: ClassPredictions) -> float:
-    """Mean recall of the classes that occur, as `balanced_accuracy_score`, which warns where one does not."""
-    return float(of.recall_and_f1[0][of.present].mean())
+    """Mean recall of the classes that occur."""
+    present = of.occur > 0
+    return float((of.hits[present] / of.occur[present]).mean())
 
 
 def _f1(of: ClassPredictions) -> float:
-    """Of the second of two classes, else the mean over classes."""
-    f1 = of.recall_and_f1[1]
+    """Of the second of two classes, else the mean over classes; 0 of one that neither occurs nor is predicted."""
+    f1 = 2 * of.hits / np.maximum(of.occur + of.guesses, 1)
     return float(f1[1] if of.binary else f1.mean())
 
 
 def _roc_auc(of: ClassPredictions) -> float | None:
-    """One class against the rest; None where a class does not occur."""
-    if len(of.present) < len(of.labels):
+    """Of one class against the rest, the mean over classes; None where a class does not occur."""
+    if (of.occur == 0).any():
         return None
-    labels = None if of.binary else of.labels
-    return float(_sklearn().roc_auc_score(of.target, of.scores, multi_class="ovr", labels=labels))
+    codes = [1] if of.binary else range(of.given.shape[1])
+    return float(np.mean([_area(of.target == code, of.probabilities[:, code]) for code in codes]))
+
+
+def _area(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
+    """How often a positive row has the larger score than a negative one, half for equal scores (Hanley & McNeil,
+    1982).
+    """
+    values, place = np.unique(score, return_inverse=True)
+    positives = np.bincount(place[positive], minlength=len(values))
+    negatives = np.bincount(place[~positive], minlength=len(values))
+    below = np.cumsum(negatives) - negatives
+    return float((positives * (below + 0.5 * negatives)).sum() / (positives.sum() * negatives.sum()))
+
+
+def _log_loss(of: ClassPredictions) -> float:
+    """Minus the mean log of the probability of the true class, which is taken as one of 2^-52 at least."""
+    probability = of.probabilities[np.arange(len(of.target)), of.target]
+    return float(-np.log(probability.clip(EPS, 1 - EPS)).mean())
+
+
+def _brier(of: ClassPredictions) -> float:
+    """The mean squared error of the probability of the second of two classes, else summed over classes."""
+    if of.binary:
+        return float(np.square(of.probabilities[:, 1] - of.target).mean())
+    right = of.target[:, None] == np.arange(of.given.shape[1])
+    return float(np.square(of.probabilities - right).sum(axis=1).mean())
 
 
 CLASS_METRICS: Mapping[str, Metric[ClassPredictions]] = {
@@ -110,19 +127,23 @@ CLASS_METRICS: Mapping[str, Metric[ClassPredictions]] = {
     "balanced_accuracy": Metric(True, _balanced_accuracy),
     "f1": Metric(True, _f1),
     "roc_auc": Metric(True, _roc_auc),
-    "log_loss": Metric(False, lambda of: float(_sklearn().log_loss(of.target, of.probabilities, labels=of.labels))),
-    "brier": Metric(False, lambda of: float(_sklearn().brier_score_loss(of.target, of.scores, labels=of.labels))),
+    "log_loss": Metric(False, _log_loss),
+    "brier": Metric(False, _brier),
 }
 
 
 def _r2(of: ValuePredictions) -> float | None:
-    """None for a single row, which has no variance."""
-    return float(_sklearn().r2_score(of.target, of.predicted)) if len(of.target) > 1 else None
+    """None for a single row, which has no variance; of equal targets 1 where all are met, else 0."""
+    if len(of.target) < 2:
+        return None
+    left = np.square(of.target - of.predicted).sum()
+    spread = np.square(of.target - of.target.mean()).sum()
+    return float(1 - left / spread) if spread else float(left == 0)
 
 
 VALUE_METRICS: Mapping[str, Metric[ValuePredictions]] = {
-    "rmse": Metric(False, lambda of: float(_sklearn().root_mean_squared_error(of.target, of.predicted))),
-    "mae": Metric(False, lambda of: float(_sklearn().mean_absolute_error(of.target, of.predicted))),
+    "rmse": Metric(False, lambda of: math.sqrt(np.square(of.target - of.predicted).mean())),
+    "mae": Metric(False, lambda of: float(np.abs(of.target - of.predicted).mean())),
     "r2": Metric(True, _r2),
 }
 

@@ -18,7 +18,8 @@ from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS, ClassPredictions
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mlp_exp.data.target_scaling import Floats, TargetScaling
+    from mlp_exp.data.statistics import Floats
+    from mlp_exp.data.target_scaling import TargetScaling
 
     ShiftAndScale = tuple[Tensor, Tensor]
 

@@ -1,7 +1,7 @@
 """The metrics, against scikit-learn's functions and by hand."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -236,17 +236,46 @@ def test_a_metric_that_is_not_finite_is_none(value: float | None, kept: float | 
     assert evaluate({}, None) == {}
 
 
-def test_one_call_of_scikit_learn_serves_several_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+def assert_close(found: Mapping[str, float | None], expected: Mapping[str, float | None]) -> None:
+    for name, value in expected.items():
+        assert found[name] == (None if value is None else pytest.approx(value, rel=1e-12, abs=1e-14)), name
+    assert list(found) == list(expected)
 
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        calls.append(args)
-        return original(*args, **kwargs)
 
-    original = sk.precision_recall_fscore_support
-    monkeypatch.setattr(sk, "precision_recall_fscore_support", counted)
-    evaluate_classes(*drawn(3, seed=1))
-    assert len(calls) == 1
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:sklearn")
+def test_metrics_are_those_of_scikit_learn(seed: int) -> None:
+    """Of parts of any size, with classes that do not occur, equal scores and probabilities that are rounded."""
+    rng = np.random.default_rng(seed)
+    rows, classes = int(rng.integers(1, 200)), int(rng.integers(2, 6))
+    target = rng.integers(0, classes, rows)
+    given = rng.dirichlet(np.full(classes, rng.choice([0.05, 1.0, 10.0])), rows).round(int(rng.choice([1, 12])))
+    given[given.sum(1) == 0] = 1 / classes
+    chances = given / given.sum(1, keepdims=True)
+    labels = np.arange(classes)
+    binary = classes == 2
+    scores = chances[:, 1] if binary else chances
+    _, recall, f1, _ = sk.precision_recall_fscore_support(target, chances.argmax(1), labels=labels, zero_division=0)
+    whole = len(np.unique(target)) == classes
+    options = {} if binary else {"multi_class": "ovr", "labels": labels}
+    expected = {
+        "accuracy": sk.accuracy_score(target, chances.argmax(1)),
+        "balanced_accuracy": recall[np.unique(target)].mean(),
+        "f1": f1[1] if binary else f1.mean(),
+        "roc_auc": sk.roc_auc_score(target, scores, **options) if whole else None,
+        "log_loss": sk.log_loss(target, chances, labels=labels),
+        "brier": sk.brier_score_loss(target, scores, labels=labels),
+    }
+    assert_close(evaluate_classes(target, given), expected)
+
+    truth = rng.normal(size=rows) * 10.0 ** rng.integers(-3, 4) if seed % 5 else np.full(rows, 3.0)
+    guess = truth + rng.normal(size=rows) * rng.choice([0.0, 0.1, 1.0])
+    expected = {
+        "rmse": sk.root_mean_squared_error(truth, guess),
+        "mae": sk.mean_absolute_error(truth, guess),
+        "r2": sk.r2_score(truth, guess) if rows > 1 else None,
+    }
+    assert_close(evaluate_values(truth, guess), expected)
 
 
 def test_a_wild_value_gives_no_warning() -> None:

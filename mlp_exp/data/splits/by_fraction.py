@@ -1,13 +1,13 @@
 """Parts by fractions of the rows, of the groups or of time, and folds."""
 
 import logging
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import PARTS, Parts, Rows, Split, parts_by_code
+from mlp_exp.data.splits.sampling import fold_of_rows, take
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -26,20 +26,16 @@ def _count(name: str, fraction: float, total: int, available: int, what: str = "
 
 def _take(dataset: Dataset, rows: Rows, name: str, fraction: float, total: int, seed: int) -> tuple[Rows, Rows]:
     """The remaining rows, and random rows that are this fraction of a total, stratified for classes."""
-    from sklearn.model_selection import train_test_split
-
     if fraction == 0:
         return rows, rows[:0]
     count = _count(name, fraction, total, len(rows))
-    labels = dataset.target[rows] if dataset.class_names else None
     try:
-        rest, taken = train_test_split(rows, test_size=count, random_state=seed, stratify=labels)
+        return take(rows, count, dataset.target[rows] if dataset.class_names else None, seed)
     except ValueError as error:
         raise DataError(
             f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: {error} "
             "Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
-    return rest, taken
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class RandomSplit(Split):
     seed: int | None = None
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        """Splits by scikit-learn's `train_test_split`, the test part first."""
+        """The rows of scikit-learn's `train_test_split`, the test part first."""
         seeds = np.random.default_rng(generator if self.seed is None else self.seed).integers(2**31, size=2)
         rows = np.arange(len(dataset.target))
         rest, test = _take(dataset, rows, "test", self.test, len(rows), int(seeds[0]))
@@ -81,21 +77,21 @@ class FoldSplit(Split):
     seed: int | None = None
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
-        """Folds by scikit-learn's `StratifiedKFold` or `KFold`, shuffled."""
-        from sklearn.model_selection import KFold, StratifiedKFold
-
+        """The folds of scikit-learn's `StratifiedKFold` or `KFold`, shuffled."""
         seeds = np.random.default_rng(generator if self.seed is None else self.seed).integers(2**31, size=2)
-        kind = StratifiedKFold if dataset.class_names else KFold
-        folds = kind(self.folds, shuffle=True, random_state=int(seeds[0]))
         rows = np.arange(len(dataset.target))
+        classes = dataset.target if dataset.class_names else None
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                rest, test = list(folds.split(rows, dataset.target))[self.fold]
+            folds = fold_of_rows(len(rows), self.folds, classes, int(seeds[0]))
         except ValueError as error:
             raise DataError(f"split.folds: {len(rows)} rows cannot be cut into {self.folds} folds: {error}") from error
-        for warning in caught:  # a class has fewer rows than folds
-            log.warning("split.folds: %s", warning.message)
+        if classes is not None and (fewest := np.bincount(classes).min()) < self.folds:
+            log.warning(
+                "split.folds: The least populated class in y has only %d members, which is less than n_splits=%d.",
+                fewest,
+                self.folds,
+            )
+        rest, test = rows[folds != self.fold], rows[folds == self.fold]
         train, val = _take(dataset, rest, "val", self.val, len(rest), int(seeds[1]))
         return Parts(np.sort(train), np.sort(val), np.sort(test))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlp_exp.data.dataset import Category
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.scaler import Scaler
-from mlp_exp.data.target_scaling import Floats
+from mlp_exp.data.statistics import Floats
 from mlp_exp.data.vocabulary import Vocabulary
 from mlp_exp.errors import ExportError
 from mlp_exp.inference.export.deployed import UNSEEN_INDEX

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.scaler import LARGEST, SMOOTH_CLIP, Scaler
-from mlp_exp.data.target_scaling import Floats
+from mlp_exp.data.statistics import Floats
 from mlp_exp.data.vocabulary import FIRST, MISSING, UNSEEN, Vocabulary
 from mlp_exp.inference.export.normal_quantile import double, normal_quantile
 from mlp_exp.tasks.losses import Loss
