@@ -69,6 +69,13 @@ class Batch(NamedTuple):
     masks: Sequence[Mask]
 
 
+def real_rows(batch: Batch) -> Batch:
+    """The batch of one member without padding, and without masks."""
+    rows = int(batch.valid.sum())
+    targets, weights, valid = (each[..., :rows] for each in (batch.targets, batch.weights, batch.valid))
+    return Batch(batch.inputs[:, :rows], targets, weights, valid, ())
+
+
 @dataclass(frozen=True)
 class Block:
     """The batches of S steps, each field `[S, ...]`, and so `kept` of its masks."""

@@ -2,16 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from mlp_exp.engine.arrays import Array, Arrays
-from mlp_exp.engine.batches import BatchSource
+from mlp_exp.engine.batches import BatchSource, Block, real_rows
 from mlp_exp.engine.losses import ArrayLoss
 from mlp_exp.engine.objective import Objective
-from mlp_exp.engine.stepper import Plan, Stepper
+from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper
 
 
 class Epochs(ABC):
@@ -49,14 +49,25 @@ class BlockEpochs(Epochs):
         sums = []
         numbers = plan.numbers()
         for block in self._batches.epoch():
-            logits = self._xp.empty_like(block.targets, *block.targets.shape)
-            for place, batch, own in zip(logits, block.batches(), numbers, strict=False):
-                self._xp.copy(place, self._stepper.step(self._objective, batch, own))
-            # the value of the loss is for the history alone, so it is computed for a whole block at once
-            sums.append(weighted_losses(self._xp, self._loss, logits, block.targets, block.weights, block.valid).cpu())
+            sums.append((self._train if self._loss.rowwise else self._train_by_step)(block, numbers).cpu())
         # exact sums do not depend on how the epoch was cut into blocks
         losses, rows = torch.cat(sums, dim=1).double().transpose(1, 2).tolist()
         return [math.fsum(loss) / math.fsum(row) for loss, row in zip(losses, rows, strict=True)]
+
+    def _train(self, block: Block, numbers: Iterator[StepNumbers]) -> Tensor:
+        logits = self._xp.empty_like(block.targets, *block.targets.shape)
+        for place, batch, own in zip(logits, block.batches(), numbers, strict=False):
+            self._xp.copy(place, self._stepper.step(self._objective, batch, own))
+        # the value of the loss is for the history alone, so it is computed for a whole block at once
+        return weighted_losses(self._xp, self._loss, logits, block.targets, block.weights, block.valid)
+
+    def _train_by_step(self, block: Block, numbers: Iterator[StepNumbers]) -> Tensor:
+        """With a loss whose rows belong together."""
+        sums = []
+        for batch, own in zip(map(real_rows, block.batches()), numbers, strict=False):
+            logits = self._stepper.step(self._objective, batch, own)
+            sums.append(weighted_losses(self._xp, self._loss, logits, batch.targets, batch.weights, batch.valid))
+        return torch.stack(sums, dim=1)
 
     def select(self, rows: Sequence[int]) -> None:
         self._batches.select(rows)

@@ -13,14 +13,20 @@ from torch.nn import functional
 from mlp_exp.engine.arrays import Array, Arrays
 from mlp_exp.engine.rows import padded
 from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
+from mlp_exp.tasks.rowwise import is_rowwise
 
 
 class ArrayLoss(ABC):
-    """A loss for K members at once."""
+    """A loss for K members at once.
+
+    Attributes:
+        rowwise: whether rows are independent (`is_rowwise`); else the loss serves one member, with real rows alone.
+    """
 
     def __init__(self, xp: Arrays, loss: Loss) -> None:
         self.xp = xp
         self.loss = loss
+        self.rowwise = is_rowwise(loss)
 
     @abstractmethod
     def gradient(self, logits: Array, target: Array, out: Array) -> None:
@@ -89,12 +95,13 @@ class _Huber(ArrayLoss):
 class _TensorLoss(ArrayLoss):
     """Any loss that is computed on tensors.
 
-    It gets rows padded to a length at which torch computes each member of a stack as it computes it alone.
+    Where its rows are independent, it gets them padded to a length at which torch computes each member of a stack as
+    it computes it alone.
     """
 
     def _padded(self, logits: Array, target: Array) -> tuple[Tensor, Tensor]:
         """Both as `[..., rows, O]`, padded with zeros."""
-        rows = padded(logits.shape[-1])
+        rows = padded(logits.shape[-1]) if self.rowwise else logits.shape[-1]
         turned = (self.xp.tensor(array).transpose(-1, -2) for array in (logits, target))
         first, second = (functional.pad(each, (0, 0, 0, rows - each.shape[-2])) for each in turned)
         return first.contiguous(), second.contiguous()

@@ -27,6 +27,7 @@ from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
+from mlp_exp.tasks.rowwise import is_rowwise
 
 
 class StackEngine(Engine):
@@ -65,7 +66,7 @@ class StackEngine(Engine):
         self._data = StackedData([member.data for member in members], self._device, ones=self._network.takes_ones)
         self.steps, _ = step_shape(rows, self._batch_size)
         self._epochs = self._build_epochs()
-        self._val_rows, self._val_valid = self._evaluation_rows()
+        self._val_chunks = self._evaluation_chunks()
         self._task = members[0].task
         self._log_target = members[0].target.log
         self._target_shift = self._column([member.target.shift for member in members])
@@ -91,11 +92,12 @@ class StackEngine(Engine):
         )
         return BlockEpochs(self._xp, batches, self._loss, self._objective, self._stepper)
 
-    def _evaluation_rows(self) -> tuple[Array, Tensor]:
-        """Row numbers `[chunks, K, n]` of the members' validation parts, and which are valid."""
-        batches = [evaluation_rows(member.data.val) for member in self._members]
-        rows, valid = (torch.from_numpy(np.stack(part, axis=1)).to(self._device) for part in zip(*batches, strict=True))
-        return self._xp.view(rows), valid
+    def _evaluation_chunks(self) -> list[tuple[Array, Tensor]]:
+        """Of the validation parts: row numbers `[K, n]` that are evaluated at once, and which are valid."""
+        parts = [evaluation_rows(member.data.val) for member in self._members]
+        rows, valid = (torch.from_numpy(np.stack(part, axis=1)).to(self._device) for part in zip(*parts, strict=True))
+        real = [len(each[0]) if self._loss.rowwise else int(each.sum()) for each in valid]
+        return [(self._xp.view(r[:, :n]), v[:, :n]) for r, v, n in zip(rows, valid, real, strict=True)]
 
     def _column(self, values: Sequence[float]) -> Tensor:
         """A number for each member, `[K, 1, 1]`, in float64: squared errors of a logarithm may leave float32."""
@@ -124,12 +126,12 @@ class StackEngine(Engine):
     @flushed_denormals()
     @np.errstate(all="ignore")
     def evaluate(self) -> list[Evaluation]:
-        if not len(self._val_rows):
+        if not self._val_chunks:
             return [Evaluation(None, None)] * len(self._members)
         sums = []
         log = (self._target_shift, self._target_scale) if self._log_target else None
         with self._network.own_stream(), self._average.applied():
-            for chunk, counted in zip(self._val_rows, self._val_valid, strict=True):
+            for chunk, counted in self._val_chunks:
                 inputs, targets, weights = self._data.gather(chunk)
                 logits = self._network.predict(inputs)
                 losses, weights, logits, targets = (
@@ -169,7 +171,7 @@ class StackEngine(Engine):
         self._data.select(rows)
         self._epochs.select(rows)
         self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
-        self._val_rows, self._val_valid = self._val_rows[:, list(rows)], self._val_valid[:, list(rows)]
+        self._val_chunks = [(chunk[list(rows)], counted[index]) for chunk, counted in self._val_chunks]
 
     def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
         own = [self.state(row) for row in range(len(self._members))]
@@ -252,11 +254,13 @@ def _doubles(*sums: Tensor) -> Tensor:
 def build_network(members: Sequence[Member], device: torch.device) -> Network:
     """The modules as one network."""
     first, modules = members[0], [member.module for member in members]
-    if all(stacks(module) for module in modules) and optimizers.stacks(first.optimizer):
+    if all(stacks(module) for module in modules) and optimizers.stacks(first.optimizer) and is_rowwise(first.loss):
         return StackedMLP(modules, device)
     if len(modules) > 1:
         what = f"optimizer: {getattr(first.optimizer, '__name__', first.optimizer)}"
         if not all(stacks(module) for module in modules):
             what = f"model: {type(first.module).__name__}"
+        elif optimizers.stacks(first.optimizer):
+            what = f"loss: {type(first.loss).__name__}"
         raise TrainingError(f"{what} trains alone, and {len(modules)} were given together")
     return AutogradNetwork(first.module, device, first.streams.module)

@@ -45,20 +45,27 @@ def require_no_larger(
 
 
 def check_network(module: torch.nn.Module, rows: torch.Tensor, out_features: int) -> None:
-    """Raises TrainingError unless the network turns rows `[n, F]` into logits `[n, out_features]`."""
+    """Raises TrainingError unless the network turns rows `[n, F]` into logits `[n, out_features]` with a gradient."""
     name, features = type(module).__name__, rows.shape[1]
     if isinstance(module, EmbeddedNetwork):
         name = type(module.network).__name__
         features += module.columns * (module.embedding.embedding_dim - 1)
     try:
-        with torch.no_grad():
-            logits = module.eval()(rows)
+        with torch.enable_grad():
+            logits = module.eval()(rows.clone())  # a network may change its input
     except Exception as error:  # the user's own code may raise anything
         raise TrainingError(f"model: {name} cannot take rows of {features} features: {error}") from error
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise TrainingError(f"model: {name} has no parameter to train")
+    expected = f"model: expected logits [B, {out_features}] from {name}, got"
+    if not isinstance(logits, torch.Tensor):
+        raise TrainingError(f"{expected} {type(logits).__name__}")
     if logits.shape != (len(rows), out_features):
+        sizes = ["B", *logits.shape[1:]] if logits.shape[:1] == rows.shape[:1] else logits.shape
         raise TrainingError(
-            f"model: expected logits [B, {out_features}] from {name}, got {['B', *logits.shape[1:]]}; "
-            "take in_features and out_features in its constructor"
+            f"{expected} [{', '.join(map(str, sizes))}]; take in_features and out_features in its constructor"
         )
+    if logits.dtype != torch.float32:
+        raise TrainingError(f"{expected} them as {logits.dtype}; torch.float32 is what is trained")
+    if not logits.requires_grad:
+        raise TrainingError(f"{expected} some without a gradient: it detaches them from its parameters")

@@ -20,6 +20,7 @@ from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.rowwise import is_rowwise
 from mlp_exp.tasks.task import Task, task_named
 from mlp_exp.training.early_stopping import EarlyStopping
 
@@ -84,8 +85,11 @@ class Plan:
 
     @property
     def stacks(self) -> bool:
-        """Whether the run can train with others; a user's own network or optimizer trains alone."""
-        return self.components.is_mlp and optimizers.stacks(self.components.optimizer)
+        """Whether the run can train with others; a user's own network or optimizer trains alone, and so does a loss
+        whose rows are not independent.
+        """
+        components = self.components
+        return components.is_mlp and optimizers.stacks(components.optimizer) and is_rowwise(self.loss)
 
     def requirements(self) -> dict[str, Hashable]:
         """What must be equal in a stack, by the key of the configuration that a user would look at."""

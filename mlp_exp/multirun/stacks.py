@@ -145,7 +145,7 @@ def in_words(found: Sequence[Kind], differing: Sequence[str]) -> str:
     if alone < len(found) > 1:
         reasons.append(f"{', '.join(differing)} differ{'s' * (len(differing) == 1)}")
     if alone:
-        reasons.append(f"{alone} of a network or an optimizer that trains alone")
+        reasons.append(f"{alone} of a network, an optimizer or a loss that trains alone")
     if len(sizes) > len(found):
         reasons.append(f"{max(sizes)} at most in each, {found[0].parallel} at a time")
     text = f"{runs} run{'s' * (runs != 1)} in {len(sizes)} stack{'s' * (len(sizes) != 1)}"

@@ -42,15 +42,24 @@ class Criterion(Loss):
         if hasattr(criterion, "reduction"):
             vars(criterion)["reduction"] = "none"
         self._criterion = criterion
-        target = torch.from_numpy(self.encode(np.zeros(2, np.int64)))
+        for rows in (2, 5):
+            self._check(name, rows)
+
+    def _check(self, name: str, rows: int) -> None:
+        logits = torch.zeros(rows, self.out_features, requires_grad=True)
+        target = torch.from_numpy(self.encode(np.zeros(rows, np.int64)))
         try:
-            found = self._criterion(torch.zeros(2, self.out_features), self._target(target))
+            with torch.enable_grad():
+                found = self._criterion(logits, self._target(target))
         except Exception as error:  # the user's own code may raise anything
-            raise ConfigError([f"loss: {name} refuses logits [2, {self.out_features}]: {error}"]) from error
-        if tuple(found.shape) not in {(2,), (2, 1), (2, self.out_features)}:
-            raise ConfigError(
-                [f"loss: expected {name} to return a loss for each row, of 2 rows [2], got {list(found.shape)}"]
-            )
+            raise ConfigError([f"loss: {name} refuses logits [{rows}, {self.out_features}]: {error}"]) from error
+        expected = f"loss: expected {name} to return a loss for each row, of {rows} rows [{rows}], got"
+        if not isinstance(found, Tensor):
+            raise ConfigError([f"{expected} {type(found).__name__}"])
+        if tuple(found.shape) not in {(rows,), (rows, 1), (rows, self.out_features)}:
+            raise ConfigError([f"{expected} {list(found.shape)}"])
+        if not found.requires_grad:
+            raise ConfigError([f"{expected} one without a gradient: it is detached from the logits"])
 
     def _target(self, encoded: Tensor) -> Tensor:
         return encoded.argmax(-1) if isinstance(self._like, CrossEntropy) else encoded

@@ -1,6 +1,8 @@
 """Criteria of torch, and modules of a user, as losses."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,9 +49,24 @@ class Broken(nn.Module):
         raise RuntimeError("no such thing")
 
 
+class Returns(nn.Module):
+    """What a function makes of squared errors."""
+
+    def __init__(self, change: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, logits: Tensor, target: Tensor) -> Any:
+        return self.change((logits - target).square())
+
+
 @pytest.mark.parametrize(
     ("built", "task", "text"),
     [
+        (Returns(lambda _: None), "binary", "to return a loss for each row, of 2 rows [2], got NoneType"),
+        (Returns(lambda error: error.detach().numpy()), "binary", "for each row, of 2 rows [2], got ndarray"),
+        (Returns(lambda error: error[:3]), "regression", "loss for each row, of 5 rows [5], got [3, 1]"),
+        (Returns(lambda error: error.detach()), "regression", "got one without a gradient: it is detached from the"),
         (
             nn.NLLLoss(),
             "multiclass",
