@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED
+from mlp_exp.config.signatures import Parameters, read_parameters
 
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -28,7 +29,7 @@ def locate(path: str) -> Callable[..., Any]:
 
 
 @functools.cache
-def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+def parameters_of(target: Callable[..., Any]) -> Parameters:
     if getattr(getattr(target, "__init__", None), "__module__", "") == "torch.nn.modules.module":
         return {}  # a network without a constructor has that of nn.Module, which accepts anything and then refuses it
     try:
@@ -39,7 +40,10 @@ def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 def takes(target: Callable[..., Any], name: str) -> bool:
     """Whether `target` can be called with the keyword argument `name`."""
-    parameters = _parameters(target)
+    return _takes(parameters_of(target), name)
+
+
+def _takes(parameters: Parameters, name: str) -> bool:
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return True
     return name in parameters and parameters[name].kind in BY_NAME
@@ -52,8 +56,12 @@ def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[s
 
 def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> list[str]:
     """Keys of the group's option, as `model/mlp.yaml`, that another `_target_` does not take: they are left out."""
+    return _left_over(group, parameters_of(target), keys)
+
+
+def _left_over(group: str, parameters: Parameters, keys: Iterable[str]) -> list[str]:
     known = GROUPS[group].model_fields
-    return [key for key in keys if key in known and not takes(target, key)]
+    return [key for key in keys if key in known and not _takes(parameters, key)]
 
 
 def signature_problems(group: str, path: str, keys: Collection[str], asked: Collection[str], where: str) -> list[str]:
@@ -62,18 +70,19 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
     `keys` are those of the node at `where`, as `model` or `init.weight`, without Hydra's own. Those of the schema of
     `group` may be left over, but not those that the user `asked` for by an override.
     """
-    try:
-        target = locate(path)
-    except ValueError as error:
-        return [f"{where}._target_: {error}"]
+    parameters = read_parameters(path)
+    if parameters is None:
+        try:
+            parameters = parameters_of(locate(path))
+        except ValueError as error:
+            return [f"{where}._target_: {error}"]
     name = path.rpartition(".")[2]
-    parameters = _parameters(target)
     supplied = SUPPLIED.get(where, frozenset())
     applied = APPLIED.get(where, frozenset())
-    spare = set(left_over(group, target, keys)) - set(asked)
+    spare = set(_left_over(group, parameters, keys)) - set(asked)
     problems = []
     for key in keys:
-        if key not in spare | applied and not takes(target, key):
+        if key not in spare | applied and not _takes(parameters, key):
             names = applied | {p for p in parameters if p not in supplied and p not in ("args", "kwargs", "self")}
             problems.append(f"{where}.{key}: {name} takes no '{key}'.{did_you_mean(key, names)}")
     for parameter in parameters.values():
