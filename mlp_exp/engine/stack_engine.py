@@ -1,7 +1,8 @@
 """The engine: our own networks in closed form on arrays, K at once; any other through autograd, one at a time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mlp_exp.engine import optimizers
-from mlp_exp.engine.arrays import Array, arrays_of
+from mlp_exp.engine.arrays import NUMPY, Array, arrays_of
 from mlp_exp.engine.autograd import AutogradNetwork
 from mlp_exp.engine.averaging import WeightAverage
 from mlp_exp.engine.batches import BatchSource, StackedData, evaluation_rows, evaluation_shape, step_shape
@@ -24,6 +25,7 @@ from mlp_exp.engine.objective import Objective
 from mlp_exp.engine.optimizers import build_stepper
 from mlp_exp.engine.stacked import StackedMLP, stacks
 from mlp_exp.engine.state import MemberState
+from mlp_exp.engine.threads import torch_on_one_thread
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
@@ -104,17 +106,26 @@ class StackEngine(Engine):
         dtype = torch.float32 if self._device.type == "mps" else torch.float64  # Apple's has no float64
         return torch.tensor(values, dtype=dtype, device=self._device)[:, None, None]
 
-    @torch.no_grad()
-    @flushed_denormals()
-    @np.errstate(all="ignore")
     def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
         self._epoch += 1
         self._network.settle()
         plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
-        with self._network.own_stream():
+        with self._computing():
             losses = self._epochs.run(self._epoch, plan)
-        self._average.update(self._epoch)
+            self._average.update(self._epoch)
         return losses
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        own_threads = self._xp is NUMPY and isinstance(self._network, StackedMLP)
+        with (
+            torch.no_grad(),
+            torch_on_one_thread() if own_threads else nullcontext(),
+            flushed_denormals(),
+            np.errstate(all="ignore"),
+            self._network.own_stream(),
+        ):
+            yield
 
     def _by_step(self, values: ArrayLike) -> NDArray[np.float64]:
         """`[steps, K]`, or `[1, K]` where all steps have the same."""
@@ -122,15 +133,12 @@ class StackEngine(Engine):
         rows = 1 if len(array) == 1 else self.steps
         return np.array(np.broadcast_to(array, (rows, len(self._members))))
 
-    @torch.no_grad()
-    @flushed_denormals()
-    @np.errstate(all="ignore")
     def evaluate(self) -> list[Evaluation]:
         if not self._val_chunks:
             return [Evaluation(None, None)] * len(self._members)
         sums = []
         log = (self._target_shift, self._target_scale) if self._log_target else None
-        with self._network.own_stream(), self._average.applied():
+        with self._computing(), self._average.applied():
             for chunk, counted in self._val_chunks:
                 inputs, targets, weights = self._data.gather(chunk)
                 logits = self._network.predict(inputs)

@@ -13,6 +13,7 @@ from support.commands import clean_environment
 from support.members import CPU, Embeddings, histories, make_member, same_weights, timeless
 from torch import nn
 
+from mlp_exp.engine import epochs
 from mlp_exp.engine.arrays import TORCH
 from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.stack_engine import StackEngine
@@ -368,3 +369,23 @@ def test_the_same_lines_on_torch_train_as_on_numpy(how: dict[str, Any], monkeypa
     for now, then in zip(found, expected, strict=True):
         assert [record.train_loss for record in now] == pytest.approx([r.train_loss for r in then], rel=1e-4)
         assert [record.val_loss for record in now] == pytest.approx([r.val_loss for r in then], rel=1e-4)
+
+
+@pytest.mark.parametrize(("stacked", "threads"), [(True, 1), (False, 2)])
+def test_two_pools_of_threads_never_wait_at_once(stacked: bool, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside NumPy's products torch steps on one thread; a user's own module has all of them."""
+    seen = []
+    weighted = epochs.weighted_losses
+
+    def watched(*arguments: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return weighted(*arguments)
+
+    monkeypatch.setattr(epochs, "weighted_losses", watched)
+    torch.set_num_threads(2)
+    try:
+        engine = StackEngine([make_member() if stacked else make_member(module=own_module())], 10, CPU)
+        engine.train_epoch([0.01])
+        assert (seen, torch.get_num_threads()) == ([threads], 2)
+    finally:
+        torch.set_num_threads(1)
