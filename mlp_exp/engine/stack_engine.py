@@ -109,8 +109,8 @@ class StackEngine(Engine):
     def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
         self._epoch += 1
         self._network.settle()
-        plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
         with self._computing():
+            plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
             losses = self._epochs.run(self._epoch, plan)
             self._average.update(self._epoch)
         return losses
