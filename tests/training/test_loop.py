@@ -424,9 +424,9 @@ class Watching(Huber):
 
 @pytest.mark.parametrize(
     ("threads", "users_own", "within", "outside"),
-    [(1, False, 0.0, HALF), (2, False, HALF, HALF), (1, True, 0.0, 0.0)],
+    [(1, False, 0.0, HALF), (2, False, 0.0, HALF), (1, True, 0.0, 0.0)],
 )
-def test_subnormal_numbers_are_zero_while_one_thread_trains(
+def test_subnormal_numbers_are_zero_while_a_stack_trains(
     threads: int, users_own: bool, within: float, outside: float
 ) -> None:
     set_threads(threads)
