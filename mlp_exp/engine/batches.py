@@ -5,7 +5,7 @@ that a step costs no look-up; it is bounded, so that an epoch of a large table i
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -197,6 +197,14 @@ def pad_rows(rows: NDArray[np.int64], batch_size: int, width: int) -> tuple[NDAr
     return index, valid
 
 
+def side_by_side(
+    members: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """What `pad_rows` gives of K members `[steps, width]`, as `[steps, K, width]`."""
+    index, valid = zip(*members, strict=True)
+    return np.stack(index, axis=1), np.stack(valid, axis=1)
+
+
 def dropout_levels(rates: Tensor) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Of dropout rates `[L, K]`: the signed 16-bit numbers below which noise drops a unit `[L, K]`, and by how much
     the others are scaled `[L, K, 1, 1]`.
@@ -246,9 +254,7 @@ class BatchSource:
         """The blocks of one epoch."""
         order = [shuffle.permutation(train) for shuffle, train in zip(self._shuffles, self._train, strict=True)]
         _, width = step_shape(len(order[0]), self._batch_size)
-        batches = [pad_rows(rows, self._batch_size, width) for rows in order]
-        index = np.stack([rows for rows, _ in batches], axis=1)
-        valid = np.stack([mask for _, mask in batches], axis=1)
+        index, valid = side_by_side(pad_rows(rows, self._batch_size, width) for rows in order)
         size = min(max(1, BLOCK_BYTES // (self._step_bytes * len(order))), len(index))
         for start in range(0, len(index), size):
             yield self._block(index[start : start + size], valid[start : start + size])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlp_exp.engine.arrays import TORCH
-from mlp_exp.engine.batches import Batch, Mask, StackedData, dropout_levels, pad_rows, step_shape
+from mlp_exp.engine.batches import Batch, Mask, StackedData, dropout_levels, pad_rows, side_by_side, step_shape
 from mlp_exp.engine.counted import draws
 from mlp_exp.engine.epochs import Epochs, weighted_losses
 from mlp_exp.engine.losses import ArrayLoss
@@ -78,10 +78,10 @@ class DeviceBatches:
         self._keys = keys[:, None]
         self._mask_keys = self._keys.clone()
         self.steps, width = step_shape(len(train[0]), batch_size)
-        batches = [pad_rows(rows, batch_size, width) for rows in train]
         device = keys.device
-        self._rows = torch.from_numpy(np.stack([rows for rows, _ in batches], axis=1)).to(device)
-        self._valid = torch.from_numpy(np.stack([valid for _, valid in batches], axis=1)).to(device)[:, :, None]
+        padded = side_by_side(pad_rows(rows, batch_size, width) for rows in train)
+        self._rows, valid = (torch.from_numpy(each).to(device) for each in padded)
+        self._valid = valid[:, :, None]
         self._share = self._valid / self._valid.sum(-1, keepdim=True)
         # [K, steps * batch_size], those that are absent last
         self._train = self._rows[..., :batch_size].transpose(0, 1).flatten(1).clone()

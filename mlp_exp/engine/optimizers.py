@@ -21,7 +21,7 @@ from mlp_exp.engine.network import Network
 from mlp_exp.engine.objective import Objective
 from mlp_exp.engine.rules import RULES, Rule
 from mlp_exp.engine.single_stepper import SingleStepper, without_compiler
-from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper
+from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper, clip
 from mlp_exp.errors import TrainingError
 
 
@@ -61,8 +61,7 @@ class StackedStepper(Stepper):
 
     def _watch_columns(self) -> None:
         self._decays = bool(self._weight_decay.any())
-        self._unbounded = torch.isinf(self._max_norm)  # whose norm may be infinite, too
-        self._clips = not bool(self._unbounded.all())
+        self._clips = bool(torch.isfinite(self._max_norm).any())
 
     def plan(self, steps: int, lr: NDArray[np.float64], decay: NDArray[np.float64]) -> Plan:
         decays = decay * self._weight_decay
@@ -78,9 +77,7 @@ class StackedStepper(Stepper):
             rates, decays = rates * self._factors[0], decays * self._factors[1]
             decays = 1 - decays if self._decoupled else decays
         if self._clips:
-            norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
-            scale = (self._max_norm / (norm + 1e-6)).clamp_(max=1.0)
-            gradients.mul_(scale.masked_fill_(self._unbounded, 1.0))
+            clip(gradients, self._max_norm)
         if self._maximize:
             gradients.neg_()
         if self._decays and self._decoupled:

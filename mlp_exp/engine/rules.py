@@ -125,10 +125,20 @@ class Adam(Rule):
         return self.work
 
 
-class NAdam(Rule):
-    """Dozat (2016)."""
+class _WithMoments(Rule):
+    """Keeps the mean of the gradients and that of their squares, as Adam."""
 
     kept = ("exp_avg", "exp_avg_sq")
+
+    def _moments(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        beta1, beta2 = self.options["betas"]
+        mean, square = self.rows.values()
+        return mean.lerp_(g, 1 - beta1), square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+
+
+class NAdam(_WithMoments):
+    """Dozat (2016)."""
+
     _multiplied = 0
     _momenta = 1.0
 
@@ -139,11 +149,8 @@ class NAdam(Rule):
         return unbiased, (1 - now) / (1 - product), later / (1 - product * later)
 
     def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
-        beta1, beta2 = self.options["betas"]
         unbiased, of_gradient, of_mean = numbers
-        mean, square = self.rows.values()
-        mean.lerp_(g, 1 - beta1)
-        square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        mean, square = self._moments(g)
         torch.mul(square, unbiased, out=self.work).sqrt_().add_(self.options["eps"])
         return g.mul_(of_gradient).addcmul_(mean, of_mean).div_(self.work)
 
@@ -158,10 +165,8 @@ class NAdam(Rule):
         return float(self.options["betas"][0] * (1 - 0.5 * 0.96 ** (step * self.options["momentum_decay"])))
 
 
-class RAdam(Rule):
+class RAdam(_WithMoments):
     """Liu et al. (2020)."""
-
-    kept = ("exp_avg", "exp_avg_sq")
 
     def _numbers(self, step: int) -> tuple[float, ...]:
         beta1, beta2 = self.options["betas"]
@@ -174,11 +179,8 @@ class RAdam(Rule):
         return unbiased * math.sqrt(rectified * (1 - beta2**step)), 1.0, self.options["eps"]
 
     def direction(self, g: Tensor, numbers: Sequence[Tensor]) -> Tensor:
-        beta1, beta2 = self.options["betas"]
         scale, known, least = numbers
-        mean, square = self.rows.values()
-        mean.lerp_(g, 1 - beta1)
-        square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        mean, square = self._moments(g)
         torch.sqrt(square, out=g).mul_(known).add_(least)
         return torch.mul(mean, scale, out=self.work).div_(g)
 

@@ -18,7 +18,7 @@ from mlp_exp.engine.autograd import AutogradNetwork
 from mlp_exp.engine.batches import Batch
 from mlp_exp.engine.engine import Factors, OptimizerClass
 from mlp_exp.engine.objective import Objective
-from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper
+from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper, clip
 from mlp_exp.errors import TrainingError
 
 OptimizerT = TypeVar("OptimizerT", bound=Optimizer)
@@ -57,7 +57,8 @@ class SingleStepper(Stepper):
         factors: Mapping[str, Factors],
     ) -> None:
         self._network = network
-        self._max_norm = max_norm
+        self._max_norm = torch.full((1, 1), max_norm, device=network.parameters.device)
+        self._clips = math.isfinite(max_norm)
         make: OptimizerClass = (
             without_compiler(cls) if isinstance(cls, type) and cls.__module__.startswith("torch.") else cls
         )
@@ -68,10 +69,11 @@ class SingleStepper(Stepper):
             {"params": group, "rate_factor": factor.rate, "decay_factor": factor.decay}
             for factor, group in groups.items()
         ]
-        if len(groups) == 1:  # some classes, as LBFGS, take no groups
+        if list(groups) == [Factors()]:  # some classes, as LBFGS, take no groups
             (parameters,) = groups.values()
         self._make = partial(make, parameters, **options)
         self._optimizer = self._make()
+        self._takes_closure = takes_argument(self._optimizer.step)
         self._numbers: StepNumbers | None = None
         self._calls_closure: bool | None = None  # not known before the first step
 
@@ -86,9 +88,8 @@ class SingleStepper(Stepper):
         def closure() -> float:
             logits = objective.gradients(batch)
             evaluations.append(logits)
-            if math.isfinite(self._max_norm):
-                norm = torch.linalg.vector_norm(self._network.gradients)
-                self._network.gradients.mul_((self._max_norm / (norm + 1e-6)).clamp_(max=1.0))
+            if self._clips:
+                clip(self._network.gradients, self._max_norm)
             return objective.value(logits, batch)
 
         if self._calls_closure is None:
@@ -116,7 +117,7 @@ class SingleStepper(Stepper):
                 group["weight_decay"] = group.setdefault("initial_decay", group["weight_decay"]) * decay
 
     def _step(self, closure: Callable[[], float]) -> None:
-        if takes_argument(self._optimizer.step):
+        if self._takes_closure:
             self._optimizer.step(closure)
         else:
             cast(Callable[[], None], self._optimizer.step)()
@@ -124,10 +125,9 @@ class SingleStepper(Stepper):
     def _find_out(self, closure: Callable[[], float], evaluations: Sequence[Array]) -> None:
         """Takes the first step; undoes it where it has not called the closure, and so knew no gradients."""
         parameters, state = self._network.parameters.clone(), copy.deepcopy(self._optimizer.state_dict())
-        self._calls_closure = False
-        if takes_argument(self._optimizer.step):
+        if self._takes_closure:
             self._step(closure)
-            self._calls_closure = bool(evaluations)
+        self._calls_closure = bool(evaluations)
         if not self._calls_closure:
             self._network.parameters.copy_(parameters)
             self._optimizer = self._make()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -81,3 +82,13 @@ class Stepper(ABC):
     @abstractmethod
     def select(self, rows: Tensor) -> None:
         """Follows the network after its stack has shrunk to these members."""
+
+
+def clip(gradients: Tensor, max_norm: Tensor) -> None:
+    """Scales gradients `[K, P]` down to norms of `[K, 1]` at most, as torch's `clip_grad_norm_`.
+
+    Those of a member without a bound stay as they are, whose norm may be infinite, too.
+    """
+    norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
+    scale = (max_norm / (norm + 1e-6)).clamp_(max=1.0)
+    gradients.mul_(scale.masked_fill_(torch.isinf(max_norm), 1.0))

@@ -495,3 +495,12 @@ def test_a_gradient_of_infinite_norm_beside_one_that_is_clipped_is_as_alone() ->
 
     assert torch.equal(moved([math.inf, 1.0]), moved([math.inf]))
     torch.testing.assert_close(moved([math.inf, 1.0]), torch.zeros(WIDTH))
+
+
+def test_a_factor_that_all_parameters_have_is_kept() -> None:
+    """Also by classes that get the parameters themselves."""
+    factors = {name: Factors(rate=0.5) for name, _ in make_member().module.named_parameters()}
+    halved = StackEngine([make_member(optimizer=NoClosure, factors=factors)], 10, CPU)
+    expected = StackEngine([make_member(optimizer=NoClosure)], 10, CPU)
+    for _ in range(2):
+        assert halved.train_epoch([0.5]) == expected.train_epoch([0.25])
