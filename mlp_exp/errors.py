@@ -18,9 +18,12 @@ class ConfigError(MlpExpError):
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(list(problems))  # as they are: an error is made again in another process
         self.problems = list(problems)
-        count = f"{len(problems)} mistake{'s' * (len(problems) != 1)}"
-        super().__init__("\n".join([f"The configuration has {count}:", *(f"  {p}" for p in problems)]))
+
+    def __str__(self) -> str:
+        count = f"{len(self.problems)} mistake{'s' * (len(self.problems) != 1)}"
+        return "\n".join([f"The configuration has {count}:", *(f"  {p}" for p in self.problems)])
 
 
 class SweeperError(MlpExpError):
@@ -39,9 +42,13 @@ class DivergedError(TrainingError):
     """A loss was not finite."""
 
     def __init__(self, epoch: int) -> None:
-        super().__init__(
-            f"The run diverged in epoch {epoch}: its loss was not a finite number. The usual causes are a learning "
-            "rate that is too high (try a tenth of optimizer.lr), gradients without a bound (try "
+        super().__init__(epoch)
+        self.epoch = epoch
+
+    def __str__(self) -> str:
+        return (
+            f"The run diverged in epoch {self.epoch}: its loss was not a finite number. The usual causes are a "
+            "learning rate that is too high (try a tenth of optimizer.lr), gradients without a bound (try "
             "trainer.clip_grad_norm=1) and features that are not scaled (preprocess=standard)."
         )
 

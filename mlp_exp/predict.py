@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
 from mlp_exp.inference.command import check_output, print_summary, runs_of
+from mlp_exp.processes.garbage import collect_from_now
 
 
 def predict(
@@ -28,6 +29,7 @@ def predict(
     from mlp_exp.inference.tables import predict_table
 
     torch.set_num_threads(1)  # networks this small gain nothing from more, which wait for one another
+    collect_from_now()
     ensemble = Ensemble([load(run, allow) for run in runs])
     predicted = predict_table(ensemble, table, output, target, open_with_progress)
     print_summary(predicted, target)

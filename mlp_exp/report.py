@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
 from mlp_exp.errors import RunFolderError
+from mlp_exp.processes.helper import FIGURES, FOREST, IN_PLACE, Helper
 from mlp_exp.storage.run_folder import RunFolder, runs_in
 
 
@@ -18,16 +19,18 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
     for path in folders:
         if not runs_in(path):
             raise RunFolderError(f"{path}: expected the folder of a run, or of a sweep of such runs")
-    for path in folders:
-        if (RunFolder(path).result() or {}).get("best_epoch"):
-            draw_figures(path, allow)
+    trained = [path for path in folders if (RunFolder(path).result() or {}).get("best_epoch")]
+    with Helper() as helper:
+        helper.prepare(*[FIGURES] * bool(trained), FOREST)
+        for path in trained:
+            draw_figures(path, allow, helper)
 
-    from mlp_exp.compare.report import report_on
+        from mlp_exp.compare.report import report_on
 
-    report_on(folders, output)
+        report_on(folders, output, helper)
 
 
-def draw_figures(path: Path, allow: Sequence[str] = ()) -> None:
+def draw_figures(path: Path, allow: Sequence[str] = (), helper: Helper = IN_PLACE) -> None:
     """Draws the figures of a run that has trained: its data is read again, its weights are those that it saved."""
     from mlp_exp.config.trust import check_config
     from mlp_exp.config.validation import require_valid
@@ -43,7 +46,7 @@ def draw_figures(path: Path, allow: Sequence[str] = ()) -> None:
     from mlp_exp.experiment.prepare import load
     from mlp_exp.experiment.session import Session
 
-    draw(load(plan(Components(config, Session())), folder))
+    draw(load(plan(Components(config, Session())), folder), helper)
     print(folder.figures)
 
 

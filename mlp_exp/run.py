@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlp_exp.cli import application
 from mlp_exp.cli.options import Options
+from mlp_exp.processes.garbage import collect_from_now
+from mlp_exp.processes.helper import FIGURES, FOREST, Helper
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.tracking import Tracking
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from mlp_exp.multirun.job import Job
 
 
-def run(tracking: Tracking, spec: "RunSpec", options: Options) -> float:
+def run(tracking: Tracking, helper: Helper, spec: "RunSpec", options: Options) -> float:
     """One run, from its configuration to a folder with results; returns the best watched value."""
     folder = RunFolder(spec.folder)
     with folder.locked():
@@ -29,17 +31,22 @@ def run(tracking: Tracking, spec: "RunSpec", options: Options) -> float:
             from mlp_exp.experiment.job_context import check
 
             folder.require_unused()
-            check(spec)
+            check(spec, reads_table=True)
             tracking.prepare(spec.values)  # while torch is imported
+            if spec.draws:
+                helper.prepare(FIGURES)  # likewise
 
         from mlp_exp.experiment.alone import rerun, train_alone
 
+        collect_from_now()
         if options.rerun:
-            return rerun(spec, RunFolder(options.rerun), tracking)
-        return train_alone(spec, tracking, resumes=options.resumes)
+            return rerun(spec, RunFolder(options.rerun), tracking, helper)
+        return train_alone(spec, tracking, helper, resumes=options.resumes)
 
 
-def sweep(tracking: Tracking, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, options: Options) -> None:
+def sweep(
+    tracking: Tracking, helper: Helper, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, options: Options
+) -> None:
     """The runs of a sweep, as few stacks as can be."""
     if options.dry_run:
         from mlp_exp.multirun.dry_run import describe_sweep
@@ -48,17 +55,19 @@ def sweep(tracking: Tracking, jobs: "Sequence[Job]", folder: Path, max_stack: in
 
     with suppress(Exception):  # what is wrong with a job is said when it begins
         tracking.prepare(jobs[0].compose().values)  # while torch is imported
+    helper.prepare(FIGURES, FOREST)  # likewise
 
     from mlp_exp.multirun.sweep import train_sweep
 
-    return train_sweep(jobs, folder, max_stack, tracking, resumes=options.resumes)
+    collect_from_now()
+    return train_sweep(jobs, folder, max_stack, tracking, helper, resumes=options.resumes)
 
 
-def end_sweep(folder: Path) -> None:
+def end_sweep(helper: Helper, folder: Path) -> None:
     """The leaderboard of a sweep and its page, whichever launcher it had."""
     from mlp_exp.compare.report import report_on
 
-    report_on([folder], folder)
+    report_on([folder], folder, helper)
 
 
 def read_config(options: Options) -> dict[str, Any]:
@@ -70,8 +79,10 @@ def read_config(options: Options) -> dict[str, Any]:
 
 
 def main() -> None:
-    with Tracking(Path.cwd()) as tracking:
-        application.main(partial(run, tracking), partial(sweep, tracking), end_sweep, read_config)
+    with Tracking(Path.cwd()) as tracking, Helper() as helper:
+        application.main(
+            partial(run, tracking, helper), partial(sweep, tracking, helper), partial(end_sweep, helper), read_config
+        )
 
 
 if __name__ == "__main__":

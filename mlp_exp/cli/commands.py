@@ -1,8 +1,6 @@
 """What the commands have in common."""
 
 import argparse
-import atexit
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -11,17 +9,16 @@ from contextlib import contextmanager
 from mlp_exp import signals
 from mlp_exp.display.commands import ALLOW
 from mlp_exp.errors import MlpExpError, describe
+from mlp_exp.processes.garbage import postpone_collection
 
 
 def begin() -> None:
     """Prepares the process of a command.
 
     The user's own modules can then be imported from the working directory, as `python -m` lets them and a script does
-    not, and garbage is collected more rarely.
+    not; garbage is collected once everything is imported.
     """
-    # an eighth of a short run went into looking through what torch and Hydra hold, and as much again at its exit
-    gc.set_threshold(20_000, 10, 10)
-    atexit.register(gc.freeze)
+    postpone_collection()
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
 

@@ -50,6 +50,10 @@ def to_yaml(config: Any) -> str:
     return str(yaml.dump(container, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=_Dumper))
 
 
+JOB_SECTIONS = ("job", "overrides", "runtime")
+"""Of Hydra's node, those that differ from job to job."""
+
+
 class HydraJob(Job):
     """One job of a batch.
 
@@ -72,9 +76,10 @@ class HydraJob(Job):
             hydra_node.job.num = hydra_node.job.id = self.number
             try:
                 with current_job(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
-                    folder = os.path.abspath(Path(hydra_node.sweep.dir, hydra_node.sweep.subdir))
+                    known = {"sweep.dir": hydra_node.sweep.dir, "sweep.subdir": hydra_node.sweep.subdir}
+                    folder = os.path.abspath(Path(*known.values()))
                     hydra_node.runtime.output_dir = folder
-                    return spec_of(config, hydra_node, folder, self.number)
+                    return spec_of(config, hydra_node, folder, self.number, known)
             except OmegaConfBaseException as error:
                 raise ConfigError([unresolved(error)]) from error
 
@@ -99,13 +104,12 @@ class HydraJob(Job):
 
     def _write_files(self, config: DictConfig, whole: DictConfig, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        hydra_alone = {"hydra": OmegaConf.to_container(whole.hydra, resolve=False, enum_to_str=True)}
-        for name, content in (
-            ("config.yaml", config),
-            ("hydra.yaml", hydra_alone),
-            ("overrides.yaml", whole.hydra.overrides.task),
+        for name, text in (
+            ("config.yaml", to_yaml(config)),
+            ("hydra.yaml", self._launch.hydra_yaml(whole.hydra)),
+            ("overrides.yaml", to_yaml(whole.hydra.overrides.task)),
         ):
-            (folder / name).write_text(to_yaml(content), encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
 
     def end(self) -> JobReturn:
         """What the sweeper gets."""
@@ -131,6 +135,23 @@ class Launch:
         self.context = context
         self.task_function = task_function
         self.loader = context.config_loader
+        self._sections: dict[int, dict[str, str]] = {}
+
+    def hydra_yaml(self, node: DictConfig) -> str:
+        """Hydra's node as YAML; the sections that are the same for all jobs, three quarters of it, are written once."""
+        if id(node) not in self._sections:  # the loader keeps it, for all jobs of the same choices
+            plain = OmegaConf.to_container(node, resolve=False, enum_to_str=True)
+            assert isinstance(plain, dict)
+            self._sections[id(node)] = {str(name): _section(str(name), of) for name, of in plain.items()}
+        sections = self._sections[id(node)]
+        for name in JOB_SECTIONS:
+            sections[name] = _section(name, OmegaConf.to_container(node[name], resolve=False, enum_to_str=True))
+        return "hydra:\n" + "".join(sections.values())
+
+
+def _section(name: str, content: Any) -> str:
+    """A part of Hydra's node, as it stands in the YAML of the whole."""
+    return to_yaml({"hydra": {name: content}}).removeprefix("hydra:\n")
 
 
 def runs_together(task_function: TaskFunction) -> bool:

@@ -1,6 +1,7 @@
 """From Hydra's composed configuration to a run as plain data."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -24,12 +25,15 @@ JOB_KEYS = (
 """Settings of Hydra, beside number, folder and overrides, that a user's code may ask for inside its run."""
 
 
-def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec:
+def spec_of(
+    config: Any, hydra: Any, folder: str, number: int | None, known: Mapping[str, Any] | None = None
+) -> RunSpec:
     """The spec of Hydra's current job.
 
     Args:
         config: its configuration, without Hydra's own node `hydra`.
         number: in its sweep; None for a single run.
+        known: settings of Hydra's node whose values are known, by dotted keys; the others take some time each.
 
     Raises:
         ConfigError: an interpolation in Hydra's node has no value, or its resolver is not known; for one in the
@@ -39,13 +43,13 @@ def spec_of(config: Any, hydra: Any, folder: str, number: int | None) -> RunSpec
     plain, mistake = _plain_config(config)
     keys = (*JOB_KEYS, *(("run.dir",) if number is None else ("sweep.dir", "sweep.subdir")))
     try:
-        said = {key: _said(hydra, key) for key in keys}
+        said = {key: known[key] if known and key in known else _said(hydra, key) for key in keys}
         return RunSpec(
             config=plain,
             folder=folder,
             number=number,
             overrides=typed_overrides(hydra),
-            sweep=None if number is None else os.path.join(hydra.runtime.cwd, hydra.sweep.dir),
+            sweep=None if number is None else os.path.join(hydra.runtime.cwd, said["sweep.dir"]),
             directory=folder if hydra.job.chdir else os.getcwd(),
             environment={str(name): str(value) for name, value in hydra.job.env_set.items()},
             job={f"hydra.{key}": _plain(value) for key, value in said.items() if value is not None}

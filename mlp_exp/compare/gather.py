@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlp_exp.compare.effects import axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
@@ -18,6 +19,7 @@ from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.ranking import group_repetitions
+from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
 
 MOST_POINTS = 200
@@ -31,20 +33,22 @@ BEST_SHOWN = 2
 LARGEST_FIGURE = 1_000_000
 """Bytes."""
 PNG = b"\x89PNG\r\n\x1a\n"
+Floats = NDArray[np.float64]
 Curves = tuple[list[int], dict[str, list[float | None]]]
 """Epochs, and by name a value for each; None where it is no finite number."""
 
 
-def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
+def gather(folders: Sequence[Path], entries: Sequence[Entry], helper: Helper = IN_PLACE) -> dict[str, Any]:
     """What a page shows of the runs in these folders; RunFolderError if the settings of a sweep are damaged.
 
-    `entries` are the runs with their configurations, best first, one at least.
+    `entries` are the runs with their configurations, best first, one at least; `helper` fits the forests.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
     headlines = [name for name in _headlines(first) if name in metrics]
+    important = {name: helper.ask(importance, *_ranked(entries, varying, name)) for name in headlines}
     shared, own = split_common([entry.values for entry in entries])
     most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
     curves = [_curves(entry, most) for entry in entries]
@@ -57,7 +61,7 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry]) -> dict[str, Any]:
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
         "groups": [[place[entry.folder] for entry in group.entries] for group in group_repetitions(entries)],
-        "importance": {name: _importance(entries, varying, name) for name in headlines},
+        "importance": {name: found() for name, found in important.items()},
         "config": shared,
         "figures": _figures(entries, names),
         "made": how_made(folders, entries),
@@ -155,8 +159,8 @@ def again(entry: Entry) -> str:
     return shlex.join([*PROGRAM, *words])
 
 
-def _importance(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> dict[str, Any] | None:
-    """That of the keys which all runs with the metric have."""
+def _ranked(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> tuple[dict[str, Floats], Floats]:
+    """The ranks of values, and the metric, of all runs that have it; of the keys that all of them have."""
     scored = [(entry, value) for entry in entries if (value := entry.metrics.get(metric)) is not None]
     scored = [(entry, value) for entry, value in scored if math.isfinite(value)]
     values = {}
@@ -164,7 +168,7 @@ def _importance(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> d
         texts = [entry.overrides[key] for entry, _ in scored if key in entry.overrides]
         if len(texts) == len(scored) and len(set(texts)) > 1:
             values[key] = ranks(texts)
-    return importance(values, np.array([value for _, value in scored]))
+    return values, np.array([value for _, value in scored])
 
 
 def _figures(entries: Sequence[Entry], names: Sequence[str]) -> list[dict[str, Any]]:

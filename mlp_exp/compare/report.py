@@ -11,13 +11,14 @@ from typing import Any
 from mlp_exp.compare.gather import gather
 from mlp_exp.display.console import print_path
 from mlp_exp.leaderboard.printed import write_and_print
+from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.sweep_folder import PAGE
 
 SCRIPTS = ("base", "leaderboard", "curves", "mattered", "pair", "page")
 
 
-def report_on(folders: Sequence[Path], output: Path) -> bool:
+def report_on(folders: Sequence[Path], output: Path, helper: Helper = IN_PLACE) -> bool:
     """Writes leaderboard and page of the runs in some folders, and prints the best; returns whether there is a run.
 
     The folder `output` is made if it is not there. RunFolderError if a file of a run is damaged.
@@ -26,7 +27,7 @@ def report_on(folders: Sequence[Path], output: Path) -> bool:
     entries = write_and_print(output, folders)
     if entries:
         title = ", ".join(folder.absolute().name for folder in folders)
-        write_page(output / PAGE, title, gather(folders, entries))
+        write_page(output / PAGE, title, gather(folders, entries, helper))
         print_path(output / PAGE)
     return bool(entries)
 

@@ -1,4 +1,6 @@
-"""The numbers of curves: those of scikit-learn, whose import takes longer than drawing them."""
+"""The numbers in figures: those of scikit-learn, whose import takes longer than drawing them."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,3 +27,23 @@ def calibration(happened: NDArray[np.bool_], probability: Floats, bins: int) -> 
     count, hits, total = (np.bincount(place, weights, minlength=bins) for weights in (None, happened, probability))
     filled = count > 0
     return hits[filled] / count[filled], total[filled] / count[filled]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A grid over the plane of two features: the values of each on its axis."""
+
+    x: Floats
+    y: Floats
+
+    @classmethod
+    def around(cls, features: Floats, resolution: int = 300) -> "Plane":
+        """The plane of the features `[N, 2]`, with a margin."""
+        low, high = np.nanmin(features, axis=0), np.nanmax(features, axis=0)
+        margin = 0.05 * (high - low)
+        return cls(*np.linspace(low - margin, high + margin, resolution).T)
+
+    @property
+    def points(self) -> Floats:
+        """All points `[n, 2]`, row by row."""
+        return np.stack(np.meshgrid(self.x, self.y), axis=-1).reshape(-1, 2)

@@ -1,21 +1,28 @@
 """Figures of a run. Each function takes plain arrays and returns a matplotlib figure."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.display import curves
+from mlp_exp.processes.forks import in_forks
+from mlp_exp.storage.run_folder import RunFolder
 
 Floats = NDArray[np.float64]
 # the palette of Okabe & Ito, which colour-blind people can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 MAX_POINTS = 5000
+DPI = 120
 
 
 def plain(name: str) -> str:
@@ -47,29 +54,24 @@ def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
     return figure
 
 
-def decision_boundary(
-    dataset: Dataset, test: NDArray[np.int64], predict: Callable[[Floats], Floats], resolution: int = 300
-) -> Figure:
+def decision_boundary(dataset: Dataset, test: NDArray[np.int64], plane: curves.Plane, answer: Floats) -> Figure:
     """Predictions over the plane of two features, with the data points.
 
-    `predict`: points `[n, 2]` in their own units → probabilities `[n, C]` or values `[n]`.
+    `answer`: probabilities `[n, C]` or values `[n]` at the points of the plane.
     """
     figure, axes = _axes("Decision boundary" if dataset.class_names else "Prediction over the plane", 7.2)
-    low, high = np.nanmin(dataset.features, axis=0), np.nanmax(dataset.features, axis=0)
-    margin = 0.05 * (high - low)
-    x, y = (np.linspace(a, b, resolution) for a, b in zip(low - margin, high + margin, strict=True))
-    grid = np.stack(np.meshgrid(x, y), axis=-1)
-    answer = predict(grid.reshape(-1, 2))
+    x, y = plane.x, plane.y
+    shape = len(y), len(x)
     if not dataset.class_names:
-        filled = axes.contourf(x, y, answer.reshape(resolution, resolution), levels=20, cmap="viridis")
+        filled = axes.contourf(x, y, answer.reshape(shape), levels=20, cmap="viridis")
         figure.colorbar(filled, label=plain(dataset.target_name))
     elif dataset.task == "binary":
-        probability = answer[:, 1].reshape(resolution, resolution)
+        probability = answer[:, 1].reshape(shape)
         filled = axes.contourf(x, y, probability, levels=np.linspace(0, 1, 21), cmap="coolwarm", alpha=0.7)
         axes.contour(x, y, probability, levels=[0.5], colors="black", linewidths=1.5)
         figure.colorbar(filled, ticks=np.linspace(0, 1, 6), label=f"probability of {plain(dataset.class_names[1])}")
     else:
-        codes = answer.argmax(axis=1).reshape(resolution, resolution)
+        codes = answer.argmax(axis=1).reshape(shape)
         # not contourf, which would draw a strip for each code between those of two neighbouring regions
         colours = ListedColormap(_class_colours(dataset))
         axes.pcolormesh(x, y, codes, cmap=colours, vmin=-0.5, vmax=answer.shape[1] - 0.5, alpha=0.35, rasterized=True)
@@ -170,15 +172,29 @@ def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Fi
     return figure
 
 
-def test_figures(dataset: Dataset, test: NDArray[np.int64], predicted: Any) -> dict[str, Figure]:
-    """The figures that show the test part, by file name."""
-    if not len(test):
-        return {}
-    target, names = dataset.target[test], dataset.class_names
-    if not names:
-        return {"predicted_actual": predicted_against_actual(target, predicted, dataset.target_name)}
-    return {
-        "confusion_matrix": confusion_matrix(target, predicted.argmax(axis=1), names),
-        "roc": roc_curves(target, predicted, names),
-        "calibration": calibration(target, predicted, names),
-    }
+FIGURES: dict[str, Callable[..., Figure]] = {
+    "loss": losses,
+    "decision_boundary": decision_boundary,
+    "confusion_matrix": confusion_matrix,
+    "roc": roc_curves,
+    "calibration": calibration,
+    "predicted_actual": predicted_against_actual,
+}
+"""By the names of their files."""
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a file; unlike `savefig`, it draws once."""
+    figure.set_dpi(DPI)
+    file = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
+    return file.getvalue()
+
+
+def write(folder: Path, drawn: Mapping[str, tuple[Any, ...]]) -> None:
+    """Draws the figures of a run, in several processes, and writes them; `drawn` are the arguments of each, by name."""
+
+    def one(name: str, arguments: tuple[Any, ...]) -> None:
+        RunFolder(folder).write_figure(name, png(FIGURES[name](*arguments)))
+
+    in_forks([partial(one, name, arguments) for name, arguments in drawn.items()])

@@ -23,6 +23,7 @@ from mlp_exp.experiment.run import Run, losses
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import Start, find_start
+from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import DONE, RunFolder
 from mlp_exp.trackers.tracking import UNTRACKED, Tracking
 from mlp_exp.training.records import EpochRecord
@@ -30,12 +31,14 @@ from mlp_exp.training.records import EpochRecord
 log = logging.getLogger(__name__)
 
 
-def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool = False) -> float:
+def train_alone(
+    spec: RunSpec, tracking: Tracking = UNTRACKED, helper: Helper = IN_PLACE, *, resumes: bool = False
+) -> float:
     """The whole life of a run: it begins, continues, or is over already.
 
     Args:
         spec: checked, unless the command resumes.
-        tracking: of the command.
+        tracking, helper: of the command.
         resumes: whether the command continues what an earlier one began.
 
     Returns:
@@ -53,7 +56,7 @@ def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool 
         tracking.prepare(spec.values)
     folder = RunFolder(spec.folder)
     try:
-        run = _train(spec, start, tracking)
+        run = _train(spec, start, tracking, helper)
     except KeyboardInterrupt as stop:
         if folder.checkpoint.exists():
             words = on_run(RESUME, folder.path, foreign_packages(spec.values))
@@ -66,7 +69,7 @@ def train_alone(spec: RunSpec, tracking: Tracking = UNTRACKED, *, resumes: bool 
     return run.best_value
 
 
-def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking) -> float:
+def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking, helper: Helper) -> float:
     """Trains a saved run again and says whether it came out the same.
 
     Raises:
@@ -74,7 +77,7 @@ def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking) -> float:
     """
     require_history(earlier)
     try:
-        value = train_alone(spec, tracking)
+        value = train_alone(spec, tracking, helper)
     except DivergedError:
         value = float("nan")  # as the earlier one has, perhaps
     compare(earlier, RunFolder(spec.folder))
@@ -89,7 +92,7 @@ def _already_over(result: Mapping[str, Any]) -> float:
     return float("nan") if result.get("best_value") is None else float(result["best_value"])
 
 
-def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:
+def _train(spec: RunSpec, start: Start, tracking: Tracking, helper: Helper) -> Run:
     session = Session(shows_data=True)
     try:
         plan = plan_of(spec, session, start.checkpoint)
@@ -98,14 +101,15 @@ def _train(spec: RunSpec, start: Start, tracking: Tracking) -> Run:
     except BaseException as error:
         write_failure(spec, error)
         raise
-    reporter = ConsoleReporter(plan, tracking, in_sweep=spec.sweep is not None)
+    reporter = ConsoleReporter(plan, tracking)
     with reporter.bar:
         train_stack(StackTask(0, (spec,), (start.checkpoint,)), session, reporter)
     if reporter.error:
         raise reporter.error
     assert reporter.run
-    with active(spec):
-        reporter.draw(reporter.run)
+    if spec.draws and reporter.run.status in DONE:
+        with active(spec):
+            draw(reporter.run, helper)
     return reporter.run
 
 
@@ -120,8 +124,7 @@ class ConsoleReporter(Reporter):
     history_seconds = 5.0
     saves_start = True  # from then on the run can be resumed
 
-    def __init__(self, plan: Plan, tracking: Tracking, *, in_sweep: bool) -> None:
-        self._in_sweep = in_sweep
+    def __init__(self, plan: Plan, tracking: Tracking) -> None:
         self._check = Regularly(self.history_seconds, tracking.check)
         self.bar = epoch_bar()
         self._task = self.bar.add_task("", total=plan.epochs, completed=plan.checkpoint.epoch if plan.checkpoint else 0)
@@ -150,9 +153,3 @@ class ConsoleReporter(Reporter):
 
     def broken(self, reason: str) -> None:
         """A stack of one fails by itself."""
-
-    def draw(self, run: Run) -> None:
-        """Draws the figures, where they are asked for."""
-        wanted = run.components.trainer.plots
-        if run.status in DONE and (wanted == "always" or (wanted == "auto" and not self._in_sweep)):
-            draw(run)

@@ -1,7 +1,7 @@
 """What surrounds a run: working directory, environment variables, and what Hydra says of the job."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from mlp_exp.config.validation import require_valid
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
+
+TABLE = "mlp_exp.components.table"
 
 
 @contextmanager
@@ -57,18 +59,32 @@ def current_job(config: Any) -> Iterator[None]:
         HydraConfig.instance().cfg = before
 
 
-def check(spec: RunSpec) -> None:
+def check(spec: RunSpec, *, reads_table: bool = False) -> None:
     """Checks the configuration of a run as a whole; its folder says so if it is wrong.
+
+    Args:
+        reads_table: whether it also looks for the columns that the configuration names in a small table.
 
     Raises:
         ConfigError: with a line for every mistake.
+        DataError: the table has no such column, or is none.
     """
     try:
         with active(spec):
             require_valid(spec.values, spec.overrides)
+            if reads_table and spec.values["data"]["_target_"] == TABLE:
+                _check_table(spec.values["data"], spec.values["split"])
     except BaseException as error:
         RunFolder(spec.folder).write_failure(error)
         raise
+
+
+def _check_table(data: Mapping[str, Any], split: Mapping[str, Any]) -> None:
+    from mlp_exp.data.table.load import check_columns
+
+    names = ("path", "target", "numeric", "categorical", "drop", "separator", "encoding")
+    given = {name: data[name] for name in names if name in data}
+    check_columns(**given, split_column=split.get("column"))
 
 
 def _is_current(spec: RunSpec) -> bool:

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlp_exp.display import figures
+from mlp_exp.display.curves import Plane
 from mlp_exp.experiment.run import Run
+from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.provenance import provenance
 from mlp_exp.storage.run_folder import MODEL_FORMAT
 from mlp_exp.training.loop import evaluating, predict
@@ -101,24 +104,23 @@ def _model(run: Run) -> dict[str, Any]:
     return model
 
 
-def draw(run: Run) -> None:
-    """Draws the figures that fit the task."""
-    from mlp_exp.display import plots
+def draw(run: Run, helper: Helper = IN_PLACE) -> None:
+    """Draws the figures that fit the task; the helper does so, if it can."""
+    if run.best_epoch:
+        helper.ask(figures.write, run.folder.path, _figures(run))()
 
-    if not run.best_epoch:
-        return
-    dataset = run.dataset
+
+def _figures(run: Run) -> figures.Figures:
+    dataset, test = run.dataset, run.parts.test
     history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
-    figures = {"loss": plots.losses(history, run.best_epoch)}
+    found: figures.Figures = {"loss": (history, run.best_epoch)}
     if dataset.features.shape[1] == 2 and not dataset.categories:
-        figures["decision_boundary"] = plots.decision_boundary(
-            dataset, run.parts.test, lambda points: _predict_points(run, points)
-        )
-    test = run.parts.test
+        plane = Plane.around(dataset.features)
+        found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
     predicted = predictions(run, test) if len(test) else None
     if predicted is not None and np.isfinite(predicted).all():
-        figures |= plots.test_figures(dataset, test, predicted)
-    run.folder.write_figures(figures)
+        found |= figures.of_test(dataset, test, predicted)
+    return found
 
 
 def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,6 +57,12 @@ class RunSpec:
         return resolved(self.config)
 
     @property
+    def draws(self) -> bool:
+        """Whether its figures are drawn as soon as it has trained; those of a sweep's best are at the sweep's end."""
+        plots = self.values["trainer"]["plots"]
+        return plots == "always" or (plots == "auto" and self.sweep is None)
+
+    @property
     def job_number(self) -> int:
         """The number of a run that is a job of a sweep."""
         assert self.number is not None

@@ -10,6 +10,7 @@ from torch import nn
 from mlp_exp.engine.batches import evaluation_shape, step_shape
 from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.processes.forks import cores
 
 STACK_BYTES = 10 * 2**20
 """Most memory of a step on a CPU: beyond a core's part of the cache a stack is slower than its runs in turn."""
@@ -82,11 +83,6 @@ def parallel_stacks(plan: Plan) -> int:
     if plan.device.type != "cpu":
         return 1
     return max(1, cores() // plan.components.trainer.threads)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def stack_size(plan: Plan) -> int:

@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 from mlp_exp.display.progress import SweepBar
@@ -21,11 +19,12 @@ from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.multirun.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Ended, Progress
 from mlp_exp.multirun.executors.forked import Forked
-from mlp_exp.multirun.executors.forks import can_fork, in_forks
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.work import log_failure
 from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.stacks import in_words, kinds
+from mlp_exp.processes.forks import can_fork
+from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.tracking import Tracking
 
@@ -38,14 +37,20 @@ Planned = tuple[RunSpec, Plan]
 
 
 def train_sweep(
-    jobs: Sequence[Job], folder: Path, max_stack: int | None, tracking: Tracking, *, resumes: bool = False
+    jobs: Sequence[Job],
+    folder: Path,
+    max_stack: int | None,
+    tracking: Tracking,
+    helper: Helper = IN_PLACE,
+    *,
+    resumes: bool = False,
 ) -> None:
     """Trains the jobs of a batch; each has its value or its failure afterwards.
 
     Args:
         folder: the sweep's.
         max_stack: how many may form a stack; None for as many as train best together.
-        tracking: of the command.
+        tracking, helper: of the command.
         resumes: whether the command continues what an earlier one began.
 
     Raises:
@@ -56,7 +61,7 @@ def train_sweep(
         planned = sweep.begin(resumes)
         if planned:
             sweep.train(planned, max_stack)
-            sweep.draw_best(planned)
+            sweep.draw_best(planned, helper)
     finally:
         sweep.leaderboard.write()
 
@@ -152,20 +157,14 @@ class _Sweep(Listener):
             self._tracking.end(Path(spec.folder))
         self._bar.advance(event.spared, ended=1)
 
-    def draw_best(self, planned: Sequence[Planned]) -> None:
+    def draw_best(self, planned: Sequence[Planned], helper: Helper) -> None:
         """Draws the figures of the best runs."""
         drawn = {Path(spec.folder): (spec, plan) for spec, plan in planned if plan.components.trainer.plots == "auto"}
         ranked = [entry for entry in self.leaderboard.entries if entry.folder in drawn and entry.ended_well]
-        best = [drawn[entry.folder] for entry in ranked[:BEST_DRAWN]]
-        if best:
-            import_module("mlp_exp.display.plots")  # once: the forks need it, and the page what it imports
-        in_forks([partial(self._draw, *each) for each in best])
-        for spec, _ in best:
+        for spec, plan in [drawn[entry.folder] for entry in ranked[:BEST_DRAWN]]:
+            with active(spec), self._session.logs.of(spec):
+                try:
+                    draw(load(plan, RunFolder(spec.folder)), helper)
+                except Exception:
+                    log.exception("the figures could not be drawn")  # the run itself is complete
             self._tracking.attach(Path(spec.folder))
-
-    def _draw(self, spec: RunSpec, plan: Plan) -> None:
-        with active(spec), self._session.logs.of(spec):
-            try:
-                draw(load(plan, RunFolder(spec.folder)))
-            except Exception:
-                log.exception("the figures could not be drawn")  # the run itself is complete

@@ -261,12 +261,11 @@ class RunFolder:
         files = [self.path / name for name in (HYDRA_CONFIG, HISTORY, RESULT, MODEL)]
         return [file for file in files if file.is_file() and not file.is_symlink()] + self.figure_files()
 
-    def write_figures(self, figures: Mapping[str, Any]) -> None:
-        """Saves matplotlib figures as `plots/<name>.png`."""
+    def write_figure(self, name: str, png: bytes) -> None:
+        """Saves a figure as `plots/<name>.png`."""
         self.figures.mkdir(exist_ok=True)
-        for name, figure in figures.items():
-            with atomic(self.figures / f"{name}.png") as temporary:
-                figure.savefig(temporary, format="png", dpi=120)
+        with atomic(self.figures / f"{name}.png") as temporary:
+            temporary.write_bytes(png)
 
 
 def runs_in(folder: Path) -> list[RunFolder]:

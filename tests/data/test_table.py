@@ -10,8 +10,6 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pytest
 import torch
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from pyarrow import parquet
 from support.commands import Command, table_of
 from support.folders import files_in, result_of, the_run_folder
@@ -32,7 +30,7 @@ from support.good_tables import (
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.load import table
 from mlp_exp.data.table.reading import read_table
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.display import figures
 
 # ---- forms of files
 
@@ -164,15 +162,14 @@ def test_a_run_says_what_it_found_and_keeps_it(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The printed table, the saved model and the figures know the columns and the names of the classes."""
-    figures: dict[str, list[str]] = {}
-    write_figures = RunFolder.write_figures
+    shown: dict[str, tuple[Any, ...]] = {}
+    write_all = figures.write
 
-    def keep(folder: RunFolder, made: dict[str, Figure]) -> None:
-        for name, figure in made.items():
-            figures[name] = [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
-        write_figures(folder, made)
+    def keep(folder: Path, made: dict[str, tuple[Any, ...]]) -> None:
+        shown.update(made)
+        write_all(folder, made)
 
-    monkeypatch.setattr(RunFolder, "write_figures", keep)
+    monkeypatch.setattr(figures, "write", keep)
     columns = {"key": [f"k{row}" for row in range(ROWS)], **mixed()}
     columns["mood"] = [
         None if row == 7 else {"good": "[bold]good", "bad": "so <so>"}[mood] for row, mood in enumerate(columns["mood"])
@@ -208,9 +205,8 @@ def test_a_run_says_what_it_found_and_keeps_it(
         ("colour", ["blue", "green", "red"])
     ]
     assert result_of(folder)["task"] == "binary"
-    assert {f"plots/{name}.png" for name in figures} <= files_in(folder)
-    for name in ("confusion_matrix",):
-        assert set(names) <= set(figures[name])
+    assert {f"plots/{name}.png" for name in shown} <= files_in(folder)
+    assert shown["confusion_matrix"][-1] == tuple(names)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])

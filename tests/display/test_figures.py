@@ -4,7 +4,6 @@ import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,23 +20,28 @@ from numpy.typing import NDArray
 from support.folders import names
 
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.display import plots
+from mlp_exp.display import figures, plots
+from mlp_exp.display.curves import Plane
 from mlp_exp.storage.run_folder import RunFolder
 
 
-class Unwilling:
-    """A figure that breaks in the middle of its file."""
-
-    def savefig(self, path: Path, **_: Any) -> None:
-        path.write_bytes(b"\x89PNG half")
+def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Figure:
         raise RuntimeError("no ink")
 
-
-def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path) -> None:
-    whole = plots.losses({"epoch": [1], "train_loss": [0.5]}, 1)
+    monkeypatch.setitem(plots.FIGURES, "roc", broken)
     with pytest.raises(RuntimeError, match="no ink"):
-        RunFolder(tmp_path).write_figures({"loss": whole, "roc": Unwilling()})
+        figures.write(tmp_path, {"loss": ({"epoch": [1], "train_loss": [0.5]}, 1), "roc": ()})
     assert names(tmp_path / "plots") == ["loss.png"]
+
+
+def test_the_file_is_that_of_savefig(tmp_path: Path) -> None:
+    """Which draws twice."""
+    shown = {"loss": (HISTORY, 2), "confusion_matrix": (np.arange(3), np.arange(3), ("a", "b", "c"))}
+    figures.write(tmp_path, shown)
+    for name, arguments in shown.items():
+        plots.FIGURES[name](*arguments).savefig(tmp_path / "file", format="png", dpi=120)
+        assert (tmp_path / "plots" / f"{name}.png").read_bytes() == (tmp_path / "file").read_bytes()
 
 
 # figures
@@ -45,7 +49,7 @@ def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path) -> None:
 
 def rendered(figure: Figure, folder: Path) -> tuple[int, int]:
     """Width and height of the figure's file, which must be a whole PNG."""
-    RunFolder(folder).write_figures({"figure": figure})
+    RunFolder(folder).write_figure("figure", plots.png(figure))
     assert names(folder / "plots") == ["figure.png"]
     data = (folder / "plots" / "figure.png").read_bytes()
     assert data[:16] == b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -256,6 +260,14 @@ def ring(rows: int = 60) -> Dataset:
     return Dataset.from_arrays(points, outside.astype(int), class_names=("inside", "outside"))
 
 
+def boundary(
+    dataset: Dataset, test: np.ndarray, predict: Callable[[np.ndarray], np.ndarray], resolution: int
+) -> Figure:
+    """The figure of what is predicted at each point of the plane."""
+    plane = Plane.around(dataset.features, resolution)
+    return plots.decision_boundary(dataset, test, plane, predict(plane.points))
+
+
 def outside_chance(points: np.ndarray) -> np.ndarray:
     chance = 1 / (1 + np.exp(-5 * (np.hypot(*points.T) - 1)))
     return np.column_stack([1 - chance, chance])
@@ -273,7 +285,7 @@ def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
         asked.append(places)
         return outside_chance(places)
 
-    figure = plots.decision_boundary(dataset, test, noted, resolution=80)
+    figure = boundary(dataset, test, noted, resolution=80)
     axes, bar = figure.axes
     assert labels(axes) == ("Decision boundary", "x1", "x2")
     assert shown(bar.yaxis.label) == "probability of outside"
@@ -291,7 +303,7 @@ def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
 
 def test_decision_boundary_shows_every_point_in_its_class_and_part() -> None:
     dataset, test = ring(), np.arange(12)
-    axes = plots.decision_boundary(dataset, test, outside_chance, resolution=20).axes[0]
+    axes = boundary(dataset, test, outside_chance, resolution=20).axes[0]
     groups = scattered(axes)
     held_out = np.isin(np.arange(60), test)
     expected = [dataset.features[(dataset.target == code) & rows] for code in (0, 1) for rows in (~held_out, held_out)]
@@ -305,7 +317,7 @@ def test_decision_boundary_shows_every_point_in_its_class_and_part() -> None:
 
 
 def test_no_test_points_in_the_legend_without_a_test_part() -> None:
-    axes = plots.decision_boundary(ring(), np.arange(0), outside_chance, resolution=20).axes[0]
+    axes = boundary(ring(), np.arange(0), outside_chance, resolution=20).axes[0]
     assert len(scattered(axes)) == 2
     assert [text.split(", ")[0] for text in legend(axes)] == ["inside", "outside"]
 
@@ -319,7 +331,7 @@ def thirds(points: np.ndarray) -> np.ndarray:
 def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
     points = np.random.default_rng(2).uniform(-1, 1, (90, 2))
     dataset = Dataset.from_arrays(points, thirds(points).argmax(axis=1), class_names=("left", "middle", "right"))
-    figure = plots.decision_boundary(dataset, np.arange(30), thirds, resolution=50)
+    figure = boundary(dataset, np.arange(30), thirds, resolution=50)
     (axes,) = figure.axes
     colours = [colour(group) for group in scattered(axes)]
     assert colours == [c.lower() for c in plots.COLOURS[:3] for _ in range(2)]
@@ -330,9 +342,7 @@ def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
 def test_two_regions_have_no_strip_of_a_third_between_them() -> None:
     corners = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     dataset = Dataset(corners, np.array([0, 0, 2, 2]), ("x1", "x2"), ("left", "nowhere", "right"))
-    figure = plots.decision_boundary(
-        dataset, np.arange(0), lambda p: np.eye(3)[np.where(p[:, 0] < 0, 0, 2)], resolution=40
-    )
+    figure = boundary(dataset, np.arange(0), lambda p: np.eye(3)[np.where(p[:, 0] < 0, 0, 2)], resolution=40)
     (axes,) = figure.axes
     figure.set_dpi(120)
     canvas = FigureCanvasAgg(figure)
@@ -352,7 +362,7 @@ def test_two_regions_have_no_strip_of_a_third_between_them() -> None:
 def test_prediction_over_the_plane(tmp_path: Path) -> None:
     points = np.random.default_rng(3).normal(size=(40, 2))
     dataset = Dataset.from_arrays(points, points.sum(axis=1), regression=True, target_name="price")
-    figure = plots.decision_boundary(dataset, np.arange(10), lambda p: p.sum(axis=1), resolution=30)
+    figure = boundary(dataset, np.arange(10), lambda p: p.sum(axis=1), resolution=30)
     axes, bar = figure.axes
     assert labels(axes) == ("Prediction over the plane", "x1", "x2")
     assert shown(bar.yaxis.label) == "price"
@@ -363,21 +373,21 @@ def test_prediction_over_the_plane(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", [0.0, 0.3, 1.0])
 def test_decision_boundary_of_a_network_that_always_says_the_same(answer: float, tmp_path: Path) -> None:
-    figure = plots.decision_boundary(ring(), np.arange(9), lambda p: two([answer] * len(p)), resolution=20)
+    figure = boundary(ring(), np.arange(9), lambda p: two([answer] * len(p)), resolution=20)
     assert rendered(figure, tmp_path) == (864, 576)
 
 
 def test_decision_boundary_with_a_constant_feature(tmp_path: Path) -> None:
     dataset = ring()
     dataset.features[:, 1] = 3.0
-    figure = plots.decision_boundary(dataset, np.arange(9), outside_chance, resolution=20)
+    figure = boundary(dataset, np.arange(9), outside_chance, resolution=20)
     assert rendered(figure, tmp_path) == (864, 576)
 
 
 def test_decision_boundary_draws_no_more_points_than_can_be_seen() -> None:
     points = np.random.default_rng(4).uniform(-3, 3, (14_000, 2))
     dataset = Dataset.from_arrays(points, (np.arange(14_000) < 7000).astype(int))
-    axes = plots.decision_boundary(dataset, np.arange(10), outside_chance, resolution=20).axes[0]
+    axes = boundary(dataset, np.arange(10), outside_chance, resolution=20).axes[0]
     assert [len(offsets(group)) for group in scattered(axes)] == [5000, 5000, 10]
 
 
@@ -430,9 +440,7 @@ class TestNames:
         n = len(class_names)
         points = np.random.default_rng(1).normal(size=(30, 2))
         dataset = Dataset.from_arrays(points, part[0], class_names=class_names, feature_names=class_names[:2])
-        figure = plots.decision_boundary(
-            dataset, np.arange(12), lambda p: np.eye(n)[(p[:, 0] > 0).astype(int)], resolution=20
-        )
+        figure = boundary(dataset, np.arange(12), lambda p: np.eye(n)[(p[:, 0] > 0).astype(int)], resolution=20)
         assert labels(figure.axes[0])[1:] == class_names[:2]
         assert legend(figure.axes[0])[1::2] == [f"{name}, test" for name in class_names]
         if n == 2:
@@ -448,10 +456,8 @@ class TestNames:
 # the figures of a test part
 
 
-@pytest.mark.parametrize("regression", [False, True])
-def test_no_figures_of_an_empty_test_part(regression: bool) -> None:
-    dataset = Dataset.from_arrays(np.ones((4, 3)), [0, 1, 0, 1], regression=regression)
-    assert plots.test_figures(dataset, np.arange(0), None) == {}
+def figures_of(dataset: Dataset, test: np.ndarray, predicted: np.ndarray) -> dict[str, Figure]:
+    return {name: plots.FIGURES[name](*shown) for name, shown in figures.of_test(dataset, test, predicted).items()}
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -460,30 +466,33 @@ def test_figures_of_a_classification(n_classes: int) -> None:
     dataset = Dataset.from_arrays(np.ones((12, 3)), target)
     test = np.array([0, 1, 2, 5, 7])
     chances = np.eye(n_classes)[[0, 1, 0, 1, 1]]
-    figures = plots.test_figures(dataset, test, chances)
-    assert {name: figure.axes[0].get_title() for name, figure in figures.items()} == {
+    drawn = figures_of(dataset, test, chances)
+    assert {name: figure.axes[0].get_title() for name, figure in drawn.items()} == {
         "confusion_matrix": "Confusion matrix, test",
         "roc": "ROC, test",
         "calibration": "Calibration, test",
     }
     counts = np.zeros((n_classes, n_classes), dtype=int)
     np.add.at(counts, (target[test], [0, 1, 0, 1, 1]), 1)
-    assert [int(text.get_text()) for text in figures["confusion_matrix"].axes[0].texts] == counts.ravel().tolist()
+    assert [int(text.get_text()) for text in drawn["confusion_matrix"].axes[0].texts] == counts.ravel().tolist()
 
 
 def test_figures_of_a_test_part_without_a_class(tmp_path: Path) -> None:
     dataset = Dataset.from_arrays(np.ones((12, 3)), np.arange(12) % 3)
     test = np.array([0, 1, 3, 4, 6])
-    figures = plots.test_figures(dataset, test, THREE)
-    RunFolder(tmp_path).write_figures(figures)
+    figures.write(tmp_path, figures.of_test(dataset, test, THREE))
     assert names(tmp_path / "plots") == ["calibration.png", "confusion_matrix.png", "roc.png"]
-    assert [text.split(" (")[0] for text in legend(figures["roc"].axes[0])] == ["0", "1", "chance"]
+    assert [text.split(" (")[0] for text in legend(figures_of(dataset, test, THREE)["roc"].axes[0])] == [
+        "0",
+        "1",
+        "chance",
+    ]
 
 
 def test_figures_of_a_regression() -> None:
     dataset = Dataset.from_arrays(np.ones((5, 3)), [1, 2, 3, 4, 5], regression=True, target_name="age")
-    figures = plots.test_figures(dataset, np.array([1, 4]), np.array([2.5, 4.5]))
-    assert list(figures) == ["predicted_actual"]
-    axes = figures["predicted_actual"].axes[0]
+    drawn = figures_of(dataset, np.array([1, 4]), np.array([2.5, 4.5]))
+    assert list(drawn) == ["predicted_actual"]
+    axes = drawn["predicted_actual"].axes[0]
     assert labels(axes)[1:] == ("predicted age", "actual age")
     assert offsets(scattered(axes)[0]).tolist() == [[2.5, 2.0], [4.5, 5.0]]

@@ -26,9 +26,9 @@ from mlp_exp.multirun.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.forked import Forked
-from mlp_exp.multirun.executors.forks import start_process
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.work import work
+from mlp_exp.processes.forks import start_process
 from mlp_exp.storage.run_folder import RunFolder
 
 EPOCHS = 4

@@ -39,6 +39,7 @@ from mlp_exp.multirun.stacks import (
     stack_size,
     step_bytes,
 )
+from mlp_exp.processes.forks import cores
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.losses import BinaryCrossEntropy
 
@@ -228,7 +229,7 @@ def test_in_words() -> None:
     assert in_words([Kind(list(range(7)), plain, 2, 3)], []) == "7 runs in 3 stacks: 3 at most in each, 2 at a time"
     found, differing = kinds([plain, make("model.norm=batch"), plain], 1)
     assert in_words(found, differing) == (
-        f"3 runs in 3 stacks: model.norm differs; 1 at most in each, {stacks.cores()} at a time"
+        f"3 runs in 3 stacks: model.norm differs; 1 at most in each, {cores()} at a time"
     )
 
 
@@ -428,7 +429,7 @@ def test_embeddings_count(table: list[str]) -> None:
 
 
 def test_what_this_machine_has() -> None:
-    assert stacks.cores() >= 1
+    assert cores() >= 1
     assert stacks.free_memory(CPU) > 2**20
 
 

@@ -32,7 +32,7 @@ from support.sweeps import (
 )
 
 from mlp_exp.experiment.checkpoint import Checkpoint
-from mlp_exp.multirun.stacks import cores
+from mlp_exp.processes.forks import cores
 from mlp_exp.storage.run_folder import RunFolder
 
 # ---- resume

@@ -20,6 +20,8 @@ from typing import IO, Any, NoReturn, Protocol
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from mlp_exp.processes.helper import FIGURES, FOREST
+
 Result = subprocess.CompletedProcess[str]
 
 
@@ -212,6 +214,8 @@ class Command:
                 started.communicate()
 
     def _here(self, name: str, args: list[str], cwd: Path) -> Result:
+        for module in (FIGURES, FOREST) if name in ("run", "report") else ():
+            importlib.import_module(module)  # once, and not in a process of each command
         command = importlib.import_module(f"mlp_exp.{name}")
         GlobalHydra.instance().clear()
         self._patch.chdir(cwd)
@@ -246,6 +250,8 @@ def process_restored() -> Iterator[None]:
     root.setLevel(level)
     for number, action in signals.items():
         signal.signal(number, action)
+    gc.unfreeze()
+    gc.enable()
     gc.set_threshold(*thresholds)
     GlobalHydra.instance().clear()
 

@@ -10,11 +10,12 @@ import pytest
 from support.commands import Command
 from support.tracking import FILES, FINAL, METRICS, PARAMS, SMALL, final, history, words
 
-from mlp_exp.display import plots
+from mlp_exp.display import figures
 from mlp_exp.experiment import alone
 from mlp_exp.experiment.run import Run
 from mlp_exp.multirun import sweep as story
 from mlp_exp.multirun.executors import work
+from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.mlflow import MLflow
 from mlp_exp.trackers.process import TrackingServer
@@ -161,8 +162,8 @@ JOBS = {"none": (0, 4), "tensorboard": (1, 5), "mlflow": (2, 6), "wandb": (3, 7)
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """One small figure for every run of a sweep, in the place of those that take a second each."""
 
-    def quick_draw(run: Run) -> None:
-        run.folder.write_figures({"loss": plots.losses({"epoch": [1], "train_loss": [1.0]}, 1)})
+    def quick_draw(run: Run, helper: Helper = IN_PLACE) -> None:
+        figures.write(run.folder.path, {"loss": ({"epoch": [1], "train_loss": [1.0]}, 1)})
 
     for module in (story, alone, work):
         monkeypatch.setattr(module, "draw", quick_draw)

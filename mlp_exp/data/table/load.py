@@ -1,10 +1,12 @@
 """Any CSV or Parquet file as a dataset: `data=table data.path=FILE data.target=COLUMN`."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,15 @@ from mlp_exp.data.dataset import Category, Column, Dataset
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.columns import ColumnOptions, find_column, infer_column, numeric_features
 from mlp_exp.data.table.file import Opener, open_binary
-from mlp_exp.data.table.reading import read_table
+from mlp_exp.data.table.reading import column_names, read_table
 from mlp_exp.data.table.target import TaskChoice, read_target
 from mlp_exp.data.table.values import category_codes, decode, type_family
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
+
+SMALL_FILE = 1_000_000
+"""Bytes of a file that may be read twice."""
 
 
 def table(
@@ -54,9 +59,8 @@ def table(
     names = content.column_names
     log.info("%s: %d rows of %d columns", path, len(content), len(names))
     target = str(target)
-    options = ColumnOptions(*([str(name) for name in listed] for listed in (numeric, categorical, drop)))
     with _path_in_messages(path):
-        options.check(names, find_column(target, names, "data.target"))
+        options = _column_options(names, target, numeric, categorical, drop)
         values, there, class_names = read_target(target, content[target], task)
         columns = [_infer(name, content[name], options, split) for name in names if name != target]
         features = _numbers(content, columns, there)
@@ -82,6 +86,37 @@ def table(
         unlabelled=len(there) - len(values),
         aside=aside,
     )
+
+
+def check_columns(
+    path: str,
+    target: str | int,
+    numeric: Sequence[str | int] = (),
+    categorical: Sequence[str | int] = (),
+    drop: Sequence[str | int] = (),
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    split_column: str | None = None,
+) -> None:
+    """Raises the error of `table` for a file that is no table or lacks a column, but reads small files alone.
+
+    It takes milliseconds, and so comes before torch is imported.
+    """
+    file = Path(path).expanduser()
+    if os.path.isfile(file) and file.stat().st_size > SMALL_FILE:
+        return
+    names = column_names(path, separator, encoding)
+    with _path_in_messages(path):
+        _column_options(names, str(target), numeric, categorical, drop)
+        if split_column is not None:
+            find_column(split_column, names, "split.column")
+
+
+def _column_options(names: Sequence[str], target: str, *listed: Sequence[str | int]) -> ColumnOptions:
+    """What the user has said of columns: numeric ones, categorical ones, those to drop; DataError if one is missing."""
+    options = ColumnOptions(*([str(name) for name in each] for each in listed))
+    options.check(names, find_column(target, names, "data.target"))
+    return options
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from mlp_exp.data.table.cleaning import check_names, clean
+from mlp_exp.data.table.cleaning import check_names, clean, clean_names
 from mlp_exp.data.table.damage import check_encoding, check_end, csv_errors, parquet_errors
 from mlp_exp.data.table.file import Opener, TableFile, detect_file, no_rows, open_binary
 
@@ -35,11 +35,21 @@ def read_table(
         DataError: there is no such file, it is not a table, or it has no rows.
     """
     source = detect_file(path, separator, decimal, encoding, missing)
+    table = _read(source, open_file)
+    return clean(table, source.form, typed=not source.is_parquet)
+
+
+def column_names(path: str, separator: str | None = None, encoding: str = "utf-8") -> list[str]:
+    """The names of the columns in a file, trimmed; raises the DataErrors of `read_table`."""
+    return clean_names(_read(detect_file(path, separator, ".", encoding, ()), open_binary).column_names)
+
+
+def _read(source: TableFile, open_file: Opener) -> pa.Table:
+    """The table as it is in the file; DataError if it has no rows, or two columns of one name."""
     table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, open_file)
-    table = clean(table, source.form, typed=not source.is_parquet)
-    check_names(table.column_names, path)
+    check_names(clean_names(table.column_names), source.path)
     if not len(table):
-        raise no_rows(path)
+        raise no_rows(source.path)
     return table
 
 

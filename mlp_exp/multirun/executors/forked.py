@@ -16,8 +16,8 @@ from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
-from mlp_exp.multirun.executors.forks import start_process
 from mlp_exp.multirun.executors.work import work
+from mlp_exp.processes.forks import start_process
 from mlp_exp.signals import Terminated
 
 

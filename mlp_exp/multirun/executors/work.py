@@ -64,7 +64,7 @@ class _Sender(Reporter):
         try:
             with active(spec), self.log(spec):
                 log.info("%s", run.summary, exc_info=error)
-                if run.components.trainer.plots == "always" and run.status in DONE:
+                if spec.draws and run.status in DONE:
                     draw(run)
         except Exception as problem:
             self.failed(spec, problem, run)

@@ -1,0 +1,32 @@
+"""Which figures a run has, as plain data: matplotlib is imported where they are drawn, perhaps in another process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlp_exp.data.dataset import Dataset
+
+Figures = dict[str, tuple[Any, ...]]
+"""What each figure shows, by the name of its file: the arguments of its function in `plots`."""
+
+
+def of_test(dataset: Dataset, test: NDArray[np.int64], predicted: NDArray[np.float64]) -> Figures:
+    """The figures that show the test part."""
+    target, names = dataset.target[test], dataset.class_names
+    if not names:
+        return {"predicted_actual": (target, predicted, dataset.target_name)}
+    return {
+        "confusion_matrix": (target, predicted.argmax(axis=1), names),
+        "roc": (target, predicted, names),
+        "calibration": (target, predicted, names),
+    }
+
+
+def write(folder: Path, figures: Mapping[str, tuple[Any, ...]]) -> None:
+    """Draws figures into the folder of a run."""
+    from mlp_exp.display import plots
+
+    plots.write(folder, figures)

@@ -1,0 +1,54 @@
+"""Forks of this process."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def can_fork() -> bool:
+    return "fork" in multiprocessing.get_all_start_methods()
+
+
+def start_process(process: BaseProcess) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that other threads are not there in a fork
+        process.start()
+
+
+def in_forks(works: Sequence[Callable[[], None]]) -> None:
+    """Does some work for its side effects, divided among as many processes as there are cores, where that can be.
+
+    What a process did not do for an error is done here, so that it is raised.
+    """
+    shares = [works[start :: cores()] for start in range(min(cores(), len(works)))]
+    for work in _left_by_forks(shares) if can_fork() and len(shares) > 1 else works:
+        work()
+
+
+def _left_by_forks(shares: Sequence[Sequence[Callable[[], None]]]) -> list[Callable[[], None]]:
+    """The works of the processes that had an error."""
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_do, args=(share,)) for share in shares]
+    for process in processes:
+        start_process(process)
+    for process in processes:
+        process.join()
+    return [work for share, process in zip(shares, processes, strict=True) if process.exitcode for work in share]
+
+
+def _do(works: Sequence[Callable[[], None]]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command gets it, and waits
+    try:
+        for work in works:
+            work()
+    except Exception:
+        sys.exit(1)  # without a traceback

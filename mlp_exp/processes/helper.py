@@ -1,0 +1,126 @@
+"""A process that works for a command: it imports slow packages while the command imports torch."""
+
+import gc
+import multiprocessing
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from mlp_exp.processes.forks import can_fork, start_process
+
+FIGURES, FOREST = "mlp_exp.display.plots", "sklearn.inspection"
+"""Modules that take long to import: matplotlib with what draws, and what the forests of a page need."""
+T = TypeVar("T")
+
+
+class Helper:
+    """Calls functions in a process of its own, one after another; in this one, if it has not been prepared.
+
+    A context manager: leaving it ends the process.
+
+    Example:
+        with Helper() as helper:
+            helper.prepare("sklearn.ensemble")
+            found = helper.ask(importance, values, metric)  # begins at once
+            ...
+            found()  # waits for the result
+    """
+
+    def __init__(self) -> None:
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._asked = 0
+        self._answers: list[tuple[bool, Any]] = []
+
+    def prepare(self, *modules: str) -> None:
+        """Starts the process, which imports these modules; to be called once, before torch is imported.
+
+        Without effect where they are imported already, and where the platform cannot fork.
+        """
+        if self._process or not can_fork() or all(module in sys.modules for module in modules):
+            return
+        self._connection, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        self._process = context.Process(target=_serve, args=(theirs, self._connection, modules))
+        start_process(self._process)
+        theirs.close()
+
+    def ask(self, function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        """Has a function called there. What is returned gives its result, or raises its error; it is to be called once.
+
+        `function` and `arguments` can be pickled, and the function can be called again: it is called here, if the
+        process was killed.
+        """
+        here = partial(function, *arguments)
+        if self._connection is None:
+            return here
+        with suppress(BrokenPipeError):
+            self._connection.send((function, arguments))
+        self._asked += 1
+        return partial(self._answer, self._asked, here)
+
+    def _answer(self, number: int, here: Callable[[], T]) -> T:
+        assert self._connection
+        with suppress(EOFError, ConnectionResetError):
+            while len(self._answers) < number:
+                self._answers.append(self._connection.recv())
+        if len(self._answers) < number:
+            return here()
+        succeeded, found = self._answers[number - 1]
+        if not succeeded:
+            raise found
+        result: T = found
+        return result
+
+    def __enter__(self) -> "Helper":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if self._process is None or self._connection is None:
+            return
+        self._connection.close()  # the process then ends
+        if error:
+            self._process.terminate()
+        self._process.join()
+
+    def __reduce__(self) -> tuple[type["Helper"], tuple[()]]:
+        return Helper, ()  # a launcher sends a command's function to other processes
+
+
+IN_PLACE = Helper()
+"""Calls functions in this process."""
+
+
+def _serve(connection: Connection, other_end: Connection, modules: Sequence[str]) -> None:
+    """Answers until the command has closed its end, or was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command gets it, too
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.disable()  # this process is short
+    other_end.close()
+    for module in modules:
+        with suppress(Exception):  # raised where it is used
+            import_module(module)
+    with suppress(EOFError, OSError):
+        while True:
+            function, arguments = connection.recv()
+            connection.send(_outcome(partial(function, *arguments)))
+
+
+def _outcome(call: Callable[[], Any]) -> tuple[bool, Any]:
+    """Whether it succeeded, and its result, or its error as one that can be sent."""
+    try:
+        return True, call()
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            return False, RuntimeError("".join(traceback.format_exception(error)))
+        return False, error
