@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import omegaconf.base
 import pytest
 import torch
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -18,6 +19,7 @@ from support.folders import files_in
 from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mlp_exp.cli import composing
 from mlp_exp.cli.composing import _parse
 from mlp_exp.engine.arrays import NUMPY
 from mlp_exp.training.loop import train
@@ -103,12 +105,39 @@ def test_files_that_a_run_writes(command: Command, monkeypatch: pytest.MonkeyPat
     assert files_in(tmp_path / "run") == {*written, *of_hydra}
 
 
+def test_bytes_of_a_run(command: Command, tmp_path: Path) -> None:
+    """Of the default network, after two lengths of training: the network, its optimizer's state, and the history."""
+    sizes = {}
+    for epochs in (3, 53):
+        assert command("run", *QUIET, f"trainer.epochs={epochs}", f"hydra.run.dir={epochs}").returncode == 0
+        files = {name: (tmp_path / str(epochs) / name).stat().st_size for name in files_in(tmp_path / str(epochs))}
+        sizes[epochs] = files
+    assert {name for name, size in sizes[3].items() if size > 8000} == {"checkpoint.pt", "model.pt"}
+    weights = 4 * (2 * 64 + 64 + 64 * 32 + 32 + 32 + 1)
+    assert sizes[3]["model.pt"] < weights + 6000
+    assert sizes[3]["checkpoint.pt"] < 4 * weights + 8000  # latest and best weights, and Adam's two moments
+    assert sum(sizes[53].values()) - sum(sizes[3].values()) < 50 * 200  # a row of the history, twice
+
+
+def test_interpolations_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of what a job takes before it trains went into parsing them."""
+    parsed = counted(monkeypatch, omegaconf.base, "parse", lambda text, *_, **__: str(text))
+    totals = []
+    for jobs in (2, 7):
+        parsed.clear()
+        assert command("run", "-m", *QUIET, f"seed=range({jobs})").returncode == 0
+        totals.append(parsed.total())
+    # the folder of the sweep, that of the job, and of the log twice
+    assert totals[1] - totals[0] == 5 * 4
+
+
 @pytest.mark.parametrize("jobs", [2, 7])
 def test_compositions_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """By Hydra; however many jobs there are."""
+    composing.BASES.clear()  # of earlier commands in this process
     composed = counted(monkeypatch, ConfigLoaderImpl, "_load_configuration_impl", lambda *_, **__: "")
     assert command("run", "-m", *QUIET, f"seed=range({jobs})").returncode == 0
-    assert composed.total() == 3
+    assert composed.total() == 1
 
 
 @pytest.mark.parametrize("jobs", [2, 7])

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp import signals
 from mlp_exp.cli.commands import begin
+from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explain
 from mlp_exp.cli.options import SWEEP_DIR, Options, quoted, take_options
 from mlp_exp.cli.used_folder import RESUMES
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from mlp_exp.multirun.job import Job
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-
-SAVED = "saved_run"
-"""Name of the configuration that is that of an earlier run."""
 
 Run = Callable[["RunSpec", Options], float]
 RunSweep = Callable[[Sequence["Job"], Path, int | None, Options], None]
@@ -68,7 +66,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
     # what Hydra writes for a sweep that is only described
     scratch = tempfile.TemporaryDirectory() if DRY_RUN in sys.argv else nullcontext("")
     try:
-        with scratch as folder:
+        with scratch as folder, quick_composition():
             arguments = sys.argv[1:]
             command.options = take_options(arguments, folder, multirun=_is_multirun(arguments))
             name = _store_saved(arguments, command.options, read_config) if command.options.saved else CONFIG_NAME

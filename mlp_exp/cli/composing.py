@@ -1,18 +1,130 @@
-"""The configurations of a sweep's jobs, composed quickly: Hydra composes each of them twice from files."""
+"""Configurations composed quickly: Hydra composes those of a command and of its jobs several times, from files."""
 
 import copy
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from itertools import islice
+from typing import Any
 
+import hydra._internal.hydra as hydra_commands
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.config_repository import IConfigRepository
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
-from omegaconf import DictConfig, OmegaConf, flag_override
+from hydra.plugins.config_source import ConfigSource
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+SAVED = "saved_run"
+"""Name of the configuration that is that of an earlier run."""
+MOST_FILES = 500
+"""Of a user's configuration folder, beyond which it is read anew each time."""
+State = tuple[tuple[str, int, int], ...]
 
-class QuickLoader(ConfigLoaderImpl):
+
+class CachedLoader(ConfigLoaderImpl):
+    """Composes the same choices of groups once in a process, and sets the values on a copy."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._repositories: dict[str | None, IConfigRepository] = {}
+
+    def _load_configuration_impl(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        self.ensure_main_config_source_available()
+        arguments = config_name, overrides, run_mode, from_shell, validate_sweep_overrides
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        if config_name not in self._repositories:  # its sources may depend on the primary configuration
+            self._repositories[config_name] = self._parse_overrides_and_create_caching_repo(config_name, [])[1]
+        repository = self._repositories[config_name]
+        state = _state_of(repository.get_sources())
+        moved = any(override.key_or_group == "hydra.searchpath" for override in parsed)
+        if state is None or moved or config_name in (None, SAVED):
+            return super()._load_configuration_impl(*arguments)
+        if validate_sweep_overrides:
+            self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
+        values = [override for override in parsed if _is_value(override, repository)]
+        choices = [str(override.input_line) for override in parsed if override not in values]
+        key = config_name, tuple(choices), state
+        if key not in BASES:
+            BASES[key] = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
+        if MISSING in BASES[key].hydra.runtime.choices.values():  # only a sweep may leave a group open
+            return super()._load_configuration_impl(*arguments)
+        config = copy.deepcopy(BASES[key])
+        self._apply_overrides_to_config([one for one in values if not one.is_sweep_override()], config)
+        _say_what_was_asked(config, parsed)
+        return config
+
+
+BASES: dict[Any, DictConfig] = {}
+"""By primary configuration, choices and files."""
+
+
+def _is_value(override: Override, repository: IConfigRepository) -> bool:
+    """Whether it chooses no option of a group."""
+    return (
+        override.is_sweep_override()
+        or not repository.group_exists(override.key_or_group)
+        or isinstance(override.value(), dict)
+    )
+
+
+def _say_what_was_asked(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Fills in what Hydra's node says of overrides and process."""
+    node = config.hydra
+    own = [override for override in overrides if not override.is_hydra_override()]
+    with open_dict(node):
+        node.overrides.task = [override.input_line for override in own]
+        node.overrides.hydra = [override.input_line for override in overrides if override not in own]
+        for name in node.job.env_copy:
+            node.job.env_set[name] = os.environ[name]
+        node.runtime.cwd = os.getcwd()
+        dirname = node.job.config.override_dirname
+        node.job.override_dirname = get_overrides_dirname(own, dirname.exclude_keys, dirname.item_sep, dirname.kv_sep)
+
+
+def _state_of(sources: Sequence[ConfigSource]) -> State | None:
+    """The paths, times and sizes of all files that may take part; None where they cannot be told."""
+    folders = [str(source.path) for source in sources if source.scheme() == "file"]
+    others = [source for source in sources if source.scheme() not in ("file", "structured")]
+    if not all(source.scheme() == "pkg" and source.path.startswith("hydra.") for source in others):
+        return None
+    files = list(islice((file for folder in folders for file in sorted(_files_below(folder))), MOST_FILES + 1))
+    return tuple(files) if len(files) <= MOST_FILES else None
+
+
+def _files_below(folder: str) -> Iterator[tuple[str, int, int]]:
+    for where, _, names in os.walk(os.path.abspath(folder)):
+        for name in names:
+            path = os.path.join(where, name)
+            found = os.stat(path)
+            yield path, found.st_mtime_ns, found.st_size
+
+
+@contextmanager
+def quick_composition() -> Iterator[None]:
+    """Inside, Hydra composes with a `CachedLoader`."""
+    name = ConfigLoaderImpl.__name__
+    vars(hydra_commands)[name] = CachedLoader
+    try:
+        yield
+    finally:
+        vars(hydra_commands)[name] = ConfigLoaderImpl
+
+
+class QuickLoader(CachedLoader):
     """Composes the jobs that choose the same options of groups once, and sets the values of each on a copy.
 
     What it returns is valid until the next call, since all jobs share the node of Hydra's own settings.

@@ -51,7 +51,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     specs: Seen = []
     check = job_context.check
 
-    def noted(spec: RunSpec) -> None:
+    def noted(spec: RunSpec, **_: object) -> None:
         specs.append(spec)
         check(spec)
 
