@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
-from omegaconf import MISSING, DictConfig, OmegaConf, flag_override, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 SAVED = "saved_run"
@@ -60,7 +60,8 @@ class CachedLoader(ConfigLoaderImpl):
         key = config_name, tuple(choices), state
         if key not in BASES:
             BASES[key] = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
-        if MISSING in BASES[key].hydra.runtime.choices.values():  # only a sweep may leave a group open
+        chosen = BASES[key].hydra.runtime.choices
+        if any(OmegaConf.is_missing(chosen, group) for group in chosen):  # which a sweep alone may leave open
             return super()._load_configuration_impl(*arguments)
         config = copy.deepcopy(BASES[key])
         self._apply_overrides_to_config([one for one in values if not one.is_sweep_override()], config)

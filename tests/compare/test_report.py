@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from support.commands import Command, refusal, said
+from support.compositions import compose_run
 from support.folders import files_in
-from support.project import CONF, ROOT
+from support.project import ROOT
 from support.specs import train_in
 from support.tables import TABLE_ROWS, write_table
 
@@ -23,9 +23,7 @@ QUIET = (*SHORT, "trainer.plots=never")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run without figures."""
     folder = tmp_path_factory.mktemp("finished")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("run", overrides=list(QUIET))
-    train_in(folder, cfg)
+    train_in(folder, compose_run(QUIET))
     return folder
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hydra import compose, initialize_config_dir
+from support.compositions import compose_run
 from support.project import CONF
 from support.specs import build
 
@@ -27,10 +27,9 @@ def numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
 def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[Run], list[Metrics]]:
     """The runs of all seeds, trained as one stack on the CPU, and their metrics."""
     runs = []
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        for seed in seeds:
-            cfg = compose("run", overrides=[f"seed={seed}", "trainer.device=cpu", *overrides])
-            runs.append(prepare(plan(build(cfg)), RunFolder(CONF)))  # nothing is written
+    for seed in seeds:
+        cfg = compose_run([f"seed={seed}", "trainer.device=cpu", *overrides])
+        runs.append(prepare(plan(build(cfg)), RunFolder(CONF)))  # nothing is written
     for records in train([run.trainee for run in runs], runs[0].plan.batch_size, runs[0].plan.device):
         for record in records:
             assert record.status not in ("diverged", "failed")

@@ -13,12 +13,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from scipy.special import ndtri
 from support.commands import Command, refusal, said
+from support.compositions import compose_run
 from support.folders import result_of
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
-from support.project import CONF
 from support.specs import train_in
 from support.tables import write_table
 
@@ -40,9 +39,7 @@ QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
 def trained(folder: Path, words: Sequence[str]) -> Path:
     """The folder of a run."""
     folder.mkdir(exist_ok=True)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("run", overrides=[*QUIET, *words])
-    train_in(folder, cfg)
+    train_in(folder, compose_run([*QUIET, *words]))
     return folder
 
 

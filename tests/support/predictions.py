@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from pyarrow import parquet
@@ -16,7 +15,7 @@ from pyarrow import parquet
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.experiment.components import Components
 from mlp_exp.inference.trained_run import TrainedRun
-from support.project import CONF
+from support.compositions import compose_run
 from support.specs import build, train_in
 
 Columns = Mapping[str, Sequence[Any]]
@@ -25,8 +24,7 @@ ROWS = 60
 
 
 def composed(*words: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("run", overrides=[*QUIET, *words])
+    return compose_run([*QUIET, *words])
 
 
 def components(*words: str) -> Components:

@@ -1,0 +1,206 @@
+"""Configurations that are composed quickly are those that Hydra composes."""
+
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from support.project import CONF
+
+from mlp_exp.cli import composing
+from mlp_exp.cli.composing import SAVED, CachedLoader, quick_composition
+
+
+def loader_of(folder: Path, *, quick: bool) -> ConfigLoader:
+    GlobalHydra.instance().clear()
+    if quick:
+        with quick_composition(), hydra.initialize_config_dir(str(folder), version_base="1.3"):
+            return GlobalHydra.instance().config_loader()
+    with hydra.initialize_config_dir(str(folder), version_base="1.3"):
+        return GlobalHydra.instance().config_loader()
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """A copy of the configuration folder, to be changed."""
+    return Path(shutil.copytree(CONF, tmp_path / "conf"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> Iterator[None]:
+    composing.BASES.clear()
+    yield
+    composing.BASES.clear()
+
+
+WORDS = [
+    "seed=3",
+    "seed=1,2",
+    "seed=range(4)",
+    "optimizer.lr=1e-3",
+    "optimizer.lr=1e-3,1e-2",
+    "optimizer=sgd",
+    "optimizer=sgd,adam",
+    "optimizer={lr:1}",
+    "+optimizer.momentum=0.5",
+    "++optimizer.lr=3",
+    "~optimizer.lr",
+    "~data",
+    "~data.max_rows",
+    "data=wine",
+    "data=table",
+    "data.path=rows.csv",
+    "experiment=iris",
+    "model.hidden_sizes=[3,${seed}]",
+    "scheduler=cosine",
+    "scheduler.T_max=${trainer.epochs}",
+    "+new.key=a",
+    "+new={a:{b:1}}",
+    "hydra.mode=RUN",
+    "hydra.mode=MULTIRUN",
+    "hydra.job.name=other",
+    "hydra.job.env_copy=[HOME]",
+    "hydra.job.env_set.A=b",
+    "+hydra.job.env_set.SEED=${seed}",
+    "hydra/launcher=basic",
+    "hydra/job_logging=disabled",
+    "hydra.job.config.override_dirname.exclude_keys=[seed]",
+    "hydra.sweep.subdir=${hydra.job.override_dirname}",
+    "nowhere=1",
+    "optimizer=nothing",
+    "optimizer.nothing=1",
+    "data@other=wine",
+    "hydra.nothing=1",
+    "tracker=[none]",
+    "seed=[1",
+]
+
+
+def outcome(loader: ConfigLoader, words: list[str], mode: RunMode, *, checks: bool) -> Any:
+    """All that a composition says, or its error."""
+    try:
+        config = loader.load_configuration("run", words, mode, validate_sweep_overrides=checks)
+    except (HydraException, OmegaConfBaseException, ValueError, KeyError) as error:
+        return type(error), str(error), str(error.__cause__)
+    return OmegaConf.to_yaml(config, resolve=False), _flags(config)
+
+
+def _flags(config: Any) -> Any:
+    """Of all nodes: what may be added to, what may be changed."""
+    flags = {name: config._get_flag(name) for name in ("struct", "readonly")}
+    children = config._content if isinstance(config, DictConfig) and isinstance(config._content, dict) else {}
+    return flags, {key: _flags(node) for key, node in children.items() if OmegaConf.is_dict(node)}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_it_composes_what_hydra_does(seed: int) -> None:
+    """Also the second time, after the copies of the first have been changed."""
+    draw = random.Random(seed)
+    quick, plain = loader_of(CONF, quick=True), loader_of(CONF, quick=False)
+    assert type(quick) is CachedLoader
+    assert type(plain) is ConfigLoaderImpl
+    for _ in range(6):
+        words = draw.sample(WORDS, draw.randint(0, 4))
+        mode, checks = draw.choice([RunMode.RUN, RunMode.MULTIRUN]), draw.random() < 0.5
+        expected = outcome(plain, words, mode, checks=checks)
+        for _ in range(2):
+            assert outcome(quick, words, mode, checks=checks) == expected, words
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_each_word_alone(word: str) -> None:
+    quick, plain = loader_of(CONF, quick=True), loader_of(CONF, quick=False)
+    for mode in (RunMode.MULTIRUN, RunMode.RUN):
+        assert outcome(quick, [word], mode, checks=True) == outcome(plain, [word], mode, checks=True)
+
+
+def test_the_same_choices_are_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[list[str]] = []
+    compose = ConfigLoaderImpl._load_configuration_impl
+
+    def noted(self: ConfigLoaderImpl, name: str, overrides: list[str], *rest: Any) -> DictConfig:
+        composed.append(overrides)
+        return compose(self, name, overrides, *rest)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", noted)
+    for words in (["seed=1"], ["seed=2"], ["optimizer=sgd"], ["seed=3", "optimizer=sgd"], [], ["hydra.mode=RUN"]):
+        loader_of(CONF, quick=True).load_configuration("run", words, RunMode.RUN)
+    assert composed == [[], ["optimizer=sgd"]]
+
+
+def test_a_changed_new_or_removed_file_is_seen(conf: Path) -> None:
+    def lr() -> Any:
+        return loader_of(conf, quick=True).load_configuration("run", [], RunMode.RUN).optimizer.lr
+
+    assert lr() == 0.001
+    option, local = conf / "optimizer" / "adam.yaml", conf / "local" / "default.yaml"
+    text, count = re.subn("(?m)^lr: 1e-3", "lr: 0.125", option.read_text(encoding="utf-8"))
+    assert count == 1
+    option.write_text(text, encoding="utf-8")
+    assert lr() == 0.125
+    local.parent.mkdir(exist_ok=True)
+    local.write_text("# @package _global_\noptimizer:\n  lr: 0.25\n", encoding="utf-8")
+    assert lr() == 0.25
+    local.unlink()
+    assert lr() == 0.125
+
+
+def test_the_environment_and_the_place_are_those_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = loader_of(CONF, quick=True)
+    for value in ("a", "b"):
+        monkeypatch.setenv("MINE", value)
+        (tmp_path / value).mkdir()
+        monkeypatch.chdir(tmp_path / value)
+        config = loader.load_configuration("run", ["hydra.job.env_copy=[MINE]", "+new=${oc.env:MINE}"], RunMode.RUN)
+        assert config.new == config.hydra.job.env_set.MINE == value
+        assert config.hydra.runtime.cwd == str(tmp_path / value)
+
+
+def test_a_saved_configuration_is_not_kept() -> None:
+    """It is another one with each command, under the same name."""
+    for seed in (1, 2):
+        ConfigStore.instance().store(name=SAVED, node={"seed": seed})
+        assert loader_of(CONF, quick=True).load_configuration(SAVED, [], RunMode.RUN).seed == seed
+
+
+def test_a_search_path_of_the_users_is_followed(conf: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "optimizer").mkdir(parents=True)
+    mine = tmp_path / "mine" / "optimizer" / "mine.yaml"
+    mine.write_text("_target_: torch.optim.SGD\nlr: 1\n", encoding="utf-8")
+    words = [f"hydra.searchpath=[file://{tmp_path / 'mine'}]", "optimizer=mine"]
+    assert loader_of(CONF, quick=True).load_configuration("run", words, RunMode.RUN).optimizer.lr == 1
+    with (conf / "run.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"  searchpath:\n    - file://{tmp_path / 'mine'}\n")
+    for lr in (1, 2):
+        mine.write_text(f"_target_: torch.optim.SGD\nlr: {lr}\n", encoding="utf-8")
+        assert loader_of(conf, quick=True).load_configuration("run", ["optimizer=mine"], RunMode.RUN).optimizer.lr == lr
+
+
+def test_a_group_that_is_left_open_is_an_error_of_a_run_alone(conf: Path) -> None:
+    run = conf / "run.yaml"
+    text = run.read_text(encoding="utf-8")
+    assert "- optimizer: adam " in text
+    run.write_text(text.replace("- optimizer: adam ", "- optimizer: ??? "), encoding="utf-8")
+    quick, plain = loader_of(conf, quick=True), loader_of(conf, quick=False)
+    for mode in (RunMode.MULTIRUN, RunMode.RUN):
+        for words in ([], ["seed=1"], ["optimizer=sgd"]):
+            assert outcome(quick, words, mode, checks=True) == outcome(plain, words, mode, checks=True)
+    assert outcome(quick, [], RunMode.RUN, checks=True)[0].__name__ == "ConfigCompositionException"
+
+
+def test_a_large_folder_is_read_each_time(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composing, "MOST_FILES", 5)
+    assert loader_of(conf, quick=True).load_configuration("run", [], RunMode.RUN).seed == 0
+    assert composing.BASES == {}
