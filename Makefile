@@ -1,17 +1,21 @@
-# make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests; make bench measures beside other tools
-# (an hour and a half; make bench-quick: two minutes). Each sets up .venv first.
+# make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests (make test-quick: a part that finds most
+# mistakes, for every commit); make bench measures beside other tools (an hour and a half; make bench-quick: two minutes).
+# Each sets up .venv first.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check format bench bench-quick clean
+.PHONY: run test test-quick check format bench bench-quick clean
 
 run: .venv/ready
 	$(BIN)/python -m mlp_exp.run $(ARGS)
 
 test: check
 	$(BIN)/python -m pytest $(ARGS)
+
+test-quick: check
+	$(BIN)/python -m pytest --quick $(ARGS)
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -19,6 +19,23 @@ os.environ["COLUMNS"] = "120"  # of every table that is printed, however the sui
 os.environ["OMP_NUM_THREADS"] = "1"  # of the suite's own processes, of which there is one for each core
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored
 
+CASES = 5
+"""Of a test with more, that `--quick` keeps."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help=f"no slow tests, and {CASES} cases of each other one")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        of_test: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            if not item.get_closest_marker("slow"):
+                of_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        items[:] = [case for cases in of_test.values() for case in cases[:: -(-len(cases) // CASES)]]
+
+
 _load = OmegaConf.load
 _loaded: dict[str, Any] = {}
 

@@ -119,6 +119,7 @@ def test_bytes_of_a_run(command: Command, tmp_path: Path) -> None:
     assert sum(sizes[53].values()) - sum(sizes[3].values()) < 50 * 200  # a row of the history, twice
 
 
+@pytest.mark.slow
 def test_interpolations_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of what a job takes before it trains went into parsing them."""
     parsed = counted(monkeypatch, omegaconf.base, "parse", lambda text, *_, **__: str(text))
@@ -131,6 +132,7 @@ def test_interpolations_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyP
     assert totals[1] - totals[0] == 5 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [2, 7])
 def test_compositions_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """By Hydra; however many jobs there are."""

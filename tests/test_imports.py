@@ -36,6 +36,7 @@ def loaded(module: str, words: list[str], names: tuple[str, ...], folder: Path) 
 RUN = ["trainer.epochs=1", "trainer.device=cpu", "hydra.run.dir=run"]
 
 
+@pytest.mark.slow
 def test_a_run_loads_nothing_heavy_but_torch(tmp_path: Path) -> None:
     assert loaded("mlp_exp.run", [*RUN, "trainer.plots=never"], HEAVY, tmp_path) == []
     assert loaded("mlp_exp.run", [*RUN[:-1], "hydra.run.dir=drawn"], HEAVY, tmp_path) == []  # but a helper, for figures
@@ -48,6 +49,7 @@ def test_a_run_loads_nothing_heavy_but_torch(tmp_path: Path) -> None:
     assert set(read) - {"pandas"} == {"pyarrow"}  # which imports pandas where that is installed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistake",
     ["optimizer.lr=-1", "optimizer=adm", "model.hidden_size=[3]", "scheduler.gama=3", "lr=3", "init.weight.gaim=1"],
@@ -57,6 +59,7 @@ def test_a_mistake_is_told_without_torch(mistake: str, tmp_path: Path) -> None:
     assert loaded("mlp_exp.run", words, ("torch", *HEAVY), tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistake", ["data.path=rows.csw", "data.target=z", "data.drop=[z]", "split=group split.column=z"]
 )

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from support.commands import Fork, Result, ended, start_command
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    python -m mlp_exp\.(run|report|predict|export)(.*?)(?:#.*)?$", README, re.MULTILINE)

@@ -27,6 +27,7 @@ from mlp_exp.storage.run_folder import RunFolder
 # ---- a run that goes well
 
 
+@pytest.mark.slow
 def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(command: Command, tmp_path: Path) -> None:
     done = command("run", *SHORT, "seed=5", process=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -79,6 +80,7 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(comma
     assert again.stdout.splitlines()[0] == first
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_have_folders_of_their_own(command: Command, tmp_path: Path) -> None:
     runs = [command.start("run", *QUIET, f"seed={seed}") for seed in (1, 2)]
     ends = [run.communicate(timeout=120) for run in runs]
@@ -90,6 +92,7 @@ def test_two_runs_at_once_have_folders_of_their_own(command: Command, tmp_path: 
     assert all(files_in(folder) == RUN_FILES for folder in folders)
 
 
+@pytest.mark.slow
 def test_a_used_folder_is_refused_and_left_as_it_was(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "same"
     assert command("run", *QUIET, "hydra.run.dir=same", fork=True).returncode == 0
@@ -184,6 +187,7 @@ def test_hydras_own_messages_come_without_a_traceback(command: Command, args: li
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_mistakes_on_the_real_command_line(command: Command) -> None:
     assert refusal(command("run", "optimizer.lr=-1", process=True)) == mistakes(
         "optimizer.lr: expected a number above 0, got -1"
@@ -240,6 +244,7 @@ def test_a_run_that_diverges(command: Command, tmp_path: Path) -> None:
 # ---- interruptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_keeps_its_best_weights(
     command: Command, tmp_path: Path, number: signal.Signals, status: int
@@ -279,6 +284,7 @@ def test_an_interrupted_run_keeps_its_best_weights(
 # ---- sweeps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_one_bad_job_does_not_stop_a_sweep(command: Command, tmp_path: Path, launcher: str) -> None:
     args = ("-m", *QUIET, "optimizer.lr=1e-3,-1,1e-2", *LAUNCHERS[launcher])
@@ -349,6 +355,7 @@ def test_one_bad_job_does_not_stop_a_sweep(command: Command, tmp_path: Path, lau
     assert {table[2][name] for name in (*of_parts, "best_epoch", "epochs", "seconds")} == {""}
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_whatever_the_launcher(command: Command, tmp_path: Path) -> None:
     """In one stack, in stacks of one that train in processes where there are cores for them, or by Hydra's own."""
     ways = {"stacked": ([], 2), "apart": (["hydra.launcher.max_stack=1"], 1), "basic": (LAUNCHERS["basic"], 1)}
@@ -445,6 +452,7 @@ def test_letters_that_hydra_does_not_read_are_named(command: Command) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path) -> None:
     first = command("run", "trainer.epochs=3", "hydra.run.dir=first")
     assert (first.returncode, first.stderr) == (0, "")

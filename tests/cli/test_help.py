@@ -14,6 +14,7 @@ from support.compositions import Compose
 TORCH = re.compile(r"\| +torch(\.\S+)?$", re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_help_says_what_there_is_without_torch(command: Command, tmp_path: Path) -> None:
     done = command("run", "--help", python=("-X", "importtime"), process=True)
     assert done.returncode == 0

@@ -119,6 +119,7 @@ def test_a_job_without_a_value_leaves_what_any_failed_job_does(
         assert reason in (folder / "run.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", [SWEEP, BASIC], ids=["stacked", "basic"])
 def test_a_job_that_failed_for_a_variable_trains_once_it_is_set(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: tuple[str, ...]
@@ -173,6 +174,7 @@ def test_so_it_does_in_hydras_own_settings(command: Command, tmp_path: Path, kin
     assert list(tmp_path.rglob("history.csv")) == []
 
 
+@pytest.mark.slow
 def test_on_the_real_command_line(command: Command, tmp_path: Path) -> None:
     done = command("run", "optimizer.lr=${optimiser.lr}", process=True)
     line = "optimizer.lr: Interpolation key 'optimiser.lr' not found"

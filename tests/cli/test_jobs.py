@@ -195,6 +195,7 @@ def test_a_sweep_over_a_value_of_hydra(loader: ConfigLoader) -> None:
     assert seed._value() == "${hydra:job.num}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(2))
 def test_jobs_in_any_order_leave_nothing_behind(
     loader: ConfigLoader, sweep: DictConfig, quick: QuickLoader, number: int
@@ -500,6 +501,7 @@ class NotedStopping(EarlyStopping):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "targets"),
     [
@@ -585,6 +587,7 @@ def test_a_sweep_over_dictionaries(command: Command, tmp_path: Path) -> None:
     assert [(config.model.dropout, config.trainer.log_every) for config in saved] == [(0.1, 4), (0.2, 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), [LAUNCHERS, LAUNCHERS[::-1]])
 def test_a_sweep_goes_on_with_another_launcher(command: Command, tmp_path: Path, first: str, second: str) -> None:
     """Whatever letters are in its words."""
@@ -609,5 +612,6 @@ class TestStackedLauncher(LauncherTestSuite):
 @pytest.mark.parametrize(
     ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=stacked"])], ids=["stacked"]
 )
+@pytest.mark.slow
 class TestStackedLauncherIntegration(IntegrationTestSuite):
     """The same from programs of their own."""

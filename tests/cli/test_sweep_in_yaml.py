@@ -34,6 +34,7 @@ def long(tmp_path: Path) -> None:
     (tmp_path / "own/experiment/long.yaml").write_text(PRESET, encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("long")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_printed_line_resumes_a_sweep_that_yaml_turned_on(
@@ -73,6 +74,7 @@ def test_the_printed_line_resumes_a_sweep_that_yaml_turned_on(
     assert after == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("long")
 def test_a_sweep_that_yaml_turned_on_is_one_that_m_turned_on(command: Command, tmp_path: Path) -> None:
     words = ["--config-dir", "own", "experiment=long", *SHORT]
@@ -98,6 +100,7 @@ def test_another_place_for_hydras_files_is_refused_in_a_sweep(
     assert (done.stdout, list(tmp_path.iterdir())) == ("", [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_it_leaves_an_existing_sweep_as_it_is(command: Command, tmp_path: Path, launcher: str) -> None:
     words = ["-m", *SHORT, "seed=0,1", "hydra.sweep.dir=s", *LAUNCHERS[launcher]]

@@ -367,6 +367,7 @@ def test_the_command_of_a_run_allows_its_packages(tmp_path: Path) -> None:
     assert "--allow" not in failed  # with --config-dir all is trusted
 
 
+@pytest.mark.slow
 def test_the_command_of_a_sweep_of_another_primary_config(command: Command, tmp_path: Path) -> None:
     (tmp_path / "my conf").mkdir()
     (tmp_path / "my conf/mine.yaml").write_text("defaults: [run, _self_]\nseed: 7\n", encoding="utf-8")

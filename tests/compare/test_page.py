@@ -17,7 +17,7 @@ from support.runs import DIVERGED, FAILED, classes, metrics
 
 from mlp_exp.compare.report import report_on
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.slow, needs_browser]
 
 # ---- a sweep: three rates, two activations, two seeds, and three runs that came to nothing
 

@@ -10,7 +10,7 @@ from support.runs import FAILED, classes, values
 
 from mlp_exp.compare.report import report_on
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.slow, needs_browser]
 
 # ---- texts that look like something else
 

@@ -110,6 +110,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_the_figures_of_a_run(command: Command, tmp_path: Path, name: str) -> None:
     words, figures = RUNS[name]
@@ -128,6 +129,7 @@ def test_the_figures_of_a_run(command: Command, tmp_path: Path, name: str) -> No
     assert figures <= {file.removesuffix(".png") for file in drawn}
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_job(command: Command, tmp_path: Path) -> None:
     """Those that it drew itself, in a stack with another."""
     sweep = ("-m", *SHORT, "seed=1,2", "model.dropout=0.3", "data=diabetes", "hydra.sweep.dir=s")
@@ -139,6 +141,7 @@ def test_the_figures_of_a_job(command: Command, tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in plots.iterdir()} == drawn
 
 
+@pytest.mark.slow
 def test_several_folders(command: Command, run: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(run, tmp_path / "other"))
     lines = said(command("report", run, other, "-o", tmp_path / "new/folder"))
@@ -174,6 +177,7 @@ class Net(nn.Linear):
 """
 
 
+@pytest.mark.slow
 def test_a_users_own_network(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the folder at hand, which Python does not look into for an installed command, as `mlp-report` is."""
     (tmp_path / "net_of_report.py").write_text(OWN_NETWORK, encoding="utf-8")

@@ -65,6 +65,7 @@ def config_of(run: Path) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.slow
 def test_it_may_stand_in_a_folder_of_ones_own_and_saved_runs_are_taken_as_they_are(
     command: Command, tmp_path: Path
 ) -> None:

@@ -349,6 +349,7 @@ def _composed(group: str, option: str) -> dict[str, Any]:
     return {str(key): value for key, value in node.items()}
 
 
+@pytest.mark.slow
 def test_every_key_of_every_option_is_in_the_schema() -> None:
     found = []
     for group, option in options():
@@ -394,6 +395,7 @@ def _inherited(path: Path) -> list[str]:
     return [entry for entry in defaults if isinstance(entry, str) and entry != "_self_" and "/" not in entry]
 
 
+@pytest.mark.slow
 def test_an_option_that_inherits_repeats_nothing(compose: Compose) -> None:
     repeated = []
     for group, option in options():

@@ -460,6 +460,7 @@ def test_what_is_left_out_is_said(form: str, command: Command, tmp_path: Path) -
     assert "56 rows, 9 features, 3 classes; " in done.stdout
 
 
+@pytest.mark.slow
 def test_a_test_part_without_one_of_the_classes(command: Command, tmp_path: Path) -> None:
     """Two rows cannot hold three classes: it is no mistake, and what cannot be computed is left open."""
     write(good(), tmp_path / "houses.csv", "csv")

@@ -158,6 +158,7 @@ def test_a_table_of_one_kind_trains(
 # ---- a run
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_found_and_keeps_it(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path, monkeypatch: pyt
     assert names(tmp_path / "plots") == ["loss.png"]
 
 
+@pytest.mark.slow
 def test_the_file_is_that_of_savefig(tmp_path: Path) -> None:
     """Which draws twice."""
     shown = {"loss": (HISTORY, 2), "confusion_matrix": (np.arange(3), np.arange(3), ("a", "b", "c"))}

@@ -211,6 +211,7 @@ assert [name for name in sys.modules if name.startswith("torch._dynamo")] == []
 """
 
 
+@pytest.mark.slow
 def test_torchs_optimizers_stay_as_they_are_and_its_compiler_is_not_imported() -> None:
     tests = next(path for path in sys.path if path.endswith("tests"))
     done = subprocess.run(

@@ -235,6 +235,7 @@ def test_no_damage_to_a_byte_goes_unseen(make: Make) -> None:
             folder.read_checkpoint()
 
 
+@pytest.mark.slow
 def test_data_that_has_changed(make: Make, command: Command, tmp_path: Path) -> None:
     run = make(*TABLE, stopped=2)
     table = tmp_path / "table.csv"

@@ -260,6 +260,7 @@ def test_a_table_with_embeddings_leaves_what_rebuilds_it(train: Train, tmp_path:
     ]
 
 
+@pytest.mark.slow
 def test_two_numbers_with_gaps_have_a_decision_boundary(train: Train, tmp_path: Path) -> None:
     words = option_with_values("data", "table", tmp_path)
     run = train(*words, "data.drop=[colour,city,patient,time,split]", "trainer.plots=always")
@@ -413,6 +414,7 @@ def test_a_folder_belongs_to_one_run(train: Train, compose: Compose, tmp_path: P
     assert {name: (run.folder / name).read_bytes() for name in files_in(run.folder)} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "figures"),
     [

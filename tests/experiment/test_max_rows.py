@@ -83,6 +83,7 @@ def test_an_option_of_ones_own_need_not_name_it(command: Command, tmp_path: Path
     assert rows == [40, 50, 100]
 
 
+@pytest.mark.slow
 def test_what_comes_after_takes_the_same_rows(command: Command, tmp_path: Path) -> None:
     """Going on, training again, predicting, and drawing figures anew."""
     data = ("data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")

@@ -14,6 +14,8 @@ from mlp_exp.experiment.run import Run
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(10)
 
 Metrics = dict[str, dict[str, float]]

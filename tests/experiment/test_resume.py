@@ -38,7 +38,7 @@ from mlp_exp.experiment.run import Run
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.records import EpochRecord
 
-pytestmark = pytest.mark.usefixtures("parts")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("parts")]
 CASES = {
     "dropout": [*SMALL, "optimizer=nadam", "model.dropout=0.3", "model.hidden_sizes=[9,5]"],
     "norm": [*SMALL, "model.norm=batch", "optimizer=sgd", "optimizer.momentum=0.9", "trainer.clip_grad_norm=0.5"],

@@ -147,6 +147,7 @@ def test_the_line_that_is_printed_goes_on(
     assert went_on(run) == [1, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("every_epoch")
 def test_a_signal_interrupts(make: Make, command: Command, tmp_path: Path) -> None:
     """A process of its own."""

@@ -75,6 +75,7 @@ def train_fresh(specs: Seen, how: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_fresh_process_trains_a_run_to_the_bits_of_the_command_line(
     command: Command, tmp_path: Path, seen: Seen
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_fresh_process_trains_a_run_to_the_bits_of_the_command_line(
     assert (tmp_path / "b" / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_a_fresh_process_trains_a_stack_to_the_bits_of_the_command_line(
     command: Command, tmp_path: Path, seen: Seen
 ) -> None:
@@ -139,6 +141,7 @@ class Stopping(EarlyStopping):
 """
 
 
+@pytest.mark.slow
 def test_what_a_users_code_may_ask_while_it_trains_elsewhere(command: Command, tmp_path: Path, seen: Seen) -> None:
     """Its modules are those where the command was called, also in a process that was started somewhere else."""
     (tmp_path / "own_asking.py").write_text(OWN, encoding="utf-8")

@@ -183,6 +183,7 @@ def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
     return rows, run.outputs_of_inputs(run.preprocessing.inputs(rows["numbers"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: Path) -> None:
     """For batches of other sizes than were checked."""
@@ -205,6 +206,7 @@ def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2", "run"]
 
 
+@pytest.mark.slow
 def test_a_table(command: Command, tmp_path: Path) -> None:
     """Gaps, one-hot columns, embeddings and a logarithm; the metadata is all it takes to predict from the CSV file."""
     words = ["data=table", f"data.path={write_table(tmp_path)}", "data.target=time", "split=column"]
@@ -269,6 +271,7 @@ def test_a_table(command: Command, tmp_path: Path) -> None:
 UNCODED = ("task", "target_name", "missing")
 
 
+@pytest.mark.slow
 def test_a_network_of_the_users_own(command: Command, monkeypatch: Patch, tmp_path: Path) -> None:
     (tmp_path / "net_of_export.py").write_text(NETWORK, encoding="utf-8")
     words = ("model=linear", "model._target_=net_of_export.Net")

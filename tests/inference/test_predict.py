@@ -412,6 +412,7 @@ def test_class_names_of_any_signs(tmp_path: Path, command: Command) -> None:
     assert set(found["prediction"].to_pylist()) <= set(names)
 
 
+@pytest.mark.slow
 def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) -> None:
     """Options may stand anywhere, and torch is imported only when it is needed."""
     code = (

@@ -431,6 +431,7 @@ def test_the_best_twenty_are_printed(
     assert lines[-1] == str(tmp_path / "leaderboard.csv")
 
 
+@pytest.mark.slow
 def test_a_sweep_of_many_runs(command: Command, tmp_path: Path) -> None:
     rates = [f"{number / 1000:g}" for number in range(1, 24)]
     quiet = (

@@ -233,6 +233,7 @@ def test_every_run_ends_once_whatever_happens(
     assert sizes in [sorted([2, 3, *halves]) for halves in again]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("faults", [("kill",), ("kill", "drop", "late")], ids="-".join)
 def test_workers_are_killed_at_any_moment_also_of_runs_that_continue(
@@ -261,6 +262,7 @@ def test_workers_are_killed_at_any_moment_also_of_runs_that_continue(
     assert len(submitted) > 3 or moment == "Paused"  # then all have left checkpoints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["Progress", "write_checkpoint"])
 def test_a_run_that_kills_its_worker_while_it_trains_fails_alone(
     specs: list[RunSpec], expected: list[object], moment: str

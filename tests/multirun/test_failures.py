@@ -26,6 +26,8 @@ from mlp_exp.experiment import driver
 from mlp_exp.multirun import stacks
 from mlp_exp.training import loop
 
+pytestmark = pytest.mark.slow
+
 # ---- failures
 
 

@@ -104,6 +104,7 @@ def test_a_dry_run_checks_the_direction(command: Command, wrong: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_table_preset_wants_the_most_accurate_run(command: Command, tmp_path: Path) -> None:
     data = ("data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")
     words = ("-m", *SMALL[1:], *data, "experiment=table", "seed=0,1")
@@ -130,6 +131,7 @@ class Elsewhere(BasicLauncher):
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=None) for _ in job_overrides]
 
 
+@pytest.mark.slow
 def test_a_sweep_under_another_launcher_ends_with_leaderboard_and_status(command: Command, tmp_path: Path) -> None:
     sweep = ("-m", *SMALL, "hydra/launcher=basic", f"hydra.launcher._target_={PLUGINS}.Elsewhere")
     good = command("run", *sweep, "seed=0,1", "hydra.sweep.dir=good")

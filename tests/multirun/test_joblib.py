@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from support.commands import Command, Result
 from support.folders import files_in, history_of, leaderboard_of, result_of, shown_in
 from support.sweeps import QUIET, job, jobs_in, scores_in, state_of, trained, weight_bytes
+
+pytestmark = pytest.mark.slow
 
 SHORT = (*QUIET, "trainer.epochs=2", "model.hidden_sizes=[4]")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")

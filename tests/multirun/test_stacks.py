@@ -504,6 +504,7 @@ def test_sharing_changes_no_number() -> None:
         assert [rows.tolist() for _, rows in alone.parts.items()] == [rows.tolist() for _, rows in beside.parts.items()]
 
 
+@pytest.mark.slow
 def test_tables_live_as_long_as_their_runs() -> None:
     first, second = plans_of([], ["seed=1"])
     runs = [run_of(first), run_of(second)]

@@ -27,6 +27,8 @@ from support.sweeps import (
 )
 from support.tables import write_table
 
+pytestmark = pytest.mark.slow
+
 # ---- a run is the same in any company
 
 

@@ -35,6 +35,8 @@ from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.processes.forks import cores
 from mlp_exp.storage.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 # ---- resume
 
 

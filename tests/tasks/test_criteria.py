@@ -97,6 +97,7 @@ def test_a_loss_stays_what_it_is() -> None:
     assert isinstance(as_loss(nn.L1Loss(), "regression", 0), Criterion)
 
 
+@pytest.mark.slow
 def test_runs_with_a_criterion_train_alone_and_in_a_sweep_alike_and_predict(command: Command, tmp_path: Path) -> None:
     words = ["loss._target_=torch.nn.SmoothL1Loss", "+loss.beta=0.5", "data=diabetes", "trainer.epochs=3"]
     words += ["trainer.plots=never", "trainer.device=cpu"]

@@ -116,6 +116,7 @@ def test_partial_batches_and_chunks_are_trained_alike_again(kind: type[nn.Module
     assert len(first) == 4
 
 
+@pytest.mark.slow
 def test_in_a_sweep_they_train_as_alone(command: Command, tmp_path: Path) -> None:
     tmp_path.joinpath("mine.py").write_text(
         "from torch import nn\n"

@@ -21,7 +21,7 @@ from mlp_exp.trackers.mlflow import MLflow
 from mlp_exp.trackers.process import TrackingServer
 from mlp_exp.trackers.tracker import Param
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 # ---- what the backends hold
 

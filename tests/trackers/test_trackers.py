@@ -31,7 +31,7 @@ from mlp_exp.trackers.tensorboard import TensorBoard
 from mlp_exp.trackers.tracker import flatten, succeeded
 from mlp_exp.trackers.wandb import WandB
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 # ---- a tracker of one's own, which writes down what it is told, and fails as it is asked to
