@@ -97,7 +97,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(command: Comm
     went_on = [
         line for line in (folder / "run.log").read_text(encoding="utf-8").splitlines() if "goes on after" in line
     ]
-    assert len({line.partition("epoch ")[2] for line in went_on}) >= 3
+    assert len({line.partition("epoch ")[2] for line in went_on}) >= 2
 
 
 @pytest.mark.usefixtures("every_epoch")
