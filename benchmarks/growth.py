@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arithmetic import least_microseconds
 from commands import mlp_exp, result_of
-from harness import Process, measured, median
+from harness import Process, median
 from members import launcher_stack, timed_step
 from pages import table
 from work import SMALL, WORKS, Work, words_for
@@ -89,26 +89,6 @@ def one_epoch(work: Work) -> tuple[Process, float]:
         folder = Path(name)
         process = mlp_exp(*words_for(work, folder), "hydra.run.dir=run", folder=folder)
         return process, result_of(folder / "run")["seconds"]
-
-
-def start_up(rounds: int) -> str:
-    """Seconds of short commands, and the files of a run."""
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = ["-m", "mlp_exp.run", "trainer.epochs=1", "trainer.device=cpu"]
-        commands = {
-            "import torch": [sys.executable, "-c", "import torch"],
-            "--help": [sys.executable, "-m", "mlp_exp.run", "--help"],
-            "one epoch": [sys.executable, *run, "trainer.plots=never"],
-            "one epoch, with figures": [sys.executable, *run],
-        }
-        for title, command in commands.items():
-            found = [measured(command, folder) for _ in range(rounds)]
-            rows.append([title, f"{median(found, lambda one: one.seconds):.2f}"])
-        runs = sorted(log.parent for log in folder.glob("outputs/**/run.log"))
-        files = [sum(path.is_file() for path in run.rglob("*")) for run in (runs[0], runs[-1])]
-    return f"{table(['command', 's'], rows)}\n\nFiles of a run: {files[0]} without figures, {files[1]} with them."
 
 
 def stretch(found: dict[str, dict[int, float]]) -> str:

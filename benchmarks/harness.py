@@ -53,11 +53,11 @@ class Process:
     output: str
 
 
-def measured(command: Sequence[str], folder: Path, *, one_core: bool = False) -> Process:
+def measured(command: Sequence[str], folder: Path, *, one_core: bool = False, status: int = 0) -> Process:
     """Runs a command with one thread a process, on one core if told.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: it ended with another status.
     """
     core = min(os.sched_getaffinity(0))
     pin: Callable[[], None] | None = (lambda: os.sched_setaffinity(0, {core})) if one_core else None
@@ -76,7 +76,7 @@ def measured(command: Sequence[str], folder: Path, *, one_core: bool = False) ->
         seconds = time.perf_counter() - start
         output.seek(0)
         text = output.read()
-    if process.returncode:
+    if process.returncode != status:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}:\n{text}")
     return Process(seconds, _processor_seconds() - before, most, text)
 

@@ -1,7 +1,7 @@
 """Measures everything: `python benchmarks/run.py [--quick] [--only PART …] [--rounds N]`.
 
 Writes the tables into RESULTS.md and the figures into docs/; with --quick it prints them instead, of one round and less
-work. Parts: one-run, many-runs, growth, quality, time-spent.
+work. Parts: one-run, many-runs, growth, waits, quality, time-spent.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import datetime
 import sys
 from collections.abc import Callable
 
-from growth import COUNTS, SHAPES, WIDTHS, by_rows, by_width, members, start_up, stretch
+from growth import COUNTS, SHAPES, WIDTHS, by_rows, by_width, members, stretch
 from harness import HERE, machine
 from many_runs import RUNS, many_runs
 from one_run import one_run
@@ -17,6 +17,7 @@ from pages import write_section
 from plots import draw_growth, draw_sweep
 from quality import quality
 from time_spent import time_spent
+from waits import waits
 from work import SMALL, WORKS
 
 
@@ -41,7 +42,6 @@ def measure_growth(quick: bool, rounds: int) -> str:
         text, stretch(found),
         "One run with two hidden layers on 50 features at batch 256:", by_width(WIDTHS[::3] if quick else WIDTHS),
         "One epoch of one run of 64-32 on 20 features at batch 256:", rows,
-        "Short commands:", start_up(rounds),
     ])  # fmt: skip
 
 
@@ -53,12 +53,17 @@ def measure_time_spent(quick: bool, rounds: int) -> str:
     return time_spent(quick)
 
 
+def measure_waits(quick: bool, rounds: int) -> str:
+    return waits(1 if quick else 2 * rounds + 1, quick)
+
+
 ROUNDS = 3
 PAGE = HERE / "RESULTS.md"
 PARTS: dict[str, Callable[[bool, int], str]] = {
     "one-run": measure_one_run,
     "many-runs": measure_many_runs,
     "growth": measure_growth,
+    "waits": measure_waits,
     "quality": measure_quality,
     "time-spent": measure_time_spent,
 }
