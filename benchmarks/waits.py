@@ -24,7 +24,7 @@ def waits(rounds: int, quick: bool) -> str:
         commands = _commands(folder)
         commands["scikit-learn's MLPClassifier"] = lambda: contender("with_sklearn", SMALL, [(0, 1e-3)])[0]
         found = in_turn({title: lambda _, run=run: run() for title, run in commands.items()}, rounds)
-        files = [path for path in (folder / "run").rglob("*") if path.is_file()]
+        files = {path: path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()}
     wall, processor = ({title: median(each, value) for title, each in found.items()} for value in (_wall, _processor))
 
     def cells(seconds: dict[str, float], title: str) -> list[str]:
@@ -32,7 +32,7 @@ def waits(rounds: int, quick: bool) -> str:
 
     rows = [[title, *cells(wall, title), *cells(processor, title)] for title in commands]
     text = table(["command", "s", f"of {TORCH}", "processor s", f"of {TORCH}"], rows)
-    size = sum(path.stat().st_size for path in files if path.suffix != ".png") / 1000
+    size = sum(size for path, size in files.items() if path.suffix != ".png") / 1000
     return f"{text}\n\nFiles of a run: {len(files)}, of which {size:.0f} kB are no figures."
 
 
