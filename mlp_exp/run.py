@@ -51,6 +51,7 @@ def sweep(
     if options.dry_run:
         from mlp_exp.multirun.dry_run import describe_sweep
 
+        collect_from_now()
         return describe_sweep(jobs, max_stack)
 
     with suppress(Exception):  # what is wrong with a job is said when it begins

@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobRuntime
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
@@ -57,7 +58,7 @@ class CachedLoader(ConfigLoaderImpl):
             self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
         values = [override for override in parsed if _is_value(override, repository)]
         choices = [str(override.input_line) for override in parsed if override not in values]
-        key = config_name, tuple(choices), state
+        key = config_name, JobRuntime.instance().get("name"), tuple(choices), state
         if key not in BASES:
             BASES[key] = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
         chosen = BASES[key].hydra.runtime.choices
@@ -70,7 +71,7 @@ class CachedLoader(ConfigLoaderImpl):
 
 
 BASES: dict[Any, DictConfig] = {}
-"""By primary configuration, choices and files."""
+"""By primary configuration, name of the program, choices and files."""
 
 
 def _is_value(override: Override, repository: IConfigRepository) -> bool:
@@ -102,16 +103,16 @@ def _state_of(sources: Sequence[ConfigSource]) -> State | None:
     others = [source for source in sources if source.scheme() not in ("file", "structured")]
     if not all(source.scheme() == "pkg" and source.path.startswith("hydra.") for source in others):
         return None
-    files = list(islice((file for folder in folders for file in sorted(_files_below(folder))), MOST_FILES + 1))
-    return tuple(files) if len(files) <= MOST_FILES else None
+    files = list(islice((file for folder in folders for file in _files_below(folder)), MOST_FILES + 1))
+    return tuple(sorted(files)) if len(files) <= MOST_FILES else None
 
 
 def _files_below(folder: str) -> Iterator[tuple[str, int, int]]:
-    for where, _, names in os.walk(os.path.abspath(folder)):
-        for name in names:
-            path = os.path.join(where, name)
-            found = os.stat(path)
-            yield path, found.st_mtime_ns, found.st_size
+    for where, _, names in os.walk(os.path.abspath(folder), followlinks=True):
+        for path in (os.path.join(where, name) for name in names):
+            with suppress(OSError):  # an editor's lock, which links to nowhere; a file that is just being replaced
+                found = os.stat(path)
+                yield path, found.st_mtime_ns, found.st_size
 
 
 @contextmanager

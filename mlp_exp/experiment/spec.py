@@ -59,7 +59,7 @@ class RunSpec:
     @property
     def draws(self) -> bool:
         """Whether its figures are drawn as soon as it has trained; those of a sweep's best are at the sweep's end."""
-        plots = self.values["trainer"]["plots"]
+        plots = self.values["trainer"].get("plots", "auto")
         return plots == "always" or (plots == "auto" and self.sweep is None)
 
     @property

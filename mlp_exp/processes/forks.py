@@ -15,7 +15,8 @@ def cores() -> int:
 
 
 def can_fork() -> bool:
-    return "fork" in multiprocessing.get_all_start_methods()
+    """Whether the platform has forks, and lets this process have some: a daemon may have none."""
+    return "fork" in multiprocessing.get_all_start_methods() and not multiprocessing.current_process().daemon
 
 
 def start_process(process: BaseProcess) -> None:

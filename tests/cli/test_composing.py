@@ -157,6 +157,12 @@ def test_a_changed_new_or_removed_file_is_seen(conf: Path) -> None:
     assert lr() == 0.125
 
 
+def test_links_to_nowhere_and_into_themselves_do_no_harm(conf: Path) -> None:
+    (conf / "optimizer" / ".#adam.yaml").symlink_to("me@here.1234:5678")
+    (conf / "optimizer" / "again").symlink_to(conf, target_is_directory=True)
+    assert loader_of(conf, quick=True).load_configuration("run", [], RunMode.RUN).seed == 0
+
+
 def test_the_environment_and_the_place_are_those_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = loader_of(CONF, quick=True)
     for value in ("a", "b"):

@@ -1,6 +1,7 @@
 """The process that works for a command, and forks for pieces of work."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlp_exp.errors import ConfigError, DivergedError
-from mlp_exp.processes.forks import in_forks
+from mlp_exp.processes.forks import in_forks, start_process
 from mlp_exp.processes.helper import Helper
 
 UNUSED = "nowhere.at_all"
@@ -144,6 +145,18 @@ def test_all_pieces_are_done_once_by_as_many_processes_as_cores(
     assert len({process for _, process in done}) == min(cores, 5)
     assert (str(os.getpid()) in {process for _, process in done}) == (cores == 1)
     in_forks([])
+
+
+def in_a_daemon(folder: Path) -> None:
+    in_forks([partial(note, folder, name) for name in "ab"])
+
+
+def test_a_daemon_does_all_itself(tmp_path: Path) -> None:
+    """It may have no processes of its own."""
+    daemon = multiprocessing.get_context("fork").Process(target=in_a_daemon, args=(tmp_path,), daemon=True)
+    start_process(daemon)
+    daemon.join()
+    assert {file.name for file in tmp_path.iterdir()} == {f"a {daemon.pid}", f"b {daemon.pid}"}
 
 
 def test_the_error_of_a_fork_is_raised_here(
