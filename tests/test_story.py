@@ -1,6 +1,6 @@
 """A sweep, and all that is done with it later: what each command says first and leaves, in one go.
 
-Each command has tests of its own; this is the one that `make test-quick` runs.
+Each command has tests of its own, most of which `make test-quick` leaves out.
 """
 
 import csv

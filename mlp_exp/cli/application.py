@@ -55,8 +55,17 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
         end_sweep: called with the sweep's folder after all batches, whichever launcher it had.
         read_config: gives the configuration of the run that `Options.saved` names.
     """
-    wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
+    asked = os.environ.get(FULL_ERROR, "0")
     os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
+    try:
+        _main(run, run_sweep, end_sweep, read_config, wants_traceback=asked not in ("", "0"))
+    finally:
+        os.environ[FULL_ERROR] = asked  # of another command in this process
+
+
+def _main(
+    run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadConfig, *, wants_traceback: bool
+) -> None:
     begin()
     signals.listen()
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is

@@ -25,12 +25,14 @@ from omegaconf.errors import OmegaConfBaseException
 SAVED = "saved_run"
 """Name of the configuration that is that of an earlier run."""
 MOST_FILES = 500
-"""Of a user's configuration folder, beyond which it is read anew each time."""
+"""A configuration folder with more files is read anew for each composition."""
 State = tuple[tuple[str, int, int], ...]
+BASES: dict[Any, DictConfig] = {}
+"""What has been composed in this process, by primary configuration, name of the program, choices and files."""
 
 
 class CachedLoader(ConfigLoaderImpl):
-    """Composes the same choices of groups once in a process, and sets the values on a copy."""
+    """For commands: composes each choice of options once in a process, and sets the values on a copy."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
@@ -56,7 +58,7 @@ class CachedLoader(ConfigLoaderImpl):
             return super()._load_configuration_impl(*arguments)
         if validate_sweep_overrides:
             self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
-        values = [override for override in parsed if _is_value(override, repository)]
+        values = [override for override in parsed if _chooses_nothing(override, repository)]
         choices = [str(override.input_line) for override in parsed if override not in values]
         key = config_name, JobRuntime.instance().get("name"), tuple(choices), state
         if key not in BASES:
@@ -66,16 +68,12 @@ class CachedLoader(ConfigLoaderImpl):
             return super()._load_configuration_impl(*arguments)
         config = copy.deepcopy(BASES[key])
         self._apply_overrides_to_config([one for one in values if not one.is_sweep_override()], config)
-        _say_what_was_asked(config, parsed)
+        _fill_in(config, parsed)
         return config
 
 
-BASES: dict[Any, DictConfig] = {}
-"""By primary configuration, name of the program, choices and files."""
-
-
-def _is_value(override: Override, repository: IConfigRepository) -> bool:
-    """Whether it chooses no option of a group."""
+def _chooses_nothing(override: Override, repository: IConfigRepository) -> bool:
+    """Whether the options of groups stay as they are; by Hydra's own rule."""
     return (
         override.is_sweep_override()
         or not repository.group_exists(override.key_or_group)
@@ -83,8 +81,8 @@ def _is_value(override: Override, repository: IConfigRepository) -> bool:
     )
 
 
-def _say_what_was_asked(config: DictConfig, overrides: Sequence[Override]) -> None:
-    """Fills in what Hydra's node says of overrides and process."""
+def _fill_in(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Sets what Hydra's node says of the overrides, the environment and the working directory."""
     node = config.hydra
     own = [override for override in overrides if not override.is_hydra_override()]
     with open_dict(node):
@@ -127,7 +125,7 @@ def quick_composition() -> Iterator[None]:
 
 
 class QuickLoader(CachedLoader):
-    """Composes the jobs that choose the same options of groups once, and sets the values of each on a copy.
+    """For the jobs of a sweep: composes those that choose the same options once, and sets the values of each on a copy.
 
     What it returns is valid until the next call, since all jobs share the node of Hydra's own settings.
     """

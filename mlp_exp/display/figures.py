@@ -13,7 +13,7 @@ Figures = dict[str, tuple[Any, ...]]
 """What each figure shows, by the name of its file: the arguments of its function in `plots`."""
 
 
-def of_test(dataset: Dataset, test: NDArray[np.int64], predicted: NDArray[np.float64]) -> Figures:
+def of_test_part(dataset: Dataset, test: NDArray[np.int64], predicted: NDArray[np.float64]) -> Figures:
     """The figures that show the test part."""
     target, names = dataset.target[test], dataset.class_names
     if not names:

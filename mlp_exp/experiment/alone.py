@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.config.trust import foreign_packages
-from mlp_exp.display.commands import RESUME, on_run, program
+from mlp_exp.display.commands import REPORT, RESUME, on_run, program
 from mlp_exp.display.progress import epoch_bar
 from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DivergedError, TrainingError
@@ -58,7 +58,11 @@ def train_alone(
     try:
         run = _train(spec, start, tracking, helper)
     except KeyboardInterrupt as stop:
-        if folder.checkpoint.exists():
+        if (folder.result() or {}).get("status") in DONE:
+            stop.add_note(
+                f"It has trained; figures may be missing. Draw them with: {shlex.join([*REPORT, str(folder.path)])}"
+            )
+        elif folder.checkpoint.exists():
             words = on_run(RESUME, folder.path, foreign_packages(spec.values))
             stop.add_note(f"Go on with: {program()} {shlex.join(words)}")
         raise

@@ -119,7 +119,7 @@ def _figures(run: Run) -> figures.Figures:
         found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
     predicted = predictions(run, test) if len(test) else None
     if predicted is not None and np.isfinite(predicted).all():
-        found |= figures.of_test(dataset, test, predicted)
+        found |= figures.of_test_part(dataset, test, predicted)
     return found
 
 

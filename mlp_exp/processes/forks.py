@@ -26,17 +26,18 @@ def start_process(process: BaseProcess) -> None:
 
 
 def in_forks(works: Sequence[Callable[[], None]]) -> None:
-    """Does some work for its side effects, divided among as many processes as there are cores, where that can be.
+    """Does some work for its side effects, divided among as many forks as there are cores, or here where none can be.
 
-    What a process did not do for an error is done here, so that it is raised.
+    The share of a fork that failed is done again here, as a whole, so that its error is raised.
     """
     shares = [works[start :: cores()] for start in range(min(cores(), len(works)))]
-    for work in _left_by_forks(shares) if can_fork() and len(shares) > 1 else works:
+    left = _failed_in_forks(shares) if can_fork() and len(shares) > 1 else works
+    for work in left:
         work()
 
 
-def _left_by_forks(shares: Sequence[Sequence[Callable[[], None]]]) -> list[Callable[[], None]]:
-    """The works of the processes that had an error."""
+def _failed_in_forks(shares: Sequence[Sequence[Callable[[], None]]]) -> list[Callable[[], None]]:
+    """The works of all forks that had an error."""
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=_do, args=(share,)) for share in shares]
     for process in processes:

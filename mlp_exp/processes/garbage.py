@@ -1,4 +1,4 @@
-"""When Python looks for garbage: not while packages are imported, an eighth of the time of a short run."""
+"""When Python collects garbage: not while packages are imported, where it takes an eighth of a short run."""
 
 import atexit
 import gc

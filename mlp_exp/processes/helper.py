@@ -17,18 +17,18 @@ from typing import Any, TypeVar
 from mlp_exp.processes.forks import can_fork, start_process
 
 FIGURES, FOREST = "mlp_exp.display.plots", "sklearn.inspection"
-"""Modules that take long to import: matplotlib with what draws, and what the forests of a page need."""
+"""Names of modules that take long to import: what draws figures, and what fits the forests of a page."""
 T = TypeVar("T")
 
 
 class Helper:
-    """Calls functions in a process of its own, one after another; in this one, if it has not been prepared.
+    """Calls functions in a process of its own, one after another; without `prepare` it calls them in this one.
 
     A context manager: leaving it ends the process.
 
     Example:
         with Helper() as helper:
-            helper.prepare("sklearn.ensemble")
+            helper.prepare(FOREST)
             found = helper.ask(importance, values, metric)  # begins at once
             ...
             found()  # waits for the result

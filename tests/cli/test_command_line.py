@@ -21,6 +21,7 @@ from support.command_line import FOLDER_NAME, HYDRA_FILES, LAUNCHERS, QUIET, RUN
 from support.commands import Command, mistakes, refusal, table_of
 from support.folders import files_in, history_of, leaderboard_of, result_of, run_folders, the_run_folder, weights_of
 
+from mlp_exp.experiment import alone
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -478,3 +479,28 @@ def test_mistakes_give_one_message_and_status_1(command: Command) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[0] == "The configuration has 3 mistakes:"
+
+
+def test_a_second_command_in_one_process_says_the_same(command: Command) -> None:
+    """The first leaves no wish for tracebacks behind."""
+    first, second = (command("run", "optimizer.lrr=1") for _ in range(2))
+    assert (second.returncode, second.stderr) == (first.returncode, first.stderr)
+    assert mistakes(first) == ["optimizer.lrr: Adam takes no 'lrr'. Did you mean 'lr'?"]
+    assert os.environ["HYDRA_FULL_ERROR"] == "0"
+
+
+def test_an_interrupt_while_figures_are_drawn(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(alone, "draw", interrupted)
+    done = command("run", "trainer.epochs=1", "hydra.run.dir=run")
+    advice = f"python -m mlp_exp.report {tmp_path / 'run'}"
+    assert (done.returncode, done.stderr) == (
+        130,
+        f"Interrupted.\nIt has trained; figures may be missing. Draw them with: {advice}\n",
+    )
+    assert command(*advice.removeprefix("python -m mlp_exp.").split()).returncode == 0
+    assert (tmp_path / "run" / "plots" / "loss.png").is_file()

@@ -458,7 +458,7 @@ class TestNames:
 
 
 def figures_of(dataset: Dataset, test: np.ndarray, predicted: np.ndarray) -> dict[str, Figure]:
-    return {name: plots.FIGURES[name](*shown) for name, shown in figures.of_test(dataset, test, predicted).items()}
+    return {name: plots.FIGURES[name](*shown) for name, shown in figures.of_test_part(dataset, test, predicted).items()}
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -481,7 +481,7 @@ def test_figures_of_a_classification(n_classes: int) -> None:
 def test_figures_of_a_test_part_without_a_class(tmp_path: Path) -> None:
     dataset = Dataset.from_arrays(np.ones((12, 3)), np.arange(12) % 3)
     test = np.array([0, 1, 3, 4, 6])
-    figures.write(tmp_path, figures.of_test(dataset, test, THREE))
+    figures.write(tmp_path, figures.of_test_part(dataset, test, THREE))
     assert names(tmp_path / "plots") == ["calibration.png", "confusion_matrix.png", "roc.png"]
     assert [text.split(" (")[0] for text in legend(figures_of(dataset, test, THREE)["roc"].axes[0])] == [
         "0",
