@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
+from mlp_exp.processes.garbage import collect_from_now
 
 
 def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
@@ -15,6 +16,7 @@ def export_run(folder: Path, file: Path, allow: Sequence[str]) -> None:
     from mlp_exp.inference.export.export import export, require
     from mlp_exp.inference.loading import load
 
+    collect_from_now()
     require(file)
     exported = export(load(folder, tuple(allow)), file)
     print(exported.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
 from mlp_exp.errors import RunFolderError
+from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, IN_PLACE, Helper
 from mlp_exp.storage.run_folder import RunFolder, runs_in
 
@@ -27,6 +28,7 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
 
         from mlp_exp.compare.report import report_on
 
+        collect_from_now()
         report_on(folders, output, helper)
 
 

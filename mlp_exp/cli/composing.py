@@ -26,7 +26,10 @@ SAVED = "saved_run"
 """Name of the configuration that is that of an earlier run."""
 MOST_FILES = 500
 """A configuration folder with more files is read anew for each composition."""
-State = tuple[tuple[str, int, int], ...]
+MOST_KEPT = 64
+WITHOUT_COPY = ("hydra.searchpath", "hydra.job.env_copy", "hydra.job.env_set")
+"""Settings that decide how everything else is composed."""
+State = tuple[Any, ...]
 BASES: dict[Any, DictConfig] = {}
 """What has been composed in this process, by primary configuration, name of the program, choices and files."""
 
@@ -53,14 +56,16 @@ class CachedLoader(ConfigLoaderImpl):
             self._repositories[config_name] = self._parse_overrides_and_create_caching_repo(config_name, [])[1]
         repository = self._repositories[config_name]
         state = _state_of(repository.get_sources())
-        moved = any(override.key_or_group == "hydra.searchpath" for override in parsed)
-        if state is None or moved or config_name in (None, SAVED):
+        special = any(override.key_or_group.startswith(WITHOUT_COPY) for override in parsed)
+        if state is None or special or config_name in (None, SAVED):
             return super()._load_configuration_impl(*arguments)
         if validate_sweep_overrides:
             self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
         values = [override for override in parsed if _chooses_nothing(override, repository)]
         choices = [str(override.input_line) for override in parsed if override not in values]
         key = config_name, JobRuntime.instance().get("name"), tuple(choices), state
+        if len(BASES) > MOST_KEPT:
+            BASES.clear()
         if key not in BASES:
             BASES[key] = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
         chosen = BASES[key].hydra.runtime.choices
@@ -96,17 +101,22 @@ def _fill_in(config: DictConfig, overrides: Sequence[Override]) -> None:
 
 
 def _state_of(sources: Sequence[ConfigSource]) -> State | None:
-    """The paths, times and sizes of all files that may take part; None where they cannot be told."""
+    """The sources, and paths, times and sizes of all files that may take part; None where they cannot be told."""
     folders = [str(source.path) for source in sources if source.scheme() == "file"]
     others = [source for source in sources if source.scheme() not in ("file", "structured")]
     if not all(source.scheme() == "pkg" and source.path.startswith("hydra.") for source in others):
         return None
     files = list(islice((file for folder in folders for file in _files_below(folder)), MOST_FILES + 1))
-    return tuple(sorted(files)) if len(files) <= MOST_FILES else None
+    if len(files) > MOST_FILES or None in files:
+        return None
+    return (*((source.provider, source.scheme(), source.path) for source in sources), *sorted(filter(None, files)))
 
 
-def _files_below(folder: str) -> Iterator[tuple[str, int, int]]:
-    for where, _, names in os.walk(os.path.abspath(folder), followlinks=True):
+def _files_below(folder: str) -> Iterator[tuple[str, int, int] | None]:
+    """None for a folder that is a link, which may lead into itself."""
+    for where, folders, names in os.walk(os.path.abspath(folder)):
+        if any(os.path.islink(os.path.join(where, name)) for name in folders):
+            yield None
         for path in (os.path.join(where, name) for name in names):
             with suppress(OSError):  # an editor's lock, which links to nowhere; a file that is just being replaced
                 found = os.stat(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
@@ -184,9 +185,12 @@ FIGURES: dict[str, Callable[..., Figure]] = {
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a file; unlike `savefig`, it draws once."""
-    figure.set_dpi(DPI)
+    """The figure as a file."""
     file = io.BytesIO()
+    if any(rcParams[key] != rcParamsDefault[key] for key in rcParams if key.startswith("savefig.")):
+        figure.savefig(file, format="png", dpi=DPI)  # draws twice, as some of these settings need
+        return file.getvalue()
+    figure.set_dpi(DPI)
     FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
     return file.getvalue()
 

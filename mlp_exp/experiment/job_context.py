@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from mlp_exp.config.components import is_component
 from mlp_exp.config.validation import require_valid
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
@@ -84,7 +85,8 @@ def _check_table(data: Mapping[str, Any], split: Mapping[str, Any]) -> None:
 
     names = ("path", "target", "numeric", "categorical", "drop", "separator", "encoding")
     given = {name: data[name] for name in names if name in data}
-    check_columns(**given, split_column=split.get("column"))
+    column = split.get("column") if is_component(split["_target_"]) else None  # in one's own it may be anything
+    check_columns(**given, split_column=column)
 
 
 def _is_current(spec: RunSpec) -> bool:

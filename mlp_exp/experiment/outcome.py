@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -105,9 +106,10 @@ def _model(run: Run) -> dict[str, Any]:
 
 
 def draw(run: Run, helper: Helper = IN_PLACE) -> None:
-    """Draws the figures that fit the task; the helper does so, if it can."""
+    """Draws the figures that fit the task; the helper does so, unless matplotlib may have been set up here."""
     if run.best_epoch:
-        helper.ask(figures.write, run.folder.path, _figures(run))()
+        draws = IN_PLACE if "matplotlib" in sys.modules else helper
+        draws.ask(figures.write, run.folder.path, _figures(run))()
 
 
 def _figures(run: Run) -> figures.Figures:

@@ -7,6 +7,11 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
+from typing import Any
+
+from mlp_exp.signals import terminate
+
+STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
 def cores() -> int:
@@ -20,9 +25,21 @@ def can_fork() -> bool:
 
 
 def start_process(process: BaseProcess) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that other threads are not there in a fork
-        process.start()
+    """Starts a fork, in which Ctrl-C and SIGTERM wait until it has called `take_signals`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that other threads are not there in a fork
+            process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def take_signals(on_sigterm: Any) -> None:
+    """To be called first in a fork: ignores Ctrl-C, which its command gets too, and sets a handler of SIGTERM."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, on_sigterm)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def in_forks(works: Sequence[Callable[[], None]]) -> None:
@@ -37,20 +54,28 @@ def in_forks(works: Sequence[Callable[[], None]]) -> None:
 
 
 def _failed_in_forks(shares: Sequence[Sequence[Callable[[], None]]]) -> list[Callable[[], None]]:
-    """The works of all forks that had an error."""
+    """The works of all forks that had an error; an interrupt ends them all."""
     context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_do, args=(share,)) for share in shares]
-    for process in processes:
-        start_process(process)
-    for process in processes:
-        process.join()
+    processes: list[BaseProcess] = []
+    try:
+        for share in shares:
+            processes.append(context.Process(target=_do, args=(share,)))
+            start_process(processes[-1])
+        for process in processes:
+            process.join()
+    except BaseException:
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+                process.join()
+        raise
     return [work for share, process in zip(shares, processes, strict=True) if process.exitcode for work in share]
 
 
 def _do(works: Sequence[Callable[[], None]]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command gets it, and waits
+    take_signals(terminate)
     try:
         for work in works:
             work()
-    except Exception:
+    except BaseException:
         sys.exit(1)  # without a traceback

@@ -2,6 +2,7 @@
 
 import gc
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
@@ -12,12 +13,14 @@ from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from mlp_exp.processes.forks import can_fork, start_process
+from mlp_exp.processes.forks import can_fork, start_process, take_signals
 
 FIGURES, FOREST = "mlp_exp.display.plots", "sklearn.inspection"
 """Names of modules that take long to import: what draws figures, and what fits the forests of a page."""
+Outcome = Literal["done", "failed", "unknown"]
+UNKNOWN: tuple[Outcome, Any] = ("unknown", None)
 T = TypeVar("T")
 
 
@@ -38,12 +41,12 @@ class Helper:
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._asked = 0
-        self._answers: list[tuple[bool, Any]] = []
+        self._answers: list[tuple[Outcome, Any]] = []
 
     def prepare(self, *modules: str) -> None:
         """Starts the process, which imports these modules; to be called once, before torch is imported.
 
-        Without effect where they are imported already, and where the platform cannot fork.
+        Without effect where they are imported already, and where no process can be forked.
         """
         if self._process or not can_fork() or all(module in sys.modules for module in modules):
             return
@@ -52,18 +55,22 @@ class Helper:
         self._process = context.Process(target=_serve, args=(theirs, self._connection, modules))
         start_process(self._process)
         theirs.close()
+        _make_group(self._process.pid)
 
     def ask(self, function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
         """Has a function called there. What is returned gives its result, or raises its error; it is to be called once.
 
-        `function` and `arguments` can be pickled, and the function can be called again: it is called here, if the
-        process was killed.
+        What cannot be sent, and what a killed process has not done, is done here: the function can be called again.
         """
         here = partial(function, *arguments)
         if self._connection is None:
             return here
+        try:
+            message = pickle.dumps((function, arguments))
+        except Exception:  # a class of the user's within a function, say
+            return here
         with suppress(BrokenPipeError):
-            self._connection.send((function, arguments))
+            self._connection.send_bytes(message)
         self._asked += 1
         return partial(self._answer, self._asked, here)
 
@@ -72,10 +79,10 @@ class Helper:
         with suppress(EOFError, ConnectionResetError):
             while len(self._answers) < number:
                 self._answers.append(self._connection.recv())
-        if len(self._answers) < number:
+        how, found = self._answers[number - 1] if number <= len(self._answers) else UNKNOWN
+        if how == "unknown":
             return here()
-        succeeded, found = self._answers[number - 1]
-        if not succeeded:
+        if how == "failed":
             raise found
         result: T = found
         return result
@@ -88,7 +95,8 @@ class Helper:
             return
         self._connection.close()  # the process then ends
         if error:
-            self._process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid or 0, signal.SIGTERM)  # those that draw for it, too
         self._process.join()
 
     def __reduce__(self) -> tuple[type["Helper"], tuple[()]]:
@@ -99,28 +107,39 @@ IN_PLACE = Helper()
 """Calls functions in this process."""
 
 
+def _make_group(process: int | None) -> None:
+    """Makes a process the first of a group of its own; done by both sides, so that it is so for either at once."""
+    with suppress(OSError):
+        os.setpgid(process or 0, process or 0)
+
+
 def _serve(connection: Connection, other_end: Connection, modules: Sequence[str]) -> None:
     """Answers until the command has closed its end, or was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command gets it, too
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.disable()  # this process is short
+    _make_group(None)
+    take_signals(signal.SIG_DFL)
+    gc.disable()
     other_end.close()
     for module in modules:
         with suppress(Exception):  # raised where it is used
             import_module(module)
+    gc.freeze()  # so that a collection looks at what was made here alone
     with suppress(EOFError, OSError):
         while True:
-            function, arguments = connection.recv()
-            connection.send(_outcome(partial(function, *arguments)))
+            connection.send(_outcome(connection.recv_bytes()))
+            gc.collect()
 
 
-def _outcome(call: Callable[[], Any]) -> tuple[bool, Any]:
-    """Whether it succeeded, and its result, or its error as one that can be sent."""
+def _outcome(message: bytes) -> tuple[Outcome, Any]:
+    """Whether a call succeeded, and its result, or its error as one that can be sent."""
     try:
-        return True, call()
+        function, arguments = pickle.loads(message)
+    except Exception:  # what only the command's process has imported
+        return UNKNOWN
+    try:
+        return "done", function(*arguments)
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:
-            return False, RuntimeError("".join(traceback.format_exception(error)))
-        return False, error
+            return "failed", RuntimeError("".join(traceback.format_exception(error)))
+        return "failed", error

@@ -73,6 +73,7 @@ WORDS = [
     "hydra.job.name=other",
     "hydra.job.env_copy=[HOME]",
     "hydra.job.env_set.A=b",
+    "hydra.job.env_copy=[]",
     "+hydra.job.env_set.SEED=${seed}",
     "hydra/launcher=basic",
     "hydra/job_logging=disabled",
@@ -159,7 +160,9 @@ def test_a_changed_new_or_removed_file_is_seen(conf: Path) -> None:
 
 def test_links_to_nowhere_and_into_themselves_do_no_harm(conf: Path) -> None:
     (conf / "optimizer" / ".#adam.yaml").symlink_to("me@here.1234:5678")
-    (conf / "optimizer" / "again").symlink_to(conf, target_is_directory=True)
+    for name in ("up", "again"):
+        (conf / name).mkdir()
+        (conf / name / "link").symlink_to(conf, target_is_directory=True)
     assert loader_of(conf, quick=True).load_configuration("run", [], RunMode.RUN).seed == 0
 
 
@@ -172,6 +175,34 @@ def test_the_environment_and_the_place_are_those_of_the_call(tmp_path: Path, mon
         config = loader.load_configuration("run", ["hydra.job.env_copy=[MINE]", "+new=${oc.env:MINE}"], RunMode.RUN)
         assert config.new == config.hydra.job.env_set.MINE == value
         assert config.hydra.runtime.cwd == str(tmp_path / value)
+
+
+def test_variables_that_a_file_asks_for_can_be_refused(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (conf / "run.yaml").read_text(encoding="utf-8")
+    asking = text.replace("    name: run\n", "    name: run\n    env_copy: [MINE]\n")
+    assert asking != text
+    (conf / "run.yaml").write_text(asking, encoding="utf-8")
+    quick, plain = loader_of(conf, quick=True), loader_of(conf, quick=False)
+    for value in (None, "1", "2"):
+        if value:
+            monkeypatch.setenv("MINE", value)
+        for words in ([], ["hydra.job.env_copy=[]"], ["seed=1"], ["hydra.job.env_set={}"]):
+            expected = outcome(plain, words, RunMode.RUN, checks=True)
+            assert outcome(quick, words, RunMode.RUN, checks=True) == expected
+
+
+def test_a_folder_without_files_is_a_source_all_the_same(tmp_path: Path) -> None:
+    words = [f"hydra.searchpath=[file://{tmp_path}]"]
+    for given in ([], words, []):
+        config = loader_of(CONF, quick=True).load_configuration("run", given, RunMode.RUN)
+        assert (str(tmp_path) in {source.path for source in config.hydra.runtime.config_sources}) == bool(given)
+
+
+def test_not_everything_is_kept_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composing, "MOST_KEPT", 2)
+    for option in ("sgd", "adam", "adamw", "nadam", "radam"):
+        loader_of(CONF, quick=True).load_configuration("run", [f"optimizer={option}"], RunMode.RUN)
+        assert 1 <= len(composing.BASES) <= 3
 
 
 def test_a_saved_configuration_is_not_kept() -> None:

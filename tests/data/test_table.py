@@ -278,3 +278,30 @@ def test_not_a_number_is_no_category(tmp_path: Path) -> None:
     (grade,) = table(write(columns, tmp_path / "t.parquet"), "y", categorical=["grade"]).categories
     assert grade.texts == ("0.5", "1")
     assert (grade.codes == -1).tolist() == [value != value for value in columns["grade"]]  # noqa: PLR0124
+
+
+OWN_SPLIT = '''
+from mlp_exp.components import RandomSplit
+
+
+class Own(RandomSplit):
+    """`column` is no column of the table here."""
+
+    def __init__(self, column, **settings):
+        super().__init__(**settings)
+'''
+
+
+def test_columns_with_numbers_as_names_and_splits_of_ones_own(command: Command, tmp_path: Path) -> None:
+    """What is looked for before the table is read is what the split will look for."""
+    (tmp_path / "own_split.py").write_text(OWN_SPLIT, encoding="utf-8")
+    path = write({"2020": list(range(ROWS)), **mixed()}, tmp_path / "t.csv")
+    table_words = ("run", *TINY, f"data.path={path}", "data.target=mood", "trainer.plots=never")
+    for words in (["split=time", "split.column=2020"], ["split._target_=own_split.Own", "+split.column=nowhere"]):
+        done = command(*table_words, *words)
+        assert (done.returncode, done.stderr) == (0, "")
+    refused = command(*table_words, "split=time", "split.column=2021")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f"split.column: '{path}': the table has no column '2021'. Did you mean '2020'?\n",
+    )

@@ -1,5 +1,6 @@
 """The figures of a run."""
 
+import io
 import math
 import struct
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
@@ -43,6 +45,14 @@ def test_the_file_is_that_of_savefig(tmp_path: Path) -> None:
     for name, arguments in shown.items():
         plots.FIGURES[name](*arguments).savefig(tmp_path / "file", format="png", dpi=120)
         assert (tmp_path / "plots" / f"{name}.png").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+def test_settings_of_savefig_count() -> None:
+    with rc_context({"savefig.bbox": "tight", "savefig.facecolor": "yellow"}):
+        file = io.BytesIO()
+        plots.losses(HISTORY, 2).savefig(file, format="png", dpi=120)
+        assert plots.png(plots.losses(HISTORY, 2)) == file.getvalue()
+    assert plots.png(plots.losses(HISTORY, 2)) != file.getvalue()
 
 
 # figures

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,91 @@ def test_an_error_is_raised_here_and_ends_nothing(error: Exception, helper: Help
 def test_an_error_that_cannot_be_sent_comes_with_its_traceback(helper: Helper) -> None:
     with pytest.raises(RuntimeError, match=r"raise Unsendable(?s:.*)Unsendable: one and two"):
         helper.ask(fail_strangely)()
+
+
+def only_here(made: Any) -> int:
+    return os.getpid()
+
+
+class Stubborn:
+    """Can be sent, but not made again where it arrives."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_by, (os.getpid(),)
+
+
+def _made_by(process: int) -> Stubborn:
+    if os.getpid() != process:
+        raise RuntimeError("not here")
+    return Stubborn()
+
+
+@pytest.mark.parametrize("argument", [lambda: 1, Stubborn()], ids=["a lambda", "made here alone"])
+def test_what_cannot_be_sent_is_done_here(argument: Any, helper: Helper) -> None:
+    before, done, after = helper.ask(process_of), helper.ask(only_here, argument), helper.ask(process_of)
+    assert done() == os.getpid() != before() == after()
+
+
+class Cycle:
+    """Leaves a file when it is collected."""
+
+    def __init__(self, file: Path) -> None:
+        self.me, self.file = self, file
+
+    def __del__(self) -> None:
+        self.file.touch()
+
+
+def drop_a_cycle(file: Path) -> None:
+    Cycle(file)
+
+
+def test_what_a_call_leaves_is_collected(helper: Helper, tmp_path: Path) -> None:
+    helper.ask(drop_a_cycle, tmp_path / "collected")()
+    helper.ask(process_of)()
+    assert (tmp_path / "collected").exists()
+
+
+def wait_in_forks(folder: Path) -> None:
+    def wait(name: str) -> None:
+        note(folder, name)
+        time.sleep(60)
+
+    in_forks([partial(wait, name) for name in "ab"])
+
+
+def alive(process: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, 0)
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_interrupt_ends_the_forks_of_the_helper_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_exp.processes.forks.cores", lambda: 2)
+    with contextlib.suppress(KeyboardInterrupt), Helper() as helper:
+        helper.prepare(UNUSED)
+        helper.ask(wait_in_forks, tmp_path)
+        while len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    deadline = time.monotonic() + 10
+    processes = [int(file.name.split()[1]) for file in tmp_path.iterdir()]
+    while any(map(alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(alive, processes))
+
+
+def test_an_interrupt_here_ends_forks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_exp.processes.forks.cores", lambda: 2)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        wait_in_forks(tmp_path)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert time.monotonic() - before < 30
 
 
 def test_what_a_killed_process_did_not_do_is_done_here(helper: Helper, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def check_columns(
     drop: Sequence[str | int] = (),
     separator: str | None = None,
     encoding: str = "utf-8",
-    split_column: str | None = None,
+    split_column: str | int | None = None,
 ) -> None:
     """Raises the error of `table` for a file that is no table or lacks a column, but reads small files alone.
 
@@ -109,7 +109,7 @@ def check_columns(
     with _path_in_messages(path):
         _column_options(names, str(target), numeric, categorical, drop)
         if split_column is not None:
-            find_column(split_column, names, "split.column")
+            find_column(str(split_column), names, "split.column")
 
 
 def _column_options(names: Sequence[str], target: str, *listed: Sequence[str | int]) -> ColumnOptions:

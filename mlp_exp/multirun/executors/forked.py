@@ -17,7 +17,7 @@ from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.work import work
-from mlp_exp.processes.forks import start_process
+from mlp_exp.processes.forks import start_process, take_signals
 from mlp_exp.signals import Terminated
 
 
@@ -82,8 +82,7 @@ class _Worker:
 
 def _work(task: StackTask, session: Session, events: Connection, parent: int) -> None:
     """Trains a task in the process; ends after an interrupt, and with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, and passes it on once
-    signal.signal(signal.SIGTERM, _terminate)
+    take_signals(_terminate)  # the parent passes Ctrl-C on, once
 
     def send(event: Event) -> None:
         if os.getppid() != parent:  # killed; the runs may be trained again already
