@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -73,9 +74,11 @@ def _failed_in_forks(shares: Sequence[Sequence[Callable[[], None]]]) -> list[Cal
 
 
 def _do(works: Sequence[Callable[[], None]]) -> None:
-    take_signals(terminate)
-    try:
+    failed = True
+    with suppress(BaseException):  # without a traceback
+        take_signals(terminate)
         for work in works:
             work()
-    except BaseException:
-        sys.exit(1)  # without a traceback
+        failed = False
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends at once
+    sys.exit(failed)
