@@ -17,12 +17,15 @@ from mlp_exp.storage.run_folder import RunFolder, runs_in
 
 def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
     """Compares the runs in some folders; RunFolderError if one of them has no run, or a damaged one."""
-    for path in folders:
-        if not runs_in(path):
+    runs = [runs_in(path) for path in folders]
+    for path, found in zip(folders, runs, strict=True):
+        if not found:
             raise RunFolderError(f"{path}: expected the folder of a run, or of a sweep of such runs")
+    from mlp_exp.compare.effects import FEWEST_RUNS
+
     trained = [path for path in folders if (RunFolder(path).result() or {}).get("best_epoch")]
     with Helper() as helper:
-        helper.prepare(*[FIGURES] * bool(trained), FOREST)
+        helper.prepare(*[FIGURES] * bool(trained), *[FOREST] * (sum(map(len, runs)) >= FEWEST_RUNS))
         for path in trained:
             draw_figures(path, allow, helper)
 

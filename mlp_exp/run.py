@@ -54,9 +54,13 @@ def sweep(
         collect_from_now()
         return describe_sweep(jobs, max_stack)
 
+    from mlp_exp.compare.effects import FEWEST_RUNS
+
     with suppress(Exception):  # what is wrong with a job is said when it begins
-        tracking.prepare(jobs[0].compose().values)  # while torch is imported
-    helper.prepare(FIGURES, FOREST)  # likewise
+        values = jobs[0].compose().values
+        tracking.prepare(values)  # while torch is imported
+        figures = [FIGURES] * (values["trainer"]["plots"] != "never")
+        helper.prepare(*figures, *[FOREST] * (len(jobs) >= FEWEST_RUNS))  # likewise
 
     from mlp_exp.multirun.sweep import train_sweep
 

@@ -24,6 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 SAVED = "saved_run"
 """Name of the configuration that is that of an earlier run."""
+LOADER = ConfigLoaderImpl.__name__
+"""By which name Hydra makes what composes."""
 MOST_FILES = 500
 """A configuration folder with more files is read anew for each composition."""
 MOST_KEPT = 64
@@ -126,12 +128,13 @@ def _files_below(folder: str) -> Iterator[tuple[str, int, int] | None]:
 @contextmanager
 def quick_composition() -> Iterator[None]:
     """Inside, Hydra composes with a `CachedLoader`."""
-    name = ConfigLoaderImpl.__name__
-    vars(hydra_commands)[name] = CachedLoader
+    names = vars(hydra_commands)
+    before = names[LOADER]
+    names[LOADER] = CachedLoader
     try:
         yield
     finally:
-        vars(hydra_commands)[name] = ConfigLoaderImpl
+        names[LOADER] = before
 
 
 class QuickLoader(CachedLoader):

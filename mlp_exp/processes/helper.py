@@ -46,7 +46,7 @@ class Helper:
     def prepare(self, *modules: str) -> None:
         """Starts the process, which imports these modules; to be called once, before torch is imported.
 
-        Without effect where they are imported already, and where no process can be forked.
+        Without effect where they are imported already, or are none, and where no process can be forked.
         """
         if self._process or not can_fork() or all(module in sys.modules for module in modules):
             return
