@@ -38,7 +38,7 @@ SWEEP_PHASES = {
     "checking them, and their folders": "begin (mlp_exp/multirun/sweep.py",
     "training": "train (mlp_exp/training/loop.py",
     "metrics": "evaluate (mlp_exp/experiment/outcome.py",
-    "figures of the best": "write (mlp_exp/display/plots.py",
+    "figures of the best": "write (mlp_exp/display/figures.py",
     "forests of the page": "importance (mlp_exp/compare/effects.py",
     "leaderboard and page": "report_on (mlp_exp/compare/report.py",
 }

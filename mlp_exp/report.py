@@ -6,6 +6,7 @@ run that is named itself the figures are drawn, too.
 
 import argparse
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
@@ -25,7 +26,7 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
 
     trained = [path for path in folders if (RunFolder(path).result() or {}).get("best_epoch")]
     with Helper() as helper:
-        helper.prepare(*[FIGURES] * bool(trained), *[FOREST] * (sum(map(len, runs)) >= FEWEST_RUNS))
+        helper.prepare(*compress([FIGURES, FOREST], [trained, sum(map(len, runs)) >= FEWEST_RUNS]))
         for path in trained:
             draw_figures(path, allow, helper)
 

@@ -8,6 +8,7 @@ torch is imported only after the configuration of a run has been found right, an
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +58,9 @@ def sweep(
     from mlp_exp.compare.effects import FEWEST_RUNS
 
     with suppress(Exception):  # what is wrong with a job is said when it begins
-        values = jobs[0].compose().values
-        tracking.prepare(values)  # while torch is imported
-        figures = [FIGURES] * (values["trainer"]["plots"] != "never")
-        helper.prepare(*figures, *[FOREST] * (len(jobs) >= FEWEST_RUNS))  # likewise
+        spec = jobs[0].compose()
+        tracking.prepare(spec.values)  # while torch is imported
+        helper.prepare(*compress([FIGURES, FOREST], [spec.plots != "never", len(jobs) >= FEWEST_RUNS]))  # likewise
 
     from mlp_exp.multirun.sweep import train_sweep
 

@@ -14,6 +14,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -55,17 +56,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
         end_sweep: called with the sweep's folder after all batches, whichever launcher it had.
         read_config: gives the configuration of the run that `Options.saved` names.
     """
-    asked = os.environ.get(FULL_ERROR, "0")
-    os.environ[FULL_ERROR] = "1"  # Hydra then lets exceptions through, and they are reported here
-    try:
-        _main(run, run_sweep, end_sweep, read_config, wants_traceback=asked not in ("", "0"))
-    finally:
-        os.environ[FULL_ERROR] = asked  # of another command in this process
-
-
-def _main(
-    run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadConfig, *, wants_traceback: bool
-) -> None:
+    wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     begin()
     signals.listen()
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
@@ -75,7 +66,8 @@ def _main(
     # what Hydra writes for a sweep that is only described
     scratch = tempfile.TemporaryDirectory() if DRY_RUN in sys.argv else nullcontext("")
     try:
-        with scratch as folder, quick_composition():
+        # Hydra then lets exceptions through, and they are reported here
+        with scratch as folder, quick_composition(), env_override({FULL_ERROR: "1"}):
             arguments = sys.argv[1:]
             command.options = take_options(arguments, folder, multirun=_is_multirun(arguments))
             name = _store_saved(arguments, command.options, read_config) if command.options.saved else CONFIG_NAME

@@ -53,7 +53,7 @@ class CachedLoader(ConfigLoaderImpl):
     ) -> DictConfig:
         self.ensure_main_config_source_available()
         arguments = config_name, overrides, run_mode, from_shell, validate_sweep_overrides
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        parsed = [_parse(override) for override in overrides]
         if config_name not in self._repositories:  # its sources may depend on the primary configuration
             self._repositories[config_name] = self._parse_overrides_and_create_caching_repo(config_name, [])[1]
         repository = self._repositories[config_name]
@@ -66,9 +66,9 @@ class CachedLoader(ConfigLoaderImpl):
         values = [override for override in parsed if _chooses_nothing(override, repository)]
         choices = [str(override.input_line) for override in parsed if override not in values]
         key = config_name, JobRuntime.instance().get("name"), tuple(choices), state
-        if len(BASES) > MOST_KEPT:
-            BASES.clear()
         if key not in BASES:
+            if len(BASES) > MOST_KEPT:
+                BASES.clear()
             BASES[key] = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
         chosen = BASES[key].hydra.runtime.choices
         if any(OmegaConf.is_missing(chosen, group) for group in chosen):  # which a sweep alone may leave open
@@ -91,15 +91,19 @@ def _chooses_nothing(override: Override, repository: IConfigRepository) -> bool:
 def _fill_in(config: DictConfig, overrides: Sequence[Override]) -> None:
     """Sets what Hydra's node says of the overrides, the environment and the working directory."""
     node = config.hydra
-    own = [override for override in overrides if not override.is_hydra_override()]
     with open_dict(node):
-        node.overrides.task = [override.input_line for override in own]
-        node.overrides.hydra = [override.input_line for override in overrides if override not in own]
+        _fill_in_overrides(node, overrides)
+        node.overrides.hydra = [override.input_line for override in overrides if override.is_hydra_override()]
         for name in node.job.env_copy:
             node.job.env_set[name] = os.environ[name]
         node.runtime.cwd = os.getcwd()
-        dirname = node.job.config.override_dirname
-        node.job.override_dirname = get_overrides_dirname(own, dirname.exclude_keys, dirname.item_sep, dirname.kv_sep)
+
+
+def _fill_in_overrides(node: DictConfig, overrides: Sequence[Override]) -> None:
+    own = [override for override in overrides if not override.is_hydra_override()]
+    node.overrides.task = [override.input_line for override in own]
+    dirname = node.job.config.override_dirname
+    node.job.override_dirname = get_overrides_dirname(own, dirname.exclude_keys, dirname.item_sep, dirname.kv_sep)
 
 
 def _state_of(sources: Sequence[ConfigSource]) -> State | None:
@@ -167,13 +171,8 @@ class QuickLoader(CachedLoader):
                 self._apply_overrides_to_config(values, config)
             except OmegaConfBaseException as error:
                 raise ConfigCompositionException().with_traceback(error.__traceback__) from error
-        own = [override for override in overrides if not override.is_hydra_override()]
         with flag_override(hydra_node, ["struct", "readonly"], False):
-            hydra_node.overrides.task = [override.input_line for override in own]
-            dirname = hydra_node.job.config.override_dirname
-            hydra_node.job.override_dirname = get_overrides_dirname(
-                own, dirname.exclude_keys, dirname.item_sep, dirname.kv_sep
-            )
+            _fill_in_overrides(hydra_node, overrides)
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config, hydra_node
 

@@ -1,6 +1,7 @@
 """Which figures a run has, as plain data: matplotlib is imported where they are drawn, perhaps in another process."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.processes.forks import in_forks
+from mlp_exp.storage.run_folder import RunFolder
 
 Figures = dict[str, tuple[Any, ...]]
 """What each figure shows, by the name of its file: the arguments of its function in `plots`."""
@@ -26,7 +29,10 @@ def of_test_part(dataset: Dataset, test: NDArray[np.int64], predicted: NDArray[n
 
 
 def write(folder: Path, figures: Mapping[str, tuple[Any, ...]]) -> None:
-    """Draws figures into the folder of a run."""
-    from mlp_exp.display import plots
+    """Draws figures into the folder of a run, several at the same time."""
+    from mlp_exp.display.plots import FIGURES, png
 
-    plots.write(folder, figures)
+    def one(name: str, arguments: tuple[Any, ...]) -> None:
+        RunFolder(folder).write_figure(name, png(FIGURES[name](*arguments)))
+
+    in_forks([partial(one, name, arguments) for name, arguments in figures.items()])

@@ -2,9 +2,6 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import rcParams, rcParamsDefault
@@ -16,8 +13,6 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.display import curves
-from mlp_exp.processes.forks import in_forks
-from mlp_exp.storage.run_folder import RunFolder
 
 Floats = NDArray[np.float64]
 # the palette of Okabe & Ito, which colour-blind people can tell apart
@@ -193,12 +188,3 @@ def png(figure: Figure) -> bytes:
     figure.set_dpi(DPI)
     FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
     return file.getvalue()
-
-
-def write(folder: Path, drawn: Mapping[str, tuple[Any, ...]]) -> None:
-    """Draws the figures of a run, in several processes, and writes them; `drawn` are the arguments of each, by name."""
-
-    def one(name: str, arguments: tuple[Any, ...]) -> None:
-        RunFolder(folder).write_figure(name, png(FIGURES[name](*arguments)))
-
-    in_forks([partial(one, name, arguments) for name, arguments in drawn.items()])

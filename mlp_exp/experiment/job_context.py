@@ -12,12 +12,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from mlp_exp.config.components import is_component
+from mlp_exp.config.components import PUBLIC, is_component
 from mlp_exp.config.validation import require_valid
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
 
-TABLE = "mlp_exp.components.table"
+TABLE = f"{PUBLIC}.table"
 
 
 @contextmanager

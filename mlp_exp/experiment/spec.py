@@ -59,8 +59,12 @@ class RunSpec:
     @property
     def draws(self) -> bool:
         """Whether its figures are drawn as soon as it has trained; those of a sweep's best are at the sweep's end."""
-        plots = self.values["trainer"].get("plots", "auto")
-        return plots == "always" or (plots == "auto" and self.sweep is None)
+        return self.plots == "always" or (self.plots == "auto" and self.sweep is None)
+
+    @property
+    def plots(self) -> str:
+        """When its figures are drawn: auto, always or never."""
+        return str(self.values["trainer"].get("plots", "auto"))
 
     @property
     def job_number(self) -> int:
