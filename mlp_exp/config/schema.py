@@ -36,6 +36,7 @@ Widths = Annotated[
 Flag = Annotated[bool, Field(description="true or false")]
 Text = Annotated[str, Field(min_length=1, description="a text")]
 File = Annotated[str, Field(min_length=1, description="the path of a file")]
+Files = Annotated[File | Annotated[list[File], Field(min_length=1)], Field(description="the path of a file, or a list")]
 Name = Annotated[str | int, Field(description="the name of a column")]
 Names = Annotated[list[Name], Field(description="a list of column names, such as [age,income]")]
 Words = Annotated[
@@ -44,6 +45,9 @@ Words = Annotated[
 ]
 Separator = Annotated[
     str | None, Field(min_length=1, max_length=1, description="one character, such as ';', or null to detect it")
+]
+DateFormat = Annotated[
+    str | None, Field(pattern="%[Yy]", description="directives of strptime, such as '%d.%m.%Y %H:%M', or null")
 ]
 Target = Annotated[
     str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, such as package.Class")
@@ -67,18 +71,25 @@ class Data(Group):
     turns: Positive = 1.0
     n_classes: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 2
     name: Text = ""
-    path: File = ""
+    path: Files = ""
     target: Name = ""
     task: Literal["auto", "classification", "binary", "multiclass", "regression"] = Field(
         "auto", description="one of auto, classification, binary, multiclass, regression"
     )
+    columns: Names | None = None
     numeric: Names = []
     categorical: Names = []
+    dates: Names = []
     drop: Names = []
     missing: Words = []
+    keep_default_missing: Flag = True
+    dayfirst: bool | None = Field(None, description="true, false, or null to find it")
+    date_format: DateFormat = None
     separator: Separator = None
-    decimal: Literal[".", ","] = Field(".", description="'.' or ','")
+    decimal: Literal[".", ","] | None = Field(None, description="'.', ',', or null to find it")
     encoding: Text = "utf-8"
+    header: Flag = True
+    ragged_rows: Literal["error", "skip"] = Field("error", description="error or skip")
 
 
 class Split(Group):

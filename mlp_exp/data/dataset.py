@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlp_exp.data.table.dates import DateForm
+from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.errors import DataError
 
 BLOCK_ROWS = 65_536
@@ -30,10 +32,12 @@ class Column:
 
     Attributes:
         note: why it is left out, or a summary of its values.
+        remarks: what a user should know about how it was read; not compared.
         missing: number of rows without a value.
         parts: of a date, cyclic features in addition to the day: `year`, `weekday`, `hour`.
-        type: Arrow's name of the type that it was read as; texts to be predicted are parsed as this type. Not
-            compared: the same column may have another type in another file format.
+        type: Arrow's name of the type that it was read as.
+        form: how its numbers or dates are written in texts; texts to be predicted are parsed as this form. Like the
+            type it is not compared: the same column may have others in another file.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Column:
     missing: int = 0
     parts: tuple[str, ...] = ()
     type: str = field(default="", compare=False)
+    form: NumberForm | DateForm | None = field(default=None, compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def number_names(self) -> tuple[str, ...]:
@@ -70,6 +76,7 @@ class Dataset:
         feature_names: F names.
         class_names: C names in the order of their codes; empty for regression.
         target_type: Arrow's name of the type that the target of a table was read as; empty for other sources.
+        target_form: how its numbers are written in texts.
         categories: the features that are no numbers.
         columns: what was decided about each column of the table that this is from; empty for other sources.
         kept: which rows of the source these N are, as booleans; None for all.
@@ -83,6 +90,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     target_name: str = "target"
     target_type: str = ""
+    target_form: NumberForm | DateForm | None = None
     categories: tuple[Category, ...] = ()
     columns: tuple[Column, ...] = ()
     kept: NDArray[np.bool_] | None = None

@@ -7,24 +7,24 @@ from rich import get_console
 from rich.markup import escape
 from rich.table import Table
 
-from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.dataset import Column, Dataset
 from mlp_exp.display.console import print_path
 
 MAX_COLUMNS = 40
+"""With more columns, only those with something to be said have a line of their own …"""
+MAX_NOTABLE = 15
+"""… up to so many; others share a line with all of their kind."""
 MAX_CLASSES = 20
 MAX_RUNS = 20
 MAX_JOBS = 200
 
 
 def print_columns(dataset: Dataset) -> None:
-    """Prints what was inferred about a table: a line for each column, first those left out, and the task."""
+    """Prints what was decided about a table: its columns, first those left out, and the task."""
     table = Table("column", "is", "values", title="Columns", title_justify="left")
     table.add_column("missing", justify="right")
-    order = sorted(dataset.columns, key=lambda column: column.kind != "left out")
-    for column in order[:MAX_COLUMNS]:
-        table.add_row(*map(escape, (column.name, column.kind, column.note, str(column.missing or ""))))
-    if len(order) > MAX_COLUMNS:
-        table.add_row(f"… {len(order) - MAX_COLUMNS} more", "", "", "")
+    for row in _column_rows(sorted(dataset.columns, key=lambda column: column.kind != "left out")):
+        table.add_row(*map(escape, row))
     table.add_section()
     more = " …" if len(dataset.class_names) > MAX_CLASSES else ""
     classes = f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names[:MAX_CLASSES])}{more}"
@@ -32,6 +32,30 @@ def print_columns(dataset: Dataset) -> None:
     values = classes if dataset.class_names else f"{low:g} … {high:g}"
     table.add_row(*map(escape, (dataset.target_name, f"target: {dataset.task}", values, str(dataset.unlabelled or ""))))
     get_console().print(table)
+
+
+def _column_rows(columns: Sequence[Column]) -> list[tuple[str, str, str, str]]:
+    """Name, kind, note and number of missing values of each column; many of one kind are one row."""
+    whole = len(columns) <= MAX_COLUMNS
+    notable = [column for column in columns if whole or column.remarks]
+    own = notable if whole else notable[:MAX_NOTABLE]
+    rows: list[tuple[str, str, str, str]] = [
+        (column.name, column.kind, "; ".join([column.note, *column.remarks]), str(column.missing or ""))
+        for column in own
+    ]
+    groups: dict[tuple[str, str], list[Column]] = {}
+    shown = {column.name for column in own}
+    for column in columns:
+        if column.name not in shown:
+            reason = column.note if column.kind == "left out" else ""
+            groups.setdefault((column.kind, reason), []).append(column)
+    for (kind, reason), members in groups.items():
+        names = [column.name for column in members]
+        listed = ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]} … {names[-1]}"
+        gaps = sum(column.missing > 0 for column in members)
+        note = f"{reason}: {listed}" if reason else listed
+        rows.append((f"{len(names):,} columns", kind, note, f"in {gaps}" if gaps else ""))
+    return rows
 
 
 def print_scores(title: str, metrics: Mapping[str, Mapping[str, float | None]]) -> None:
@@ -79,3 +103,9 @@ def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Seq
     console.print(
         f"About {seconds:.1f} s of training in all, without early stopping. Nothing was trained.", highlight=False
     )
+
+
+def print_dry_run_of_one(run: str, training: str, seconds: float) -> None:
+    """Prints what a run would do, beside the table of its columns."""
+    for line in (run, training, f"About {seconds:.1f} s of training, without early stopping. Nothing was trained."):
+        get_console().print(escape(line), highlight=False, soft_wrap=True)

@@ -95,6 +95,7 @@ def _model(run: Run) -> dict[str, Any]:
         "class_names": list(dataset.class_names),
         "target_name": dataset.target_name,
         "target_type": dataset.target_type,
+        "target_form": None if dataset.target_form is None else asdict(dataset.target_form),
         "columns": [asdict(column) for column in dataset.columns],
         "preprocess": run.plan.preprocessing.state(),
         "out_features": run.trainee.loss.out_features,

@@ -45,6 +45,8 @@ def print_summary(predicted: "Predicted", target: str | None) -> None:
     rows, missing = predicted.rows, predicted.without_target
     if predicted.ignored:
         print(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
+    for line in predicted.misfits:
+        print(line)
     if predicted.not_finite:
         print(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
     if missing:

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from mlp_exp.data.statistics import Floats
+from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.trained_run import TrainedRun
@@ -45,10 +46,10 @@ class Ensemble(Predictor):
         for run in self.runs:
             run.check(names, where)
 
-    def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
+    def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
         total: Any = 0.0
         for same_columns in self._groups:
-            features, categories = same_columns[0][0].feature_schema.features(table, where, first_row)
+            features, categories = same_columns[0][0].feature_schema.features(table, misfits)
             for same_inputs in same_columns:
                 inputs = same_inputs[0].preprocessing.inputs(features, categories)
                 for run in same_inputs:

@@ -59,6 +59,7 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         class_names=tuple(saved.class_names),
         target_name=saved.target_name,
         target_type=saved.target_type,
+        target_form=saved.form_of_target,
         feature_schema=saved.feature_schema,
         reading=saved.reading,
     )

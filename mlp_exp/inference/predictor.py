@@ -1,5 +1,6 @@
 """What a trained run and an ensemble have in common: they predict tables of any form, piece by piece."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
+from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.errors import DataError
+
+log = logging.getLogger(__name__)
 
 CHUNK_VALUES = 2**22
 """Most values of a network's inputs that are made at once: a row may be wide."""
@@ -42,11 +46,11 @@ class Predictor(ABC):
         self.feature_schema.check(names, where)
 
     @abstractmethod
-    def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
-        """Probabilities `[N, C]`, or values `[N]` in the target's own unit.
+    def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
+        """Probabilities `[N, C]`, or values `[N]` in the target's own unit, of a chunk of a table.
 
-        Raises DataError for a value unlike those of its column in training; the message names the table as `where`, and
-        counts its rows from `first_row`.
+        Cells unlike those of their column in training are missing and counted. Raises DataError for a column of a type
+        that cannot stand for the one in training.
         """
 
     @property
@@ -84,8 +88,16 @@ class Predictor(ABC):
         if not len(columns):
             return np.zeros((0, len(self.class_names)) if self.class_names else 0)
         rows = self.chunk_rows
-        starts = range(0, len(columns), rows)
-        return np.concatenate([self.outputs(columns.slice(start, rows), IN_MEMORY, start) for start in starts])
+        misfits = Misfits(IN_MEMORY)
+        outputs = []
+        for start in range(0, len(columns), rows):
+            chunk = columns.slice(start, rows)
+            outputs.append(self.outputs(chunk, misfits))
+            misfits.count_rows(len(chunk))
+        misfits.check()
+        for line in misfits.lines:
+            log.warning("%s", line)
+        return np.concatenate(outputs)
 
 
 def _as_table(table: Any, feature_schema: FeatureSchema) -> pa.Table:

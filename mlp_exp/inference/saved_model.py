@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, TaskName, task_of
+from mlp_exp.data.table.dates import ORDERS, DateForm, check_date_format
 from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
@@ -18,6 +20,29 @@ from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
 
 Count = Annotated[int, Field(ge=0)]
 TABLE = public_name("table")
+MOST_OF_AN_AFFIX = 32
+
+
+class SavedNumberForm(Closed):
+    decimal: Literal[".", ","]
+    grouping: Literal["", ",", ".", "'", " ", "_"]
+    prefix: Annotated[str, Field(max_length=MOST_OF_AN_AFFIX)]
+    suffix: Annotated[str, Field(max_length=MOST_OF_AN_AFFIX)]
+
+
+class SavedDateForm(Closed):
+    order: str
+    zoned: bool
+
+    @field_validator("order")
+    @classmethod
+    def is_known(cls, order: str) -> str:
+        if order not in ORDERS and check_date_format(order):
+            raise ValueError(f"expected an order of dates, got '{order[:20]}'")
+        return order
+
+
+SavedForm = SavedNumberForm | SavedDateForm | None
 
 
 class SavedColumn(Closed):
@@ -27,6 +52,8 @@ class SavedColumn(Closed):
     missing: Count
     parts: list[Literal["year", "weekday", "hour"]]
     type: str
+    form: SavedForm = None
+    remarks: Annotated[list[str], Field(default_factory=list)]
 
 
 class SavedNumbers(Closed):
@@ -78,9 +105,11 @@ class SavedReading(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore")
     separator: str | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = None
     encoding: str = "utf-8"
+    header: bool = True
     missing: list[str | float] = []
+    keep_default_missing: bool = True
 
 
 class SavedModel(BaseModel):
@@ -93,6 +122,7 @@ class SavedModel(BaseModel):
     class_names: list[str]
     target_name: str
     target_type: str
+    target_form: SavedForm = None
     columns: list[SavedColumn]
     preprocess: SavedPreprocess
     out_features: Annotated[int, Field(ge=1)]
@@ -123,15 +153,37 @@ class SavedModel(BaseModel):
         if not self.columns:
             categories = (Column(c.name, "category", type="string") for c in self.preprocess.categories)
             return (*(Column(name, "number", type="double") for name in self.feature_names), *categories)
-        columns = (Column(**{**vars(column), "parts": tuple(column.parts)}) for column in self.columns)
+        columns = (
+            Column(
+                **{
+                    **vars(column),
+                    "parts": tuple(column.parts),
+                    "form": self._form(column.form, column.kind),
+                    "remarks": (),
+                }
+            )
+            for column in self.columns
+        )
         return tuple(column for column in columns if column.number_names or column.kind == "category")
 
     @property
     def feature_schema(self) -> FeatureSchema:
         reading = self.reading
         words = tuple(map(str, reading.missing))
-        form = Format(reading.separator or ",", reading.decimal, reading.encoding, words)
-        return FeatureSchema(self.used_columns, form)
+        format = Format(
+            reading.separator, reading.decimal, reading.encoding, words, reading.keep_default_missing, reading.header
+        )
+        return FeatureSchema(self.used_columns, format)
+
+    @property
+    def form_of_target(self) -> NumberForm | DateForm | None:
+        return self._form(self.target_form, "category" if self.class_names else "number")
+
+    def _form(self, saved: SavedForm, kind: Kind) -> NumberForm | DateForm | None:
+        """A form; models of earlier versions have none, and the decimal sign of their configuration."""
+        if saved is None:
+            return NumberForm(self.reading.decimal or ".") if kind == "number" else None
+        return (NumberForm if isinstance(saved, SavedNumberForm) else DateForm)(**vars(saved))
 
 
 def _has_target(node: Any) -> bool:

@@ -17,9 +17,9 @@ from mlp_exp.data.dataset import Column
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.columns import find_column, numeric_features
 from mlp_exp.data.table.file import Opener, open_binary, shorten
+from mlp_exp.data.table.misfits import FIX, Misfits
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.data.table.target import class_codes, join_names
-from mlp_exp.data.table.values import FIX
 from mlp_exp.errors import DataError
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.storage.atomic import atomic
@@ -30,11 +30,14 @@ from mlp_exp.tasks.task import task_named
 class Predicted:
     """A summary: numbers of rows, the ignored columns, which no run uses, and the metrics if there is a target.
 
+    `misfits` says of each column how many cells are taken for missing.
+
     There are no metrics where the prediction of a row with a target is not finite.
     """
 
     rows: int
     ignored: list[str]
+    misfits: list[str]
     without_target: int = 0
     not_finite: int = 0
     metrics: dict[str, float | None] = field(default_factory=dict)
@@ -62,7 +65,7 @@ def predict_table(
     where = f"'{path}'"
     done = not_finite = 0
     with _without_key():
-        stream = TableStream(path, ensemble.first.reading.separator, ensemble.first.reading.encoding)
+        stream = TableStream(path, ensemble.first.feature_schema.format)
         ensemble.check(stream.names, where)
         names = ensemble.names
         evaluation = None
@@ -70,18 +73,21 @@ def predict_table(
             evaluation = _Evaluation(ensemble, find_column(target, stream.names, "--target"), where)
             names = list(dict.fromkeys([*names, target]))
         class_names = ensemble.class_names
+        misfits = Misfits(where)
         with atomic(output) as temporary, temporary.open("wb") as file, _writer(file, output, class_names) as writer:
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
-                outputs = ensemble.outputs(chunk, where, done)
+                outputs = ensemble.outputs(chunk, misfits)
                 if evaluation:
                     evaluation.add(chunk, outputs, done)
+                misfits.count_rows(len(chunk))
                 writer.write_table(_as_rows(outputs, class_names))
                 done += len(chunk)
                 not_finite += int((~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)).sum())
+            misfits.check()
     ignored = [name for name in stream.names if name not in names]
     if not evaluation:
-        return Predicted(done, ignored, 0, not_finite)
-    return Predicted(done, ignored, done - evaluation.count, not_finite, evaluation.metrics())
+        return Predicted(done, ignored, misfits.lines, 0, not_finite)
+    return Predicted(done, ignored, misfits.lines, done - evaluation.count, not_finite, evaluation.metrics())
 
 
 @contextmanager
@@ -100,7 +106,7 @@ class _Evaluation:
         if run.class_names:
             self._column = Column(target, "category", type=run.target_type)
         else:
-            self._column = Column(target, "number", type=run.target_type or "double")
+            self._column = Column(target, "number", type=run.target_type or "double", form=run.target_form)
         self._targets: list[NDArray[Any]] = []
         self._outputs: list[Floats] = []
         self._codes = {name: code for code, name in enumerate(run.class_names)}
@@ -113,13 +119,16 @@ class _Evaluation:
 
     def add(self, table: pa.Table, outputs: Floats, first_row: int) -> None:
         """Adds a chunk of the table; DataError if a label is of no class, or a value is no number."""
-        values = self._run.feature_schema.converted(self._column, table[self._column.name], self._where, first_row)
+        misfits = Misfits(self._where)
+        misfits.count_rows(first_row)
+        values = self._run.feature_schema.converted(self._column, table[self._column.name], misfits)
         target: NDArray[Any]
         if self._run.class_names:
             target = self._class_codes(values, first_row)
             present = target >= 0
         else:
-            (target,) = numeric_features(self._column, values, self._where, first_row)
+            misfits.refuse()
+            (target,) = numeric_features(self._column, values)
             present = ~np.isnan(target)
         self._targets.append(target[present])
         self._outputs.append(outputs[present])

@@ -13,6 +13,9 @@ from torch import nn
 from mlp_exp.data.dataset import Column, TaskName
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.statistics import Floats
+from mlp_exp.data.table.dates import DateForm
+from mlp_exp.data.table.misfits import Misfits
+from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.inference.predictor import Predictor
@@ -27,7 +30,7 @@ class TrainedRun(Predictor):
 
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
-        target_type: Arrow's name of the type that the target was read as.
+        target_type, target_form: Arrow's name of the type that the target was read as, and how it was written.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
 
@@ -41,6 +44,7 @@ class TrainedRun(Predictor):
     class_names: tuple[str, ...]
     target_name: str
     target_type: str
+    target_form: NumberForm | DateForm | None
     feature_schema: FeatureSchema
     reading: SavedReading
 
@@ -52,8 +56,8 @@ class TrainedRun(Predictor):
     def inputs_width(self) -> int:
         return self.preprocessing.inputs_width
 
-    def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
-        return self.outputs_of_inputs(self.preprocessing.inputs(*self.feature_schema.features(table, where, first_row)))
+    def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
+        return self.outputs_of_inputs(self.preprocessing.inputs(*self.feature_schema.features(table, misfits)))
 
     def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
         """Preprocessed rows `[N, W]` → probabilities `[N, C]`, or values `[N]` in the target's own unit."""

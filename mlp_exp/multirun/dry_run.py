@@ -1,11 +1,12 @@
 """What a sweep would do: its jobs, its stacks, and about how much memory and time they take."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from mlp_exp.config.validation import require_valid
-from mlp_exp.display.tables import print_dry_run
+from mlp_exp.display.tables import print_dry_run, print_dry_run_of_one
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import SweeperError, describe
 from mlp_exp.experiment.job_context import active
@@ -29,7 +30,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
         SweeperError: the sweeper and the runs do not fit together.
     """
     planned: list[tuple[Job, Plan]] = []
-    session = Session()
+    session = Session(shows_data=len(jobs) == 1)
     for job in jobs:
         try:
             spec = job.compose()
@@ -41,6 +42,9 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
         except Exception as error:  # the others are to be described
             job.failure = describe(error)
     plans = [made for _, made in planned]
+    if len(jobs) == len(plans) == 1:
+        print_dry_run_of_one(*described(plans[0]))
+        return
     found, differing = kinds(plans, max_stack)
     stacks = []
     times = []
@@ -55,6 +59,21 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
     listed = [[str(job.number), " ".join(job.overrides), job.failure or ""] for job in jobs]
     parallel = min((kind.parallel for kind in found), default=1)
     print_dry_run(listed, in_words(found, differing), stacks, max([sum(times) / parallel, *times]))
+
+
+def described(made: Plan) -> tuple[str, str, float]:
+    """The run in words, how it would be trained, and about how many seconds that takes."""
+    (kind,), _ = kinds([made], None)
+    config, steps = made.components.config, -(-len(made.parts.train) // made.batch_size)
+    training = (
+        f"{made.epochs} epochs of {steps} steps of {made.batch_size} rows, {_name(config['optimizer'])} with lr "
+        f"{config['optimizer']['lr']:g}, {_name(config['scheduler'])}, {_name(config['early_stopping'])}"
+    )
+    return prepare(made, RunFolder(".")).description, training, estimated_seconds(kind, [made])
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return str(node["_target_"]).rpartition(".")[2]
 
 
 def as_ranges(numbers: Sequence[int]) -> str:

@@ -124,8 +124,8 @@ MISTAKES = [
     ),
     ("split=files split.train= split.test=a.txt", f"split.train: expected {FRACTION}, got ''"),
     ("data=table data.path=a.csv", "data.target: missing; expected the name of a column. Give it: data.target=…"),
-    ("data=table data.target=y", "data.path: missing; expected the path of a file. Give it: data.path=…"),
-    (f"{TABLE} data.path=3", "data.path: expected the path of a file, got 3"),
+    ("data=table data.target=y", "data.path: missing; expected the path of a file, or a list. Give it: data.path=…"),
+    (f"{TABLE} data.path=3", "data.path: expected the path of a file, or a list, got 3"),
     (f"{TABLE} data.target=[y]", "data.target: expected the name of a column, got ['y']"),
     (
         f"{TABLE} data.task=classes",
@@ -137,7 +137,7 @@ MISTAKES = [
         f"{TABLE} data.separator=';;'",
         "data.separator: expected one character, such as ';', or null to detect it, got ';;'",
     ),
-    (f"{TABLE} data.decimal=';'", "data.decimal: expected '.' or ',', got ';'"),
+    (f"{TABLE} data.decimal=';'", "data.decimal: expected '.', ',', or null to find it, got ';'"),
     ("preprocess.scaling=minmax", "preprocess.scaling: expected one of none, standard, robust, quantile, got 'minmax'"),
     ("preprocess.one_hot_max=-1", f"preprocess.one_hot_max: expected {NATURAL}, got -1"),
     ("preprocess.embedding_width=0", f"preprocess.embedding_width: expected {COUNT}, got 0"),
@@ -262,7 +262,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
 def test_all_missing_values_are_reported_together(compose: Compose) -> None:
     words = ["data=table", "split=time", "seed=-1"]
     assert find_problems(compose(words), words) == [
-        "data.path: missing; expected the path of a file. Give it: data.path=…",
+        "data.path: missing; expected the path of a file, or a list. Give it: data.path=…",
         "data.target: missing; expected the name of a column. Give it: data.target=…",
         "split.column: missing; expected the name of a column. Give it: split.column=…",
         f"seed: expected {NATURAL}, got -1",

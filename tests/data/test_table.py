@@ -28,6 +28,7 @@ from support.good_tables import (
 )
 
 from mlp_exp.data.dataset import Column
+from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.load import table
 from mlp_exp.data.table.reading import read_table
 from mlp_exp.display import figures
@@ -261,15 +262,15 @@ def test_large_files_keep_their_kinds(tmp_path: Path) -> None:
 
 
 def test_read_table_gives_typed_columns(tmp_path: Path) -> None:
-    content = read_table(write(mixed(), tmp_path / "table.csv"))
+    content = read_table(write(mixed(), tmp_path / "table.csv"), Format())
     assert content.schema.field("rooms").type == pa.int64()
     assert content.schema.field("sold").type == pa.bool_()
-    assert content["colour"].to_pylist() == list(mixed()["colour"])
+    assert content["colour"].to_pylist() == [value or "" for value in mixed()["colour"]]
 
 
 def test_a_last_column_of_nanoseconds(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,t\n1,2020-01-01T10:00:00.000000001\n2,2020-01-02T10:00:00.5\n", encoding="utf-8")
-    assert read_table(str(tmp_path / "t.csv"))["t"].type == pa.timestamp("ns")
+    assert read_table(str(tmp_path / "t.csv"), Format())["t"].type == pa.timestamp("ns")
 
 
 def test_not_a_number_is_no_category(tmp_path: Path) -> None:

@@ -326,7 +326,8 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
         ("x", "expected columns by name, or an array of numbers: "),
         (
             np.array([[0.0, np.inf]]),
-            "column 'x2', row 0: expected a finite number, found inf. Fix it, or leave it empty",
+            "column 'x2': 1 of 1 cells are not of the form that it had in training, first in row 0: expected a finite "
+            "number, found 'inf'",
         ),
     ):
         with pytest.raises(DataError, match=rf"^the table: {text}"):

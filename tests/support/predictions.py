@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from pyarrow import parquet
 
+from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.experiment.components import Components
 from mlp_exp.inference.trained_run import TrainedRun
@@ -59,12 +60,13 @@ def content(path: Path) -> pa.Table:
 
 def inputs_of(run: TrainedRun, file: Path, rows: int) -> NDArray[np.float32]:
     """What a run's network gets of a file that is read so many rows at a time."""
-    stream = TableStream(str(file), run.reading.separator, run.reading.encoding)
-    done, found = 0, []
+    stream = TableStream(str(file), run.feature_schema.format)
+    misfits, found = Misfits("the table"), []
     for chunk in stream.chunks(run.feature_schema.names, rows=rows):
         assert 0 < len(chunk) <= rows
-        found.append(run.preprocessing.inputs(*run.feature_schema.features(chunk, "the table", done)))
-        done += len(chunk)
+        found.append(run.preprocessing.inputs(*run.feature_schema.features(chunk, misfits)))
+        misfits.count_rows(len(chunk))
+    misfits.refuse()
     return np.concatenate(found)
 
 

@@ -1,36 +1,87 @@
-"""Trims column names and texts, marks missing values, and infers the types of columns of texts."""
+"""Trims column names and texts, marks missing values, and finds types as Arrow does in a CSV file."""
 
 import io
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import csv
 
 from mlp_exp.data.table.format import Format
 from mlp_exp.errors import DataError
 
+UNTIDY = r"[^\x00-\x7F]|^\s|\s$|\s\s|[\t\n\r]"
+"""What a text has that may change when it is cleaned."""
 
-def clean(table: pa.Table, form: Format, *, typed: bool) -> pa.Table:
-    """The table with trimmed names and texts, with nulls for missing values, and with inferred types.
 
-    If it is `typed` already, only columns of texts that change when they are trimmed are inferred again.
+@dataclass(frozen=True)
+class Texts:
+    """A column of cleaned texts, each distinct one kept once.
+
+    Attributes:
+        codes: `[N]`, places in `distinct`; -1 where missing.
+        distinct: in the order of their first rows.
+        words: texts that were taken for missing values, other than the empty one, and in how many rows.
     """
-    columns, untyped = list(table.columns), []
-    for index, column in enumerate(columns):
-        kind = column.type
-        if pa.types.is_dictionary(kind):  # declared as a category by the file
-            columns[index] = trim(column.cast(kind.value_type), form).dictionary_encode()
-        elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-            columns[index] = trim(column, form)
-            if not typed or not columns[index].equals(column):
-                untyped.append(index)
-    if untyped:
-        for index, column in zip(untyped, parse_texts([columns[index] for index in untyped], form), strict=True):
-            columns[index] = column
-    columns = [mask_numbers(column, form.missing_numbers) for column in columns]
-    return pa.table(columns, names=clean_names(table.column_names))
+
+    codes: NDArray[np.int32]
+    distinct: pa.Array
+    words: Mapping[str, int] = field(default_factory=dict)
+
+    def column(self, values: pa.Array | None = None) -> pa.ChunkedArray:
+        """The column of the texts, or of these values of the distinct ones."""
+        values = self.distinct if values is None else values
+        return pa.chunked_array([values.take(pa.array(self.codes, mask=self.codes < 0))])
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """In how many rows each distinct text stands."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.distinct))
+
+    def first_row(self, place: int) -> int:
+        """The first row with a distinct text."""
+        return int((self.codes == place).argmax())
+
+
+def clean_texts(column: pa.ChunkedArray, format: Format) -> Texts:
+    """Texts in one Unicode form (NFC), without blanks around them and with one blank within, and the missing values.
+
+    The column may hold texts, or categories that the file declares.
+    """
+    found = column if pa.types.is_dictionary(column.type) else pc.cast(column, pa.string())
+    found = found.combine_chunks()
+    if not pa.types.is_dictionary(found.type):
+        found = found.dictionary_encode()
+    codes = found.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    distinct = pc.cast(found.dictionary, pa.string())
+    tidy = _tidy(distinct)
+    is_missing = pc.is_in(tidy, pa.array(format.all_missing, pa.string())).to_numpy(zero_copy_only=False)
+    counts = np.bincount(codes[codes >= 0], minlength=len(tidy))
+    words = {tidy[at].as_py(): int(counts[at]) for at in np.flatnonzero(is_missing & (counts > 0)).tolist()}
+    words.pop("", None)
+    again = pc.if_else(pa.array(is_missing), pa.scalar(None, pa.string()), tidy).dictionary_encode()
+    places = again.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    used = np.append(places, -1)[codes].astype(np.int32)
+    return Texts(used, again.dictionary, words)
+
+
+def _tidy(texts: pa.Array) -> pa.Array:
+    if not pc.any(pc.match_substring_regex(texts, UNTIDY)).as_py():
+        return texts
+    # Arrow's utf8_normalize decomposes for NFC, too
+    composed = pa.array([unicodedata.normalize("NFC", text) for text in texts.to_pylist()], pa.string())
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(composed, r"[\s\pZ]+", " "))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds texts, or categories that the file declares."""
+    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
+    return any(check(kind) for check in checks)
 
 
 def mask_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.ChunkedArray:
@@ -42,36 +93,37 @@ def mask_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.Chunke
     return pc.if_else(is_missing, pa.scalar(None, kind), column)
 
 
+def mask_dates(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
+    """A column of dates with null for these days, as `9999-12-31`; any other column unchanged."""
+    kind = column.type
+    if not missing or not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        return column
+    days = pc.utf8_slice_codeunits(pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.string()), 0, 10)
+    return pc.if_else(pc.is_in(days, pa.array(missing, pa.string())), pa.scalar(None, kind), column)
+
+
 def clean_names(names: Sequence[str]) -> list[str]:
-    """Trimmed names; an empty name becomes `column <index>`, counted from 0."""
-    return [name.strip() or f"column {index}" for index, name in enumerate(names)]
+    """Trimmed names on one line; an empty name becomes `column <index>`, counted from 0."""
+    tidy = [" ".join(unicodedata.normalize("NFC", name).split()) for name in names]
+    return [name or f"column {index}" for index, name in enumerate(tidy)]
 
 
-def trim(column: pa.ChunkedArray, form: Format) -> pa.ChunkedArray:
-    """The texts without surrounding whitespace; null for those that stand for a missing value."""
-    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    return pc.if_else(pc.is_in(text, pa.array(form.all_missing, pa.string())), pa.scalar(None, pa.string()), text)
-
-
-def parse_texts(
-    texts: Sequence[pa.ChunkedArray], form: Format, kind: pa.DataType | None = None
-) -> list[pa.ChunkedArray]:
-    """The columns as if read from a CSV file: all of one kind, or inferred as numbers, booleans, dates or texts."""
+def infer_types(texts: pa.Array, format: Format) -> pa.Array:
+    """Texts as Arrow would read them in a column of a CSV file: numbers, booleans, dates, times, or as they are."""
     buffer = io.BytesIO()
-    names = [str(index) for index in range(len(texts))]
-    csv.write_csv(pa.table(list(texts), names=names), buffer)
+    csv.write_csv(pa.table([texts], names=["0"]), buffer)
+    reading = csv.ReadOptions(block_size=buffer.tell() + 1)  # a row has to fit into a block
     buffer.seek(0)
     parsing = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-    kinds = dict.fromkeys(names, kind) if kind is not None else None
-    return list(csv.read_csv(buffer, parse_options=parsing, convert_options=form.conversion(kinds)).columns)
+    return csv.read_csv(buffer, reading, parsing, format.conversion()).column(0).combine_chunks()
 
 
-def check_names(names: Sequence[str], path: str) -> None:
+def check_names(names: Sequence[str], path: str, hint: str) -> None:
     """Raises DataError if two columns have the same name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [index for index, name in enumerate(names) if name == twice[0]]
         raise DataError(
             f"data.path: '{path}': the name '{twice[0]}' is given to {len(places)} columns "
-            f"({', '.join(map(str, places))}, from 0); give each its own"
+            f"({', '.join(map(str, places))}, from 0); give each its own{hint}"
         )

@@ -1,12 +1,12 @@
-"""Infers what each column of a table is, and computes numeric features from it.
+"""Decides what each column of a table is, and computes numeric features from it.
 
 A column is a number, a boolean, a date, a category, or left out, with a reason. A date becomes several numbers.
 """
 
 import difflib
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,49 +14,70 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.table.file import shorten
+from mlp_exp.data.table.cleaning import Texts, clean_names, clean_texts, is_text, mask_dates, mask_numbers
+from mlp_exp.data.table.dates import DateForm
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.forms import Asked, Reading, form_of_type, read_texts
+from mlp_exp.data.table.numbers import NumberForm
+from mlp_exp.data.table.problems import ColumnError, mixed
 from mlp_exp.data.table.values import (
     MICROSECONDS_A_DAY,
-    NUMBER,
     Floats,
     as_numbers,
     category_codes,
     cycle_phases,
-    decode,
     timestamps,
     type_family,
 )
 from mlp_exp.errors import DataError
 
-DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?$"
-DRESSED_NUMBER = r"^[$€£¥]?\s?[+-]?(\d{1,3}([.,' ]\d{3})+|\d+)([.,]\d+)?\s?[$€£¥%]?$"
-"""A number with a thousands separator, a currency or a percent sign."""
 IDENTIFIER_FRACTION = 0.95
 """A text column with at least this fraction of distinct texts identifies its rows."""
-NUMERIC_FRACTION = 0.8
-"""A text column with at least this fraction of numbers is an error: numbers with stray words …"""
-FEW_TEXTS = 10
-"""… unless it has at most this many distinct texts, and so can be a category."""
+MANY_CATEGORIES = 64
+"""With more of them, it is said how many occur once."""
+FAR_YEARS = (1700, 2200)
+"""Dates before and after are likely to stand for no date, as 9999-12-31."""
+YES, NO = ("yes", "y", "true", "t", "1", "ja", "oui", "si", "sí"), ("no", "n", "false", "f", "0", "nein", "non")
 
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Columns for which the user has said what they are, by name: `data.numeric`, `data.categorical`, `data.drop`."""
+    """What the user has said of columns, by name.
+
+    Attributes:
+        numeric, categorical, dates: what they are.
+        drop: those that are no features.
+        columns: the only ones that are; None for all.
+    """
 
     numeric: Sequence[str] = ()
     categorical: Sequence[str] = ()
+    dates: Sequence[str] = ()
     drop: Sequence[str] = ()
+    columns: Sequence[str] | None = None
 
     def check(self, names: Sequence[str], target: str) -> None:
         """Raises DataError for a name that the table does not have, that is the target, or that is listed twice."""
         owner: dict[str, str] = {}
-        for key, listed in (("numeric", self.numeric), ("categorical", self.categorical), ("drop", self.drop)):
-            for name in listed:
-                find_column(name, names, f"data.{key}")
+        for field in fields(self):
+            for name in getattr(self, field.name) or ():
+                find_column(name, names, f"data.{field.name}")
                 if name == target:
-                    raise DataError(f"data.{key}: '{name}' is the target (data.target); list only features")
-                if owner.setdefault(name, key) != key:
-                    raise DataError(f"data.{key}: '{name}' stands in data.{owner[name]} too; name it in one of them")
+                    raise DataError(f"data.{field.name}: '{name}' is the target (data.target); list only features")
+                if field.name != "columns" and owner.setdefault(name, field.name) != field.name:
+                    raise DataError(
+                        f"data.{field.name}: '{name}' stands in data.{owner[name]} too; name it in one of them"
+                    )
+
+    def asked(self, name: str) -> Asked | None:
+        """What the user says that a column is."""
+        kinds: dict[Asked, Sequence[str]] = {"number": self.numeric, "text": self.categorical, "date": self.dates}
+        return next((kind for kind, names in kinds.items() if name in names), None)
+
+    def reason_to_leave_out(self, name: str) -> str | None:
+        if name in self.drop:
+            return "data.drop"
+        return None if self.columns is None or name in self.columns else "not in data.columns"
 
 
 def find_column(name: str, names: Sequence[str], key: str) -> str:
@@ -71,54 +92,179 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
     raise DataError(f"{key}: the table has no column '{name}'. {hint}")
 
 
-def infer_column(name: str, values: pa.ChunkedArray, options: ColumnOptions) -> Column:
-    """What a column is, without its type; DataError for a few stray words among numbers, or texts as `data.numeric`."""
+@dataclass(frozen=True)
+class Decided:
+    """What a column is, and its values with their type; None where it is left out.
+
+    `reading` is that of its texts, if it holds texts.
+    """
+
+    column: Column
+    values: pa.ChunkedArray | None = None
+    reading: Reading | None = None
+
+
+def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: Format, decimal: str) -> Decided:
+    """What a column is.
+
+    Args:
+        decimal: sign that other columns of the file have, for texts that allow both.
+
+    Raises:
+        ColumnError: it cannot be used as it is.
+    """
+    asked = options.asked(name)
+    texts = reading = None
+    if asked == "date" and type_family(values.type) == "number":
+        values = pc.cast(values, pa.string())
+    declared = pa.types.is_dictionary(values.type)
+    if is_text(values.type):
+        texts = clean_texts(values, format)
+        reading = Reading(texts.column()) if declared and asked is None else read_texts(texts, format, asked, decimal)
+        values = reading.values
+        if reason := options.reason_to_leave_out(name):
+            return Decided(Column(name, "left out", reason, values.null_count))
+        _require_one_form(name, reading, texts, asked, format, decimal)
+    values = mask_dates(mask_numbers(values, format.missing_numbers), format.missing)
     missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
-    if name in options.categorical:
-        return _category(name, values, missing)
-    if name in options.numeric:
-        return Column(name, "number", _span(as_numbers(name, values)), missing)
-    reason = "data.drop" if name in options.drop else _reason_to_leave_out(name, values, missing)
+    reason = options.reason_to_leave_out(name)
+    if reason is None and (asked is None or missing == len(values)):
+        reason = _reason_to_leave_out(values, missing)
     if reason:
-        return Column(name, "left out", reason, missing)
+        return Decided(Column(name, "left out", reason, missing))
+    column = _column(name, values, missing, "text" if declared and asked is None else asked)
+    if texts is not None and column.kind == "category":
+        column = replace(column, remarks=texts_remarks(texts, format))
+    if column.kind in ("number", "date"):
+        form = reading.form if reading else form_of_type(values.type, format)
+        far = far_dates(values) if column.kind == "date" else ()
+        column = replace(column, form=form, remarks=(*form_remarks(reading), *far))
+    return Decided(replace(column, type=str(values.type)), values, reading)
+
+
+def _require_one_form(
+    name: str, reading: Reading, texts: Texts, asked: Asked | None, format: Format, decimal: str
+) -> None:
+    """Raises ColumnError for texts that are mostly numbers, or dates, but not of one form, or not as asked."""
+    if asked == "text" or type_family(reading.values.type) != "text":
+        return
+    if format.decimal and isinstance(read_texts(texts, replace(format, decimal=None), asked, decimal).form, NumberForm):
+        example = reading.values.drop_null()[0].as_py()
+        says = f"numbers as '{example}', which do not have the decimal sign '{format.decimal}' of data.decimal"
+        raise ColumnError(name, says, {"data.decimal": ()})
+    if reading.groups:
+        raise mixed(name, reading.groups, asked)
+
+
+def _column(name: str, values: pa.ChunkedArray, missing: int, asked: Asked | None) -> Column:
     family = type_family(values.type)
-    if family == "text":
+    if asked == "text" or (family == "text" and asked is None):
         return _category(name, values, missing)
-    if family == "date":
+    if family == "date" and asked != "number":
         times = timestamps(values)
         parts = tuple(part for part, phase in cycle_phases(times).items() if np.nanmin(phase) < np.nanmax(phase))
         return Column(name, "date", _period(times), missing, parts)
-    numbers = as_numbers(name, values, "data.path")
-    return Column(name, "boolean" if family == "boolean" else "number", _span(numbers), missing)
+    if asked == "date" or family not in ("number", "boolean"):
+        expected = "dates" if asked == "date" else "numbers"
+        raise ColumnError(name, f"expected {expected}, found {values.type}", {"data.drop": [name]})
+    numbers = as_numbers(name, values)
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = int(infinite.argmax())
+        more = f" ({infinite.sum()} such rows)" if infinite.sum() > 1 else ""
+        says = f"expected finite numbers, found {numbers[row]} in row {row}{more}"
+        raise ColumnError(name, says, {"data.missing": ["inf", "-inf"]})
+    return Column(name, "boolean" if family == "boolean" and not asked else "number", _span(numbers), missing)
 
 
-def _reason_to_leave_out(name: str, values: pa.ChunkedArray, missing: int) -> str | None:
+def _reason_to_leave_out(values: pa.ChunkedArray, missing: int) -> str | None:
     kind, given = values.type, len(values) - missing
     if not given:
         return "all missing"
-    if type_family(kind) is None:
+    family = type_family(kind)
+    if family is None:
         return f"holds {kind}"
-    distinct = pc.count_distinct(decode(values), mode="only_valid").as_py()
+    distinct = pc.count_distinct(values, mode="only_valid").as_py()
     if distinct == 1 and not missing:
         return "constant"
-    if type_family(kind) == "text":
-        refuse_stray_words(name, values, "a feature")
-        if distinct >= IDENTIFIER_FRACTION * given:
-            return "an identifier: a different text in (nearly) every row"
+    if family == "text" and distinct >= IDENTIFIER_FRACTION * given:
+        return "an identifier: a different text in (nearly) every row"
     if pa.types.is_integer(kind) and distinct == len(values) > 2:
-        numbers = as_numbers(name, values)
+        numbers = pc.cast(values, pa.float64(), safe=False).to_numpy()
         if numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
             return "an identifier: it counts the rows"
     return None
 
 
 def _category(name: str, values: pa.ChunkedArray, missing: int) -> Column:
-    _, texts = category_codes(name, values, "data.categorical")
-    return Column(name, "category", f"{len(texts)} {'category' if len(texts) == 1 else 'categories'}", missing)
+    codes, texts = category_codes(name, values, "data.categorical")
+    note = f"{len(texts):,} {'category' if len(texts) == 1 else 'categories'}"
+    if len(texts) > MANY_CATEGORIES:
+        note += f", {(np.bincount(codes[codes >= 0]) == 1).mean():.0%} of them once".replace("%", " %")
+    return Column(name, "category", note, missing)
+
+
+def texts_remarks(texts: Texts, format: Format) -> tuple[str, ...]:
+    """What is noteworthy about texts that are categories: spellings that differ little, words that mean missing."""
+    notes = []
+    spellings = defaultdict(list)
+    distinct = texts.distinct.to_pylist()
+    folded = {text.casefold() for text in distinct}
+    logical = len(folded) > 2 and folded <= {*YES, *NO} and not folded <= {"0", "1"}
+    for text in distinct:
+        key = text.casefold()
+        spellings["yes" if logical and key in YES else "no" if logical and key in NO else key].append(text)
+    several = [" ".join(f"'{text}'" for text in same) for same in spellings.values() if len(same) > 1]
+    if several:
+        notes.append(f"written in several ways: {', '.join(several[:3])}{' …' if len(several) > 3 else ''}")
+    if texts.words:
+        shown = ", ".join(f"'{word}' ({count})" for word, count in list(texts.words.items())[:3])
+        by_default = {*texts.words} - {*format.missing, "?"}
+        hint = ", else data.keep_default_missing=false" if by_default else ""
+        notes.append(f"{shown} taken for missing{hint}")
+    return tuple(notes)
+
+
+def form_remarks(reading: Reading | None) -> tuple[str, ...]:
+    """What was decided about the form of numbers or dates, where they are not written as plainly as can be."""
+    if reading is None or reading.example is None or reading.form is None:
+        return ()
+    value = reading.form.parse(pa.array([reading.example]))[0].as_py()
+    notes = [f"'{reading.example}' read as {_shown(value)}"]
+    if reading.other:
+        key = "data.dayfirst" if isinstance(reading.other, DateForm) else "data.decimal"
+        notes.append(f"if that is wrong: {key}={_said(reading.other)}")
+    return tuple(notes)
+
+
+def _said(form: NumberForm | DateForm) -> str:
+    """The value of `data.dayfirst`, or of `data.decimal`, with which texts are read in this form."""
+    if isinstance(form, DateForm):
+        return "true" if form.order == "dmy" else "false"
+    return form.decimal
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int | float):
+        return f"{value:.12g}"
+    return str(value).removesuffix(" 00:00:00").removesuffix("+00:00")
 
 
 def _span(numbers: Floats) -> str:
     return f"{np.nanmin(numbers):g} … {np.nanmax(numbers):g}" if not np.isnan(numbers).all() else ""
+
+
+def far_dates(values: pa.ChunkedArray) -> tuple[str, ...]:
+    """What to say of dates that are likely to stand for no date, as 9999-12-31."""
+    days = timestamps(values).astype("datetime64[D]")
+    days = days[~np.isnat(days)]
+    low, high = (np.datetime64(f"{year}-01-01") for year in FAR_YEARS)
+    far = days[(days < low) | (days >= high)]
+    if not len(far) or len(far) == len(days):
+        return ()
+    days, counts = np.unique(far, return_counts=True)
+    day = days[counts.argmax()]
+    return (f"{day} ({counts.max()}) may stand for no date: data.missing=[{day}]",)
 
 
 def _period(times: NDArray[np.datetime64]) -> str:
@@ -129,55 +275,20 @@ def _period(times: NDArray[np.datetime64]) -> str:
     return f"{fine[given].min()} … {fine[given].max()}"
 
 
-def refuse_stray_words(name: str, values: pa.ChunkedArray, role: Literal["a feature", "the target"]) -> None:
-    """Raises DataError for texts that are mostly numbers, or numbers in a notation that is not read as such."""
-    texts = pc.drop_null(values)
-    if pa.types.is_dictionary(values.type) or not len(texts):  # declared as a category by the file
-        return
-    key = "data.path" if role == "a feature" else "data.target"
-    way = f"; data.categorical=['{name}'] takes the whole column as categories" if role == "a feature" else ""
-    is_number = pc.match_substring_regex(texts, NUMBER)
-    fraction = pc.mean(is_number).as_py()
-    if fraction == 1:
-        raise DataError(
-            f"{key}: column '{name}', row {pc.index(values, texts[0]).as_py()}: found '{shorten(texts[0].as_py())}', a "
-            f"number with a decimal point, where a comma was asked for. Say so: data.decimal=.{way}"
-        )
-    if fraction >= NUMERIC_FRACTION and pc.count_distinct(texts).as_py() > FEW_TEXTS:
-        word = pc.filter(texts, pc.invert(is_number))[0].as_py()
-        row, word = pc.index(values, word).as_py(), shorten(word)
-        count = len(texts) - pc.sum(is_number).as_py()
-        raise DataError(
-            f"{key}: column '{name}', row {row}: expected a number as in {min(fraction, 0.99):.0%} of the rows, found "
-            f"'{word}' ({count} such). Fix it; data.missing=['{word}'] takes it for a missing value{way}"
-        )
-    comma = pc.index(pc.match_substring(values, ","), True).as_py()
-    if comma >= 0 and pc.all(pc.match_substring_regex(texts, DECIMAL_COMMA)).as_py():
-        raise DataError(
-            f"{key}: column '{name}', row {comma}: found '{shorten(values[comma].as_py())}', a number with a comma. If "
-            f"decimals follow it: 'data.decimal=\",\"'; else write the numbers without{way}"
-        )
-    dressed = pc.match_substring_regex(texts, DRESSED_NUMBER)
-    if pc.count_distinct(texts).as_py() > FEW_TEXTS and pc.all(dressed).as_py():
-        word = pc.filter(texts, pc.invert(is_number))[0].as_py()
-        raise DataError(
-            f"{key}: column '{name}', row {pc.index(values, word).as_py()}: found '{shorten(word)}', a number with "
-            f"thousands marked, a currency or a percent sign. Write plain numbers{way}"
-        )
-
-
-def numeric_features(
-    column: Column, values: pa.ChunkedArray, key: str = "data.path", first_row: int = 0
-) -> list[Floats]:
+def numeric_features(column: Column, values: pa.ChunkedArray) -> list[Floats]:
     """One array `[N]` for each of the column's `number_names`, NaN where missing.
 
     A date becomes days since 1970 and, for each of its parts, sine and cosine, so that December is close to January.
-    `key` and `first_row` as in `as_numbers`.
     """
     if column.kind != "date":
-        return [as_numbers(column.name, values, key, first_row)]
+        return [as_numbers(column.name, values)]
     times = timestamps(values)
     days = np.where(np.isnat(times), np.nan, times.astype(np.int64) / MICROSECONDS_A_DAY)
     phases = cycle_phases(times)
     waves = (wave(2 * np.pi * phases[part]) for part in column.parts for wave in (np.sin, np.cos))
     return [days, *waves]
+
+
+def named(listed: Sequence[str | int]) -> list[str]:
+    """Names of columns as the user wrote them, in the form in which a table has them."""
+    return clean_names([str(name) for name in listed])

@@ -1,29 +1,34 @@
-"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and the separator."""
+"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and how it is laid out."""
 
 import difflib
 import gzip
+import logging
 import os
 import re
 import zlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
-from pyarrow import csv
 
-from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.dialect import Dialect, detect_dialect
+from mlp_exp.data.table.format import UTF8, Format
 from mlp_exp.errors import DataError
 
-SEPARATORS = (",", ";", "\t", "|")
+log = logging.getLogger(__name__)
+
 GZIP = b"\x1f\x8b"
 SAMPLE = 65536
-"""Bytes that are read to detect the kind of file and the separator."""
+"""Bytes that are read to detect the kind of file and its layout …"""
+LARGE_SAMPLE = 2**23
+"""… or so many, if they hold fewer than `SAMPLE_LINES` lines."""
+SAMPLE_LINES = 4
 OTHER_FILES = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"%PDF": "a PDF", b"\x89PNG": "a picture"}
 MARKUP = re.compile(rb"\s*([\[{]\s*[\"{\[\]}]|<(!doctype|html|\?xml|svg)\b)", re.IGNORECASE)
+WIDE_MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
 
 
@@ -39,7 +44,8 @@ class TableFile:
     path: str
     file: Path
     is_parquet: bool
-    form: Format
+    format: Format
+    dialect: Dialect
 
     def open_csv(self, raw: BinaryIO) -> Any:
         """An opened CSV file as a stream for Arrow, decompressed if it is gzipped."""
@@ -47,27 +53,43 @@ class TableFile:
         raw.seek(0)
         return pa.CompressedInputStream(raw, "gzip") if zipped else raw
 
-    def parsing(self, broken: list[Any]) -> csv.ParseOptions:
-        """Arrow's options for parsing, which adds rows that do not fit the header to `broken`."""
 
-        def note(row: Any) -> str:
-            broken.append(row)
-            return "error"
+def detect_files(path: str | Sequence[str], format: Format) -> list[TableFile]:
+    """The files of a table: one, those in a list, or the Parquet files in a folder, in the order of their names.
 
-        return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
+    Raises:
+        DataError: there is none, or one is not a table.
+    """
+    if isinstance(path, str):
+        folder = Path(path).expanduser()
+        if not os.path.isdir(folder):  # unlike Path.is_dir, raises no error for a name that is too long
+            return [detect_file(path, format)]
+        parts = sorted(part for part in folder.rglob("*.parquet") if not part.name.startswith((".", "_")))
+        if not parts:
+            raise DataError(f"data.path: '{path}' is a folder without Parquet files; expected a CSV or Parquet file")
+        path = [str(Path(path) / part.relative_to(folder)) for part in parts]
+    return [detect_file(each, format) for each in path]
 
 
-def detect_file(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> TableFile:
-    """What a file is, with the arguments of `read_table`; raises DataError if there is none, or it is not a table."""
+def detect_file(path: str, format: Format) -> TableFile:
+    """What a file is; raises DataError if there is none, or it is not a table."""
+    separator = format.separator
     if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '\r\n"'):
         raise DataError(f"data.separator: expected one ASCII character, as ';', got {separator!r}")
     file = _existing(path)
     sample = _sample(file, path)
-    is_parquet = sample.startswith(b"PAR1")
-    if not is_parquet:
-        unquoted = Counter(re.sub(r'"[^"]*"', "", _header(sample, path, encoding)))
-        separator = separator or max(SEPARATORS, key=lambda each: unquoted[each])  # a comma if none occurs
-    return TableFile(path, file, is_parquet, Format(separator or ",", decimal, encoding, tuple(missing)))
+    if sample.startswith(b"PAR1"):
+        return TableFile(path, file, True, format, Dialect(","))
+    mark = next((encoding for start, encoding in WIDE_MARKS.items() if sample.startswith(start)), None)
+    if mark and format.encoding == UTF8:
+        format = replace(format, encoding=mark)
+    text = _text(sample, path, format.encoding)
+    whole = len(sample) < SAMPLE
+    dialect = detect_dialect(text, separator, has_header=format.header, whole=whole)
+    filled = [len([line for line in lines if line.strip()]) for lines in (text.splitlines(), dialect.skipped)]
+    if whole and filled[0] < filled[1] + format.header + 1:
+        raise no_rows(path)
+    return TableFile(path, file, False, format, dialect)
 
 
 def _existing(path: str) -> Path:
@@ -95,6 +117,8 @@ def _sample(file: Path, path: str) -> bytes:
     try:
         with unzipped(file) as source:
             sample = source.read(SAMPLE)
+            if len(sample) == SAMPLE and sample.count(b"\n") < SAMPLE_LINES:  # few lines, and so long ones
+                sample += source.read(LARGE_SAMPLE)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"data.path: '{path}' cannot be read: {error}") from error
     if not sample.strip():
@@ -102,11 +126,9 @@ def _sample(file: Path, path: str) -> bytes:
     return sample
 
 
-def _header(sample: bytes, path: str, encoding: str) -> str:
-    """The first line that is not empty; raises DataError if the file is not a CSV table."""
+def _text(sample: bytes, path: str, encoding: str) -> str:
+    """The sample as text, without a byte-order mark; raises DataError if the file is not a CSV table."""
     wide = re.match(r"utf.?(16|32)", encoding.lower())
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")) and not wide:
-        raise DataError(f"data.path: '{path}' begins as a text in UTF-16 does. Say so: data.encoding=utf-16")
     kind = next((what for magic, what in OTHER_FILES.items() if sample.startswith(magic)), None)
     if not kind and b"\0" in sample and not wide:
         kind = "binary"
@@ -115,12 +137,9 @@ def _header(sample: bytes, path: str, encoding: str) -> str:
     if kind:
         raise DataError(f"data.path: '{path}' is not a table but {kind}; expected CSV (also gzipped) or Parquet")
     try:
-        lines = [line for line in sample.decode(encoding, errors="replace").splitlines() if line]
+        return sample.decode(encoding, errors="replace").removeprefix("\ufeff")
     except (LookupError, UnicodeError) as error:
         raise DataError(f"data.encoding: {error}; expected one as utf-8, latin-1 or utf-16") from error
-    if len(lines) < 2 and len(sample) < SAMPLE:
-        raise no_rows(path)
-    return lines[0]
 
 
 def no_rows(path: str) -> DataError:

@@ -1,36 +1,47 @@
-"""How texts in a table are read: separator, decimal sign, encoding, missing values, dates."""
+"""What the user has said about how a table is written: missing values, decimal sign, dates, encoding."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
 MISSING = ("?", *csv.ConvertOptions().null_values)
 """Texts that stand for a missing value in any file, such as the empty text, ?, NA, NaN and null."""
-DATE_FORMATS = (csv.ISO8601, "%Y/%m/%d", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S")
-"""Unambiguous formats only: 01/02/2020 is in January for some and in February for others."""
+UTF8 = "utf-8"
 
 
 @dataclass(frozen=True)
 class Format:
-    """How texts in a table are read.
+    """How texts in a table are read, as far as the user has said.
 
     Attributes:
-        separator: one character, between the fields of a CSV file.
-        decimal: decimal sign, a point or a comma.
+        separator: one character, between the fields of a CSV file; None detects it.
+        decimal: decimal sign of numbers in texts, a point or a comma; None finds it for each column.
         missing: texts that stand for a missing value, in addition to `MISSING`.
+        keep_default_missing: whether those of `MISSING` do, too; the empty text always does.
+        header: whether a CSV file begins with the names of its columns.
+        dayfirst: whether 01/02/2020 is in February; None finds it for each column.
+        date_format: of dates in texts, with the directives of strptime; None finds it for each column.
+        skips_ragged_rows: whether rows with another number of fields than the header are left out.
     """
 
-    separator: str
-    decimal: str
-    encoding: str
-    missing: tuple[str, ...]
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str = UTF8
+    missing: tuple[str, ...] = ()
+    keep_default_missing: bool = True
+    header: bool = True
+    dayfirst: bool | None = None
+    date_format: str | None = None
+    skips_ragged_rows: bool = False
 
     @property
     def all_missing(self) -> list[str]:
-        return sorted({*MISSING, *self.missing})
+        default = MISSING if self.keep_default_missing else ("",)
+        return sorted({*default, *self.missing})
 
     @property
     def missing_numbers(self) -> list[float]:
@@ -41,12 +52,15 @@ class Format:
                 numbers.append(float(text))
         return numbers
 
-    def conversion(self, kinds: Mapping[str, pa.DataType] | None = None) -> csv.ConvertOptions:
-        """Arrow's options for CSV; `kinds` are types by column name, those of other columns are inferred."""
+    def conversion(self, kinds: Mapping[str, pa.DataType] | None = None, **options: Any) -> csv.ConvertOptions:
+        """Arrow's options for CSV; `kinds` are types by column name, those of other columns are inferred.
+
+        Missing values are marked in columns of other types than text; those of text are cleaned later.
+        """
         return csv.ConvertOptions(
             null_values=self.all_missing,
-            strings_can_be_null=True,
-            timestamp_parsers=list(DATE_FORMATS),
-            decimal_point=self.decimal,
+            timestamp_parsers=[csv.ISO8601],
+            decimal_point=self.decimal or ".",
             column_types=kinds,
+            **options,
         )

@@ -3,9 +3,8 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,107 +15,122 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Category, Column, Dataset
 from mlp_exp.data.splits.base import Split
-from mlp_exp.data.table.columns import ColumnOptions, find_column, infer_column, numeric_features
+from mlp_exp.data.table.cleaning import clean_texts, is_text
+from mlp_exp.data.table.columns import ColumnOptions, Decided, decide, find_column, named, numeric_features
 from mlp_exp.data.table.file import Opener, open_binary
-from mlp_exp.data.table.reading import column_names, read_table
-from mlp_exp.data.table.target import TaskChoice, read_target
-from mlp_exp.data.table.values import category_codes, decode, type_family
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.forms import read_texts
+from mlp_exp.data.table.problems import ColumnError, report
+from mlp_exp.data.table.reading import column_names, pandas_index, read_table
+from mlp_exp.data.table.target import Target, TaskChoice, read_target
+from mlp_exp.data.table.values import category_codes, type_family
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
 
 SMALL_FILE = 1_000_000
 """Bytes of a file that may be read twice."""
+Names = Sequence[str | int]
 
 
 def table(
-    path: str,
+    path: str | Sequence[str],
     target: str | int,
     task: TaskChoice = "auto",
-    numeric: Sequence[str | int] = (),
-    categorical: Sequence[str | int] = (),
-    drop: Sequence[str | int] = (),
+    columns: Names | None = None,
+    numeric: Names = (),
+    categorical: Names = (),
+    dates: Names = (),
+    drop: Names = (),
     missing: Sequence[str | float] = (),
+    keep_default_missing: bool = True,
+    dayfirst: bool | None = None,
+    date_format: str | None = None,
     separator: str | None = None,
-    decimal: str = ".",
+    decimal: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
+    ragged_rows: str = "error",
     split: Split | None = None,
     open_file: Opener = open_binary,
 ) -> Dataset:
     """The dataset in a CSV or Parquet file. Kinds of columns and the task are inferred where they are not given.
 
     Args:
+        path: a file, several with the same columns, or a folder of Parquet files.
         target: name of the column to predict; rows without a target are left out.
         task: `auto` infers it from the target.
-        numeric, categorical, drop: names of columns that are numbers, are categories, are not features.
-        missing, separator, decimal, encoding, open_file: see `read_table`.
+        columns: names of the only columns that are features; None for all.
+        numeric, categorical, dates, drop: names of columns that are numbers, are categories, are dates, are not
+            features.
+        missing, keep_default_missing, dayfirst, date_format, separator, decimal, encoding, header: see `Format`.
+        ragged_rows: `skip` leaves out rows with another number of fields than the header, `error` does not.
         split: a split by a column gets that column in `Dataset.aside`.
+        open_file: see `read_table`.
 
     Raises:
         DataError: the file is not a table, or a column cannot be used as asked.
     """
-    content = read_table(path, separator, decimal, encoding, [str(text) for text in missing], open_file)
-    names = content.column_names
-    log.info("%s: %d rows of %d columns", path, len(content), len(names))
-    target = str(target)
-    with _path_in_messages(path):
-        options = _column_options(names, target, numeric, categorical, drop)
-        values, there, class_names = read_target(target, content[target], task)
-        columns = [_infer(name, content[name], options, split) for name in names if name != target]
-        features = _numbers(content, columns, there)
-        categories = []
-        for name in (column.name for column in columns if column.kind == "category"):
-            codes, texts = category_codes(name, content[name], "data.path")
-            categories.append(Category(name, codes[there], texts))
-        feature_names = tuple(name for column in columns for name in column.number_names)
-        _check_features(columns, feature_names, target)
-        aside = _aside(content, split, there)
-    if len(values) < len(there):
-        log.info("%d of %d rows have no %s and are left out", len(there) - len(values), len(there), target)
-    return Dataset(
-        features=features,
-        target=values,
-        feature_names=feature_names,
-        class_names=class_names,
-        target_name=target,
-        target_type=str(content[target].type),
-        categories=tuple(categories),
-        columns=tuple(columns),
-        kept=None if there.all() else there,
-        unlabelled=len(there) - len(values),
-        aside=aside,
+    words = tuple(str(text) for text in missing)
+    format = Format(
+        separator, decimal, encoding, words, keep_default_missing, header, dayfirst, date_format, ragged_rows == "skip"
     )
+    wanted = named([target])[0]
+    options = _options(columns, numeric, categorical, dates, drop)
+    texts = {*options.categorical, *options.dates, *([wanted] if task not in ("auto", "regression") else [])}
+    content = read_table(path, format, texts, open_file)
+    shown = shown_path(path)
+    log.info("%s: %d rows of %d columns", shown, len(content), content.num_columns)
+    with _path_in_messages(shown):
+        options.check(content.column_names, find_column(wanted, content.column_names, "data.target"))
+        decimal = format.decimal or _decimal(content, options)
+        if decimal == "," and not format.decimal:  # `1.234` may be a thousand, and Arrow took it for a decimal number
+            points = {name for name in content.column_names if pa.types.is_floating(content[name].type)}
+            if points:
+                content = read_table(path, format, {*texts, *points}, open_file)
+        decided, found = _decide(content, wanted, task, options, format, decimal, split)
+        return _dataset(content, wanted, decided, found, format, split)
 
 
 def check_columns(
-    path: str,
+    path: str | Sequence[str],
     target: str | int,
-    numeric: Sequence[str | int] = (),
-    categorical: Sequence[str | int] = (),
-    drop: Sequence[str | int] = (),
+    columns: Names | None = None,
+    numeric: Names = (),
+    categorical: Names = (),
+    dates: Names = (),
+    drop: Names = (),
     separator: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
     split_column: str | int | None = None,
 ) -> None:
     """Raises the error of `table` for a file that is no table or lacks a column, but reads small files alone.
 
     It takes milliseconds, and so comes before torch is imported.
     """
-    file = Path(path).expanduser()
-    if os.path.isfile(file) and file.stat().st_size > SMALL_FILE:
+    file = Path(path).expanduser() if isinstance(path, str) else None
+    if file is None or (os.path.isfile(file) and file.stat().st_size > SMALL_FILE):
         return
-    names = column_names(path, separator, encoding)
-    with _path_in_messages(path):
-        _column_options(names, str(target), numeric, categorical, drop)
+    names = column_names(path, Format(separator, encoding=encoding, header=header))
+    with _path_in_messages(shown_path(path)):
+        options = _options(columns, numeric, categorical, dates, drop)
+        options.check(names, find_column(named([target])[0], names, "data.target"))
         if split_column is not None:
-            find_column(str(split_column), names, "split.column")
+            find_column(named([split_column])[0], names, "split.column")
 
 
-def _column_options(names: Sequence[str], target: str, *listed: Sequence[str | int]) -> ColumnOptions:
-    """What the user has said of columns: numeric ones, categorical ones, those to drop; DataError if one is missing."""
-    options = ColumnOptions(*([str(name) for name in each] for each in listed))
-    options.check(names, find_column(target, names, "data.target"))
-    return options
+def _options(columns: Names | None, numeric: Names, categorical: Names, dates: Names, drop: Names) -> ColumnOptions:
+    return ColumnOptions(
+        named(numeric), named(categorical), named(dates), named(drop), None if columns is None else named(columns)
+    )
+
+
+def shown_path(path: str | Sequence[str]) -> str:
+    """A path for messages; of several the first and how many more."""
+    if isinstance(path, str):
+        return path
+    return f"{path[0]} and {len(path) - 1} more" if len(path) > 1 else path[0]
 
 
 @contextmanager
@@ -127,6 +141,86 @@ def _path_in_messages(path: str) -> Iterator[None]:
     except DataError as error:
         key, _, text = str(error).partition(": ")
         raise DataError(f"{key}: '{path}': {text}") from error
+
+
+def _decimal(content: pa.Table, options: ColumnOptions) -> str:
+    """A comma if numbers in texts of some column have decimal commas for certain; else a point."""
+    for name in content.column_names:
+        if pa.types.is_string(content[name].type) and options.asked(name) in (None, "number"):
+            reading = read_texts(clean_texts(content[name], Format()), Format(), "number")
+            if reading.decides and getattr(reading.form, "decimal", "") == ",":
+                return ","
+    return "."
+
+
+def _decide(
+    content: pa.Table,
+    target: str,
+    task: TaskChoice,
+    options: ColumnOptions,
+    format: Format,
+    decimal: str,
+    split: Split | None,
+) -> tuple[list[Decided], Target]:
+    """What each column is, and the target; DataError for all columns that cannot be used together."""
+    index = pandas_index(content)
+    problems: list[ColumnError] = []
+    decided: list[Decided] = []
+    found: Target | None = None
+    for name in content.column_names:
+        values = content[name]
+        try:
+            if name == target:
+                found = read_target(name, values, task, format, decimal)
+            elif split and name == split.aside and not split.aside_is_feature:
+                decided.append(Decided(Column(name, "for the split", type=str(values.type))))
+            elif name in index and options.asked(name) is None and name not in (options.columns or ()):
+                decided.append(Decided(Column(name, "left out", "the index of a pandas data frame")))
+            else:
+                decided.append(decide(name, values, options, format, decimal))
+        except ColumnError as problem:
+            problems.append(problem)
+    if problems:
+        raise report(problems)
+    assert found
+    return decided, found
+
+
+def _dataset(
+    content: pa.Table,
+    target: str,
+    decided: Sequence[Decided],
+    found: Target,
+    format: Format,
+    split: Split | None,
+) -> Dataset:
+    there = found.there
+    columns = [each.column for each in decided]
+    features = _numbers(decided, there)
+    categories = []
+    for column, values in ((each.column, each.values) for each in decided if each.column.kind == "category"):
+        codes, texts = category_codes(column.name, values, "data.path")
+        categories.append(Category(column.name, codes[there], texts))
+    feature_names = tuple(name for column in columns for name in column.number_names)
+    _check_features(columns, feature_names, target)
+    for remark in found.remarks:
+        log.info("%s: %s", target, remark)
+    if len(found.values) < len(there):
+        log.info("%d of %d rows have no %s and are left out", len(there) - len(found.values), len(there), target)
+    return Dataset(
+        features=features,
+        target=found.values,
+        feature_names=feature_names,
+        class_names=found.class_names,
+        target_name=target,
+        target_type=found.type,
+        target_form=found.form,
+        categories=tuple(categories),
+        columns=tuple(columns),
+        kept=None if there.all() else there,
+        unlabelled=len(there) - len(found.values),
+        aside=_aside(content, split, there, format),
+    )
 
 
 def _check_features(columns: Sequence[Column], feature_names: Sequence[str], target: str) -> None:
@@ -143,36 +237,32 @@ def _check_features(columns: Sequence[Column], feature_names: Sequence[str], tar
         )
 
 
-def _infer(name: str, values: pa.ChunkedArray, options: ColumnOptions, split: Split | None) -> Column:
-    if split and name == split.aside and not split.aside_is_feature:
-        column = Column(name, "for the split")
-    else:
-        column = infer_column(name, values, options)
-    return replace(column, type=str(values.type))
-
-
-def _numbers(content: pa.Table, columns: Sequence[Column], there: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _numbers(decided: Sequence[Decided], there: NDArray[np.bool_]) -> NDArray[np.float64]:
     """All numeric features `[N, F]` of the rows that have a target."""
-    shape = int(there.sum()), sum(len(column.number_names) for column in columns)
+    shape = int(there.sum()), sum(len(each.column.number_names) for each in decided)
     features = np.empty(shape, order="F")  # written and read column by column
     place = 0
-    for column in columns:
-        if column.number_names:
-            for numbers in numeric_features(column, content[column.name]):
+    for each in decided:
+        if each.column.number_names:
+            for numbers in numeric_features(each.column, each.values):
                 features[:, place] = numbers[there]
                 place += 1
     return features
 
 
-def _aside(content: pa.Table, split: Split | None, there: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+def _aside(
+    content: pa.Table, split: Split | None, there: NDArray[np.bool_], format: Format
+) -> Mapping[str, NDArray[Any]]:
     """The column that the split uses: numbers, dates or texts, none of them missing."""
     if split is None or split.aside is None:
         return {}
-    name = find_column(split.aside, content.column_names, "split.column")
-    values = decode(content[name])
+    name = find_column(named([split.aside])[0], content.column_names, "split.column")
+    values = content[name]
+    if is_text(values.type):
+        values = read_texts(clean_texts(values, format), format).values
     if type_family(values.type) is None:
         raise DataError(f"split.column: '{name}' holds {values.type}; expected numbers, dates or texts")
     gaps = pc.is_null(values, nan_is_null=True).to_numpy().astype(bool) & there
     if gaps.any():
         raise DataError(f"split.column: '{name}' is missing in {gaps.sum()} rows, first in row {gaps.argmax()}")
-    return {name: values.to_numpy()[there]}
+    return {split.aside: values.to_numpy()[there]}

@@ -1,53 +1,105 @@
-"""Reads a CSV or Parquet file as an Arrow table.
+"""Reads CSV and Parquet files as an Arrow table.
 
 In messages as in index files, rows are counted from 0, without the header and empty lines.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import json
+import logging
+import re
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
-from pyarrow import csv, parquet
+import pyarrow.compute as pc
+from pyarrow import parquet
 
-from mlp_exp.data.table.cleaning import check_names, clean, clean_names
-from mlp_exp.data.table.damage import check_encoding, check_end, csv_errors, parquet_errors
-from mlp_exp.data.table.file import Opener, TableFile, detect_file, no_rows, open_binary
+from mlp_exp.data.table.cleaning import check_names, clean_names
+from mlp_exp.data.table.csv_reader import raw_names, read_all
+from mlp_exp.data.table.damage import CsvDamage, check_encoding, parquet_errors
+from mlp_exp.data.table.file import Opener, TableFile, detect_files, no_rows, open_binary, shorten
+from mlp_exp.data.table.format import Format
+from mlp_exp.errors import DataError
+
+log = logging.getLogger(__name__)
+
+TOTAL = re.compile(
+    r"(grand |sub)?(totals?|sum)|(gesamt)?summe|(ins)?gesamt|somme|totale?|suma|totaal|итого", re.IGNORECASE
+)
+"""What a row of totals begins with."""
 
 
 def read_table(
-    path: str,
-    separator: str | None = None,
-    decimal: str = ".",
-    encoding: str = "utf-8",
-    missing: Sequence[str] = (),
-    open_file: Opener = open_binary,
+    path: str | Sequence[str], format: Format, texts: Collection[str] = (), open_file: Opener = open_binary
 ) -> pa.Table:
-    """The table in a file, with trimmed texts and column names; a column of texts that are all numbers is numeric.
+    """The table in one or more files, with trimmed names of columns.
+
+    Columns of a CSV file have the types that Arrow infers, of a Parquet file its own; bytes that are texts are texts.
 
     Args:
-        path: a Parquet file, which is recognised by its content, or a CSV file, which may be gzipped.
-        separator: of a CSV file; None detects it in the header.
-        decimal: decimal sign in texts, a point or a comma.
-        missing: texts and numbers that stand for a missing value, in addition to `MISSING`.
-        open_file: opens the file, for example with a progress bar.
+        path: a Parquet file, which is recognised by its content, a CSV file, which may be gzipped, several of them, or
+            a folder of Parquet files.
+        texts: names of columns that stay as they stand in a CSV file.
+        open_file: opens each file, for example with a progress bar.
 
     Raises:
-        DataError: there is no such file, it is not a table, or it has no rows.
+        DataError: there is no such file, it is not a table, it has no rows, or several have different columns.
     """
-    source = detect_file(path, separator, decimal, encoding, missing)
-    table = _read(source, open_file)
-    return clean(table, source.form, typed=not source.is_parquet)
+    sources = detect_files(path, format)
+    tables = [_read(source, set(texts), open_file) for source in sources]
+    first = tables[0]
+    for source, table in zip(sources, tables, strict=True):
+        if sorted(table.column_names) != sorted(first.column_names):
+            odd = sorted(set(table.column_names) ^ set(first.column_names))
+            raise DataError(
+                f"data.path: '{source.path}' has other columns than '{sources[0].path}': only one of them has "
+                f"{', '.join(odd[:5])}. Files of one table need the same columns"
+            )
+    differing = {name for name in first.column_names if len({_text_or_not(table[name]) for table in tables}) > 1}
+    if differing - set(texts):  # in one file all are numbers, in another they are not
+        return read_table(path, format, {*texts, *differing}, open_file)
+    if len(tables) == 1:
+        return first
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"data.path: the columns of {len(tables)} files have different types: {error}") from error
 
 
-def column_names(path: str, separator: str | None = None, encoding: str = "utf-8") -> list[str]:
+def column_names(path: str | Sequence[str], format: Format) -> list[str]:
     """The names of the columns in a file, trimmed; raises the DataErrors of `read_table`."""
-    return clean_names(_read(detect_file(path, separator, ".", encoding, ()), open_binary).column_names)
+    source = detect_files(path, format)[0]
+    if source.is_parquet:
+        with parquet_errors(source.path), source.file.open("rb") as raw:
+            names = list(parquet.ParquetFile(raw).schema_arrow.names)
+    else:
+        names = raw_names(source)
+    return checked_names(names, source)
 
 
-def _read(source: TableFile, open_file: Opener) -> pa.Table:
-    """The table as it is in the file; DataError if it has no rows, or two columns of one name."""
-    table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, open_file)
-    check_names(clean_names(table.column_names), source.path)
+def checked_names(names: Sequence[str], source: TableFile) -> list[str]:
+    """Trimmed names; DataError if two are the same, which may mean that they are values."""
+    cleaned = clean_names(names)
+    dialect = source.dialect
+    values = source.format.header and dialect.names_look_like_values
+    hint = "; if they are values and no names: data.header=false" if values else ""
+    check_names(cleaned, source.path, hint)
+    if values:
+        shown = ", ".join(map(shorten, dialect.names[:5]))
+        log.warning("%s: the names of the columns look like values (%s); if so: data.header=false", source.path, shown)
+    return cleaned
+
+
+def _text_or_not(column: pa.ChunkedArray) -> str | None:
+    kind = column.type
+    if pa.types.is_null(kind):
+        return None
+    return "text" if pa.types.is_string(kind) else "other"
+
+
+def _read(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
+    """The table in a file; DataError if it has no rows, or two columns of one name."""
+    table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, texts, open_file)
+    table = table.rename_columns(checked_names(table.column_names, source))
     if not len(table):
         raise no_rows(source.path)
     return table
@@ -55,27 +107,56 @@ def _read(source: TableFile, open_file: Opener) -> pa.Table:
 
 def _read_parquet(source: TableFile, open_file: Opener) -> pa.Table:
     with parquet_errors(source.path), open_file(source.file) as raw:
-        return parquet.ParquetFile(raw).read()
+        table = parquet.ParquetFile(raw).read()
+    texts = pa.table([as_text_if_it_is(column) for column in table.columns], names=table.column_names)
+    return texts.replace_schema_metadata(table.schema.metadata)
 
 
-def _read_csv(source: TableFile, open_file: Opener) -> pa.Table:
-    broken: list[Any] = []
+def pandas_index(table: pa.Table) -> list[str]:
+    """The columns that are the index of a pandas data frame, as the file's metadata say."""
+    with suppress(ValueError, TypeError, KeyError):
+        said = json.loads((table.schema.metadata or {})[b"pandas"])
+        return [name for name in said["index_columns"] if isinstance(name, str) and name in table.column_names]
+    return []
 
-    def read(opener: Opener, use_threads: bool) -> pa.Table:
-        with opener(source.file) as raw:
-            return csv.read_csv(
-                source.open_csv(raw),
-                csv.ReadOptions(encoding=source.form.encoding, use_threads=use_threads),
-                source.parsing(broken),
-                source.form.conversion(),
-            )
 
-    with csv_errors(source, broken):
-        try:
-            table = read(open_file, True)
-        except pa.ArrowInvalid:
-            broken.clear()
-            table = read(open_binary, False)  # a single thread reports the number of a broken row
+def as_text_if_it_is(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Bytes as texts if they are texts in UTF-8, as older programs write them; any other column unchanged."""
+    kind = column.type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return column
+    try:
+        texts = pc.cast(pc.cast(column, pa.large_binary()), pa.large_string()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return column
+    odd = pc.any(pc.match_substring_regex(texts, r"[\x00-\x08\x0e-\x1f]")).as_py()
+    return column if odd else texts
+
+
+def _read_csv(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
+    if any(line.strip() for line in source.dialect.skipped):
+        shown = "; ".join(shorten(line) for line in source.dialect.skipped if line.strip())
+        log.info("%s: %d lines before the header are skipped: %s", source.path, len(source.dialect.skipped), shown)
+    names = raw_names(source)
+    kinds = {name: pa.string() for name, cleaned in zip(names, clean_names(names), strict=True) if cleaned in texts}
+    with CsvDamage(source).as_errors():
+        table, damage = read_all(source, names, kinds, open_file)
+    damage.check(len(table), may_skip=True)
     check_encoding(table, source.path)
-    check_end(table, source)
+    damage.check_end(table)
+    return _without_total(table, source.path)
+
+
+def _without_total(table: pa.Table, path: str) -> pa.Table:
+    """The table without a last row that holds totals: its first text says so, as no other text of this column does."""
+    for column in table.columns:
+        if len(table) < 3 or not pa.types.is_string(column.type):
+            continue
+        last = (column[-1].as_py() or "").strip().rstrip(":").strip()
+        if not last:
+            continue
+        if TOTAL.fullmatch(last) and pc.sum(pc.equal(column, column[-1])).as_py() == 1:
+            log.info("%s: the last row holds totals ('%s') and is left out", path, last)
+            return table.slice(0, len(table) - 1)
+        break
     return table

@@ -1,7 +1,8 @@
-"""Converts the columns of a table that is to be predicted to the types that they had in training.
+"""Converts the columns of a table that is to be predicted to the types and forms that they had in training.
 
-The table may have another format: a run that was trained from CSV predicts Parquet, and the other way round. Training
-inferred the type of a text column from the whole column. That type is used again, not inferred from a chunk of it.
+The table may have another format: a run that was trained from CSV predicts Parquet, and the other way round. What
+training decided about a column, as the form of its numbers, is used again, not inferred from a chunk of it. A cell that
+does not fit is missing; `Misfits` counts them.
 """
 
 import difflib
@@ -14,11 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlp_exp.data.dataset import Category, Column
-from mlp_exp.data.table.cleaning import mask_numbers, parse_texts, trim
+from mlp_exp.data.table.cleaning import clean_texts, is_text, mask_dates, mask_numbers
 from mlp_exp.data.table.columns import numeric_features
+from mlp_exp.data.table.dates import DateForm, parse_times
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.format import Format
-from mlp_exp.data.table.values import FIX, Floats, category_codes, mask_nan, type_family
+from mlp_exp.data.table.misfits import Misfits
+from mlp_exp.data.table.numbers import NumberForm
+from mlp_exp.data.table.reading import as_text_if_it_is
+from mlp_exp.data.table.values import Floats, category_codes, mask_nan, type_family
 from mlp_exp.errors import DataError
 
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")
@@ -40,12 +45,15 @@ def arrow_type(name: str) -> pa.DataType:
     return kind
 
 
+WORDS = {"true": True, "false": False, "1": True, "0": False}
+
+
 @dataclass(frozen=True)
 class FeatureSchema:
     """The features that a trained run expects, in its order and with its form of texts, converted from any table."""
 
     columns: tuple[Column, ...]
-    form: Format
+    format: Format
 
     @property
     def names(self) -> list[str]:
@@ -64,125 +72,131 @@ class FeatureSchema:
         few = f". It has {', '.join(names[:20])}" if len(names) <= 20 else ""
         raise DataError(f"{where}: the table has no column {', '.join(lines)}{few}")
 
-    def features(self, table: pa.Table, where: str, first_row: int = 0) -> tuple[Floats, tuple[Category, ...]]:
+    def features(self, table: pa.Table, misfits: Misfits) -> tuple[Floats, tuple[Category, ...]]:
         """The numeric features `[N, F]` of a chunk of a table, and its categories.
 
-        Raises DataError for a value that is not of the kind that its column had in training; the message names the
-        table as `where`, and counts its rows from `first_row`.
+        Raises DataError for a column of a type that cannot stand for the one in training.
         """
         features = np.empty((len(table), sum(len(c.number_names) for c in self.columns)), order="F")
         categories = []
         place = 0
         for column in self.columns:
-            values = self.converted(column, table[column.name], where, first_row)
+            values = self.converted(column, table[column.name], misfits)
             if column.kind == "category":
-                categories.append(Category(column.name, *category_codes(column.name, values, where)))
+                categories.append(Category(column.name, *category_codes(column.name, values, misfits.where)))
                 continue
-            for numbers in numeric_features(column, values, where, first_row):
+            for numbers in numeric_features(column, values):
                 features[:, place] = numbers
                 place += 1
         return features, tuple(categories)
 
-    def converted(self, column: Column, values: pa.ChunkedArray, where: str, first_row: int = 0) -> pa.ChunkedArray:
-        """A column with its type in training, a category as texts; raises DataError for a value that does not fit."""
+    def converted(self, column: Column, values: pa.ChunkedArray, misfits: Misfits) -> pa.ChunkedArray:
+        """A column with its type in training, a category as texts; null where a value does not fit.
+
+        Raises DataError for a type that cannot stand for the one in training.
+        """
         kind = arrow_type(column.type)
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
+        values = as_text_if_it_is(values)
         if pa.types.is_float16(values.type):  # few of Arrow's functions accept it
             values = values.cast(pa.float32())
-        if str(values.type) in TEXT:
-            values = trim(values, self.form)
         if column.kind == "category":
-            return self._as_category(column, kind, mask_numbers(values, self.form.missing_numbers), where)
+            return self._as_category(column, kind, values, misfits.where)
+        if is_text(values.type):
+            texts = clean_texts(values, self.format)
+            converted, _ = _possible(kind, texts.column(_parsed(texts.distinct, column, kind)))
+            misfits.add(column.name, converted, texts.column(), _expected(column, kind))
+            return self._masked(converted)
         if pa.types.is_null(values.type):
             return values.cast(pa.float64() if type_family(kind) != "date" else kind)
-        if pa.types.is_string(values.type) and not pa.types.is_string(kind):
-            values = self._from_texts(column, kind, values, where, first_row)
-        else:
-            _check_kind(column, kind, values, where, first_row)
-        return mask_numbers(values, self.form.missing_numbers)
+        _check_kind(column, kind, values, misfits.where)
+        given = self._masked(values)
+        converted, expected = _possible(kind, given)
+        misfits.add(column.name, converted, given, expected)
+        return converted
 
-    def _from_texts(
-        self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray, where: str, first_row: int
-    ) -> pa.ChunkedArray:
-        """Texts parsed as the first suitable type that fits them all; else DataError names the first misfit."""
-        kinds = _types_for(kind)
-        for each in kinds:
-            values = self._parsed(texts, each)
-            if values is not None:
-                return values
-        low, high = 0, len(texts)  # bisection: the first `low` rows can be parsed, the first `high` rows cannot
-        while high - low > 1:
-            middle = (low + high) // 2
-            good = any(self._parsed(texts[low:middle], each) is not None for each in kinds)
-            low, high = (middle, high) if good else (low, middle)
-        what = {"boolean": "true or false", "date": "a date"}.get(str(type_family(kind)), "a number")
-        if pa.types.is_time(kind):
-            what = "a time"
-        if pa.types.is_timestamp(kind):
-            what = "a date with a time zone" if kind.tz else "a date without a time zone"
-        raise _unfit(column, first_row + low, what, shorten(texts[low].as_py()), where)
-
-    def _parsed(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
-        """Texts parsed as in a CSV file; None if one cannot be."""
-        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        try:
-            if is_number and self.form.decimal == ".":
-                return pc.cast(texts, kind)  # the same parser, without a file
-            return parse_texts([texts], self.form, kind)[0]
-        except pa.ArrowException:
-            return None
+    def _masked(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        return mask_dates(mask_numbers(values, self.format.missing_numbers), self.format.missing)
 
     def _as_category(self, column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
         """Texts as spelled in training: the integer category 7 is `7`, however it is written here."""
+        if is_text(values.type):
+            texts = clean_texts(values, self.format)
+            if pa.types.is_string(kind) or pa.types.is_null(kind):
+                return texts.column()
+            plain = Column(column.name, column.kind, type=column.type, form=NumberForm(self.format.decimal or "."))
+            return texts.column(_respelled(texts.distinct, plain, kind))
         if type_family(values.type) is None and not pa.types.is_null(values.type):
             raise DataError(f"{where}: column '{column.name}' holds {values.type}, which cannot be a category")
-        values = mask_nan(values)
-        if not pa.types.is_string(values.type):
-            if _family(values.type) == _family(kind):
-                try:
-                    return pc.cast(pc.cast(values, kind), pa.string())
-                except pa.ArrowException:
-                    pass  # for example 1.5 in a column of integers: an unseen category
-            if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.trunc(values), values)).as_py():
-                values = pc.cast(values, pa.int64(), safe=False)  # integers, which missing values made floats
-            values = pc.cast(values, pa.string())
-        if pa.types.is_string(kind) or pa.types.is_null(kind):
-            return values
-        encoded = values.combine_chunks().dictionary_encode()
-        spelled = trim(pa.chunked_array([self._respelled(encoded.dictionary, kind)]), self.form).combine_chunks()
-        return pa.chunked_array([spelled.take(encoded.indices)], pa.string())
-
-    def _respelled(self, texts: pa.Array, kind: pa.DataType) -> pa.Array:
-        """Each text parsed as this type and written again; unchanged if it cannot be parsed."""
-        if not len(texts):
-            return texts
-        for each in dict.fromkeys([kind, *_types_for(kind)]):
-            values = self._parsed(pa.chunked_array([texts]), each)
-            if values is not None:
-                try:
-                    return pc.cast(pc.cast(values, kind), pa.string()).combine_chunks()
-                except pa.ArrowException:
-                    continue
-        if len(texts) == 1:
-            return texts
-        half = len(texts) // 2
-        return pa.concat_arrays([self._respelled(texts[:half], kind), self._respelled(texts[half:], kind)])
+        values = mask_nan(mask_numbers(values, self.format.missing_numbers))
+        if _family(values.type) == _family(kind):
+            try:
+                return pc.cast(pc.cast(values, kind), pa.string())
+            except pa.ArrowException:
+                pass  # for example 1.5 in a column of integers: an unseen category
+        if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.trunc(values), values)).as_py():
+            values = pc.cast(values, pa.int64(), safe=False)  # integers, which missing values made floats
+        return pc.cast(values, pa.string())
 
 
-def _types_for(kind: pa.DataType) -> list[pa.DataType]:
-    """The types to try when parsing texts for a column of this type, narrow ones first.
-
-    Some programs write integers with missing values as decimal numbers; only integers may be hexadecimal.
-    """
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        zone = "UTC" if pa.types.is_timestamp(kind) and kind.tz else None
-        return [pa.timestamp("us", zone), pa.timestamp("ns", zone)]
-    if pa.types.is_time(kind):
-        return [pa.time32("s"), pa.time64("us")]
+def _parsed(texts: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
+    """Distinct texts as values for a column of this kind; null where one does not fit."""
     if pa.types.is_boolean(kind):
-        return [kind]
-    return [pa.int64(), pa.float64()] if pa.types.is_integer(kind) else [pa.float64()]
+        words = [WORDS.get(text.lower()) for text in texts.to_pylist()]
+        return pa.array(words, pa.bool_())
+    if pa.types.is_time(kind):
+        return parse_times(texts)
+    if type_family(kind) == "date":
+        if isinstance(column.form, DateForm):
+            return column.form.parse(texts)
+        zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+        # in models of earlier versions, a column may have dates of both forms
+        return pc.coalesce(DateForm("ymd", zoned).parse(texts), DateForm("dmy", zoned).parse(texts))
+    form = column.form if isinstance(column.form, NumberForm) else NumberForm()
+    numbers = form.parse(texts)
+    if not (form.is_plain and numbers.null_count and pa.types.is_integer(numbers.type)):
+        return numbers
+    hexadecimal = pc.match_substring_regex(texts, "^0[xX][0-9a-fA-F]{1,15}$")  # as Arrow reads whole numbers in CSV
+    return pc.coalesce(numbers, pc.cast(pc.if_else(hexadecimal, texts, pa.scalar(None, pa.string())), pa.int64()))
+
+
+def _expected(column: Column, kind: pa.DataType) -> str:
+    """What a cell has to be, for a message."""
+    if pa.types.is_boolean(kind):
+        return "true or false"
+    if pa.types.is_time(kind):
+        return "a time"
+    if column.kind == "date":
+        zoned = isinstance(column.form, DateForm) and column.form.zoned
+        return f"a date with{'' if zoned else 'out'} a time zone"
+    return "a number"
+
+
+def _possible(kind: pa.DataType, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
+    """The values with null for infinite ones, and for other than 0 and 1 in a column of booleans; what is expected."""
+    good, expected = None, "a finite number"
+    if pa.types.is_floating(values.type):
+        good = pc.or_kleene(pc.is_finite(values), pc.is_nan(values))
+    if pa.types.is_boolean(kind) and type_family(values.type) == "number":
+        numbers = pc.cast(values, pa.float64(), safe=False)
+        good = pc.or_(pc.is_in(numbers, pa.array([0.0, 1.0])), pc.is_null(numbers, nan_is_null=True))
+        expected = "true or false, or 1 or 0"
+    if good is None or pc.all(good).as_py() is not False:
+        return values, expected
+    return pc.if_else(good, values, pa.scalar(None, values.type)), expected
+
+
+def _respelled(texts: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
+    """Texts parsed as a type and written again; unchanged where one cannot be parsed."""
+    values = _parsed(texts, column, kind)
+    try:
+        spelled = pc.cast(pc.cast(values, kind, safe=False), pa.string())
+    except pa.ArrowException:
+        return texts
+    if pa.types.is_integer(kind):
+        numbers = pc.cast(values, pa.float64())
+        whole = pc.equal(pc.trunc(numbers), numbers)  # 2.5 is no 2
+        spelled = pc.if_else(whole, spelled, pa.scalar(None, pa.string()))
+    return pc.coalesce(spelled, texts)
 
 
 def _family(kind: pa.DataType) -> str | None:
@@ -192,25 +206,12 @@ def _family(kind: pa.DataType) -> str | None:
     return "duration" if pa.types.is_duration(kind) else type_family(kind)
 
 
-def _check_kind(column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str, first_row: int) -> None:
+def _check_kind(column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> None:
     """Raises DataError if the values have a type that cannot stand for the one in training."""
     found, expected = _family(values.type), _family(kind)
-    if found == "boolean" and expected in ("number", "text"):
-        return
-    if expected == "boolean" and found == "number":
-        numbers = pc.cast(values, pa.float64(), safe=False)
-        right = pc.or_(pc.is_in(numbers, pa.array([0.0, 1.0])), pc.is_null(numbers, nan_is_null=True))
-        row = pc.index(right, False).as_py()
-        if row >= 0:
-            raise _unfit(column, first_row + row, "true or false, or 1 or 0", str(values[row].as_py()), where)
+    if (found == "boolean" and expected in ("number", "text")) or (expected == "boolean" and found == "number"):
         return
     zones = [pa.types.is_timestamp(t) and t.tz is not None for t in (values.type, kind)]
     fits = found == expected or (expected == "text" and found == "number") or pa.types.is_null(kind)
     if not fits or (expected == "date" and zones[0] != zones[1]):
         raise DataError(f"{where}: column '{column.name}' holds {values.type}; expected {kind}, as in training")
-
-
-def _unfit(column: Column, row: int, expected: str, found: str, where: str) -> DataError:
-    return DataError(
-        f"{where}: column '{column.name}', row {row}: expected {expected} as in training, found '{found}'. {FIX}"
-    )

@@ -1,5 +1,7 @@
 """The target of a table: its task and its values."""
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -7,8 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.table.columns import refuse_stray_words
+from mlp_exp.data.table.cleaning import clean_texts, is_text, mask_numbers
+from mlp_exp.data.table.columns import form_remarks, texts_remarks
+from mlp_exp.data.table.dates import DateForm
 from mlp_exp.data.table.file import shorten
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.forms import Asked, Group, form_of_type, read_texts
+from mlp_exp.data.table.numbers import NumberForm
+from mlp_exp.data.table.problems import mixed
 from mlp_exp.data.table.values import as_numbers, category_codes, mask_nan, sorted_codes, type_family
 from mlp_exp.errors import DataError
 
@@ -27,43 +35,100 @@ def is_class_target(values: pa.ChunkedArray) -> bool:
     return type_family(kind) in ("text", "boolean")
 
 
-def read_target(
-    name: str, values: pa.ChunkedArray, task: TaskChoice
-) -> tuple[NDArray[Any], NDArray[np.bool_], tuple[str, ...]]:
-    """The target's values, the rows that have one, and the class names.
+@dataclass(frozen=True)
+class Target:
+    """The target of a table.
 
-    Returns:
-        `[n]` class codes in the order of the names, or floats; `[N]` booleans, true for the n rows with a target; C
-        names, none for regression.
+    Attributes:
+        values: `[n]` class codes in the order of the names, or floats.
+        there: `[N]`, true for the n rows that have one.
+        class_names: C names; none for regression.
+        type, form: as of a `Column`.
+        remarks: what is noteworthy about its texts.
+    """
+
+    values: NDArray[Any]
+    there: NDArray[np.bool_]
+    class_names: tuple[str, ...]
+    type: str
+    form: NumberForm | DateForm | None
+    remarks: tuple[str, ...]
+
+
+def read_target(name: str, column: pa.ChunkedArray, task: TaskChoice, format: Format, decimal: str) -> Target:
+    """The target's values.
+
+    Args:
+        decimal: sign that other columns of the file have, for texts that allow both.
 
     Raises:
+        ColumnError: its texts are mostly numbers, but not of one form.
         DataError: the target does not fit the task, is constant, or has a class with a single row.
     """
+    asked: Asked | None = None if task == "auto" else "number" if task == "regression" else "text"
+    values, form = column, form_of_type(column.type, format)
+    remarks: tuple[str, ...] = ()
+    if is_text(column.type):
+        texts = clean_texts(column, format)
+        reading = read_texts(texts, format, asked, decimal)
+        if reading.groups:
+            if task == "regression" and not any(group.form for group in reading.groups):
+                raise _no_quantity(name, reading.groups[0])
+            raise mixed(name, reading.groups, asked, is_target=True)
+        values, form, remarks = reading.values, reading.form, (*texts_remarks(texts, format), *form_remarks(reading))
+    values = mask_numbers(values, format.missing_numbers)
     family = type_family(values.type)
-    has_target = pc.invert(pc.is_null(values, nan_is_null=True)).to_numpy().astype(bool)
-    if not has_target.any():
+    there = pc.invert(pc.is_null(values, nan_is_null=True)).to_numpy().astype(bool)
+    if not there.any():
         raise DataError(f"data.target: '{name}' is missing in every row")
     if family is None or (family == "date" and task == "auto"):
         what = "dates" if family else str(values.type)
         hint = ". If each date is a class: data.task=classification" if family else ""
         raise DataError(f"data.target: '{name}' holds {what}; expected texts, booleans or numbers{hint}")
-    if family == "text" and task in ("auto", "regression"):
-        refuse_stray_words(name, values, "the target")
     classes = is_class_target(values) if task == "auto" else task != "regression"
+    made = partial(Target, there=there, type=str(values.type), form=form, remarks=remarks)
     if not classes:
-        target: NDArray[Any] = as_numbers(name, values, "data.target")[has_target]
-        if target.min() == target.max():
-            raise DataError(f"data.target: '{name}' is constant ({target[0]:g} in all {len(target)} rows)")
-        return target, has_target, ()
+        return made(values=_quantity(name, values)[there], class_names=())
     codes, names = class_codes(name, values)
     _check_classes(name, codes, names, task)
-    return codes[has_target], has_target, names
+    return made(values=codes[there], class_names=names)
+
+
+def _no_quantity(name: str, words: Group) -> DataError:
+    return DataError(
+        f"data.target: column '{name}', row {words.first_row}: expected a number, found '{shorten(words.example)}'. "
+        "For classes: data.task=classification"
+    )
+
+
+def _quantity(name: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
+    """The values `[N]` of a regression, NaN where missing; DataError if they are constant, or one is infinite."""
+    if type_family(values.type) in ("text", "date"):
+        raise DataError(
+            f"data.target: '{name}' holds {values.type}; expected numbers. For classes: data.task=classification"
+        )
+    numbers = as_numbers(name, values)
+    _require_finite(name, numbers)
+    if np.nanmin(numbers) == np.nanmax(numbers):
+        given = int((~np.isnan(numbers)).sum())
+        raise DataError(f"data.target: '{name}' is constant ({np.nanmin(numbers):g} in all {given} rows)")
+    return numbers
+
+
+def _require_finite(name: str, numbers: NDArray[np.float64]) -> None:
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise DataError(
+            f"data.target: column '{name}', row {row}: expected a finite number, found {numbers[row]}. Fix it, or take "
+            "it for a missing value: data.missing=[inf,-inf]"
+        )
 
 
 def class_codes(name: str, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Codes `[N]`, -1 where missing, and class names: texts sorted alphabetically, numbers by value."""
     if pa.types.is_floating(values.type):
-        as_numbers(name, values, "data.target")  # raises for infinite values
+        _require_finite(name, as_numbers(name, values))
         values = mask_nan(values)
     if type_family(values.type) != "number" or pa.types.is_temporal(values.type):
         codes, names = category_codes(name, values, "data.target")

@@ -7,12 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.table.file import shorten
 from mlp_exp.errors import DataError
 
 Floats = NDArray[np.float64]
 
-NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 FIX = "Fix it, or leave it empty"
 """What to do about a value, if the table is to be predicted."""
 MICROSECONDS_A_DAY = 86_400_000_000
@@ -30,11 +28,6 @@ def type_family(kind: pa.DataType) -> Literal["text", "date", "boolean", "number
     return "number" if any(is_one(kind) for is_one in numbers) else None
 
 
-def decode(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The texts of a column that the file declares as a category; any other column unchanged."""
-    return pc.cast(values, pa.string()) if pa.types.is_dictionary(values.type) else values
-
-
 def mask_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column with null for NaN."""
     if not pa.types.is_floating(values.type):
@@ -42,43 +35,20 @@ def mask_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
 
 
-def as_numbers(name: str, values: pa.ChunkedArray, key: str = "data.numeric", first_row: int = 0) -> Floats:
-    """The column as floats `[N]`, NaN where missing; times and durations in seconds.
+def as_numbers(name: str, values: pa.ChunkedArray) -> Floats:
+    """A column of numbers, booleans, times of day or durations as floats `[N]`, NaN where missing; times in seconds.
 
-    Raises DataError for a value that is not a number, or is infinite; the message begins with `key`, of the
-    configuration or the path of a table that is to be predicted, and counts rows from `first_row`.
+    Raises DataError for a column of another type.
     """
-    values = decode(values)
     kind = values.type
-    if type_family(kind) == "text":
-        wrong = pc.invert(pc.match_substring_regex(values, NUMBER))
-        row = pc.index(wrong, True).as_py()
-        if row >= 0:
-            word = shorten(values[row].as_py())
-            way = f"Fix it; data.missing=['{word}'] takes it for a missing value"
-            if key == "data.target":
-                way = "For classes: data.task=classification"
-            elif not key.startswith("data."):
-                way = FIX
-            raise DataError(f"{key}: column '{name}', row {first_row + row}: expected a number, found '{word}'. {way}")
-    elif pa.types.is_time(kind) or pa.types.is_duration(kind):
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
         fine = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
         values = pc.divide(pc.cast(pc.cast(values, fine, safe=False), pa.int64()), 1e6)
     elif type_family(kind) != "number":
         if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
-            raise DataError(f"{key}: column '{name}' holds {kind}, which is not a number")
+            raise DataError(f"column '{name}' holds {kind}, which is not a number")
         values = pc.cast(values, pa.int8())
     numbers: Floats = pc.cast(values, pa.float64(), safe=False).to_numpy()
-    infinite = np.isinf(numbers)
-    if infinite.any():
-        row = int(infinite.argmax())
-        way = "" if key == "data.target" else f", leave the column out (data.drop=['{name}'])"
-        way = f"Fix it{way}, or take it for a missing value: data.missing=[inf,-inf]"
-        if not key.startswith("data."):
-            way = FIX
-        raise DataError(
-            f"{key}: column '{name}', row {first_row + row}: expected a finite number, found {numbers[row]}. {way}"
-        )
     return numbers
 
 

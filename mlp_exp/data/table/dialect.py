@@ -1,0 +1,159 @@
+"""How a CSV file is laid out, from its first lines: the separator, lines before the header, and how many fields."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SEPARATORS = ("\t", ";", "|", ",")
+"""The first that divides all lines into the same number of fields is taken: a comma may be a decimal sign."""
+LINES = 30
+"""Lines after the header that are compared with it."""
+SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+RULE_LINE = re.compile(r"[-=+| \t,;]*-{2}[-=+| \t,;]*")
+"""A line of dashes below the header, as SQL tools print."""
+NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The layout of a CSV file.
+
+    Attributes:
+        skipped: lines before the header, which are no part of the table: `sep=;`, comments, a title, empty ones.
+        names: names of the fields as far as they can be read from the sample.
+        before, after: fields of the rows that have no name in the header: as R writes row names in front, and some
+            programs a separator at the end of each row.
+        ruled: whether a line of dashes follows the header.
+    """
+
+    separator: str
+    skipped: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    before: int = 0
+    after: int = 0
+    ruled: bool = False
+
+    @property
+    def names_look_like_values(self) -> bool:
+        """Whether the header may be a row of values."""
+        given = [name for name in self.names if name]
+        return sum(NUMBER.fullmatch(name) is not None for name in given) > len(given) / 2
+
+
+def detect_dialect(sample: str, separator: str | None, *, has_header: bool = True, whole: bool = True) -> Dialect:
+    r"""The layout of a text that begins with this sample; `whole` if it also ends with it.
+
+    >>> detect_dialect("sep=;\na;b\n1,5;2\n", None)
+    Dialect(separator=';', skipped=('sep=;',), names=('a', 'b'), before=0, after=0, ruled=False)
+    """
+    lines = _logical_lines(sample, whole=whole)
+    told, start = None, 0
+    while start < len(lines) and (not lines[start].strip() or SEP_LINE.fullmatch(lines[start].strip())):
+        found = SEP_LINE.fullmatch(lines[start].strip())
+        told, start = (found[1] if found else told), start + 1
+    comments = start
+    while comments < len(lines) and (not lines[comments].strip() or lines[comments].lstrip().startswith("#")):
+        comments += 1
+    rows = [line for line in lines[comments:] if line.strip() and not line.startswith("#")][: LINES + 1]
+    separator = separator or told or _separator(rows)
+    if comments > start and comments < len(lines):
+        last = max((at for at in range(start, comments) if lines[at].strip()), default=start)
+        fields = _fields(lines[last], separator)
+        if len(fields) > 1 and len(fields) == _usual(rows, separator) and has_header:
+            comments = last  # `#id,name`: the header itself
+    start = comments
+    if has_header:
+        start = _after_titles(lines, start, separator)
+    rows = [line for line in lines[start:] if line.strip()]
+    names = _fields(rows[0], separator) if rows else []
+    ruled = has_header and len(rows) > 1 and RULE_LINE.fullmatch(rows[1]) is not None
+    before, after = _unnamed(names, rows[1 + ruled :], separator) if has_header else (0, 0)
+    return Dialect(separator, _physical(sample, lines[:start]), tuple(map(_bare, names)), before, after, ruled)
+
+
+def _quoted(text: str) -> re.Pattern[str]:
+    signs = "".join(map(re.escape, SEPARATORS))
+    return re.compile(rf'(?:(?<=[\n\r{signs}])|\A)[ ]?"(?:[^"]|"")*"')
+
+
+def _logical_lines(sample: str, *, whole: bool) -> list[str]:
+    """Lines, in which what stands in quotes has no line breaks and separators: control characters stand for them."""
+    hidden = str.maketrans({"\n": "\x01", "\r": "\x02", **{sign: chr(3 + at) for at, sign in enumerate(SEPARATORS)}})
+    text = _quoted(sample).sub(lambda found: found[0].translate(hidden), sample)
+    lines = re.split(r"\r\n|\n|\r", text)
+    if not whole and len(lines) > 1:
+        lines.pop()  # it may be cut off
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def _shown(line: str) -> str:
+    """A logical line as it stands in the file."""
+    shown = {1: "\n", 2: "\r"} | {3 + at: sign for at, sign in enumerate(SEPARATORS)}
+    return line.translate(shown)
+
+
+def _physical(sample: str, lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines of the file that these are."""
+    return tuple(part for line in lines for part in re.split(r"\r\n|\n|\r", _shown(line)))
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return line.split(separator)
+
+
+def _bare(field: str) -> str:
+    """A field without its quotes, on one line."""
+    text = _shown(field).strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('""', '"')
+    return " ".join(text.split())
+
+
+def _usual(rows: Sequence[str], separator: str) -> int:
+    """The number of fields that most rows have."""
+    counts = Counter(len(_fields(row, separator)) for row in rows)
+    return max(counts, key=lambda count: (counts[count], count), default=1)
+
+
+def _separator(rows: Sequence[str]) -> str:
+    """Divides all rows alike; else most rows into most fields; a comma if none occurs."""
+    for separator in SEPARATORS:
+        if len({len(_fields(row, separator)) for row in rows}) == 1 and separator in "".join(rows[:1]):
+            return separator
+
+    def agreeing(separator: str) -> int:
+        usual = _usual(rows, separator)
+        return sum(len(_fields(row, separator)) == usual for row in rows) if usual > 1 else 0
+
+    most = max(agreeing(separator) for separator in SEPARATORS)
+    likely = [separator for separator in SEPARATORS if agreeing(separator) >= 0.8 * most]
+    return max(likely, key=lambda separator: rows[0].count(separator) if rows else 0) if most else ","
+
+
+def _after_titles(lines: Sequence[str], start: int, separator: str) -> int:
+    """The line of the header: the first that has as many fields as most, after lines that have one."""
+    rest = [line for line in lines[start:] if line.strip()][: LINES + 1]
+    usual = _usual(rest, separator)
+    if usual < 2 or len(rest) < 3:
+        return start
+
+    def is_title(line: str) -> bool:
+        first, *others = map(str.strip, _fields(line, separator))
+        return not others or (first != "" and not any(others) and usual > 2)
+
+    while start < len(lines) - 1 and is_title(lines[start]):
+        start += 1
+    return start
+
+
+def _unnamed(names: Sequence[str], rows: Sequence[str], separator: str) -> tuple[int, int]:
+    """How many fields without a name all rows have in front, and at the end."""
+    counts = {len(_fields(row, separator)) for row in rows[:LINES]}
+    if len(counts) != 1 or (extra := counts.pop() - len(names)) < 1:
+        return 0, 0
+    if all(not field.strip() for row in rows[:LINES] for field in _fields(row, separator)[-extra:]):
+        return 0, extra
+    return (1, 0) if extra == 1 and len(names) > 1 else (0, 0)

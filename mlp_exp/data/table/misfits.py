@@ -1,0 +1,85 @@
+"""Cells of a table to be predicted that are not of the form that their column had in training."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlp_exp.data.table.file import shorten
+from mlp_exp.errors import DataError
+
+FIX = "Fix it, or leave it empty"
+"""What to do about a value, if the table is to be predicted."""
+
+
+@dataclass
+class _Column:
+    """`count` of `given` cells do not fit; the first of them is in row `row`. `read` is the chunk that came last."""
+
+    expected: str
+    given: int = 0
+    count: int = 0
+    row: int = 0
+    read: int = -1
+    example: str = ""
+
+
+class Misfits:
+    """Counts cells that do not fit, over all chunks of a table.
+
+    Attributes:
+        where: names the table in messages.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._rows = 0
+        self._columns: dict[str, _Column] = {}
+
+    def count_rows(self, rows: int) -> None:
+        """Goes on to the next chunk, after one of so many rows."""
+        self._rows += rows
+
+    def add(self, name: str, converted: pa.ChunkedArray, given: pa.ChunkedArray, expected: str) -> None:
+        """Counts where a column of the chunk had a value and has none after it was converted."""
+        column = self._columns.setdefault(name, _Column(expected))
+        if column.read == self._rows:
+            return  # for another run of an ensemble
+        column.read = self._rows
+        lost = pc.and_(pc.is_null(converted), pc.is_valid(given))
+        column.given += len(given) - given.null_count
+        count = pc.sum(lost).as_py() or 0
+        if count and not column.count:
+            place = pc.index(lost, True).as_py()
+            column.row, column.example = self._rows + place, shorten(str(given[place].as_py()))
+            column.expected = expected
+        column.count += count
+
+    def refuse(self) -> None:
+        """Raises DataError for the first cell that does not fit."""
+        for name, column in self._columns.items():
+            if column.count:
+                raise DataError(
+                    f"{self.where}: column '{name}', row {column.row}: expected {column.expected} as in training, "
+                    f"found '{column.example}'. {FIX}"
+                )
+
+    def check(self) -> None:
+        """Raises DataError for a column of which most cells do not fit."""
+        for name, column in self._columns.items():
+            if 2 * column.count > column.given:
+                raise DataError(
+                    f"{self.where}: column '{name}': {column.count} of {column.given} cells are not of the form that "
+                    f"it had in training, first in row {column.row}: expected {column.expected}, found "
+                    f"'{column.example}'"
+                )
+
+    @property
+    def lines(self) -> list[str]:
+        """A sentence for each column in which some cells are taken for missing."""
+        return [
+            f"{name}: {column.count} of {column.given} cells are not {column.expected} as in training and are taken "
+            f"for missing, first in row {column.row}: '{column.example}'"
+            for name, column in self._columns.items()
+            if column.count
+        ]

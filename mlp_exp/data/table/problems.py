@@ -1,0 +1,88 @@
+"""Columns that cannot be used as they are, reported together with what would cure them, ready to be copied."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from mlp_exp.data.table.dates import DateForm
+from mlp_exp.data.table.file import shorten
+from mlp_exp.data.table.forms import Asked, Group
+from mlp_exp.errors import DataError
+
+MOST_WORDS = 8
+"""Words that are taken for missing values by an override; more of them are no oversight."""
+PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
+
+
+class ColumnError(Exception):
+    """Why a column cannot be used, and the values by key of the configuration that would cure it."""
+
+    def __init__(self, name: str, says: str, cure: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(name, says, cure)
+        self.name, self.says, self.cure = name, says, cure
+
+
+def report(problems: Sequence[ColumnError]) -> DataError:
+    """One error for all of them."""
+    cures: dict[str, list[str]] = {}
+    for problem in problems:
+        for key, values in problem.cure.items():
+            cures.setdefault(key, []).extend(value for value in values if value not in cures.get(key, []))
+    count = "1 column" if len(problems) == 1 else f"{len(problems)} columns"
+    lines = [f"data.path: {count} cannot be used as {'it is' if len(problems) == 1 else 'they are'}:"]
+    lines += [f"  {shorten(problem.name)}: {problem.says}" for problem in problems]
+    added = " ".join(override(*each) for each in cures.items())
+    lines.append(f"Mend the file, or add: {added}" if added else "Mend the file")
+    return DataError("\n".join(lines))
+
+
+def override(key: str, values: Sequence[str]) -> str:
+    """A list as a word of the command line, quoted for Hydra and for the shell; null for an empty one.
+
+    >>> print(override("data.missing", ["unknown", "n. a."]))
+    'data.missing=[unknown,"n. a."]'
+    """
+    return shlex.quote(f"{key}=[{','.join(map(_element, values))}]") if values else f"{key}=null"
+
+
+def _element(text: str) -> str:
+    if PLAIN_WORD.fullmatch(text):
+        return text
+    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), text)
+    return f'"{escaped}"'
+
+
+def mixed(name: str, groups: Sequence[Group], asked: Asked | None, *, is_target: bool = False) -> ColumnError:
+    """The problem of a column whose texts are not all numbers, or all dates, of one form."""
+    forms = [group for group in groups if group.form]
+    words = next((group for group in groups if not group.form), None)
+    kind = "dates" if (isinstance(forms[0].form, DateForm) if forms else asked == "date") else "numbers"
+    rows = sum(group.rows for group in groups)
+    if len(forms) > 1:
+        says = f"{kind} in {len(forms)} forms: {', '.join(map(_place, forms))}"
+        says += f"; and {_words(words)}" if words else ""
+    elif forms and words:
+        share = min(forms[0].rows / rows, 0.99)
+        says = f"expected {kind} as '{shorten(forms[0].example)}', as in {share:.0%} of the rows, found {_words(words)}"
+    else:
+        assert words
+        says = f"expected {kind}, found {_words(words)}"
+    few = words is not None and len(words.texts) <= MOST_WORDS and len(forms) == 1
+    if few:
+        assert words
+        return ColumnError(name, says, {"data.missing": words.texts})
+    return ColumnError(name, says, {} if is_target else {"data.drop": [name]})
+
+
+def _place(group: Group) -> str:
+    return f"'{shorten(group.example)}' ({_rows(group)})"
+
+
+def _words(group: Group) -> str:
+    """The first words, and in which rows they stand."""
+    shown = ", ".join(f"'{shorten(text)}'" for text in group.texts[:3])
+    return f"{shown}{' …' if len(group.texts) > 3 else ''} ({_rows(group)})"
+
+
+def _rows(group: Group) -> str:
+    return f"row {group.first_row}" if group.rows == 1 else f"{group.rows} rows, first row {group.first_row}"
