@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
+from mlp_exp.data.table.dialect import look_like_values
 from mlp_exp.data.table.format import Format
 from mlp_exp.errors import DataError
 
@@ -118,10 +119,11 @@ def infer_types(texts: pa.Array, format: Format) -> pa.Array:
     return csv.read_csv(buffer, reading, parsing, format.conversion()).column(0).combine_chunks()
 
 
-def check_names(names: Sequence[str], path: str, hint: str) -> None:
+def check_names(names: Sequence[str], path: str) -> None:
     """Raises DataError if two columns have the same name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
+        hint = "; if they are values, and the file has no header: data.header=false" if look_like_values(names) else ""
         places = [index for index, name in enumerate(names) if name == twice[0]]
         raise DataError(
             f"data.path: '{path}': the name '{twice[0]}' is given to {len(places)} columns "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.cleaning import Texts, clean_names, clean_texts, is_text, mask_dates, mask_numbers
 from mlp_exp.data.table.dates import DateForm
+from mlp_exp.data.table.dialect import look_like_values
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Asked, Reading, form_of_type, read_texts
 from mlp_exp.data.table.numbers import NumberForm
@@ -89,6 +90,8 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
     if len(names) == 1:
         hint = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
+    if look_like_values(names):
+        hint += f" These look like values; if the file has no header: data.header=false {key}='column 0' …"
     raise DataError(f"{key}: the table has no column '{name}'. {hint}")
 
 

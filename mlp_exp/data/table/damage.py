@@ -74,14 +74,14 @@ class CsvDamage:
         """
         path, format = self._source.path, self._source.format
         if self._comments:
-            log.info("%s: %d comment lines (#) are skipped", path, self._comments)
+            log.info("%s: %d comment line%s (#) skipped", path, self._comments, "s" * (self._comments > 1))
         if not self.count:
             return
         first = len(self._source.dialect.skipped) + format.header + self._source.dialect.ruled + 1
         places = [row.number - first for row in self._rows]
         if self._is_footer(places, rows):
             shown = ", ".join(f"'{shorten(row.text)}'" for row in self._rows)
-            log.info("%s: the last %d lines are no rows of the table: %s", path, self.count, shown)
+            log.info("%s: no rows of the table, at its end: %s", path, shown)
             return
         if may_skip and format.skips_ragged_rows and self.count <= rows:
             log.warning("%s: %d rows do not fit the header and are left out, first row %d", path, self.count, places[0])

@@ -34,12 +34,6 @@ class Dialect:
     after: int = 0
     ruled: bool = False
 
-    @property
-    def names_look_like_values(self) -> bool:
-        """Whether the header may be a row of values."""
-        given = [name for name in self.names if name]
-        return sum(NUMBER.fullmatch(name) is not None for name in given) > len(given) / 2
-
 
 def detect_dialect(sample: str, separator: str | None, *, has_header: bool = True, whole: bool = True) -> Dialect:
     r"""The layout of a text that begins with this sample; `whole` if it also ends with it.
@@ -70,6 +64,12 @@ def detect_dialect(sample: str, separator: str | None, *, has_header: bool = Tru
     ruled = has_header and len(rows) > 1 and RULE_LINE.fullmatch(rows[1]) is not None
     before, after = _unnamed(names, rows[1 + ruled :], separator) if has_header else (0, 0)
     return Dialect(separator, _physical(sample, lines[:start]), tuple(map(_bare, names)), before, after, ruled)
+
+
+def look_like_values(names: Sequence[str]) -> bool:
+    """Whether names of columns may be a row of values: half of them or more are numbers."""
+    given = [name for name in names if name]
+    return len(given) > 0 and sum(NUMBER.fullmatch(name) is not None for name in given) >= len(given) / 2
 
 
 def _quoted(text: str) -> re.Pattern[str]:
@@ -142,7 +142,7 @@ def _after_titles(lines: Sequence[str], start: int, separator: str) -> int:
 
     def is_title(line: str) -> bool:
         first, *others = map(str.strip, _fields(line, separator))
-        return not others or (first != "" and not any(others) and usual > 2)
+        return not others or not (first or any(others)) or (first != "" and not any(others) and usual > 2)
 
     while start < len(lines) - 1 and is_title(lines[start]):
         start += 1

@@ -4,7 +4,7 @@ The user's word comes first: texts of `data.categorical` and `data.text` stay te
 numbers, and those of `data.dates` dates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,8 @@ MOST_FORMS = 4
 FEW_TEXTS = 10
 """… unless there are at most so many distinct texts, and so they can be categories."""
 
+MULTIPLES = "kKMGBT"
+"""Letters that stand for thousands, millions …: `1.5k` beside `2M` are numbers in two forms."""
 KEPT_WORDS = 20
 """Of a group, for a message."""
 
@@ -153,11 +155,18 @@ def _groups(texts: Texts, format: Format, asked: Asked | None, decimal: str) -> 
             groups.append(_group(texts, guess.form, left[fits]))
             left = left[~fits]
         covered = sum(group.rows for group in groups) / max(1, int(texts.counts.sum()))
-        enough = covered >= MIXED_FRACTION and len(texts.distinct) > FEW_TEXTS
+        enough = covered >= MIXED_FRACTION and len(texts.distinct) > FEW_TEXTS and not _are_codes(groups)
         if groups and (enough or asked):
             groups.sort(key=lambda group: -group.rows)
             return (*groups, *([_group(texts, None, left)] if len(left) else []))
     return (_group(texts, None, np.arange(len(texts.distinct))),) if asked else ()
+
+
+def _are_codes(groups: Sequence[Group]) -> bool:
+    """Whether several forms of numbers are rather addresses (`1 Oak Ave`) or codes (`12a`, `12b`)."""
+    suffixes = [group.form.suffix for group in groups if isinstance(group.form, NumberForm)]
+    letters = {suffix for suffix in suffixes if len(suffix) == 1 and suffix.isalpha() and suffix not in MULTIPLES}
+    return len(suffixes) > 1 and (len(letters) > 1 or any(" " in suffix for suffix in suffixes))
 
 
 def _fitting(form: Form, texts: pa.Array) -> NDArray[np.bool_]:

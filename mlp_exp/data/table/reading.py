@@ -16,6 +16,7 @@ from pyarrow import parquet
 from mlp_exp.data.table.cleaning import check_names, clean_names
 from mlp_exp.data.table.csv_reader import raw_names, read_all
 from mlp_exp.data.table.damage import CsvDamage, check_encoding, parquet_errors
+from mlp_exp.data.table.dialect import look_like_values
 from mlp_exp.data.table.file import Opener, TableFile, detect_files, no_rows, open_binary, shorten
 from mlp_exp.data.table.format import Format
 from mlp_exp.errors import DataError
@@ -79,13 +80,7 @@ def column_names(path: str | Sequence[str], format: Format) -> list[str]:
 def checked_names(names: Sequence[str], source: TableFile) -> list[str]:
     """Trimmed names; DataError if two are the same, which may mean that they are values."""
     cleaned = clean_names(names)
-    dialect = source.dialect
-    values = source.format.header and dialect.names_look_like_values
-    hint = "; if they are values and no names: data.header=false" if values else ""
-    check_names(cleaned, source.path, hint)
-    if values:
-        shown = ", ".join(map(shorten, dialect.names[:5]))
-        log.warning("%s: the names of the columns look like values (%s); if so: data.header=false", source.path, shown)
+    check_names(cleaned, source.path)
     return cleaned
 
 
@@ -99,7 +94,11 @@ def _text_or_not(column: pa.ChunkedArray) -> str | None:
 def _read(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
     """The table in a file; DataError if it has no rows, or two columns of one name."""
     table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, texts, open_file)
-    table = table.rename_columns(checked_names(table.column_names, source))
+    names = checked_names(table.column_names, source)
+    if source.format.header and not source.is_parquet and look_like_values(names):
+        shown = ", ".join(map(shorten, names[:5]))
+        log.warning("%s: the names of the columns look like values (%s); if so: data.header=false", source.path, shown)
+    table = table.rename_columns(names)
     if not len(table):
         raise no_rows(source.path)
     return table
@@ -136,7 +135,8 @@ def as_text_if_it_is(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _read_csv(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
     if any(line.strip() for line in source.dialect.skipped):
         shown = "; ".join(shorten(line) for line in source.dialect.skipped if line.strip())
-        log.info("%s: %d lines before the header are skipped: %s", source.path, len(source.dialect.skipped), shown)
+        count = len(source.dialect.skipped)
+        log.info("%s: %d line%s before the header skipped: %s", source.path, count, "s" * (count > 1), shown)
     names = raw_names(source)
     kinds = {name: pa.string() for name, cleaned in zip(names, clean_names(names), strict=True) if cleaned in texts}
     with CsvDamage(source).as_errors():
