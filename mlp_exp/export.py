@@ -37,11 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
     parser = argparse.ArgumentParser(
         prog="mlp-export",
-        description="Trained runs as a file for other runtimes. Beside model.onnx two files are written: model.md says "
-        "what it takes and gives, and use_model.py predicts a CSV table with it; beside model.pt2 model.md alone.",
+        description="Trained runs as a file for other runtimes. Beside FILE.onnx go FILE.md, which says what it takes "
+        "and gives, and use_FILE.py, which predicts a CSV table with it; beside FILE.pt2 goes FILE.md alone.",
     )
     add_runs(parser)
-    file = "model.onnx, or model.pt2 for torch.export"
+    file = "FILE.onnx, or FILE.pt2 for torch.export"
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=file)
     add_allow(parser)
     given = parser.parse_intermixed_args(arguments)

@@ -80,7 +80,7 @@ class SavedReading(BaseModel):
     separator: str | None = None
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
-    missing: list[str | float] = []
+    missing: list[str | int | float] = []
 
 
 class SavedModel(BaseModel):
