@@ -38,10 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints, and with 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="mlp-predict", description="Predicts a table with what was trained.")
     add = parser.add_argument
-    add_runs(parser)
-    add("table", metavar="TABLE", help="CSV (also gzipped) or Parquet file")
     add("-o", "--output", metavar="OUT", type=Path, required=True, help="file for the predictions: .csv or .parquet")
     add("--target", metavar="COLUMN", help="column with the truth: prints the metrics too")
+    add_runs(parser)
+    add("table", metavar="TABLE", help="CSV (also gzipped) or Parquet file")
     add_allow(parser)
     given = parser.parse_intermixed_args(arguments)
     begin()

@@ -1,6 +1,8 @@
 """What an exported file makes of raw columns: of days, of texts, of several runs; and what is said of it."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import onnxruntime
 import pyarrow as pa
 import pytest
 import torch
+from pyarrow import parquet
 from support.commands import Command, refusal, said
-from support.folders import result_of
+from support.folders import names, result_of
 from support.predictions import train
 
 from mlp_exp.data.dataset import Column
@@ -119,8 +122,8 @@ def test_columns_and_texts_are_united(pair: Path) -> None:
     assert features[:, 0].isnan().tolist() == [True]
     assert codes[:, 0].tolist() == [2, 3, 0, 1, 1, 1, 0, 1]
     features, codes = Columns(raw, ensemble.runs[1])(numbers, torch.from_numpy(places))
-    names = list(ensemble.runs[1].feature_names)
-    assert (features[0, names.index("z")], features[0, names.index("when")]) == (-1.0, 10.5)
+    own = list(ensemble.runs[1].feature_names)
+    assert (features[0, own.index("z")], features[0, own.index("when")]) == (-1.0, 10.5)
     assert codes[:, 0].tolist() == [0, 2, 3, 4, 1, 1, 0, 0]
     odd = torch.tensor([[-3], [5], [10**12], [-(10**12)]])
     assert Columns(raw, ensemble.runs[1])(numbers, odd)[1][:, 0].tolist() == [0] * 4
@@ -181,13 +184,13 @@ def test_what_is_said_of_the_file(pair: Path, command: Command, tmp_path: Path) 
     card = (tmp_path / "model.md").read_text(encoding="utf-8")
     figures = result_of(pair / "one")["metrics"]["test"]
     for line in (
-        "Predicts **y** (2 classes: no, yes) from 3 columns of a table, by one network.",
+        "Predicts **y** (2 classes: `no`, `yes`) from 3 columns of a table, by one network.",
         "## Input `numbers`: float64 `[batch, 2]`",
         "| when | date: days since 1970-01-01 00:00, with the time as a fraction | 2010-01-05 … 2019-09-05 |",
         "## Input `categories`: string `[batch, 1]`",
-        "| town | a, b |",
+        "| town | `a`, `b` |",
         "- A missing number is NaN, or -1 in a column of plain numbers.",
-        "## Output `probabilities`: float32 `[batch, 2]`\n\nOf the classes in this order: no, yes.",
+        "## Output `probabilities`: float32 `[batch, 2]`\n\nOf the classes in this order: `no`, `yes`.",
         f"| one | {' | '.join('' if value is None else f'{value:.4g}' for value in figures.values())} |",
         "    python use_model.py TABLE.csv > predictions.csv",
         '    (predicted,) = session.run(None, {"numbers": numbers, "categories": texts})',
@@ -203,3 +206,45 @@ def test_what_is_said_of_the_file(pair: Path, command: Command, tmp_path: Path) 
     for text in (card, both, (tmp_path / "use_model.py").read_text(encoding="utf-8")):
         assert not re.search(r"/(tmp|home|root|work|Users)\b", text)
     assert not (tmp_path / "use_both.py").exists()
+
+
+@pytest.mark.slow
+def test_types_that_only_parquet_has(command: Command, tmp_path: Path) -> None:
+    """Durations, decimals, times with a zone, float16, declared categories: the check is of the whole path."""
+    rng, count = np.random.default_rng(0), 120
+    times = pa.array(rng.integers(0, 10**9, count), pa.timestamp("s", "Europe/Rome"))
+    columns = {
+        "lasting": pa.array(rng.integers(0, 10**5, count), pa.duration("ms")),
+        "price": pa.array(rng.integers(0, 10**4, count)).cast(pa.decimal128(21, 2)),
+        "at": times,
+        "clock": pa.array(rng.integers(0, 86_400, count), pa.int32()).cast(pa.time32("s")),
+        "half": pa.array(rng.normal(size=count).astype(np.float16)),
+        "is": pa.array(rng.random(count) > 0.5),
+        "kind": pa.array(rng.choice(["a", "b"], count)).dictionary_encode(),
+        "code": pa.array(rng.choice([0.5, 7.0], count)),
+        "y": pa.array(rng.normal(size=count)),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    words = ["data=table", f"data.path={tmp_path}/t.parquet", "data.target=y", "data.categorical=[code]"]
+    train(tmp_path / "run", *words, "preprocess.scaling=standard", "data.missing=[-5]")
+    lines = said(command("export", "run", "-o", "m.onnx"))
+    assert float(lines[-1].split()[-1]) < 1e-5
+    metadata = onnxruntime.InferenceSession(tmp_path / "m.onnx").get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["numbers"]) == {
+        "lasting": "duration: seconds",
+        "price": "number",
+        "at": "date: days since 1970-01-01 00:00 UTC, with the time as a fraction",
+        "clock": "time of day: seconds since midnight",
+        "half": "number",
+        "is": "1 for true, 0 for false",
+    }
+    assert json.loads(metadata["categories"]) == {"kind": ["a", "b"], "code": ["0.5", "7"]}
+
+
+def test_a_run_whose_result_is_damaged(pair: Path, command: Command, tmp_path: Path) -> None:
+    """Nothing is written: model.md could not tell its metrics."""
+    shutil.copytree(pair / "one", tmp_path / "run")
+    (tmp_path / "run/result.json").write_text("{", encoding="utf-8")
+    message = refusal(command("export", "run", "-o", "m.pt2"))
+    assert message.startswith(f"{tmp_path}/run/result.json: expected a result in JSON: ")
+    assert names(tmp_path) == ["run"]

@@ -162,14 +162,14 @@ def test_the_script_prints_what_predict_writes(
 
 
 def test_a_table_of_another_form(command: Command, bare: Callable[[Path, Path], str], tmp_path: Path) -> None:
-    """Semicolons, decimal commas, days first, words and numbers for gaps, another encoding, and another file name."""
+    """Semicolons, decimal commas, days first, words and numbers for gaps, another encoding, odd names."""
     draw = random.Random(3)
     rows = [
         {
-            "Größe": draw.choice(["-999", "unbekannt", "", f"{draw.gauss(0, 3):.4f}".replace(".", ",")]),
+            'Größe "\\{0}': draw.choice(["-999", "unbekannt", "", f"{draw.gauss(0, 3):.4f}".replace(".", ",")]),
             "Datum": draw.choice([f"{draw.randint(1, 28)}.{draw.randint(1, 12)}.{2000 + number // 20}", "unbekannt"]),
             "Art": draw.choice(["Äpfel", "Birnen", "unbekannt"]),
-            "Klasse": draw.choice(["eins; zwei", "drei"]),
+            "Klasse": draw.choice(["eins; 'zwei' \\n", 'dr"ei']),
         }
         for number in range(200)
     ]
@@ -182,7 +182,8 @@ def test_a_table_of_another_form(command: Command, bare: Callable[[Path, Path], 
     said(command("predict", "run", path, "-o", "expected.csv"))
     assert compare(bare(tmp_path / "use_my apples.py", path), tmp_path / "expected.csv", 1) < 1e-5
     script = (tmp_path / "use_my apples.py").read_text(encoding="utf-8")
-    assert 'NUMBERS = {"Größe": number_with_comma, "Datum": days}\nCATEGORIES = ["Art"]\n' in script
+    assert r'NUMBERS = {"Größe \"\\{0}": number_with_comma, "Datum": days}' in script
+    assert 'CATEGORIES = ["Art"]\n' in script
     assert str(tmp_path) not in script
 
 

@@ -93,7 +93,7 @@ def _gaps(raw: RawColumns, path: Path) -> str:
         other = f", or {words} in a column of plain numbers" if words else ""
         lines.append(f"- A missing number is NaN{other}.")
     if raw.categories and path.suffix == ".onnx":
-        words = " ".join(f"`{word}`" for word in raw.form.all_missing if word)
+        words = " ".join(f"`{_line(word)}`" for word in raw.form.all_missing if word)
         lines.append(f"- A missing text is empty; these are missing, too: {words}.")
         lines.append("- Texts are given without spaces around them. One that training never saw is allowed.")
     elif raw.categories:
@@ -160,7 +160,12 @@ def _figure(value: float | None) -> str:
 
 def _few(texts: Sequence[str]) -> str:
     more = f", … ({len(texts)} in all)" if len(texts) > SHOWN_TEXTS else ""
-    return ", ".join(map(_cell, texts[:SHOWN_TEXTS])) + more
+    return ", ".join(f"`{_line(text)}`" for text in texts[:SHOWN_TEXTS]) + more
+
+
+def _line(text: str) -> str:
+    """A text on one line that stays in its code span and its cell."""
+    return shorten(text).replace("`", "'").replace("|", "\\|")
 
 
 def _cell(text: str) -> str:

@@ -76,6 +76,9 @@ def export(ensemble: Ensemble, path: Path) -> Exported:
     if not ensemble.class_names:
         name, shape = "values", "float64 [batch]"
     is_onnx = path.suffix == ".onnx"
+    beside = {card_path(path): card(ensemble, raw, path)}
+    if is_onnx:
+        beside[script_path(path)] = script(ensemble, raw, path)
     with _quiet():
         program = _program(ensemble, raw)
         content = _onnx(program, ensemble, raw, name) if is_onnx else _pt2(program, ensemble, raw)
@@ -85,9 +88,6 @@ def export(ensemble: Ensemble, path: Path) -> Exported:
             with _explained(ensemble, f"gives a file that cannot be used; {runtime} says"):
                 predict = _load_onnx(temporary) if is_onnx else _load_pt2(temporary, raw)
             difference = largest_difference(ensemble, raw, predict, path)
-    beside = {card_path(path): card(ensemble, raw, path)}
-    if is_onnx:
-        beside[script_path(path)] = script(ensemble, raw, path)
     for file, text in beside.items():
         write_text(file, text)
     inputs = {}

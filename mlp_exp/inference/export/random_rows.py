@@ -8,7 +8,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.scaler import Scaler
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.schema import arrow_type
 from mlp_exp.data.table.values import MICROSECONDS_A_DAY
@@ -59,25 +58,17 @@ def with_places(raw: RawColumns, rows: Arrays) -> Arrays:
 
 def _usual_and_far(ensemble: Ensemble, column: Column, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Numbers `[N]` like those of training, and others far outside."""
-    scaler, place = next(
-        (run.preprocessing.numbers, run.feature_names.index(column.name))
-        for run in ensemble.runs
-        if column.name in run.feature_names
-    )
-    return _numbers(scaler, place, count, rng)
-
-
-def _numbers(scaler: Scaler, place: int, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    fill = scaler.fill[place]
+    run = next(run for run in ensemble.runs if column.name in run.feature_names)
+    scaler, place = run.preprocessing.numbers, run.feature_names.index(column.name)
     if scaler.quantiles is None:
         spread = scaler.scale[place] if np.isfinite(scaler.scale[place]) else 1.0
-        usual = fill + spread * rng.normal(size=count)
+        usual = scaler.fill[place] + spread * rng.normal(size=count)
     else:
         own = scaler.quantiles[:, place]
         spread = own[-1] - own[0]
         one, other = own[rng.integers(0, len(own), (2, count))]
         usual = np.where(rng.random(count) < 0.5, one, (one + other) / 2)
-    return usual, fill + spread * rng.choice([-1.0, 1.0], count) * 10 ** rng.uniform(0, 6, count)
+    return usual, scaler.fill[place] + spread * rng.choice([-1.0, 1.0], count) * 10 ** rng.uniform(0, 6, count)
 
 
 def _possible(column: Column, numbers: Floats, rng: np.random.Generator) -> Floats:
