@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
-from mlp_exp.inference.command import check_output, print_summary, runs_of
+from mlp_exp.inference.command import add_runs, all_runs, check_output, print_summary
 from mlp_exp.processes.garbage import collect_from_now
 
 
@@ -17,9 +17,7 @@ def predict(
 ) -> None:
     """Writes and summarises the predictions; MlpExpError if a run cannot be loaded or does not fit the table."""
     check_output(output, Path(table))
-    runs = [run for folder in folders for run in runs_of(folder, top)]
-    if runs != list(folders) or len(runs) > 1:
-        print(f"{f'average of {len(runs)} runs' if len(runs) > 1 else '1 run'}: {', '.join(map(str, runs))}")
+    runs = all_runs(folders, top)
 
     import torch
 
@@ -36,21 +34,14 @@ def predict(
     print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {output}")
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got '{text}'")
-    return int(text)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints, and with 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="mlp-predict", description="Predicts a table with what was trained.")
     add = parser.add_argument
-    add("runs", metavar="RUN", nargs="+", type=Path, help="folder of a run or of a sweep; several give their average")
-    add("table", metavar="TABLE", help="CSV (also gzipped) or Parquet file")
     add("-o", "--output", metavar="OUT", type=Path, required=True, help="file for the predictions: .csv or .parquet")
     add("--target", metavar="COLUMN", help="column with the truth: prints the metrics too")
-    add("--top", metavar="N", type=_positive, default=1, help="how many of a sweep's best runs (default: 1)")
+    add_runs(parser)
+    add("table", metavar="TABLE", help="CSV (also gzipped) or Parquet file")
     add_allow(parser)
     given = parser.parse_intermixed_args(arguments)
     begin()

@@ -1,6 +1,8 @@
-"""What the command `predict` is given and what it prints; imports nothing slow before the arguments are checked."""
+"""What `predict` and `export` are given, and what they print; imports nothing slow before the arguments are checked."""
 
+import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,28 @@ def runs_of(folder: Path, top: int) -> list[Path]:
     if not entries:
         raise RunFolderError(f"{folder}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
     return [folder / os.path.relpath(entry.folder, folder) for entry in entries[:top]]
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Adds the folders, and how many runs of a sweep's."""
+    several = "folder of a run or of a sweep; several give their average"
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help=several)
+    best = "how many of a sweep's best runs (default: 1)"
+    parser.add_argument("--top", metavar="N", type=_positive, default=1, help=best)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got '{text}'")
+    return int(text)
+
+
+def all_runs(folders: Sequence[Path], top: int) -> list[Path]:
+    """The runs of all folders, as of `runs_of`; prints which they are where that is not what was typed."""
+    runs = [run for folder in folders for run in runs_of(folder, top)]
+    if runs != list(folders) or len(runs) > 1:
+        print(f"{f'average of {len(runs)} runs' if len(runs) > 1 else '1 run'}: {', '.join(map(str, runs))}")
+    return runs
 
 
 def print_summary(predicted: "Predicted", target: str | None) -> None:

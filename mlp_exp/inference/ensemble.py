@@ -1,9 +1,11 @@
 """The average of the predictions of several trained runs; a single run is an ensemble of one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.misfits import Misfits
@@ -11,11 +13,16 @@ from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.trained_run import TrainedRun
 
+GroupInputs = tuple[list[TrainedRun], NDArray[np.float32]]
+
 
 class Ensemble(Predictor):
     """Trained runs, one at least, that predict the same; preprocessing that several of them share is done once.
 
     The `first` stands for all in what they have in common. Raises RunFolderError if they do not predict the same.
+
+    Attributes:
+        groups: the runs that read columns in the same way; of each such group, the runs with the same preprocessing.
 
     Example:
         Ensemble([load("RUN"), load("OTHER_RUN")]).predict_proba(columns)
@@ -28,7 +35,7 @@ class Ensemble(Predictor):
             _require_alike(first, run)
         self.class_names, self.target_name = first.class_names, first.target_name
         self.feature_schema = first.feature_schema
-        self._groups = [  # runs that read columns in the same way; of these, runs with the same preprocessing
+        self.groups = [
             _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
             for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema))
         ]
@@ -47,13 +54,21 @@ class Ensemble(Predictor):
             run.check(names, where)
 
     def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
-        total: Any = 0.0
-        for same_columns in self._groups:
+        return self.outputs_of_inputs(self.inputs(table, misfits))
+
+    def inputs(self, table: pa.Table, misfits: Misfits) -> Iterator[GroupInputs]:
+        """Runs with the same preprocessing, and their preprocessed rows `[N, W]`; arguments and errors of `outputs`."""
+        for same_columns in self.groups:
             features, categories = same_columns[0][0].feature_schema.features(table, misfits)
             for same_inputs in same_columns:
-                inputs = same_inputs[0].preprocessing.inputs(features, categories)
-                for run in same_inputs:
-                    total = total + run.outputs_of_inputs(inputs)
+                yield same_inputs, same_inputs[0].preprocessing.inputs(features, categories)
+
+    def outputs_of_inputs(self, groups: Iterable[GroupInputs]) -> Floats:
+        """The mean over the runs of all groups, as `outputs` gives it."""
+        total: Any = 0.0
+        for runs, inputs in groups:
+            for run in runs:
+                total = total + run.outputs_of_inputs(inputs)
         mean: Floats = total / len(self.runs)
         return mean
 

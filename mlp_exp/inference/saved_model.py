@@ -108,7 +108,7 @@ class SavedReading(BaseModel):
     decimal: Literal[".", ","] | None = None
     encoding: str = "utf-8"
     header: bool = True
-    missing: list[str | float] = []
+    missing: list[str | int | float] = []
     keep_default_missing: bool = True
 
 

@@ -162,13 +162,17 @@ def _number(text: str) -> float | str:
         return text
 
 
+def output_names(class_names: Sequence[str]) -> list[str]:
+    """The columns of the predictions; without probabilities where there are no classes."""
+    return ["prediction", *(f"probability_{name}" for name in class_names)]
+
+
 def _as_rows(outputs: Floats, class_names: Sequence[str]) -> pa.Table:
     """Outputs `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
     if not class_names:
         return pa.table({"prediction": outputs})
     labels = pa.array(class_names, pa.string()).take(pa.array(outputs.argmax(axis=1)))
-    names = ["prediction", *(f"probability_{name}" for name in class_names)]
-    return pa.table([labels, *(pa.array(column) for column in outputs.T)], names=names)
+    return pa.table([labels, *(pa.array(column) for column in outputs.T)], names=output_names(class_names))
 
 
 def _writer(file: BinaryIO, output: Path, class_names: Sequence[str]) -> Any:

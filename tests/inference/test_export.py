@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,23 @@ import torch
 from scipy.special import ndtri
 from support.commands import Command, refusal, said
 from support.compositions import compose_run
-from support.folders import result_of
+from support.folders import names, result_of
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.specs import train_in
 from support.tables import write_table
 
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.preprocessing import Preprocess, Preprocessing, Scaling
+from mlp_exp.data.table.misfits import Misfits
+from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export import deployed, export
-from mlp_exp.inference.export.check import BATCHES, random_rows
-from mlp_exp.inference.export.deployed import Deployed, Inputs
+from mlp_exp.inference.export.check import BATCHES
+from mlp_exp.inference.export.deployed import Deployed, Inputs, Prediction
 from mlp_exp.inference.export.normal_quantile import normal_quantile
+from mlp_exp.inference.export.random_rows import as_table, random_rows
+from mlp_exp.inference.export.raw_columns import RawColumns
 from mlp_exp.inference.loading import load
 from mlp_exp.tasks.losses import SquaredError
-from mlp_exp.tasks.task import task_named
 
 Patch = pytest.MonkeyPatch
 Rows = dict[str, np.ndarray]
@@ -66,20 +70,17 @@ READ = {".onnx": from_onnx, ".pt2": from_pt2}
 # ---- preprocessing as a module
 
 
-def indices(preprocessing: Preprocessing, categories: Sequence[Category]) -> torch.Tensor:
-    """Each category as the place of its text in the vocabulary: -1 where missing, -2 where unseen."""
-    columns = []
-    for vocabulary, one in zip(preprocessing.vocabularies, categories, strict=True):
-        known = {text: place for place, text in enumerate(vocabulary.texts)}
-        columns.append([-1 if code < 0 else known.get(one.texts[code], -2) for code in one.codes])
-    return torch.tensor(columns, dtype=torch.int64).T
+def codes(preprocessing: Preprocessing, categories: Sequence[Category]) -> torch.Tensor:
+    """The codes of each category in its vocabulary."""
+    pairs = zip(preprocessing.vocabularies, categories, strict=True)
+    return torch.tensor(np.array([vocabulary.codes(one) for vocabulary, one in pairs])).T
 
 
 def same_inputs(preprocessing: Preprocessing, rows: Dataset) -> None:
     with np.errstate(over="ignore"):
         expected = preprocessing.inputs(rows.features, rows.categories)
     numbers = torch.from_numpy(rows.features) if rows.features.shape[1] else None
-    categories = indices(preprocessing, rows.categories) if rows.categories else None
+    categories = codes(preprocessing, rows.categories) if rows.categories else None
     found = Inputs(preprocessing)(numbers, categories)
     assert found.dtype == torch.float32
     assert found.shape == expected.shape
@@ -124,14 +125,6 @@ def test_inputs_of_numbers_or_categories_alone(scaling: Scaling) -> None:
         same_inputs(Preprocess(scaling).fit(dataset, np.arange(3)), dataset)
 
 
-def test_any_other_number_of_a_category_is_unseen() -> None:
-    dataset = table([], [category("few", list("abca")), category("many", list("wxyz"))])
-    fitted = Preprocess(one_hot_max=3).fit(dataset, np.arange(4))
-    found = Inputs(fitted)(None, torch.tensor([[0, 3], [-1, -1], [-2, -2], [3, 4], [-9, 10**12]]))
-    expected = [[1, 0, 0, 5], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-    np.testing.assert_array_equal(found, expected)
-
-
 def test_the_normal_quantile() -> None:
     small = 10.0 ** -np.linspace(0.01, 300, 5000)
     shares = np.concatenate([np.linspace(0, 1, 5001)[1:-1], small, 1 - small[small > 1e-16], [0.075, 0.5, 0.925]])
@@ -146,8 +139,8 @@ def test_values_in_the_unit_of_the_target(log_target: bool) -> None:
     network = torch.nn.Linear(fitted.inputs_width, 1)
     inputs = torch.from_numpy(fitted.inputs(dataset.features, dataset.categories))
     expected = fitted.target.unit(network(inputs).squeeze(1).detach().double().numpy())
-    whole = Deployed(fitted, network, SquaredError("regression"), task_named("regression"))
-    found = whole(torch.from_numpy(dataset.features), indices(fitted, dataset.categories))
+    run: Any = SimpleNamespace(module=network, preprocessing=fitted, loss=SquaredError("regression"), class_names=())
+    found = Prediction(run)(inputs)
     assert found.dtype == torch.float64
     np.testing.assert_allclose(found.detach(), expected, rtol=1e-14)
 
@@ -176,11 +169,15 @@ CASES = {
 }  # fmt: skip
 
 
+def rows_and_predictions_of(ensemble: Ensemble, count: int) -> tuple[Rows, np.ndarray]:
+    raw = RawColumns.of(ensemble)
+    rows = random_rows(raw, ensemble, count, np.random.default_rng(count))
+    return rows, ensemble.outputs(as_table(raw, rows), Misfits("the table"))
+
+
 def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
     """Random rows and what the run predicts for them."""
-    run = load(folder)
-    rows = random_rows(run.preprocessing, count, np.random.default_rng(count))
-    return rows, run.outputs_of_inputs(run.preprocessing.inputs(rows["numbers"]))
+    return rows_and_predictions_of(Ensemble([load(folder)]), count)
 
 
 @pytest.mark.slow
@@ -203,7 +200,7 @@ def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: 
             found = read(file, rows)
             np.testing.assert_allclose(found[size < 10], expected[size < 10], rtol=1e-4, atol=1e-5)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2", "run"]
+    assert names(tmp_path) == ["model.md", "model.onnx", "model.pt2", "run", "use_model.py"]
 
 
 @pytest.mark.slow
@@ -218,53 +215,52 @@ def test_a_table(command: Command, tmp_path: Path) -> None:
     printed = "".join(done.stdout for done in made)
     assert re.sub(r"\d.\d+e-\d+|\n\n", "…", printed).splitlines() == [
         line
-        for ending in READ
+        for ending, kind, script in ((".onnx", "string", ", use_model.py"), (".pt2", "int64", ""))
         for line in (
             f"{tmp_path}/model{ending}",
             "  input   numbers: float64 [batch, 2]",
-            "  input   categories: int64 [batch, 4]",
+            f"  input   categories: {kind} [batch, 4]",
             "  output  values: float64 [batch]",
+            f"beside it: model.md{script}",
             "largest difference from the run's own predictions: …",
         )
     ]
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     inputs = [(one.name, one.type, one.shape) for one in session.get_inputs()]
-    assert inputs == [("numbers", "tensor(double)", ["batch", 2]), ("categories", "tensor(int64)", ["batch", 4])]
+    assert inputs == [("numbers", "tensor(double)", ["batch", 2]), ("categories", "tensor(string)", ["batch", 4])]
     assert [(one.name, one.shape) for one in session.get_outputs()] == [("values", ["batch"])]
     texts = session.get_modelmeta().custom_metadata_map
     extra = {"metadata.json": ""}
     torch.export.load(tmp_path / "model.pt2", extra_files=extra)
     metadata = json.loads(extra["metadata.json"])
-    assert {name: text if name in UNCODED else json.loads(text) for name, text in texts.items()} == metadata
+    of_onnx = {name: text if name in UNCODED else json.loads(text) for name, text in texts.items()}
+    assert of_onnx == {**metadata, "missing": "NaN in numbers, an empty text in categories"}
     assert metadata == {
         "task": "regression",
         "target_name": "time",
         "class_names": [],
-        "feature_names": ["x", "age"],
+        "numbers": {"x": "number", "age": "number"},
         "categories": {
             "colour": ["green", "red"],
             "city": sorted(f"city {number}" for number in range(20)),
             "patient": [f"p{number:02}" for number in range(40)],
             "answer": ["no", "yes"],
         },
-        "missing": "NaN in numbers, -1 in categories; -2: a text that training never saw",
+        "missing": "NaN in numbers, -1 in categories; -2: a text that training never saw; any other category is the "
+        "place of its text, from 0",
     }
 
     with (tmp_path / "table.csv").open(newline="") as file:
         table_rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-    rows = {
-        "numbers": np.array([[float(row[name] or "nan") for name in metadata["feature_names"]] for row in table_rows]),
-        "categories": np.array(
-            [
-                [-1 if not row[name] else texts.index(row[name]) for name, texts in metadata["categories"].items()]
-                for row in table_rows
-            ]
-        ),
-    }
+    numbers = np.array([[float(row[name] or "nan") for name in metadata["numbers"]] for row in table_rows])
+    given = np.array([[row[name] for name in metadata["categories"]] for row in table_rows], dtype=object)
+    known = metadata["categories"].values()
+    places = [[-1 if not text else of.index(text) for text, of in zip(row, known, strict=True)] for row in given]
+    categories = {".onnx": given, ".pt2": np.array(places)}
     target = np.array([float(row["time"]) for row in table_rows])
     rmse = result_of(folder)["metrics"]["test"]["rmse"]
     for ending, read in READ.items():
-        found = read(tmp_path / f"model{ending}", rows)
+        found = read(tmp_path / f"model{ending}", {"numbers": numbers, "categories": categories[ending]})
         assert math.sqrt(((found - target) ** 2).mean()) == pytest.approx(rmse, rel=1e-6)
 
 
@@ -279,7 +275,7 @@ def test_a_network_of_the_users_own(command: Command, monkeypatch: Patch, tmp_pa
     assert "--allow net_of_export" in refusal(command("export", "r", "-o", "m.pt2"))
     for ending in READ:
         said(command("export", "r", "-o", f"m{ending}", "--allow", "net_of_export"))
-    rows = random_rows(load(tmp_path / "r", ("net_of_export",)).preprocessing, 5, np.random.default_rng(0))
+    rows, _ = rows_and_predictions_of(Ensemble([load(tmp_path / "r", ("net_of_export",))]), 5)
     np.testing.assert_allclose(from_onnx(Path("m.onnx"), rows), from_pt2(Path("m.pt2"), rows), atol=1e-6)
 
 
@@ -349,8 +345,8 @@ def wrong(
     command: Command, circle: Path, monkeypatch: Patch, tmp_path: Path
 ) -> Callable[[Callable[[np.ndarray], Any]], str]:
     """What is said of a file whose predictions are the run's after some change; the file stays as it was before."""
-    run = load(circle)
-    whole = Deployed(run.preprocessing, run.module, run.loss, task_named(run.task))
+    ensemble = Ensemble([load(circle)])
+    whole = Deployed(RawColumns.of(ensemble), ensemble)
     monkeypatch.setattr(export, "_program", lambda *_: None)
     monkeypatch.setattr(export, "_pt2", lambda *_: b"new")
 
@@ -358,7 +354,7 @@ def wrong(
         def predict(rows: Rows) -> Any:
             return change(whole(torch.from_numpy(rows["numbers"])).detach().numpy())
 
-        monkeypatch.setattr(export, "_load_pt2", lambda _: predict)
+        monkeypatch.setattr(export, "_load_pt2", lambda *_: predict)
         file = tmp_path / "m.pt2"
         file.write_bytes(b"old")
         message = refusal(command("export", circle, "-o", file))

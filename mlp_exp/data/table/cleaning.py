@@ -94,13 +94,13 @@ def mask_numbers(column: pa.ChunkedArray, missing: Sequence[float]) -> pa.Chunke
     return pc.if_else(is_missing, pa.scalar(None, kind), column)
 
 
-def mask_dates(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
-    """A column of dates with null for these days, as `9999-12-31`; any other column unchanged."""
+def mask_dates(column: pa.ChunkedArray, missing: Sequence[int]) -> pa.ChunkedArray:
+    """A column of dates with null for these days since 1970; any other column unchanged."""
     kind = column.type
     if not missing or not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
         return column
-    days = pc.utf8_slice_codeunits(pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.string()), 0, 10)
-    return pc.if_else(pc.is_in(days, pa.array(missing, pa.string())), pa.scalar(None, kind), column)
+    days = pc.cast(pc.cast(column, pa.date32(), safe=False), pa.int32())
+    return pc.if_else(pc.is_in(days, pa.array(missing, pa.int32())), pa.scalar(None, kind), column)
 
 
 def clean_names(names: Sequence[str]) -> list[str]:

@@ -128,7 +128,7 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
         if reason := options.reason_to_leave_out(name):
             return Decided(Column(name, "left out", reason, values.null_count))
         _require_one_form(name, reading, texts, asked, format, decimal)
-    values = mask_dates(mask_numbers(values, format.missing_numbers), format.missing)
+    values = mask_dates(mask_numbers(values, format.missing_numbers), format.missing_days)
     missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
     reason = options.reason_to_leave_out(name)
     if reason is None and (asked is None or missing == len(values)):

@@ -92,7 +92,7 @@ class DateForm:
 
     def parse(self, texts: pa.Array) -> pa.Array:
         """The dates as timestamps in microseconds, in UTC if zoned; null where a text is of another form, or null."""
-        found = pc.extract_regex(normal(texts), pattern=_pattern(self.order))
+        found = pc.extract_regex(normal(texts), pattern=pattern(self.order))
         there = pc.is_valid(found).to_numpy(zero_copy_only=False).astype(bool)
         fields = {field.name: found.field(index) for index, field in enumerate(found.type)}
         moments, good = _moments(fields)
@@ -105,7 +105,8 @@ class DateForm:
 
 
 @lru_cache(64)
-def _pattern(order: str) -> str:
+def pattern(order: str) -> str:
+    """The regular expression (RE2) of a date; its groups are y m d b (name of month) q H M S f p (half of day) z."""
     if order in ORDERS:
         time = COMPACT_TIME if order == "compact" else "" if order in WHOLE_PERIODS else TIME
         return f"^{WEEKDAY}{ORDERS[order]}{time}{ZONE if time else ''}$"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -51,6 +52,15 @@ class Format:
             with suppress(ValueError):
                 numbers.append(float(text))
         return numbers
+
+    @property
+    def missing_days(self) -> list[int]:
+        """The values in `missing` that are days, as 9999-12-31, since 1970; a column of dates may contain them."""
+        days = []
+        for text in self.missing:
+            with suppress(ValueError):
+                days.append((date.fromisoformat(text) - date(1970, 1, 1)).days)
+        return days
 
     def conversion(self, kinds: Mapping[str, pa.DataType] | None = None, **options: Any) -> csv.ConvertOptions:
         """Arrow's options for CSV; `kinds` are types by column name, those of other columns are inferred.

@@ -115,7 +115,7 @@ class FeatureSchema:
         return converted
 
     def _masked(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
-        return mask_dates(mask_numbers(values, self.format.missing_numbers), self.format.missing)
+        return mask_dates(mask_numbers(values, self.format.missing_numbers), self.format.missing_days)
 
     def _as_category(self, column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
         """Texts as spelled in training: the integer category 7 is `7`, however it is written here."""

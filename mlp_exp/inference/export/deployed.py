@@ -1,8 +1,9 @@
-"""A run as one module, from raw numbers and category codes to its prediction: the content of an exported file.
+"""Runs as one module, from raw columns to the mean of their predictions: the content of an exported file.
 
 It uses operations that ONNX has, too, and computes in float64 up to the network, as NumPy does.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -12,13 +13,12 @@ from torch import Tensor, nn
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.scaler import LARGEST, SMOOTH_CLIP, Scaler
 from mlp_exp.data.statistics import Floats
-from mlp_exp.data.vocabulary import FIRST, MISSING, UNSEEN, Vocabulary
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.export.columns import Columns
 from mlp_exp.inference.export.normal_quantile import double, normal_quantile
-from mlp_exp.tasks.losses import Loss
-from mlp_exp.tasks.task import Task
+from mlp_exp.inference.export.raw_columns import RawColumns
+from mlp_exp.inference.trained_run import TrainedRun
 
-MISSING_INDEX, UNSEEN_INDEX = -1, -2
-"""Codes of a missing category and of a text that training never saw; other codes are places in the vocabulary."""
 THRESHOLD = 1e-7
 """As in scikit-learn's quantile transformer: a number this near an end of the training range counts as that end."""
 NEAR_END = double(THRESHOLD)
@@ -127,62 +127,77 @@ class Inputs(nn.Module):
         indicators = torch.tensor(preprocessing.indicators, dtype=torch.int64)
         self.register_buffer("indicators", indicators if len(indicators) else None)  # an archive needs no empty ones
         places = list(enumerate(preprocessing.vocabularies))
-        self.one_hot = [(place, vocabulary) for place, vocabulary in places if not vocabulary.embedded]
-        embedded = [(place, vocabulary) for place, vocabulary in places if vocabulary.embedded]
+        self.one_hot = [place for place, vocabulary in places if not vocabulary.embedded]
+        embedded = [place for place, vocabulary in places if vocabulary.embedded]
         self.embedded = list(zip(preprocessing.embedding_starts, embedded, strict=False))
-        for place, vocabulary in self.one_hot:
-            self.register_buffer(f"one_hot_{place}", torch.tensor(vocabulary.one_hot_codes, dtype=torch.int64))
+        for place in self.one_hot:
+            codes = torch.tensor(preprocessing.vocabularies[place].one_hot_codes, dtype=torch.int64)
+            self.register_buffer(f"one_hot_{place}", codes)
 
-    def forward(self, numbers: Tensor | None, categories: Tensor | None) -> Tensor:
+    def forward(self, numbers: Tensor | None, codes: Tensor | None) -> Tensor:
         """The network's rows `[B, W]`, float32.
 
         Args:
             numbers: `[B, F]` float64, finite or NaN where missing; None where the run has none.
-            categories: `[B, C]` int64, each a place in its vocabulary, `MISSING_INDEX`, or any other number for an
-                unseen text; None where the run has none.
+            codes: `[B, C]` int64, as of the vocabularies; None where the run has none.
         """
         parts: list[Tensor] = []
         if numbers is not None and self.numbers is not None:
             parts.append(self.numbers(numbers).float())
             if self.indicators is not None:
                 parts.append(numbers[:, self.indicators].isnan().float())
-        if categories is not None:
-            for place, vocabulary in self.one_hot:
-                codes = self.get_buffer(f"one_hot_{place}")
-                parts.append((_codes(categories[:, place, None], vocabulary) == codes).float())
-            for start, (place, vocabulary) in self.embedded:
-                parts.append((start + _codes(categories[:, place, None], vocabulary)).float())
+        if codes is not None:
+            parts += [(codes[:, place, None] == self.get_buffer(f"one_hot_{place}")).float() for place in self.one_hot]
+            parts += [(start + codes[:, place, None]).float() for start, place in self.embedded]
         return torch.cat(parts, dim=1)
 
 
-def _codes(indices: Tensor, vocabulary: Vocabulary) -> Tensor:
-    known = (indices >= 0) & (indices < len(vocabulary.texts))
-    others = torch.where(indices == MISSING_INDEX, MISSING, UNSEEN)
-    return torch.where(known, indices + FIRST, others)
-
-
-class Deployed(nn.Module):
-    """Preprocessing, a network of preprocessed rows `[B, W]` → logits, and the predictions from these."""
+class Prediction(nn.Module):
+    """The network of a run, and what it predicts: preprocessed rows `[B, W]` → float64 as of `outputs_of_inputs`."""
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, preprocessing: Preprocessing, network: nn.Module, loss: Loss, task: Task) -> None:
+    def __init__(self, run: TrainedRun) -> None:
         super().__init__()
-        self.inputs = Inputs(preprocessing)
-        self.network = network
-        self.loss = loss
-        self.has_classes = task.has_classes
-        target = preprocessing.target
+        self.network = copy.deepcopy(run.module)  # so that the run's own is left as it is
+        self.loss = run.loss
+        self.has_classes = bool(run.class_names)
+        target = run.preprocessing.target
         self.log = target.log
         self.register_buffer("scale", double(target.scale))
         self.register_buffer("shift", double(target.shift))
-        self.eval()
 
-    def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
-        """Inputs as of `Inputs` → probabilities `[B, C]` float32, or values `[B]` float64 in the target's own unit."""
-        predicted = self.loss.predict(self.network(self.inputs(numbers, categories)))
+    def forward(self, rows: Tensor) -> Tensor:
+        predicted = self.loss.predict(self.network(rows)).double()
         if self.has_classes:
             return predicted
-        values = predicted.double() * self.scale + self.shift
+        values = predicted * self.scale + self.shift
         return values.expm1() if self.log else values
+
+
+class Deployed(nn.Module):
+    """The runs of an ensemble; preprocessing that several of them share is done once."""
+
+    def __init__(self, raw: RawColumns, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.columns, self.inputs, self.predictions = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.sources: list[int] = []  # for each of the inputs the place of its columns
+        self.rows: list[int] = []  # for each prediction the place of its inputs
+        for same_columns in ensemble.groups:
+            self.columns.append(Columns(raw, same_columns[0][0]))
+            for same_inputs in same_columns:
+                self.inputs.append(Inputs(same_inputs[0].preprocessing))
+                self.sources.append(len(self.columns) - 1)
+                self.predictions.extend(Prediction(run) for run in same_inputs)
+                self.rows += [len(self.inputs) - 1] * len(same_inputs)
+        self.has_classes = bool(ensemble.class_names)
+        self.requires_grad_(False).eval()
+
+    def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
+        """Raw columns as of `Columns` → probabilities `[B, C]` float32, or values `[B]` float64 in its unit."""
+        made = [columns(numbers, categories) for columns in self.columns]
+        rows = [inputs(*made[place]) for inputs, place in zip(self.inputs, self.sources, strict=True)]
+        outputs = [predict(rows[place]) for predict, place in zip(self.predictions, self.rows, strict=True)]
+        mean = torch.stack(outputs).mean(dim=0)
+        return mean.float() if self.has_classes else mean

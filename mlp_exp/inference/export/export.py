@@ -1,6 +1,5 @@
 """Writes a trained run as one file for other runtimes, and keeps it only if it predicts what the run predicts."""
 
-import copy
 import importlib
 import io
 import json
@@ -16,12 +15,16 @@ import numpy as np
 import torch
 
 from mlp_exp.errors import ExportError
-from mlp_exp.inference.export.check import Arrays, Predict, first_paragraph, largest_difference, random_rows
-from mlp_exp.inference.export.deployed import MISSING_INDEX, UNSEEN_INDEX, Deployed
-from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.export.card import card, card_path, meaning
+from mlp_exp.inference.export.check import Predict, first_paragraph, largest_difference
+from mlp_exp.inference.export.deployed import Deployed
+from mlp_exp.inference.export.random_rows import random_rows, with_places
+from mlp_exp.inference.export.raw_columns import MISSING_PLACE, UNSEEN_PLACE, RawColumns
+from mlp_exp.inference.export.script import script, script_path
+from mlp_exp.inference.export.texts import PLACES, take_texts
 from mlp_exp.model.embedding import EmbeddedNetwork
-from mlp_exp.storage.atomic import atomic
-from mlp_exp.tasks.task import task_named
+from mlp_exp.storage.atomic import atomic, write_text
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -32,12 +35,15 @@ EXAMPLE_ROWS = 4
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written: type and shape of each input by name, and name, type and shape of its output.
+    """Files that were written: the model with the inputs that it takes and what it gives, then those beside it.
 
-    `difference` is the largest from the run's own predictions, in the unit of `TOLERANCE`.
+    Attributes:
+        inputs: type and shape of each input by name.
+        output: name, type and shape.
+        difference: the largest from the runs' own predictions, in the unit of `TOLERANCE`.
     """
 
-    path: Path
+    files: tuple[Path, ...]
     inputs: dict[str, str]
     output: str
     difference: float
@@ -57,28 +63,39 @@ def require(path: Path) -> None:
             raise ExportError(message) from error
 
 
-def export(run: TrainedRun, path: Path) -> Exported:
-    """Writes a run to `path`, by its ending for ONNX (`.onnx`) or torch.export (`.pt2`), for batches of any size.
+def export(ensemble: Ensemble, path: Path) -> Exported:
+    """Writes runs to `path`, by its ending for ONNX (`.onnx`) or torch.export (`.pt2`), for batches of any size.
 
-    Raises ExportError, and writes nothing, if the path has another ending, packages are missing, the network cannot be
-    exported, or the file predicts differently from the run.
+    Beside it is written what it takes and gives (`card_path`) and, for ONNX, a script that uses it (`script_path`).
+    Raises ExportError, and writes nothing, if the path has another ending, packages are missing, a network cannot be
+    exported, the runs do not fit together, or the file predicts differently from them.
     """
     require(path)
-    example = random_rows(run.preprocessing, EXAMPLE_ROWS, np.random.default_rng(0))
-    name, shape = "probabilities", f"float32 [batch, {len(run.class_names)}]"
-    if not run.class_names:
+    raw = RawColumns.of(ensemble)
+    name, shape = "probabilities", f"float32 [batch, {len(ensemble.class_names)}]"
+    if not ensemble.class_names:
         name, shape = "values", "float64 [batch]"
     is_onnx = path.suffix == ".onnx"
+    beside = {card_path(path): card(ensemble, raw, path)}
+    if is_onnx:
+        beside[script_path(path)] = script(ensemble, raw, path)
     with _quiet():
-        program = _program(run, example)
-        content = _onnx(program, run, name) if is_onnx else _pt2(program, run)
+        program = _program(ensemble, raw)
+        content = _onnx(program, ensemble, raw, name) if is_onnx else _pt2(program, ensemble, raw)
         with atomic(path) as temporary:
             temporary.write_bytes(content)
-            with _explained(run, f"gives a file that cannot be used; {'onnxruntime' if is_onnx else 'torch'} says"):
-                predict = _load_onnx(temporary) if is_onnx else _load_pt2(temporary)
-            difference = largest_difference(run, predict, path)
-    inputs = {key: f"{array.dtype} [batch, {array.shape[1]}]" for key, array in example.items()}
-    return Exported(path, inputs, f"{name}: {shape}", difference)
+            runtime = "onnxruntime" if is_onnx else "torch"
+            with _explained(ensemble, f"gives a file that cannot be used; {runtime} says"):
+                predict = _load_onnx(temporary) if is_onnx else _load_pt2(temporary, raw)
+            difference = largest_difference(ensemble, raw, predict, path)
+    for file, text in beside.items():
+        write_text(file, text)
+    inputs = {}
+    if raw.numbers:
+        inputs["numbers"] = f"float64 [batch, {len(raw.numbers)}]"
+    if raw.categories:
+        inputs["categories"] = f"{'string' if is_onnx else 'int64'} [batch, {len(raw.categories)}]"
+    return Exported((path, *beside), inputs, f"{name}: {shape}", difference)
 
 
 @contextmanager
@@ -96,30 +113,30 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(run: TrainedRun, what: str) -> Iterator[None]:
-    """Turns any error into one that names the network: a user's own code may lead an exporter to anything."""
-    network = run.module.network if isinstance(run.module, EmbeddedNetwork) else run.module
+def _explained(ensemble: Ensemble, what: str) -> Iterator[None]:
+    """Turns any error into one that names the networks: a user's own code may lead an exporter to anything."""
+    modules = [run.module.network if isinstance(run.module, EmbeddedNetwork) else run.module for run in ensemble.runs]
+    names = ", ".join(dict.fromkeys(type(module).__name__ for module in modules))
     try:
         yield
     except Exception as error:
-        raise ExportError(f"model: {type(network).__name__} {what}: {first_paragraph(error)}") from error
+        raise ExportError(f"model: {names} {what}: {first_paragraph(error)}") from error
 
 
-def _program(run: TrainedRun, example: Arrays) -> "ExportedProgram":
-    """The run as operations on tensors, for any number of rows."""
+def _program(ensemble: Ensemble, raw: RawColumns) -> "ExportedProgram":
+    """The runs as operations on tensors, for any number of rows; categories are places in their texts."""
     from torch.export import Dim, export
     from torch.fx import GraphModule
 
-    tensors = {name: torch.from_numpy(array) for name, array in example.items()}
+    example = random_rows(raw, ensemble, EXAMPLE_ROWS, np.random.default_rng(0))
+    tensors = {name: torch.from_numpy(array) for name, array in with_places(raw, example).items()}
     batch = Dim("batch")
     with _explained(
-        run,
+        ensemble,
         "cannot be exported. It has to be operations on tensors for any number of rows, without numpy and without "
         "branches on what the tensors hold; torch.export says",
     ):
-        # a copy, so that the file's tensors ask for no gradients while the run's own stay as they are
-        module, task = copy.deepcopy(run.module), task_named(run.task)
-        deployed = Deployed(run.preprocessing, module, run.loss, task).requires_grad_(False)
+        deployed = Deployed(raw, ensemble)
         program = export(deployed, (), tensors, dynamic_shapes={name: {0: batch} for name in tensors})
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, GraphModule) else ():
@@ -127,29 +144,34 @@ def _program(run: TrainedRun, example: Arrays) -> "ExportedProgram":
     return program
 
 
-def _metadata(run: TrainedRun) -> dict[str, Any]:
+def _metadata(ensemble: Ensemble, raw: RawColumns, missing: str) -> dict[str, Any]:
     return {
-        "task": run.task,
-        "target_name": run.target_name,
-        "class_names": list(run.class_names),
-        "feature_names": list(run.feature_names),
-        "categories": {v.name: list(v.texts) for v in run.preprocessing.vocabularies},
-        "missing": f"NaN in numbers, {MISSING_INDEX} in categories; {UNSEEN_INDEX}: a text that training never saw",
+        "task": ensemble.first.task,
+        "target_name": ensemble.target_name,
+        "class_names": list(ensemble.class_names),
+        "numbers": {column.name: meaning(column) for column in raw.numbers},
+        "categories": {c.name: list(texts) for c, texts in zip(raw.categories, raw.texts, strict=True)},
+        "missing": missing,
     }
 
 
-def _onnx(program: "ExportedProgram", run: TrainedRun, output: str) -> bytes:
+def _onnx(program: "ExportedProgram", ensemble: Ensemble, raw: RawColumns, output: str) -> bytes:
     """The ONNX model, with the metadata in its `metadata_props`: texts, or JSON for other values."""
     import torch.onnx
 
-    with _explained(run, "cannot be written as ONNX, though perhaps as .pt2; torch.onnx says"):
+    with _explained(ensemble, "cannot be written as ONNX, though perhaps as .pt2; torch.onnx says"):
         # dynamo takes the exported program; the older way, TorchScript, is deprecated
         made = torch.onnx.export(program, dynamo=True, verbose=False, output_names=[output])
         assert made is not None
         made.rename_axes({cast(Any, made.model.graph.inputs[0].shape)[0]: "batch"})
-        for name, value in _metadata(run).items():
+        for name, value in _metadata(ensemble, raw, "NaN in numbers, an empty text in categories").items():
             made.model.metadata_props[name] = value if isinstance(value, str) else json.dumps(value)
-        content: bytes = made.model_proto.SerializeToString()
+        if raw.categories:
+            made.model.graph.inputs[-1].name = PLACES
+        model = made.model_proto
+        if raw.categories:
+            take_texts(model, raw)
+        content: bytes = model.SerializeToString()
     return content
 
 
@@ -160,14 +182,21 @@ def _load_onnx(path: Path) -> Predict:
     return lambda rows: session.run(None, rows)[0]
 
 
-def _pt2(program: "ExportedProgram", run: TrainedRun) -> bytes:
+def _pt2(program: "ExportedProgram", ensemble: Ensemble, raw: RawColumns) -> bytes:
     """torch's archive, with the metadata as an extra file."""
     file = io.BytesIO()
-    with _explained(run, "cannot be written as .pt2; torch.export says"):
-        torch.export.save(program, file, extra_files={"metadata.json": json.dumps(_metadata(run))})
+    missing = (
+        f"NaN in numbers, {MISSING_PLACE} in categories; {UNSEEN_PLACE}: a text that training never saw; any other "
+        "category is the place of its text, from 0"
+    )
+    with _explained(ensemble, "cannot be written as .pt2; torch.export says"):
+        extra = {"metadata.json": json.dumps(_metadata(ensemble, raw, missing))}
+        torch.export.save(program, file, extra_files=extra)
     return file.getvalue()
 
 
-def _load_pt2(path: Path) -> Predict:
+def _load_pt2(path: Path, raw: RawColumns) -> Predict:
     module = torch.export.load(io.BytesIO(path.read_bytes())).module()
-    return lambda rows: module(**{name: torch.from_numpy(array) for name, array in rows.items()}).numpy()
+    return lambda rows: module(
+        **{name: torch.from_numpy(array) for name, array in with_places(raw, rows).items()}
+    ).numpy()

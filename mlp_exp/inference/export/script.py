@@ -1,0 +1,220 @@
+"""A short Python script that reads a CSV table and predicts it with an exported file and onnxruntime alone."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mlp_exp.data.table.dates import MONTHS, PIVOT
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.export.raw_columns import RawColumns, conversion
+from mlp_exp.inference.tables import output_names
+
+HEAD = '''\
+"""Predicts a CSV table with the model beside this script; needs Python 3.11, numpy and onnxruntime:
+
+    python THIS_SCRIPT.py TABLE.csv > predictions.csv
+"""
+
+'''
+FUNCTIONS = {
+    "dressed": '''\
+def dressed(decimal, grouping, *affixes):
+    """Numbers with a decimal sign, something between thousands, and a currency or a unit before or after them."""
+
+    def number(text):
+        for affix in affixes:
+            text = text.replace(affix, "", 1)
+        text = "".join(text.split()).translate({0x2212: "-", 0x2019: "'"}).replace(grouping, "").replace(decimal, ".")
+        is_negative = text.startswith(("(", "-")) or text.endswith("-")
+        return -float(text.strip("()-")) if is_negative else float(text)
+
+    return number
+''',
+    "boolean": """\
+def boolean(text):
+    return {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}[text.lower()]
+""",
+    "since": '''\
+def since(when):
+    """Days since 1970."""
+    passed = when - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    # not nearer to midnight than a float64 of the year 9999 can tell, which would round it to the next day
+    return min(passed / timedelta(days=1), passed.days + 1 - 2**-30)
+''',
+    "days": '''\
+def days(text):
+    """A date as days since 1970, with a time as a fraction: 2020-01-31, 2020/1/31, 2020-01-31T12:30:00Z."""
+    ((year, month, day, rest),) = re.findall(r"^(\\d{4})[-/.](\\d\\d?)[-/.](\\d\\d?)[ T]?(.*)", text)
+    rest = re.sub(r" ?(UTC|GMT)$", "Z", rest)
+    when = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{rest or '00'}")
+    return since(when.astimezone(timezone.utc) if when.tzinfo else when.replace(tzinfo=timezone.utc))
+''',
+    "dated": f'''\
+MONTHS = {MONTHS}
+
+
+def dated(pattern):
+    """Dates that this regular expression matches, as days since 1970."""
+
+    def days(text):
+        part = re.fullmatch(pattern, text).groupdict("")
+        year, month, hour = int(part["y"]), int(part.get("m") or 1), int(part.get("H") or 0)
+        year += (2000 if year < {PIVOT} else 1900) if len(part["y"]) == 2 else 0
+        month = MONTHS[part["b"].lower()] if "b" in part else 3 * int(part["q"]) - 2 if "q" in part else month
+        hour = hour % 12 + 12 * (part["p"][0] in "Pp") if part.get("p") else hour
+        minute, second = int(part.get("M") or 0), int(part.get("S") or 0)
+        micros = int(part.get("f", "").ljust(6, "0")[:6] or 0)
+        when = datetime(year, month, int(part.get("d") or 1), hour, minute, second, micros, timezone.utc)
+        zone = re.search(r"([+-])(\\d\\d?):?(\\d\\d)?$", part.get("z", ""))
+        ahead = int(zone[2]) * 60 + int(zone[3] or 0) if zone else 0
+        return since(when - timedelta(minutes=-ahead if zone and zone[1] == "-" else ahead))
+
+    return days
+''',
+    "seconds": '''\
+def seconds(text):
+    """A time of day as seconds since midnight."""
+    when = time.fromisoformat(text)
+    return (when.hour * 60 + when.minute) * 60 + when.second + when.microsecond / 1e6
+''',
+}
+"""What makes a value of a text in the table, by the names that `conversion` gives."""
+PYTHONS_OWN = {"number": "float", "text": "str"}
+IMPORTS = {"datetime": ["since"], "time": ["seconds"], "timedelta": ["since"], "timezone": ["since"]}
+"""What the functions take from `datetime`."""
+CLEAN = """\
+def clean(text):
+    return " ".join(unicodedata.normalize("NFC", text).split())
+"""
+VALUE = '''\
+def value(text, convert):
+    """A number; NaN where it is missing, or written in another way than in training."""
+    try:
+        return np.nan if text in MISSING else convert(text)
+    except (AttributeError, KeyError, ValueError):
+        return np.nan
+'''
+SPELLED = '''\
+def spelled(text, convert, known):
+    """The text of training that means the same: 7.0 is the category 7."""
+    try:
+        return known.get(text) or known.get(convert(text), text)
+    except (KeyError, ValueError):
+        return text
+'''
+LINE = 105
+"""Longest line of names."""
+READ = """\
+session = onnxruntime.InferenceSession(str(Path(__file__).with_name(MODEL)), providers=["CPUExecutionProvider"])
+with open(sys.argv[1], encoding={encoding}, newline="") as file:
+{separator}
+    header, *lines = filter(None, csv.reader(file, delimiter=separator))
+names = [clean(name) or f"column {{place}}" for place, name in enumerate(header)]
+rows = [dict(zip(names, map(clean, line), strict=True)) for line in lines]
+inputs = {{}}
+"""
+DETECTED = """\
+    separator = max(",;\\t|", key=file.readline().count)
+    file.seek(0)"""
+NUMBERS = """\
+numbers = [[value(row[name], convert) for name, convert in NUMBERS.items()] for row in rows]
+inputs["numbers"] = np.array(numbers, dtype=np.float64).reshape(-1, len(NUMBERS))
+"""
+CATEGORIES = """\
+texts = [[row[name] for name in CATEGORIES] for row in rows]
+inputs["categories"] = np.array(texts, dtype=object).reshape(-1, len(CATEGORIES))
+"""
+SPELLED_CATEGORIES = """\
+known = json.loads(session.get_modelmeta().custom_metadata_map["categories"])
+known = {
+    name: {convert(text): text for text in known[name]} | dict(zip(known[name], known[name]))
+    for name, convert in CATEGORIES.items()
+}
+texts = [[spelled(row[name], convert, known[name]) for name, convert in CATEGORIES.items()] for row in rows]
+inputs["categories"] = np.array(texts, dtype=object).reshape(-1, len(CATEGORIES))
+"""
+
+
+def script_path(path: Path) -> Path:
+    """Where the script goes: `use_model.py` beside `model.onnx`."""
+    return path.with_name(f"use_{path.stem}.py")
+
+
+def script(ensemble: Ensemble, raw: RawColumns, path: Path) -> str:
+    """The script for the model at `path`: it reads tables as the runs do, and prints what `predict` writes."""
+    numbers = {column.name: conversion(column, raw.format) for column in raw.numbers}
+    categories = {column.name: conversion(column, raw.format) for column in raw.categories}
+    used = {made.partition("(")[0] for made in (*numbers.values(), *categories.values())}
+    used |= {"since"} if used & {"days", "dated"} else set()
+    is_spelled = bool(categories) and set(categories.values()) != {"text"}
+    head = (
+        HEAD
+        + _imports(used, is_spelled)
+        + f"\nMODEL = {_quoted(path.name)}\nMISSING = {_items(raw.format.all_missing)}\n"
+    )
+    functions = [CLEAN, *[VALUE] * bool(numbers)]
+    functions += [code for name, code in FUNCTIONS.items() if name in used] + [SPELLED] * is_spelled
+    body = f"NUMBERS = {_items(_named(numbers))}\n" if numbers else ""
+    if categories:
+        body += f"CATEGORIES = {_items(_named(categories) if is_spelled else list(categories))}\n"
+    body += "\n" + _read(ensemble)
+    body += NUMBERS if numbers else ""
+    if categories:
+        body += SPELLED_CATEGORIES if is_spelled else CATEGORIES
+    return "\n\n".join([head, *functions, body + _written(ensemble.class_names)])
+
+
+def _named(conversions: Mapping[str, str]) -> dict[str, str]:
+    return {name: PYTHONS_OWN.get(made, made) for name, made in conversions.items()}
+
+
+def _imports(used: Iterable[str], is_spelled: bool) -> str:
+    from_datetime = [name for name, functions in IMPORTS.items() if set(functions).intersection(used)]
+    lines = [
+        "import csv",
+        *["import json"] * is_spelled,
+        *["import re"] * ("since" in used),
+        "import sys",
+        "import unicodedata",
+    ]
+    lines += [f"from datetime import {', '.join(from_datetime)}"] * bool(from_datetime)
+    return "\n".join([*lines, "from pathlib import Path", "", "import numpy as np", "import onnxruntime", ""])
+
+
+def _items(values: Iterable[str] | Mapping[str, str]) -> str:
+    """A list of texts, or a dictionary from texts to names, as code; on several lines where there are many."""
+    pairs = values.items() if isinstance(values, Mapping) else ((value, "") for value in values)
+    items = [_quoted(text) + (f": {name}" if name else "") for text, name in pairs]
+    opening, closing = "{}" if isinstance(values, Mapping) else "[]"
+    if len(line := ", ".join(items)) <= LINE:
+        return f"{opening}{line}{closing}"
+    lines = [""]
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(item) > LINE:
+            lines.append("")
+        lines[-1] += f" {item},"
+    return "\n".join([opening, *(f"   {line}" for line in lines), closing])
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # as Python spells it, too
+
+
+def _read(ensemble: Ensemble) -> str:
+    reading = ensemble.first.reading
+    encoding = "utf-8-sig" if reading.encoding.lower() in ("utf-8", "utf8") else reading.encoding
+    separator = DETECTED if reading.separator is None else f"    separator = {_quoted(reading.separator)}"
+    return READ.format(encoding=_quoted(encoding), separator=separator)
+
+
+def _written(class_names: Iterable[str]) -> str:
+    """Prints the predictions as `predict` writes them."""
+    names = list(class_names)
+    rows = "[CLASSES[row.argmax()], *row.tolist()] for row in found" if names else "[value] for value in found.tolist()"
+    return (
+        (f"CLASSES = {_items(names)}\n" if names else "")
+        + "(found,) = session.run(None, inputs)\n"
+        + 'table = csv.writer(sys.stdout, lineterminator="\\n")\n'
+        + f"table.writerow({_items(output_names(names))})\n"
+        + f"table.writerows({rows})\n"
+    )
