@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from mlp_exp.data.row_hashes import MOST_ROWS, row_hashes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
@@ -45,16 +48,28 @@ class Ensemble(Predictor):
         for run in self.runs:
             run.check(names, where)
 
+    @property
+    def knows_some_rows_alone(self) -> bool:
+        """Whether a row that is not found among the training rows may be one all the same."""
+        return any(len(run.training_rows) == MOST_ROWS for run in self.runs)
+
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
+        return self.outputs_and_seen(table, where, first_row)[0]
+
+    def outputs_and_seen(self, table: pa.Table, where: str, first_row: int = 0) -> tuple[Floats, NDArray[np.bool_]]:
+        """What `outputs` gives, and `[N]` whether a row equals a training row of any run, as its network sees it."""
         total: Any = 0.0
+        seen = np.zeros(len(table), dtype=np.bool_)
         for same_columns in self._groups:
             features, categories = same_columns[0][0].feature_schema.features(table, where, first_row)
             for same_inputs in same_columns:
                 inputs = same_inputs[0].preprocessing.inputs(features, categories)
+                hashes = row_hashes(inputs)
                 for run in same_inputs:
+                    seen |= np.isin(hashes, run.training_rows)
                     total = total + run.outputs_of_inputs(inputs)
         mean: Floats = total / len(self.runs)
-        return mean
+        return mean, seen
 
 
 def _grouped(runs: Sequence[TrainedRun], key: Callable[[TrainedRun], str]) -> list[list[TrainedRun]]:

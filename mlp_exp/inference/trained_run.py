@@ -28,6 +28,8 @@ class TrainedRun(Predictor):
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
         target_type: Arrow's name of the type that the target was read as.
+        training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a version
+            before 0.2 saved the model.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
 
@@ -43,6 +45,7 @@ class TrainedRun(Predictor):
     target_type: str
     feature_schema: FeatureSchema
     reading: SavedReading
+    training_rows: NDArray[np.int64]
 
     @property
     def columns(self) -> tuple[Column, ...]:

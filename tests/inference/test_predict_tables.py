@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from support.folders import files_in
 from support.predictions import column, content, write_rows
 from support.tables import TABLE_ROWS
 
+from mlp_exp.data.table.file import open_native
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
@@ -27,7 +28,7 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
     """The same predictions, however many rows are read at a time; each piece is written before the next is read."""
     ensemble = Ensemble([load(small / "s/0")])
     events: list[str] = []
-    outputs = ensemble.outputs
+    outputs = ensemble.outputs_and_seen
 
     def noted(table: pa.Table, where: str, first_row: int = 0) -> Any:
         groups = list(tmp_path.glob(".o1.parquet*"))
@@ -37,12 +38,12 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
         events.append("read")
         return outputs(table, where, first_row)
 
-    ensemble.outputs = noted  # type: ignore[method-assign]
+    ensemble.outputs_and_seen = noted  # type: ignore[method-assign]
     tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o1.parquet", rows=7)
     assert len(events) == -(-TABLE_ROWS // 7)
     file = parquet.ParquetFile(tmp_path / "o1.parquet")
     assert file.metadata.num_row_groups == len(events)
-    del ensemble.outputs
+    del ensemble.outputs_and_seen
     tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o2.parquet")
     one, other = content(tmp_path / "o1.parquet"), content(tmp_path / "o2.parquet")
     assert one["prediction"].equals(other["prediction"])
@@ -52,9 +53,9 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
 def test_the_table_is_opened_through_what_shows_the_progress(small: Path, tmp_path: Path) -> None:
     opened: list[Path] = []
 
-    def open_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    def open_file(path: Path) -> AbstractContextManager[pa.NativeFile]:
         opened.append(path)
-        return path.open("rb")
+        return open_native(path)
 
     tables.predict_table(
         Ensemble([load(small / "s/0")]), str(small / "table.csv"), tmp_path / "o.csv", open_file=open_file
@@ -72,7 +73,7 @@ def test_a_csv_file_larger_than_a_block(small: Path, tmp_path: Path, monkeypatch
     found = pa.concat_tables(pieces)
     assert found.column_names == ["b", "a"]
     assert found["a"].to_pylist() == [str(row) for row in range(100)]
-    assert found["b"].to_pylist() == [f"two\nlines {row}" if row % 3 else None for row in range(100)]
+    assert found["b"].to_pylist() == [f"two\nlines {row}" if row % 3 else "" for row in range(100)]
 
 
 def test_small_pieces_are_joined(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

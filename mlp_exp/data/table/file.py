@@ -1,13 +1,19 @@
-"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and the separator."""
+"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and the separator.
 
+Arrow reads ahead on threads of its own, also when nobody waits for it any longer. These must not call Python, which
+aborts a process that is ending: they read from files that Arrow has opened itself, in UTF-8.
+"""
+
+import codecs
 import difflib
 import gzip
 import os
 import re
+import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -24,12 +30,20 @@ SAMPLE = 65536
 """Bytes that are read to detect the kind of file and the separator."""
 OTHER_FILES = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"%PDF": "a PDF", b"\x89PNG": "a picture"}
 MARKUP = re.compile(rb"\s*([\[{]\s*[\"{\[\]}]|<(!doctype|html|\?xml|svg)\b)", re.IGNORECASE)
-Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
+COPIED_BYTES = 2**20
+"""Bytes of a file in another encoding that are decoded at once."""
+Opener = Callable[[Path], AbstractContextManager[pa.NativeFile]]
+"""Opens a file for Arrow. Its position tells the progress."""
 
 
-def open_binary(path: Path) -> BinaryIO:
-    """Opens a file without a progress bar."""
-    return path.open("rb")
+@contextmanager
+def open_native(path: Path) -> Iterator[pa.NativeFile]:
+    """Opens a file without a progress bar.
+
+    It is closed with the last reference: a thread that reads ahead may still use it, and would read from whatever file
+    gets its number next.
+    """
+    yield pa.OSFile(str(path))
 
 
 @dataclass(frozen=True)
@@ -41,20 +55,33 @@ class TableFile:
     is_parquet: bool
     form: Format
 
-    def open_csv(self, raw: BinaryIO) -> Any:
-        """An opened CSV file as a stream for Arrow, decompressed if it is gzipped."""
+    @property
+    def is_utf8(self) -> bool:
+        return codecs.lookup(self.form.encoding).name == "utf-8"
+
+    def open_csv(self, raw: pa.NativeFile) -> pa.NativeFile:
+        """An opened CSV file as a stream of UTF-8 for Arrow, decompressed if it is gzipped.
+
+        Raises UnicodeError if it is in another encoding and does not decode.
+        """
         zipped = raw.read(2) == GZIP
         raw.seek(0)
-        return pa.CompressedInputStream(raw, "gzip") if zipped else raw
+        stream = pa.CompressedInputStream(raw, "gzip") if zipped else raw
+        return stream if self.is_utf8 else _in_utf8(stream, self.form.encoding)
 
-    def parsing(self, broken: list[Any]) -> csv.ParseOptions:
-        """Arrow's options for parsing, which adds rows that do not fit the header to `broken`."""
+    def parsing(self, broken: list[Any] | None = None) -> csv.ParseOptions:
+        """Arrow's options for parsing; the first row that does not fit the header is an error, and added to `broken`.
+
+        Threads that read ahead must not get a list: it is filled by a function in Python.
+        """
 
         def note(row: Any) -> str:
-            broken.append(row)
+            noted.append(row)
             return "error"
 
-        return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=note)
+        noted = [] if broken is None else broken
+        handler = None if broken is None else note
+        return csv.ParseOptions(delimiter=self.form.separator, newlines_in_values=True, invalid_row_handler=handler)
 
 
 def detect_file(path: str, separator: str | None, decimal: str, encoding: str, missing: Sequence[str]) -> TableFile:
@@ -81,6 +108,17 @@ def _existing(path: str) -> Path:
         what = "a folder" if file.is_dir() else "no plain file"
         raise DataError(f"data.path: '{path}' is {what}; expected a CSV or Parquet file")
     return file
+
+
+def _in_utf8(stream: pa.NativeFile, encoding: str) -> pa.NativeFile:
+    """A copy in a temporary file, which is gone once it is closed: Arrow itself would decode in Python."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with tempfile.NamedTemporaryFile() as copy:
+        while block := stream.read(COPIED_BYTES):
+            copy.write(decoder.decode(block).encode())
+        copy.write(decoder.decode(b"", final=True).encode())
+        copy.flush()
+        return pa.OSFile(copy.name)
 
 
 def unzipped(file: Path) -> BinaryIO:

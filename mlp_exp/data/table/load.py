@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mlp_exp.data.dataset import Category, Column, Dataset
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.columns import ColumnOptions, find_column, infer_column, numeric_features
-from mlp_exp.data.table.file import Opener, open_binary
+from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.reading import column_names, read_table
 from mlp_exp.data.table.target import TaskChoice, read_target
 from mlp_exp.data.table.values import category_codes, decode, type_family
@@ -41,7 +41,7 @@ def table(
     decimal: str = ".",
     encoding: str = "utf-8",
     split: Split | None = None,
-    open_file: Opener = open_binary,
+    open_file: Opener = open_native,
 ) -> Dataset:
     """The dataset in a CSV or Parquet file. Kinds of columns and the task are inferred where they are not given.
 

@@ -11,7 +11,7 @@ from pyarrow import csv, parquet
 
 from mlp_exp.data.table.cleaning import check_names, clean, clean_names
 from mlp_exp.data.table.damage import check_encoding, check_end, csv_errors, parquet_errors
-from mlp_exp.data.table.file import Opener, TableFile, detect_file, no_rows, open_binary
+from mlp_exp.data.table.file import Opener, TableFile, detect_file, no_rows, open_native
 
 
 def read_table(
@@ -20,7 +20,7 @@ def read_table(
     decimal: str = ".",
     encoding: str = "utf-8",
     missing: Sequence[str] = (),
-    open_file: Opener = open_binary,
+    open_file: Opener = open_native,
 ) -> pa.Table:
     """The table in a file, with trimmed texts and column names; a column of texts that are all numbers is numeric.
 
@@ -41,7 +41,7 @@ def read_table(
 
 def column_names(path: str, separator: str | None = None, encoding: str = "utf-8") -> list[str]:
     """The names of the columns in a file, trimmed; raises the DataErrors of `read_table`."""
-    return clean_names(_read(detect_file(path, separator, ".", encoding, ()), open_binary).column_names)
+    return clean_names(_read(detect_file(path, separator, ".", encoding, ()), open_native).column_names)
 
 
 def _read(source: TableFile, open_file: Opener) -> pa.Table:
@@ -65,8 +65,8 @@ def _read_csv(source: TableFile, open_file: Opener) -> pa.Table:
         with opener(source.file) as raw:
             return csv.read_csv(
                 source.open_csv(raw),
-                csv.ReadOptions(encoding=source.form.encoding, use_threads=use_threads),
-                source.parsing(broken),
+                csv.ReadOptions(use_threads=use_threads),
+                source.parsing(None if use_threads else broken),
                 source.form.conversion(),
             )
 
@@ -74,8 +74,7 @@ def _read_csv(source: TableFile, open_file: Opener) -> pa.Table:
         try:
             table = read(open_file, True)
         except pa.ArrowInvalid:
-            broken.clear()
-            table = read(open_binary, False)  # a single thread reports the number of a broken row
+            table = read(open_native, False)  # a single thread reports the number of a broken row
     check_encoding(table, source.path)
     check_end(table, source)
     return table
