@@ -36,11 +36,14 @@ def check_output(output: Path, table: Path) -> None:
 def opened(output: Path) -> Iterator[Path | BinaryIO]:
     """The file; or standard output, and then all else that is printed goes to standard error.
 
-    A reader of standard output that ends early ends this process too, silently, as it ends any other tool.
+    A reader of standard output that ends early ends this process too, silently, as it ends any other tool. Raises
+    DataError if standard output is closed.
     """
     if str(output) != STANDARD_OUTPUT:
         yield output
         return
+    if sys.stdout is None:
+        raise DataError(f"{output}: standard output is closed; expected a file or a reader")
     rows = sys.stdout.buffer
     before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

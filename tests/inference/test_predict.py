@@ -345,6 +345,33 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
     )
 
 
+def test_data_frames_that_mix_texts_and_numbers(small: Path) -> None:
+    """Such a column is one of texts, as in the CSV file that pandas would write."""
+    pandas = pytest.importorskip("pandas")
+    run = load(small / "s/0")
+    columns: dict[str, Any] = {name: column(small, name)[:6] for name in run.feature_schema.names}
+    columns["x"] = ["0.5", 1.5, 2, None, float("nan"), np.float64(-1)]
+    columns["city"] = ["city 1", 3, 1.5, True, None, "city 2"]
+    columns["other"] = [object(), 1, "a", {}, [], None]
+    frame = pandas.DataFrame(columns)
+    texts = {**columns, "x": ["0.5", "1.5", "2", None, None, "-1.0"]}
+    texts |= {"city": ["city 1", "3", "1.5", "True", None, "city 2"], "other": list("abcdef")}
+    seen: list[pa.Table] = []
+    check = type(run).outputs
+
+    def noted(self: Any, table: pa.Table, where: str, first_row: int = 0) -> Any:
+        seen.append(table)
+        return check(self, table, where, first_row)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(run), "outputs", noted)
+        np.testing.assert_array_equal(run.predict_proba(frame), run.predict_proba(texts))
+    assert seen[0].select(["x", "city"]).to_pydict() == {name: texts[name] for name in ("x", "city")}
+    assert frame["x"][1] == 1.5
+    with pytest.raises(DataError, match=r"^the table: expected columns by name, or an array of numbers: "):
+        run.predict(columns)
+
+
 def test_loading_draws_nothing(small: Path) -> None:
     before = torch.random.get_rng_state()
     load(small / "s/0")
