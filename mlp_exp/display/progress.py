@@ -11,8 +11,6 @@ from rich import get_console
 from rich.console import RenderableType
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlp_exp.data.table.file import open_native
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -108,5 +106,7 @@ class _FileBar(Progress):
 @contextmanager
 def open_with_progress(path: Path) -> Iterator["pa.NativeFile"]:
     """Opens a file for Arrow with a progress bar, shown only on a terminal."""
+    from mlp_exp.data.table.file import open_native  # imports pyarrow, which a run without a table need not have
+
     with open_native(path) as raw, _FileBar(raw, path.name):
         yield raw
