@@ -28,8 +28,8 @@ class TrainedRun(Predictor):
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
         target_type: Arrow's name of the type that the target was read as.
-        training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a version
-            before 0.2 saved the model.
+        training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a model
+            was saved before they were kept.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
 
