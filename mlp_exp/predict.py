@@ -6,17 +6,23 @@ Several runs, or the best ones of a sweep's folder (`--top 5`), give the average
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from mlp_exp.cli.commands import add_allow, begin, readable_errors
-from mlp_exp.inference.command import add_runs, all_runs, check_output, print_summary
+from mlp_exp.inference.command import add_runs, all_runs, check_output, opened, print_summary
 from mlp_exp.processes.garbage import collect_from_now
 
 
 def predict(
-    folders: Sequence[Path], table: str, output: Path, target: str | None, top: int, allow: Sequence[str]
+    folders: Sequence[Path],
+    table: str,
+    output: Path | BinaryIO,
+    target: str | None,
+    keep: Sequence[str],
+    top: int,
+    allow: Sequence[str],
 ) -> None:
     """Writes and summarises the predictions; MlpExpError if a run cannot be loaded or does not fit the table."""
-    check_output(output, Path(table))
     runs = all_runs(folders, top)
 
     import torch
@@ -29,24 +35,34 @@ def predict(
     torch.set_num_threads(1)  # networks this small gain nothing from more, which wait for one another
     collect_from_now()
     ensemble = Ensemble([load(run, allow) for run in runs])
-    predicted = predict_table(ensemble, table, output, target, open_with_progress)
+    predicted = predict_table(ensemble, table, output, target, keep, open_with_progress)
     print_summary(predicted, target)
-    print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {output}")
+    where = output if isinstance(output, Path) else "standard output"
+    print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {where}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints, and with 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="mlp-predict", description="Predicts a table with what was trained.")
     add = parser.add_argument
-    add("-o", "--output", metavar="OUT", type=Path, required=True, help="file for the predictions: .csv or .parquet")
+    add("-o", "--output", metavar="OUT", type=Path, required=True, help=".csv or .parquet file; - for standard output")
     add("--target", metavar="COLUMN", help="column with the truth: prints the metrics too")
+    add(
+        "--keep",
+        metavar="COLUMNS",
+        action="append",
+        default=[],
+        help="columns to write first: id,name or all; repeatable",
+    )
     add_runs(parser)
     add("table", metavar="TABLE", help="CSV (also gzipped) or Parquet file")
     add_allow(parser)
     given = parser.parse_intermixed_args(arguments)
     begin()
     with readable_errors():
-        predict(given.runs, given.table, given.output, given.target, given.top, given.allow)
+        check_output(given.output, Path(given.table))
+        with opened(given.output) as output:
+            predict(given.runs, given.table, output, given.target, given.keep, given.top, given.allow)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlp_exp.data.table.dates import DateForm
-from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.errors import DataError
+
+if TYPE_CHECKING:  # they import Arrow, which runs without a table do not need
+    from mlp_exp.data.table.dates import DateForm
+    from mlp_exp.data.table.numbers import NumberForm
 
 BLOCK_ROWS = 65_536
 
@@ -46,7 +48,7 @@ class Column:
     missing: int = 0
     parts: tuple[str, ...] = ()
     type: str = field(default="", compare=False)
-    form: NumberForm | DateForm | None = field(default=None, compare=False)
+    form: "NumberForm | DateForm | None" = field(default=None, compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -90,7 +92,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     target_name: str = "target"
     target_type: str = ""
-    target_form: NumberForm | DateForm | None = None
+    target_form: "NumberForm | DateForm | None" = None
     categories: tuple[Category, ...] = ()
     columns: tuple[Column, ...] = ()
     kept: NDArray[np.bool_] | None = None

@@ -2,13 +2,17 @@
 
 import logging
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
-import rich.progress
 from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import RenderableType
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +79,34 @@ class SweepBar:
             log.info("%d of %d runs done, %s", self._ended, self._bar.tasks[0].fields["runs"], text)
 
 
-def open_with_progress(path: Path) -> AbstractContextManager[BinaryIO]:
-    """Opens a file for reading with a progress bar, shown only on a terminal."""
-    console = get_console()
-    return rich.progress.open(
-        path, "rb", description=f"reading {path.name}", console=console, transient=True, disable=not console.is_terminal
-    )
+class _FileBar(Progress):
+    """A bar at the position in a file, which is looked up with each refresh: Arrow reads the file outside Python."""
+
+    def __init__(self, raw: "pa.NativeFile", name: str) -> None:
+        console = get_console()
+        self._raw = raw
+        super().__init__(
+            TextColumn("reading {task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self.add_task(name, total=raw.size())
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        with suppress(OSError, ValueError):  # Arrow has closed the file, which it does once it has read it
+            for task in self.task_ids:
+                self.update(task, completed=self._raw.tell())
+        return super().get_renderables()
+
+
+@contextmanager
+def open_with_progress(path: Path) -> Iterator["pa.NativeFile"]:
+    """Opens a file for Arrow with a progress bar, shown only on a terminal."""
+    from mlp_exp.data.table.file import open_native  # imports pyarrow, which a run without a table need not have
+
+    with open_native(path) as raw, _FileBar(raw, path.name):
+        yield raw

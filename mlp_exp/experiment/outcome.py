@@ -103,6 +103,7 @@ def _model(run: Run) -> dict[str, Any]:
     # texts of their own: the file would show which ones are one object, and so what the run has in common with others
     model: dict[str, Any] = json.loads(json.dumps(plain))
     model["state_dict"] = {name: tensor.clone() for name, tensor in run.trainee.module.state_dict().items()}
+    model["training_rows"] = run.plan.training_rows()
     return model
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.config.components import is_component
 from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.row_hashes import evenly_spaced, row_hashes
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
@@ -155,6 +156,14 @@ class Plan:
             self.parts.train,
             self.parts.val,
         )
+
+    def training_rows(self) -> torch.Tensor:
+        """Hashes `[n]` of training rows as the network sees them; runs with the same rows share them."""
+
+        def made() -> torch.Tensor:
+            return torch.from_numpy(row_hashes(self.data().inputs[evenly_spaced(self.parts.train)].numpy()))
+
+        return self.components.session.keep(("training rows", *self.key), made)
 
 
 def plan(components: Components) -> Plan:

@@ -2,9 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from mlp_exp.data.table.file import shorten
 from mlp_exp.errors import DataError, RunFolderError
@@ -13,11 +16,14 @@ from mlp_exp.storage.run_folder import MODEL, RunFolder
 if TYPE_CHECKING:
     from mlp_exp.inference.tables import Predicted
 
+STANDARD_OUTPUT = "-"
 ENDINGS = (".csv", ".parquet")
 
 
 def check_output(output: Path, table: Path) -> None:
     """Raises DataError unless predictions can be written there."""
+    if str(output) == STANDARD_OUTPUT:
+        return
     if output.suffix.lower() not in ENDINGS:
         raise DataError(f"{output}: expected a name that ends in {' or '.join(ENDINGS)}")
     if output.is_dir() or not output.parent.is_dir():
@@ -25,6 +31,28 @@ def check_output(output: Path, table: Path) -> None:
         raise DataError(f"{output}: expected the name of a file, and {what}")
     if output.exists() and table.exists() and output.samefile(table):
         raise DataError(f"{output}: is the table itself; expected another file for the predictions")
+
+
+@contextmanager
+def opened(output: Path) -> Iterator[Path | BinaryIO]:
+    """The file; or standard output, and then all else that is printed goes to standard error.
+
+    A reader of standard output that ends early ends this process too, silently, as it ends any other tool. Raises
+    DataError if standard output is closed.
+    """
+    if str(output) != STANDARD_OUTPUT:
+        yield output
+        return
+    if sys.stdout is None:
+        raise DataError(f"{output}: standard output is closed; expected a file or a reader")
+    rows = sys.stdout.buffer
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield rows
+    finally:
+        rows.flush()
+        signal.signal(signal.SIGPIPE, before)
 
 
 def runs_of(folder: Path, top: int) -> list[Path]:
@@ -73,6 +101,11 @@ def print_summary(predicted: "Predicted", target: str | None) -> None:
         print(line)
     if predicted.not_finite:
         print(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
+    if predicted.seen:
+        least = "at least " if predicted.seen_is_least else ""
+        print(
+            f"{least}{predicted.seen} of {rows} rows equal rows of training; metrics on them say little about new rows"
+        )
     if missing:
         print(f"{missing} of {rows} rows have no {target} and are left out of the metrics")
     if predicted.metrics:

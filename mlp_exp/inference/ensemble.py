@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlp_exp.data.row_hashes import MOST_ROWS, row_hashes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.errors import RunFolderError
@@ -53,8 +54,23 @@ class Ensemble(Predictor):
         for run in self.runs:
             run.check(names, where)
 
+    @property
+    def knows_some_rows_alone(self) -> bool:
+        """Whether a row that is not found among the training rows may be one all the same."""
+        return any(len(run.training_rows) == MOST_ROWS for run in self.runs)
+
     def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
         return self.outputs_of_inputs(self.inputs(table, misfits))
+
+    def outputs_and_seen(self, table: pa.Table, misfits: Misfits) -> tuple[Floats, NDArray[np.bool_]]:
+        """What `outputs` gives, and `[N]` whether a row equals a training row of any run, as its network sees it."""
+        groups = list(self.inputs(table, misfits))
+        seen = np.zeros(len(table), dtype=np.bool_)
+        for runs, inputs in groups:
+            hashes = row_hashes(inputs)
+            for run in runs:
+                seen |= np.isin(hashes, run.training_rows)
+        return self.outputs_of_inputs(groups), seen
 
     def inputs(self, table: pa.Table, misfits: Misfits) -> Iterator[GroupInputs]:
         """Runs with the same preprocessing, and their preprocessed rows `[N, W]`; arguments and errors of `outputs`."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -62,6 +63,7 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         target_form=saved.form_of_target,
         feature_schema=saved.feature_schema,
         reading=saved.reading,
+        training_rows=np.zeros(0, np.int64) if saved.training_rows is None else saved.training_rows.numpy(),
     )
 
 

@@ -1,6 +1,7 @@
 """What a trained run and an ensemble have in common: they predict tables of any form, piece by piece."""
 
 import logging
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -100,10 +101,28 @@ class Predictor(ABC):
         return np.concatenate(outputs)
 
 
+def _without_mixtures(table: Any) -> Any:
+    """A data frame of pandas with texts where a column mixes them with something else, as it would write them to CSV.
+
+    Anything else unchanged.
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(table, pandas.DataFrame):
+        return table
+    frame = table.copy(deep=False)
+    for place in np.flatnonzero(table.dtypes.eq(object)):
+        values = table.iloc[:, place]
+        try:
+            pa.array(values, from_pandas=True)
+        except pa.ArrowException:
+            frame.isetitem(place, values.map(str, na_action="ignore"))
+    return frame
+
+
 def _as_table(table: Any, feature_schema: FeatureSchema) -> pa.Table:
     try:
         if not isinstance(table, np.ndarray):
-            return pa.table(table)
+            return pa.table(_without_mixtures(table))
         numbers = np.asarray(table, dtype=np.float64)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{IN_MEMORY}: expected columns by name, or an array of numbers: {error}") from error

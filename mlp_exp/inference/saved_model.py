@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, TaskName, task_of
+from mlp_exp.data.row_hashes import MOST_ROWS
 from mlp_exp.data.table.dates import ORDERS, DateForm, check_date_format
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.numbers import NumberForm
@@ -128,6 +129,14 @@ class SavedModel(BaseModel):
     out_features: Annotated[int, Field(ge=1)]
     state_dict: dict[str, torch.Tensor]
     reading: SavedReading
+    training_rows: torch.Tensor | None = None
+
+    @field_validator("training_rows")
+    @classmethod
+    def are_hashes(cls, rows: torch.Tensor | None) -> torch.Tensor | None:
+        if rows is not None and (rows.dtype != torch.int64 or rows.dim() != 1 or len(rows) > MOST_ROWS):
+            raise ValueError(f"expected at most {MOST_ROWS} whole numbers, got shape {list(rows.shape)} ({rows.dtype})")
+        return rows
 
     @model_validator(mode="after")
     def parts_agree(self) -> Self:

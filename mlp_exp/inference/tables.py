@@ -1,7 +1,5 @@
 """Predicts a file: its rows stream in, and their predictions stream out."""
 
-import csv as plain_csv
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,18 +9,17 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv, parquet
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.columns import find_column, numeric_features
-from mlp_exp.data.table.file import Opener, open_binary, shorten
+from mlp_exp.data.table.file import Opener, open_native, shorten
 from mlp_exp.data.table.misfits import FIX, Misfits
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.data.table.target import class_codes, join_names
 from mlp_exp.errors import DataError
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.storage.atomic import atomic
+from mlp_exp.inference.output import kept_columns, writer
 from mlp_exp.tasks.task import task_named
 
 
@@ -33,6 +30,9 @@ class Predicted:
     `misfits` says of each column how many cells are taken for missing.
 
     There are no metrics where the prediction of a row with a target is not finite.
+
+    Attributes:
+        seen: how many rows equal a training row of any run, as its network sees them; one at least if `seen_is_least`.
     """
 
     rows: int
@@ -40,22 +40,26 @@ class Predicted:
     misfits: list[str]
     without_target: int = 0
     not_finite: int = 0
+    seen: int = 0
+    seen_is_least: bool = False
     metrics: dict[str, float | None] = field(default_factory=dict)
 
 
 def predict_table(
     ensemble: Ensemble,
     path: str,
-    output: Path,
+    output: Path | BinaryIO,
     target: str | None = None,
-    open_file: Opener = open_binary,
+    keep: Sequence[str] = (),
+    open_file: Opener = open_native,
     rows: int | None = None,
 ) -> Predicted:
     """Writes a row of predictions for each row of a CSV or Parquet file; memory does not grow with the file.
 
     Args:
-        output: CSV or Parquet by its ending; written as a whole or not at all.
+        output: a CSV or Parquet file by its ending, written as a whole or not at all; or a stream, for CSV.
         target: a column with the true values, for metrics, which keep a prediction of each row in memory.
+        keep: columns of the table to be written first, as `kept_columns` takes them.
         open_file: opens the table, so that a caller can show the progress.
         rows: most rows at a time; None for as many as fit.
 
@@ -63,31 +67,37 @@ def predict_table(
         DataError: the table cannot be read, or does not hold what the runs need.
     """
     where = f"'{path}'"
-    done = not_finite = 0
+    done = not_finite = seen = 0
     with _without_key():
         stream = TableStream(path, ensemble.first.feature_schema.format)
         ensemble.check(stream.names, where)
-        names = ensemble.names
         evaluation = None
         if target is not None:
             evaluation = _Evaluation(ensemble, find_column(target, stream.names, "--target"), where)
-            names = list(dict.fromkeys([*names, target]))
-        class_names = ensemble.class_names
+        kept = kept_columns(keep, stream.names, output_names(ensemble.class_names))
+        names = list(dict.fromkeys([*ensemble.names, *([] if target is None else [target]), *kept]))
         misfits = Misfits(where)
-        with atomic(output) as temporary, temporary.open("wb") as file, _writer(file, output, class_names) as writer:
+        with writer(output) as write:
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
-                outputs = ensemble.outputs(chunk, misfits)
+                outputs, are_seen = ensemble.outputs_and_seen(chunk, misfits)
                 if evaluation:
                     evaluation.add(chunk, outputs, done)
                 misfits.count_rows(len(chunk))
-                writer.write_table(_as_rows(outputs, class_names))
+                write(_as_rows(chunk.select(kept), outputs, ensemble.class_names))
                 done += len(chunk)
                 not_finite += int((~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)).sum())
+                seen += int(are_seen.sum())
             misfits.check()
-    ignored = [name for name in stream.names if name not in names]
-    if not evaluation:
-        return Predicted(done, ignored, misfits.lines, 0, not_finite)
-    return Predicted(done, ignored, misfits.lines, done - evaluation.count, not_finite, evaluation.metrics())
+    return Predicted(
+        done,
+        [name for name in stream.names if name not in names],
+        misfits.lines,
+        done - evaluation.count if evaluation else 0,
+        not_finite,
+        seen,
+        ensemble.knows_some_rows_alone,
+        evaluation.metrics() if evaluation else {},
+    )
 
 
 @contextmanager
@@ -163,26 +173,15 @@ def _number(text: str) -> float | str:
 
 
 def output_names(class_names: Sequence[str]) -> list[str]:
-    """The columns of the predictions; without probabilities where there are no classes."""
+    """Of the columns that are predicted: labels or values, and the probabilities of classes."""
     return ["prediction", *(f"probability_{name}" for name in class_names)]
 
 
-def _as_rows(outputs: Floats, class_names: Sequence[str]) -> pa.Table:
-    """Outputs `[N, C]` or `[N]` as rows with a prediction and, for classes, their probabilities."""
-    if not class_names:
-        return pa.table({"prediction": outputs})
-    labels = pa.array(class_names, pa.string()).take(pa.array(outputs.argmax(axis=1)))
-    return pa.table([labels, *(pa.array(column) for column in outputs.T)], names=output_names(class_names))
-
-
-def _writer(file: BinaryIO, output: Path, class_names: Sequence[str]) -> Any:
-    """Arrow's writer of such rows, of Parquet or CSV by the ending of `output`."""
-    schema = _as_rows(np.zeros((0, len(class_names)) if class_names else 0), class_names).schema
-    if output.suffix.lower() == ".parquet":
-        return parquet.ParquetWriter(file, schema)
-    header = io.StringIO()
-    plain_csv.writer(header, lineterminator="\n").writerow(schema.names)  # Arrow would quote each name
-    file.write(header.getvalue().encode())
-    plain = not any(sign in name for name in class_names for sign in ',"\r\n')
-    options = csv.WriteOptions(include_header=False, quoting_style="none" if plain else "needed")
-    return csv.CSVWriter(file, schema, write_options=options)
+def _as_rows(kept: pa.Table, outputs: Floats, class_names: Sequence[str]) -> pa.Table:
+    """Columns to be kept, followed by those that outputs `[N, C]` or `[N]` give."""
+    columns = [outputs]
+    if class_names:
+        labels = pa.array(class_names, pa.string()).take(pa.array(outputs.argmax(axis=1)))
+        columns = [labels, *outputs.T]
+    names = [*kept.column_names, *output_names(class_names)]
+    return pa.table([*kept.columns, *map(pa.array, columns)], names=names)

@@ -31,6 +31,8 @@ class TrainedRun(Predictor):
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
         target_type, target_form: Arrow's name of the type that the target was read as, and how it was written.
+        training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a model
+            was saved before they were kept.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
 
@@ -47,6 +49,7 @@ class TrainedRun(Predictor):
     target_form: NumberForm | DateForm | None
     feature_schema: FeatureSchema
     reading: SavedReading
+    training_rows: NDArray[np.int64]
 
     @property
     def columns(self) -> tuple[Column, ...]:

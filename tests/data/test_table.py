@@ -5,7 +5,7 @@ import gzip
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -28,6 +28,7 @@ from support.good_tables import (
 )
 
 from mlp_exp.data.dataset import Column
+from mlp_exp.data.table.file import open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.load import table
 from mlp_exp.data.table.reading import read_table
@@ -109,9 +110,9 @@ def test_text_in_its_own_encoding_and_a_separator_in_a_quoted_name(tmp_path: Pat
 def test_the_file_is_opened_through_what_shows_the_progress(name: str, tmp_path: Path) -> None:
     opened: list[Path] = []
 
-    def open_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    def open_file(path: Path) -> AbstractContextManager[pa.NativeFile]:
         opened.append(path)
-        return path.open("rb")
+        return open_native(path)
 
     path = write(mixed(), tmp_path / name)
     table(path, "mood", open_file=open_file)

@@ -1,14 +1,16 @@
 """What is printed: the table of results, messages, the progress bar."""
 
+import io
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from support.commands import table_of
 
 from mlp_exp.display.console import ConsoleHandler
-from mlp_exp.display.progress import epoch_bar
+from mlp_exp.display.progress import epoch_bar, open_with_progress
 from mlp_exp.display.tables import print_scores
 
 # what is printed
@@ -111,3 +113,26 @@ def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
         bar.update(task, advance=1, description="train loss 0.5000")
         assert bar.tasks[0].completed == 1
     assert capsys.readouterr().out.strip() == ""
+
+
+def test_the_bar_of_a_file_shows_its_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "[red]t.csv"
+    path.write_bytes(bytes(2000))
+    for terminal in (True, False):
+        shown = io.StringIO()
+        console = Console(file=shown, force_terminal=terminal, width=100)
+        monkeypatch.setattr("mlp_exp.display.progress.get_console", lambda console=console: console)
+        with open_with_progress(path) as raw:
+            assert raw.read(500) == bytes(500)
+        assert ("reading [red]t.csv" in shown.getvalue()) == terminal
+        assert ("0.5/2.0 kB" in shown.getvalue()) == terminal
+
+
+def test_the_bar_of_a_file_that_arrow_has_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(bytes(2000))
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr("mlp_exp.display.progress.get_console", lambda: console)
+    with open_with_progress(path) as raw:
+        raw.close()
+    assert raw.closed

@@ -105,6 +105,18 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a foreign kind": (put("columns", 0, "kind", value="secret"), f"{OURS}columns.0.kind: Input should be 'number'"),
     "a foreign type": (put("columns", 0, "type", value="list<item: int64>"), OURS),
     "columns as text": (put("columns", value="x"), f"{OURS}columns: Input should be a valid list"),
+    "decimal training rows": (
+        put("training_rows", value=torch.zeros(3)),
+        f"{OURS}training_rows: expected at most 16384 whole numbers, got shape [3] (torch.float32)",
+    ),
+    "many training rows": (
+        put("training_rows", value=torch.zeros(16_385, dtype=torch.int64)),
+        f"{OURS}training_rows: expected at most 16384 whole numbers, got shape [16385] (torch.int64)",
+    ),
+    "a text as training rows": (
+        put("training_rows", value="x"),
+        f"{OURS}training_rows: Input should be an instance of Tensor",
+    ),
     "three classes": (
         put("class_names", value=["a", "b", "c"]),
         f"{OURS}expected the class names of a binary task, got 3",

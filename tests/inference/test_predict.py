@@ -18,6 +18,7 @@ from support.folders import files_in, result_of
 from support.predictions import column, components, content, metrics_in, rows_of, train, write_rows
 
 import mlp_exp
+from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.plan import plan
@@ -25,6 +26,8 @@ from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.loading import load
 from mlp_exp.tasks.metrics import CLASS_METRICS
+
+SEEN = "rows equal rows of training; metrics on them say little about new rows"
 
 # ---- runs on the small table of all tests
 
@@ -34,6 +37,7 @@ def test_what_is_written(small: Path, tmp_path: Path, command: Command) -> None:
     output = tmp_path / "o.csv"
     assert said(command("predict", small / "s/0", small / "table.csv", "-o", output)) == [
         "ignored: split, answer",
+        f"168 of 240 {SEEN}",
         f"240 predictions: {output}",
     ]
     found = content(output)
@@ -92,9 +96,9 @@ def test_metrics_of_the_parts_are_those_of_the_result(
         source = made.components.dataset.source_rows[numbers]
         path = write_rows(tmp_path / f"{part}.csv", [header, *(rows[row] for row in source)])
         lines = said(command("predict", small / name, path, "-o", tmp_path / "o.csv", "--target", target))
-        assert lines[0] == (
-            "ignored: split" if name == "s/0" else f"{target} of {len(source)} rows".ljust(len(lines[0]))
-        )
+        seen = [f"{len(source)} of {len(source)} {SEEN}"] if part == "train" else []
+        head = [*(["ignored: split"] if name == "s/0" else []), *seen, f"{target} of {len(source)} rows"]
+        assert [line.rstrip() for line in lines[: len(head)]] == head
         assert metrics_in(lines) == {key: f"{value:.4f}" for key, value in result["metrics"][part].items()}
         found = tables.predict_table(Ensemble([load(small / name)]), str(path), tmp_path / "p.csv", target)
         assert found.metrics == pytest.approx(result["metrics"][part], abs=1e-6)
@@ -107,8 +111,12 @@ def test_rows_without_a_target(small: Path, tmp_path: Path, command: Command) ->
         table[row][-1] = "?"
     path = write_rows(tmp_path / "t.csv", table)
     lines = said(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer"))
-    assert lines[:2] == ["ignored: split", "3 of 240 rows have no answer and are left out of the metrics"]
-    assert lines[2].rstrip() == "answer of 237 rows"
+    assert lines[:3] == [
+        "ignored: split",
+        f"168 of 240 {SEEN}",
+        "3 of 240 rows have no answer and are left out of the metrics",
+    ]
+    assert lines[3].rstrip() == "answer of 237 rows"
     assert list(metrics_in(lines)) == list(CLASS_METRICS)
     assert lines[-1] == f"240 predictions: {tmp_path / 'o.csv'}"
     for values in table[1:]:
@@ -116,7 +124,7 @@ def test_rows_without_a_target(small: Path, tmp_path: Path, command: Command) ->
     lines = said(
         command("predict", small / "s/0", write_rows(path, table), "-o", tmp_path / "o.csv", "--target", "answer")
     )
-    assert lines[1:] == [
+    assert lines[2:] == [
         "240 of 240 rows have no answer and are left out of the metrics",
         f"240 predictions: {tmp_path / 'o.csv'}",
     ]
@@ -146,7 +154,7 @@ def test_a_target_that_is_a_feature_or_has_another_name(small: Path, tmp_path: P
     )
     assert metrics_in(one) == metrics_in(other)
     assert (
-        "x of 240 rows" in said(command("predict", small / "age", path, "-o", tmp_path / "o.csv", "--target", "x"))[1]
+        "x of 240 rows" in said(command("predict", small / "age", path, "-o", tmp_path / "o.csv", "--target", "x"))[2]
     )
 
 
@@ -339,6 +347,33 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
     )
 
 
+def test_data_frames_that_mix_texts_and_numbers(small: Path) -> None:
+    """Such a column is one of texts, as in the CSV file that pandas would write."""
+    pandas = pytest.importorskip("pandas")
+    run = load(small / "s/0")
+    columns: dict[str, Any] = {name: column(small, name)[:6] for name in run.feature_schema.names}
+    columns["x"] = ["0.5", 1.5, 2, None, float("nan"), np.float64(-1)]
+    columns["city"] = ["city 1", 3, 1.5, True, None, "city 2"]
+    columns["other"] = [object(), 1, "a", {}, [], None]
+    frame = pandas.DataFrame(columns)
+    texts = {**columns, "x": ["0.5", "1.5", "2", None, None, "-1.0"]}
+    texts |= {"city": ["city 1", "3", "1.5", "True", None, "city 2"], "other": list("abcdef")}
+    seen: list[pa.Table] = []
+    check = type(run).outputs
+
+    def noted(self: Any, table: pa.Table, misfits: Misfits) -> Any:
+        seen.append(table)
+        return check(self, table, misfits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(run), "outputs", noted)
+        np.testing.assert_array_equal(run.predict_proba(frame), run.predict_proba(texts))
+    assert seen[0].select(["x", "city"]).to_pydict() == {name: texts[name] for name in ("x", "city")}
+    assert frame["x"][1] == 1.5
+    with pytest.raises(DataError, match=r"^the table: expected columns by name, or an array of numbers: "):
+        run.predict(columns)
+
+
 def test_loading_draws_nothing(small: Path) -> None:
     before = torch.random.get_rng_state()
     load(small / "s/0")
@@ -392,7 +427,7 @@ def test_an_interrupt_leaves_nothing(
     def interrupted(*_: object) -> Iterator[pa.Table]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ensemble, "outputs", interrupted)
+    monkeypatch.setattr(Ensemble, "outputs_and_seen", interrupted)
     done = command("predict", small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
     assert (tmp_path / "o.csv").read_text(encoding="utf-8") == "before"
@@ -425,9 +460,9 @@ def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) ->
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path, env=clean_environment()
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: mlp-predict [-h] -o OUT [--target COLUMN] [--top N] [--allow PACKAGE]")
+    assert done.stdout.startswith("usage: mlp-predict [-h] -o OUT [--target COLUMN] [--keep COLUMNS] [--top N]")
     assert done.stdout.endswith("False 0 False\n")
     done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv", process=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("ignored: split, answer\n240 predictions: o.csv\n")
+    assert done.stdout.endswith(f"ignored: split, answer\n168 of 240 {SEEN}\n240 predictions: o.csv\n")
     assert len(content(tmp_path / "o.csv")) == 240

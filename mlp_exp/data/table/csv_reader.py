@@ -1,14 +1,16 @@
-"""Arrow's readers of a CSV file, with what was detected about its layout."""
+"""Arrow's readers of a CSV file, with what was detected about its layout.
+
+Rows that do not fit the header are noted by a function in Python, which Arrow's threads must not call (see `file`): a
+file with such rows is read again, by a single thread.
+"""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
-from mlp_exp.data.table.damage import CsvDamage, check_encoding
-from mlp_exp.data.table.file import Opener, TableFile, open_binary
-from mlp_exp.data.table.format import MISSING
+from mlp_exp.data.table.damage import CsvDamage, decoded_names
+from mlp_exp.data.table.file import Opener, TableFile, open_native
 
 BLOCK_BYTES = (2**20, 2**24, 2**28, 2**31 - 1)
 """Bytes that are parsed at once. A row has to fit into them: for a longer one, the next size is tried."""
@@ -23,101 +25,82 @@ def raw_names(source: TableFile) -> list[str]:
     if not source.format.header:
         return [f"column {index}" for index in range(len(dialect.names))]
     damage = CsvDamage(source)
+    block = len(source.head) + 1
     with damage.as_errors():
-        schema = next(_schemas(source, damage))
-    check_encoding(schema.empty_table(), source.path)
-    names = [*[""] * dialect.before, *schema.names, *[""] * dialect.after]
+        reading = csv.ReadOptions(use_threads=False, block_size=block, skip_rows=len(dialect.skipped))
+        # its last row may be cut off, and is then one that does not fit
+        table = csv.read_csv(pa.BufferReader(source.head), reading, _parsing(source, damage))
+    found = decoded_names(table.schema, source.path)
+    names = [*[""] * dialect.before, *found, *[""] * dialect.after]
     return [name or f"column {index}" for index, name in enumerate(names)]
 
 
-def _schemas(source: TableFile, damage: CsvDamage) -> Iterator[pa.Schema]:
-    for block in BLOCK_BYTES:
-        try:
-            with (
-                open_binary(source.file) as raw,
-                csv.open_csv(
-                    source.open_csv(raw),
-                    csv.ReadOptions(
-                        encoding=source.format.encoding, skip_rows=len(source.dialect.skipped), block_size=block
-                    ),
-                    _parsing(source, damage),
-                ) as reader,
-            ):
-                yield reader.schema
-        except pa.ArrowInvalid as error:
-            if not _too_long(error, block):
-                raise
-
-
 def read_all(
-    source: TableFile, names: list[str], kinds: Mapping[str, pa.DataType], open_file: Opener
-) -> tuple[pa.Table, CsvDamage]:
-    """The whole table, types inferred where they are not in `kinds`, and the rows that do not fit.
+    source: TableFile,
+    names: list[str],
+    conversion: csv.ConvertOptions,
+    damage: CsvDamage,
+    open_file: Opener,
+    first: int = 0,
+) -> pa.Table:
+    """The whole table without the rows that do not fit, which are added to `damage`; raises pyarrow's errors.
 
-    Raises pyarrow's errors.
+    Args:
+        first: place in `BLOCK_BYTES` of the first size to try.
     """
 
-    def read(opener: Opener, block: int, *, use_threads: bool) -> tuple[pa.Table, CsvDamage]:
-        damage = CsvDamage(source)
+    def read(opener: Opener, block: int, noted: CsvDamage | None) -> pa.Table:
+        reading = _reading(source, names, block, use_threads=noted is None)
         with opener(source.file) as raw:
-            table = csv.read_csv(
-                source.open_csv(raw),
-                _reading(source, names, block, use_threads=use_threads),
-                _parsing(source, damage),
-                source.format.conversion(kinds),
-            )
-        return table, damage
+            return csv.read_csv(source.open_csv(raw), reading, _parsing(source, noted), conversion)
 
-    for block in BLOCK_BYTES:
+    for block in BLOCK_BYTES[first:]:
         try:
-            table, damage = read(open_file, block, use_threads=True)
+            return read(open_file, block, None)
         except pa.ArrowInvalid as error:
-            if not _too_long(error, block):
+            if _is_ragged(error):
+                return read(open_native, block, damage)
+            if not _is_too_long(error, block):
                 raise
-            CsvDamage(source).refuse_open_quote()  # which makes a row of the rest of the file
-            continue
-        # a single thread knows the numbers of the rows that do not fit
-        return read(open_binary, block, use_threads=False) if damage.count else (table, damage)
-    raise AssertionError("the last block size raises")
+            damage.refuse_open_quote()  # which makes a row of the rest of the file
+    raise AssertionError("the last size raises")
 
 
 def batches(
     source: TableFile, names: list[str], kinds: Mapping[str, pa.DataType], damage: CsvDamage, open_file: Opener
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of the columns in `kinds`, a block at a time; raises pyarrow's errors."""
+    """The rows of the columns in `kinds`, a block at a time; raises pyarrow's errors.
+
+    From the first row that does not fit, the columns are read as a whole.
+    """
+    conversion = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds))
     done = 0
-    for block in BLOCK_BYTES:
+    for place, block in enumerate(BLOCK_BYTES):
         try:
-            for batch in _batches(source, names, kinds, CsvDamage(source) if done else damage, open_file, block, done):
+            for batch in _batches(source, names, conversion, open_file, block, done):
                 yield batch
                 done += len(batch)
             return
         except pa.ArrowInvalid as error:
-            if not _too_long(error, block):
+            if _is_ragged(error):
+                rest = read_all(source, names, conversion, damage, open_native, place).slice(done)
+                yield from rest.to_batches()
+                return
+            if not _is_too_long(error, block):
                 raise
 
 
 def _batches(
     source: TableFile,
     names: list[str],
-    kinds: Mapping[str, pa.DataType],
-    damage: CsvDamage,
+    conversion: csv.ConvertOptions,
     open_file: Opener,
     block: int,
     skipped: int,
 ) -> Iterator[pa.RecordBatch]:
-    with (
-        open_file(source.file) as raw,
-        csv.open_csv(
-            source.open_csv(raw),
-            _reading(source, names, block, use_threads=False),
-            _parsing(source, damage),
-            csv.ConvertOptions(
-                null_values=list(MISSING), strings_can_be_null=False, column_types=kinds, include_columns=list(kinds)
-            ),
-        ) as reader,
-    ):
-        for batch in reader:
+    with open_file(source.file) as raw:
+        reading = _reading(source, names, block, use_threads=False)
+        for batch in csv.open_csv(source.open_csv(raw), reading, _parsing(source, None), conversion):
             if skipped < len(batch):
                 yield batch.slice(skipped)
             skipped = max(0, skipped - len(batch))
@@ -126,7 +109,6 @@ def _batches(
 def _reading(source: TableFile, names: list[str], block: int, *, use_threads: bool) -> csv.ReadOptions:
     dialect = source.dialect
     return csv.ReadOptions(
-        encoding=source.format.encoding,
         use_threads=use_threads,
         block_size=block,
         skip_rows=len(dialect.skipped),
@@ -135,13 +117,17 @@ def _reading(source: TableFile, names: list[str], block: int, *, use_threads: bo
     )
 
 
-def _parsing(source: TableFile, damage: CsvDamage) -> csv.ParseOptions:
-    return csv.ParseOptions(
-        delimiter=source.dialect.separator, newlines_in_values=True, invalid_row_handler=damage.note
-    )
+def _parsing(source: TableFile, damage: CsvDamage | None) -> csv.ParseOptions:
+    handler = None if damage is None else damage.note
+    return csv.ParseOptions(delimiter=source.dialect.separator, newlines_in_values=True, invalid_row_handler=handler)
 
 
-def _too_long(error: Any, block: int) -> bool:
+def _is_ragged(error: pa.ArrowInvalid) -> bool:
+    """Whether a row does not fit the header."""
+    return "columns, got" in str(error)
+
+
+def _is_too_long(error: pa.ArrowInvalid, block: int) -> bool:
     """Whether a row, or the header, did not fit into a block, and there is a larger one."""
     says = str(error)
     return block < BLOCK_BYTES[-1] and ("straddling" in says or "cannot infer number of columns" in says)

@@ -142,13 +142,17 @@ def _wrong_encoding(path: str, where: str) -> DataError:
     )
 
 
-def check_encoding(table: pa.Table, path: str, first_row: int = 0) -> None:
-    """Raises DataError for text that is not valid in the encoding; Arrow returns such columns as bytes."""
+def decoded_names(schema: pa.Schema, path: str) -> list[str]:
+    """The names of columns; DataError if they are not valid in the encoding."""
     try:
-        names = table.column_names
+        return list(schema.names)
     except UnicodeDecodeError as error:
         raise _wrong_encoding(path, f"the header: '{shorten(error.object.decode(errors='replace'))}'") from error
-    for name, column in zip(names, table.columns, strict=True):
+
+
+def check_encoding(table: pa.Table, path: str, first_row: int = 0) -> None:
+    """Raises DataError for text that is not valid in the encoding; Arrow returns such columns as bytes."""
+    for name, column in zip(decoded_names(table.schema, path), table.columns, strict=True):
         if pa.types.is_binary(column.type):
             for row, value in enumerate(column):
                 try:

@@ -1,24 +1,27 @@
-"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and how it is laid out."""
+"""Detects what a file is from its first bytes: Parquet or CSV, gzipped or not, and how it is laid out.
 
+Arrow reads ahead on threads of its own, also when nobody waits for it any longer. These must not call Python, which
+aborts a process that is ending: they read from files that Arrow has opened itself, in UTF-8.
+"""
+
+import codecs
 import difflib
 import gzip
-import logging
 import os
 import re
+import tempfile
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
 from mlp_exp.data.table.dialect import Dialect, detect_dialect
 from mlp_exp.data.table.format import UTF8, Format
 from mlp_exp.errors import DataError
-
-log = logging.getLogger(__name__)
 
 GZIP = b"\x1f\x8b"
 SAMPLE = 65536
@@ -29,29 +32,47 @@ SAMPLE_LINES = 4
 OTHER_FILES = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"%PDF": "a PDF", b"\x89PNG": "a picture"}
 MARKUP = re.compile(rb"\s*([\[{]\s*[\"{\[\]}]|<(!doctype|html|\?xml|svg)\b)", re.IGNORECASE)
 WIDE_MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
+COPIED_BYTES = 2**20
+"""Bytes of a file in another encoding that are decoded at once."""
+Opener = Callable[[Path], AbstractContextManager[pa.NativeFile]]
+"""Opens a file for Arrow. Its position tells the progress."""
 
 
-def open_binary(path: Path) -> BinaryIO:
-    """Opens a file without a progress bar."""
-    return path.open("rb")
+@contextmanager
+def open_native(path: Path) -> Iterator[pa.NativeFile]:
+    """Opens a file without a progress bar.
+
+    It is closed with the last reference: a thread that reads ahead may still use it, and would read from whatever file
+    gets its number next.
+    """
+    yield pa.OSFile(str(path))
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file that begins like a table; `path` is as the user wrote it, for messages, and `file` has `~` expanded."""
+    """A file that begins like a table.
+
+    Attributes:
+        path: as the user wrote it, for messages; `file` has `~` expanded.
+        head: the first bytes of a CSV file, in UTF-8.
+    """
 
     path: str
     file: Path
     is_parquet: bool
     format: Format
     dialect: Dialect
+    head: bytes = b""
 
-    def open_csv(self, raw: BinaryIO) -> Any:
-        """An opened CSV file as a stream for Arrow, decompressed if it is gzipped."""
+    def open_csv(self, raw: pa.NativeFile) -> pa.NativeFile:
+        """An opened CSV file as a stream of UTF-8 for Arrow, decompressed if it is gzipped.
+
+        Raises UnicodeError if it is in another encoding and does not decode.
+        """
         zipped = raw.read(2) == GZIP
         raw.seek(0)
-        return pa.CompressedInputStream(raw, "gzip") if zipped else raw
+        stream = pa.CompressedInputStream(raw, "gzip") if zipped else raw
+        return stream if _is_utf8(self.format.encoding) else _in_utf8(stream, self.format.encoding)
 
 
 def detect_files(path: str | Sequence[str], format: Format) -> list[TableFile]:
@@ -89,7 +110,8 @@ def detect_file(path: str, format: Format) -> TableFile:
     filled = [len([line for line in lines if line.strip()]) for lines in (text.splitlines(), dialect.skipped)]
     if whole and filled[0] < filled[1] + format.header + 1:
         raise no_rows(path)
-    return TableFile(path, file, False, format, dialect)
+    head = sample if _is_utf8(format.encoding) else text.encode()
+    return TableFile(path, file, False, format, dialect, head)
 
 
 def _existing(path: str) -> Path:
@@ -103,6 +125,21 @@ def _existing(path: str) -> Path:
         what = "a folder" if file.is_dir() else "no plain file"
         raise DataError(f"data.path: '{path}' is {what}; expected a CSV or Parquet file")
     return file
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
+
+
+def _in_utf8(stream: pa.NativeFile, encoding: str) -> pa.NativeFile:
+    """A copy in a temporary file, which is gone once it is closed: Arrow itself would decode in Python."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with tempfile.NamedTemporaryFile() as copy:
+        while block := stream.read(COPIED_BYTES):
+            copy.write(decoder.decode(block).encode())
+        copy.write(decoder.decode(b"", final=True).encode())
+        copy.flush()
+        return pa.OSFile(copy.name)
 
 
 def unzipped(file: Path) -> BinaryIO:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
@@ -62,7 +61,7 @@ class Format:
                 days.append((date.fromisoformat(text) - date(1970, 1, 1)).days)
         return days
 
-    def conversion(self, kinds: Mapping[str, pa.DataType] | None = None, **options: Any) -> csv.ConvertOptions:
+    def conversion(self, kinds: Mapping[str, pa.DataType] | None = None) -> csv.ConvertOptions:
         """Arrow's options for CSV; `kinds` are types by column name, those of other columns are inferred.
 
         Missing values are marked in columns of other types than text; those of text are cleaned later.
@@ -72,5 +71,4 @@ class Format:
             timestamp_parsers=[csv.ISO8601],
             decimal_point=self.decimal or ".",
             column_types=kinds,
-            **options,
         )

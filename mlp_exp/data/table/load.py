@@ -17,7 +17,7 @@ from mlp_exp.data.dataset import Category, Column, Dataset
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.cleaning import clean_texts, is_text
 from mlp_exp.data.table.columns import ColumnOptions, Decided, decide, find_column, named, numeric_features
-from mlp_exp.data.table.file import Opener, open_binary
+from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import read_texts
 from mlp_exp.data.table.problems import ColumnError, report
@@ -52,7 +52,7 @@ def table(
     header: bool = True,
     ragged_rows: str = "error",
     split: Split | None = None,
-    open_file: Opener = open_binary,
+    open_file: Opener = open_native,
 ) -> Dataset:
     """The dataset in a CSV or Parquet file. Kinds of columns and the task are inferred where they are not given.
 

@@ -17,7 +17,7 @@ from mlp_exp.data.table.cleaning import check_names, clean_names
 from mlp_exp.data.table.csv_reader import raw_names, read_all
 from mlp_exp.data.table.damage import CsvDamage, check_encoding, parquet_errors
 from mlp_exp.data.table.dialect import look_like_values
-from mlp_exp.data.table.file import Opener, TableFile, detect_files, no_rows, open_binary, shorten
+from mlp_exp.data.table.file import Opener, TableFile, detect_files, no_rows, open_native, shorten
 from mlp_exp.data.table.format import Format
 from mlp_exp.errors import DataError
 
@@ -30,7 +30,7 @@ TOTAL = re.compile(
 
 
 def read_table(
-    path: str | Sequence[str], format: Format, texts: Collection[str] = (), open_file: Opener = open_binary
+    path: str | Sequence[str], format: Format, texts: Collection[str] = (), open_file: Opener = open_native
 ) -> pa.Table:
     """The table in one or more files, with trimmed names of columns.
 
@@ -70,7 +70,7 @@ def column_names(path: str | Sequence[str], format: Format) -> list[str]:
     """The names of the columns in a file, trimmed; raises the DataErrors of `read_table`."""
     source = detect_files(path, format)[0]
     if source.is_parquet:
-        with parquet_errors(source.path), source.file.open("rb") as raw:
+        with parquet_errors(source.path), open_native(source.file) as raw:
             names = list(parquet.ParquetFile(raw).schema_arrow.names)
     else:
         names = raw_names(source)
@@ -139,8 +139,9 @@ def _read_csv(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table
         log.info("%s: %d line%s before the header skipped: %s", source.path, count, "s" * (count > 1), shown)
     names = raw_names(source)
     kinds = {name: pa.string() for name, cleaned in zip(names, clean_names(names), strict=True) if cleaned in texts}
-    with CsvDamage(source).as_errors():
-        table, damage = read_all(source, names, kinds, open_file)
+    damage = CsvDamage(source)
+    with damage.as_errors():
+        table = read_all(source, names, source.format.conversion(kinds), damage, open_file)
     damage.check(len(table), may_skip=True)
     check_encoding(table, source.path)
     damage.check_end(table)

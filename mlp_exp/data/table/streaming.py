@@ -8,7 +8,7 @@ from pyarrow import parquet
 
 from mlp_exp.data.table.csv_reader import batches, raw_names
 from mlp_exp.data.table.damage import CsvDamage, check_encoding, parquet_errors
-from mlp_exp.data.table.file import Opener, detect_file, no_rows, open_binary
+from mlp_exp.data.table.file import Opener, detect_file, no_rows, open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.reading import checked_names
 
@@ -33,7 +33,7 @@ class TableStream:
         self.names = checked_names(self._raw_names, self._source)
 
     def chunks(
-        self, names: Sequence[str], open_file: Opener = open_binary, rows: int = CHUNK_ROWS
+        self, names: Sequence[str], open_file: Opener = open_native, rows: int = CHUNK_ROWS
     ) -> Iterator[pa.Table]:
         """These columns in tables of at most `rows` rows; raises DataError if the file is damaged, or has no rows."""
         wanted = [self._raw_names[self.names.index(name)] for name in names]
@@ -47,13 +47,16 @@ class TableStream:
             raise no_rows(self._source.path)
 
     def _read_parquet_names(self) -> list[str]:
-        with parquet_errors(self._source.path), self._source.file.open("rb") as raw:
+        with parquet_errors(self._source.path), open_native(self._source.file) as raw:
             return list(parquet.ParquetFile(raw).schema_arrow.names)
 
     def _parquet_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
         with parquet_errors(self._source.path), open_file(self._source.file) as raw:
             file = parquet.ParquetFile(raw, buffer_size=BUFFER_BYTES)
+            done, size = 0, raw.size()
             for batch in file.iter_batches(rows, columns=list(wanted)):
+                done += len(batch)
+                raw.seek(size * done // file.metadata.num_rows)  # for the progress: Arrow reads at places of its own
                 yield pa.Table.from_batches([batch])
 
     def _csv_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
