@@ -75,6 +75,7 @@ class Data(Group):
     numeric: Names = []
     categorical: Names = []
     drop: Names = []
+    text: Names = []
     missing: Words = []
     separator: Separator = None
     decimal: Literal[".", ","] = Field(".", description="'.' or ','")
@@ -118,6 +119,7 @@ class Preprocess(Group):
     one_hot_max: Natural = 64
     embedding_width: Count = 8
     log_target: Flag = False
+    text_width: Annotated[int, Field(ge=1, le=256, description="a whole number from 1 to 256")] = 16
 
 
 class Model(Group):

@@ -48,9 +48,10 @@ class Ensemble(Predictor):
     def outputs(self, table: pa.Table, where: str, first_row: int = 0) -> Floats:
         total: Any = 0.0
         for same_columns in self._groups:
-            features, categories = same_columns[0][0].feature_schema.features(table, where, first_row)
+            features, categories, texts = same_columns[0][0].feature_schema.features(table, where, first_row)
             for same_inputs in same_columns:
-                inputs = same_inputs[0].preprocessing.inputs(features, categories)
+                preprocessing = same_inputs[0].preprocessing
+                inputs = preprocessing.inputs(features, categories, preprocessing.encoded(texts))
                 for run in same_inputs:
                     total = total + run.outputs_of_inputs(inputs)
         mean: Floats = total / len(self.runs)

@@ -12,6 +12,7 @@ from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, TaskName, task_of
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
+from mlp_exp.data.text.encoder import TextEncoder
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
@@ -45,6 +46,22 @@ class SavedCategory(Closed):
     embedded: bool
 
 
+class SavedText(Closed):
+    """The columns' own arrays; the file's size bounds theirs."""
+
+    name: str
+    idf: str
+    topics: str
+    scores: str
+    shift: list[FiniteFloat]
+    scale: list[Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def is_complete(self) -> Self:
+        TextEncoder.from_state(self.model_dump())
+        return self
+
+
 class SavedTarget(Closed):
     shift: FiniteFloat
     scale: Annotated[FiniteFloat, Field(gt=0)]
@@ -58,6 +75,7 @@ class SavedPreprocess(Closed):
     categories: list[SavedCategory]
     embedding_width: Annotated[int, Field(ge=1)]
     target: SavedTarget
+    texts: Annotated[list[SavedText], Field(default_factory=list)]  # models of earlier versions have none
 
     @model_validator(mode="after")
     def lengths_agree(self) -> Self:
@@ -107,12 +125,11 @@ class SavedModel(BaseModel):
             raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")
         if missing := [group for group in ("data", "model", "loss") if not _has_target(self.config.get(group))]:
             raise ValueError(f"config: expected {missing[0]} with a _target_")
-        columns = [column for column in self.used_columns if column.kind != "category"]
-        if [name for column in columns for name in column.number_names] != self.feature_names:
+        if [name for column in self.used_columns for name in column.number_names] != self.feature_names:
             raise ValueError("expected columns that give the features")
-        categories = [column.name for column in self.used_columns if column.kind == "category"]
-        if categories != [category.name for category in self.preprocess.categories]:
-            raise ValueError("expected columns that give the categories")
+        for kind, what in (("category", self.preprocess.categories), ("text", self.preprocess.texts)):
+            if [column.name for column in self.used_columns if column.kind == kind] != [each.name for each in what]:
+                raise ValueError(f"expected columns that give each {kind}")
         for name in (self.target_type, *(column.type for column in self.used_columns)):
             arrow_type(name)
         return self
@@ -122,9 +139,10 @@ class SavedModel(BaseModel):
         """The columns that are features; those of data that was no table are numbers and texts."""
         if not self.columns:
             categories = (Column(c.name, "category", type="string") for c in self.preprocess.categories)
-            return (*(Column(name, "number", type="double") for name in self.feature_names), *categories)
+            texts = (Column(each.name, "text", type="string") for each in self.preprocess.texts)
+            return (*(Column(name, "number", type="double") for name in self.feature_names), *categories, *texts)
         columns = (Column(**{**vars(column), "parts": tuple(column.parts)}) for column in self.columns)
-        return tuple(column for column in columns if column.number_names or column.kind == "category")
+        return tuple(column for column in columns if column.number_names or column.kind in ("category", "text"))
 
     @property
     def feature_schema(self) -> FeatureSchema:

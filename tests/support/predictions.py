@@ -63,7 +63,8 @@ def inputs_of(run: TrainedRun, file: Path, rows: int) -> NDArray[np.float32]:
     done, found = 0, []
     for chunk in stream.chunks(run.feature_schema.names, rows=rows):
         assert 0 < len(chunk) <= rows
-        found.append(run.preprocessing.inputs(*run.feature_schema.features(chunk, "the table", done)))
+        features, categories, texts = run.feature_schema.features(chunk, "the table", done)
+        found.append(run.preprocessing.inputs(features, categories, run.preprocessing.encoded(texts)))
         done += len(chunk)
     return np.concatenate(found)
 

@@ -1,6 +1,6 @@
 """Infers what each column of a table is, and computes numeric features from it.
 
-A column is a number, a boolean, a date, a category, or left out, with a reason. A date becomes several numbers.
+A column is a number, a boolean, a date, a category, a text, or left out, with a reason. A date becomes several numbers.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.file import shorten
+from mlp_exp.data.table.texts import is_text, text_column
 from mlp_exp.data.table.values import (
     MICROSECONDS_A_DAY,
     NUMBER,
@@ -41,16 +42,17 @@ FEW_TEXTS = 10
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Columns for which the user has said what they are, by name: `data.numeric`, `data.categorical`, `data.drop`."""
+    """Columns for which the user has said what they are, by name: `data.numeric` and so on."""
 
     numeric: Sequence[str] = ()
     categorical: Sequence[str] = ()
     drop: Sequence[str] = ()
+    text: Sequence[str] = ()
 
     def check(self, names: Sequence[str], target: str) -> None:
         """Raises DataError for a name that the table does not have, that is the target, or that is listed twice."""
         owner: dict[str, str] = {}
-        for key, listed in (("numeric", self.numeric), ("categorical", self.categorical), ("drop", self.drop)):
+        for key, listed in vars(self).items():
             for name in listed:
                 find_column(name, names, f"data.{key}")
                 if name == target:
@@ -78,9 +80,15 @@ def infer_column(name: str, values: pa.ChunkedArray, options: ColumnOptions) -> 
         return _category(name, values, missing)
     if name in options.numeric:
         return Column(name, "number", _span(as_numbers(name, values)), missing)
+    if name in options.text or (name not in options.drop and is_text(values)):
+        return text_column(name, values, missing)
     reason = "data.drop" if name in options.drop else _reason_to_leave_out(name, values, missing)
     if reason:
         return Column(name, "left out", reason, missing)
+    return _detected(name, values, missing)
+
+
+def _detected(name: str, values: pa.ChunkedArray, missing: int) -> Column:
     family = type_family(values.type)
     if family == "text":
         return _category(name, values, missing)

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.dataset import Category, Column, Dataset
+from mlp_exp.data.dataset import Category, Column, Dataset, TextColumn
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.columns import ColumnOptions, find_column, infer_column, numeric_features
 from mlp_exp.data.table.file import Opener, open_binary
 from mlp_exp.data.table.reading import column_names, read_table
 from mlp_exp.data.table.target import TaskChoice, read_target
+from mlp_exp.data.table.texts import as_texts
 from mlp_exp.data.table.values import category_codes, decode, type_family
 from mlp_exp.errors import DataError
 
@@ -36,6 +37,7 @@ def table(
     numeric: Sequence[str | int] = (),
     categorical: Sequence[str | int] = (),
     drop: Sequence[str | int] = (),
+    text: Sequence[str | int] = (),
     missing: Sequence[str | float] = (),
     separator: str | None = None,
     decimal: str = ".",
@@ -48,7 +50,7 @@ def table(
     Args:
         target: name of the column to predict; rows without a target are left out.
         task: `auto` infers it from the target.
-        numeric, categorical, drop: names of columns that are numbers, are categories, are not features.
+        numeric, categorical, drop, text: names of columns that are numbers, categories, no features, texts.
         missing, separator, decimal, encoding, open_file: see `read_table`.
         split: a split by a column gets that column in `Dataset.aside`.
 
@@ -60,7 +62,7 @@ def table(
     log.info("%s: %d rows of %d columns", path, len(content), len(names))
     target = str(target)
     with _path_in_messages(path):
-        options = _column_options(names, target, numeric, categorical, drop)
+        options = _column_options(names, target, numeric, categorical, drop, text)
         values, there, class_names = read_target(target, content[target], task)
         columns = [_infer(name, content[name], options, split) for name in names if name != target]
         features = _numbers(content, columns, there)
@@ -68,6 +70,7 @@ def table(
         for name in (column.name for column in columns if column.kind == "category"):
             codes, texts = category_codes(name, content[name], "data.path")
             categories.append(Category(name, codes[there], texts))
+        text_columns = [TextColumn(c.name, as_texts(content[c.name])[there]) for c in columns if c.kind == "text"]
         feature_names = tuple(name for column in columns for name in column.number_names)
         _check_features(columns, feature_names, target)
         aside = _aside(content, split, there)
@@ -81,6 +84,7 @@ def table(
         target_name=target,
         target_type=str(content[target].type),
         categories=tuple(categories),
+        texts=tuple(text_columns),
         columns=tuple(columns),
         kept=None if there.all() else there,
         unlabelled=len(there) - len(values),
@@ -94,6 +98,7 @@ def check_columns(
     numeric: Sequence[str | int] = (),
     categorical: Sequence[str | int] = (),
     drop: Sequence[str | int] = (),
+    text: Sequence[str | int] = (),
     separator: str | None = None,
     encoding: str = "utf-8",
     split_column: str | int | None = None,
@@ -107,13 +112,13 @@ def check_columns(
         return
     names = column_names(path, separator, encoding)
     with _path_in_messages(path):
-        _column_options(names, str(target), numeric, categorical, drop)
+        _column_options(names, str(target), numeric, categorical, drop, text)
         if split_column is not None:
             find_column(str(split_column), names, "split.column")
 
 
 def _column_options(names: Sequence[str], target: str, *listed: Sequence[str | int]) -> ColumnOptions:
-    """What the user has said of columns: numeric ones, categorical ones, those to drop; DataError if one is missing."""
+    """What the user has said of columns, in the order of `ColumnOptions`; DataError if one is missing."""
     options = ColumnOptions(*([str(name) for name in each] for each in listed))
     options.check(names, find_column(target, names, "data.target"))
     return options
@@ -131,7 +136,7 @@ def _path_in_messages(path: str) -> Iterator[None]:
 
 def _check_features(columns: Sequence[Column], feature_names: Sequence[str], target: str) -> None:
     """Raises DataError if there is no feature, or two have the same name."""
-    used = [*feature_names, *(column.name for column in columns if column.kind == "category")]
+    used = [*feature_names, *(column.name for column in columns if column.kind in ("category", "text"))]
     if not used:
         left_out = "; ".join(f"{column.name}: {column.note or column.kind}" for column in columns)
         raise DataError(f"data.path: there is no feature apart from the target '{target}'. {left_out}".rstrip())

@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlp_exp.data.dataset import Category, Column
+from mlp_exp.data.dataset import Category, Column, TextColumn
 from mlp_exp.data.table.cleaning import mask_numbers, parse_texts, trim
 from mlp_exp.data.table.columns import numeric_features
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.texts import as_texts
 from mlp_exp.data.table.values import FIX, Floats, category_codes, mask_nan, type_family
 from mlp_exp.errors import DataError
 
@@ -64,24 +65,29 @@ class FeatureSchema:
         few = f". It has {', '.join(names[:20])}" if len(names) <= 20 else ""
         raise DataError(f"{where}: the table has no column {', '.join(lines)}{few}")
 
-    def features(self, table: pa.Table, where: str, first_row: int = 0) -> tuple[Floats, tuple[Category, ...]]:
-        """The numeric features `[N, F]` of a chunk of a table, and its categories.
+    def features(
+        self, table: pa.Table, where: str, first_row: int = 0
+    ) -> tuple[Floats, tuple[Category, ...], tuple[TextColumn, ...]]:
+        """The numeric features `[N, F]` of a chunk of a table, its categories, and its columns of texts.
 
         Raises DataError for a value that is not of the kind that its column had in training; the message names the
         table as `where`, and counts its rows from `first_row`.
         """
         features = np.empty((len(table), sum(len(c.number_names) for c in self.columns)), order="F")
-        categories = []
+        categories, texts = [], []
         place = 0
         for column in self.columns:
             values = self.converted(column, table[column.name], where, first_row)
             if column.kind == "category":
                 categories.append(Category(column.name, *category_codes(column.name, values, where)))
                 continue
+            if column.kind == "text":
+                texts.append(TextColumn(column.name, as_texts(values)))
+                continue
             for numbers in numeric_features(column, values, where, first_row):
                 features[:, place] = numbers
                 place += 1
-        return features, tuple(categories)
+        return features, tuple(categories), tuple(texts)
 
     def converted(self, column: Column, values: pa.ChunkedArray, where: str, first_row: int = 0) -> pa.ChunkedArray:
         """A column with its type in training, a category as texts; raises DataError for a value that does not fit."""
@@ -92,7 +98,7 @@ class FeatureSchema:
             values = values.cast(pa.float32())
         if str(values.type) in TEXT:
             values = trim(values, self.form)
-        if column.kind == "category":
+        if column.kind in ("category", "text"):
             return self._as_category(column, kind, mask_numbers(values, self.form.missing_numbers), where)
         if pa.types.is_null(values.type):
             return values.cast(pa.float64() if type_family(kind) != "date" else kind)
@@ -136,7 +142,7 @@ class FeatureSchema:
     def _as_category(self, column: Column, kind: pa.DataType, values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
         """Texts as spelled in training: the integer category 7 is `7`, however it is written here."""
         if type_family(values.type) is None and not pa.types.is_null(values.type):
-            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which cannot be a category")
+            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which cannot be a {column.kind}")
         values = mask_nan(values)
         if not pa.types.is_string(values.type):
             if _family(values.type) == _family(kind):

@@ -64,6 +64,7 @@ def export(run: TrainedRun, path: Path) -> Exported:
     exported, or the file predicts differently from the run.
     """
     require(path)
+    _require_no_texts(run)
     example = random_rows(run.preprocessing, EXAMPLE_ROWS, np.random.default_rng(0))
     name, shape = "probabilities", f"float32 [batch, {len(run.class_names)}]"
     if not run.class_names:
@@ -79,6 +80,16 @@ def export(run: TrainedRun, path: Path) -> Exported:
             difference = largest_difference(run, predict, path)
     inputs = {key: f"{array.dtype} [batch, {array.shape[1]}]" for key, array in example.items()}
     return Exported(path, inputs, f"{name}: {shape}", difference)
+
+
+def _require_no_texts(run: TrainedRun) -> None:
+    """Raises ExportError for a run with a column of texts."""
+    if texts := run.preprocessing.texts:
+        raise ExportError(
+            f"{run.folder}: column '{texts[0].name}' holds texts, whose words and parts of words are hashed; neither "
+            "ONNX nor torch.export has an operation for that. Predict with mlp_exp.predict or mlp_exp.load, or train "
+            f"without it: data.drop=['{texts[0].name}']"
+        )
 
 
 @contextmanager
