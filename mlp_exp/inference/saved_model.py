@@ -127,9 +127,10 @@ class SavedModel(BaseModel):
             raise ValueError(f"config: expected {missing[0]} with a _target_")
         if [name for column in self.used_columns for name in column.number_names] != self.feature_names:
             raise ValueError("expected columns that give the features")
-        for kind, what in (("category", self.preprocess.categories), ("text", self.preprocess.texts)):
-            if [column.name for column in self.used_columns if column.kind == kind] != [each.name for each in what]:
-                raise ValueError(f"expected columns that give each {kind}")
+        made = self.preprocess
+        for kind, what, each in (("category", "categories", made.categories), ("text", "texts", made.texts)):
+            if [column.name for column in self.used_columns if column.kind == kind] != [one.name for one in each]:
+                raise ValueError(f"expected columns that give the {what}")
         for name in (self.target_type, *(column.type for column in self.used_columns)):
             arrow_type(name)
         return self

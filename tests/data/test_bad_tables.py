@@ -4,6 +4,7 @@ A change is a function of a good table and a random generator, which draws the p
 that place. Every case goes through the command line.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -305,20 +306,21 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
         ["data.categorical=[rooms,citi]"],
         f"data.categorical: '{{path}}': {HAS} 'citi'. Did you mean 'city'?",
     ),
+    "text unknown": (["data.text=[citi]"], f"data.text: '{{path}}': {HAS} 'citi'. Did you mean 'city'?"),
     "drop unknown": (["data.drop=[Garden]"], f"data.drop: '{{path}}': {HAS} 'Garden'. Did you mean 'garden'?"),
     **{
         f"target in {key}": (
             [f"data.{key}=[mood]"],
             f"data.{key}: '{{path}}': 'mood' is the target (data.target); list only features",
         )
-        for key in ("numeric", "categorical", "drop")
+        for key in ("numeric", "categorical", "drop", "text")
     },
     **{
         f"a name in {one} and {other}": (
             [f"data.{one}=[rooms]", f"data.{other}=[city,rooms]"],
             f"data.{other}: '{{path}}': 'rooms' stands in data.{one} too; name it in one of them",
         )
-        for one, other in (("numeric", "categorical"), ("numeric", "drop"), ("categorical", "drop"))
+        for one, other in itertools.combinations(("numeric", "categorical", "drop", "text"), 2)
     },
     "text as a number": (
         ["data.numeric=[city]"],

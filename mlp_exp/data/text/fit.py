@@ -81,11 +81,11 @@ def _all_counts(texts: NDArray[np.object_]) -> Any:
 
 
 def _topics(matrix: Any, count: int) -> Halves:
-    from sklearn.decomposition import TruncatedSVD
+    """`[FEATURES, count]`, the main directions of the texts."""
+    from sklearn.utils.extmath import randomized_svd  # TruncatedSVD warns where texts do not differ
 
-    if not matrix.nnz:
-        return np.zeros((FEATURES, count), dtype=np.float16)
-    return _halves(TruncatedSVD(count, random_state=0).fit(matrix).components_.T)
+    _, _, directions = randomized_svd(matrix, count, random_state=0)
+    return _halves(directions.T)
 
 
 def _scores(matrix: Any, fold: NDArray[np.int64], wanted: Floats) -> Halves:
