@@ -8,6 +8,7 @@ import ast
 import contextlib
 import csv
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -106,9 +107,10 @@ def offers(rows: int) -> Rows:
         yield ", ".join(filter(None, words)), f"{age:.1f}", f"{np.exp(log_price + draw.gauss(0, 0.1)):.2f}"
 
 
+QUICK = "reviews, 1,000 rows"
 CASES: dict[str, tuple[Callable[[], Rows], list[str]]] = {
     "documentation, 6,000 rows": (docstrings, []),
-    "reviews, 1,000 rows": (lambda: reviews(1000), []),
+    QUICK: (lambda: reviews(1000), []),
     "reviews, 5,000 rows": (lambda: reviews(5000), []),
     "reviews that say nothing, 1,000 rows": (lambda: reviews(1000, shuffled=True), []),
     "offers, 5,000 rows": (lambda: offers(5000), ["preprocess.log_target=true"]),
@@ -153,19 +155,14 @@ def row(name: str, path: Path, overrides: Sequence[str], seeds: int) -> list[str
 
 
 def texts(quick: bool) -> str:
-    """The table."""
+    """The table; of the first reviews alone if it is to be quick."""
     lines = []
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        for name, (make, overrides) in [*CASES.items()][1 : 2 if quick else None] if quick else CASES.items():
+        for name in [QUICK] if quick else CASES:
+            make, overrides = CASES[name]
             path = Path(folder) / "rows.csv"
             with path.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(make())
             lines.append(row(name, path, overrides, 1 if quick else SEEDS))
-            print(lines[-1], flush=True)
+            print(f"  {lines[-1]}", file=sys.stderr, flush=True)
     return table(["", "mlp_exp without the text", "mlp_exp", "TF-IDF and a linear model"], lines)
-
-
-if __name__ == "__main__":
-    import sys
-
-    print(texts("--quick" in sys.argv))

@@ -119,7 +119,7 @@ class Preprocess(Group):
     one_hot_max: Natural = 64
     embedding_width: Count = 8
     log_target: Flag = False
-    text_width: Annotated[int, Field(ge=1, le=256, description="a whole number from 1 to 256")] = 16
+    text_width: Annotated[int, Field(ge=1, le=256, description="a whole number from 1 to 256")] = 32
 
 
 class Model(Group):

@@ -145,7 +145,7 @@ class Preprocess:
     one_hot_max: int = 64
     embedding_width: int = 8
     log_target: bool = False
-    text_width: int = 16
+    text_width: int = 32
 
     def fit(self, dataset: Dataset, train: Rows) -> Preprocessing:
         """Fits all statistics on the training part; raises DataError if a target of -1 or less has no logarithm."""

@@ -20,12 +20,14 @@ HALF = np.dtype("<f2")
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
-    """Makes T topics and S scores of each text of a column, with unit variance in the training part.
+    """Makes T topics and S scores of each text of a column.
 
     Topics are the main directions in which texts differ (latent semantic analysis: Deerwester et al., 1990). Scores are
-    linear predictions of the target. A text's own target never is in its scores, also in the training part: the text
-    itself says by which of the `FOLDS` sets of weights it is scored, which was fitted to texts that others score. So
-    scores are as good for new texts as for those of training, and texts without any signal have scores without any.
+    linear predictions of the target. In the training part, the strongest topic and each score have unit variance.
+
+    A text's own target is never in its scores: the text itself says by which of the `FOLDS` sets of weights it is
+    scored, and each set is fitted to the texts that the others score. So scores of training texts are no better than
+    those of new ones, and where texts say nothing of the target, scores say nothing.
 
     Attributes:
         idf: `[FEATURES]`, the weight of each n-gram: large for rare ones.

@@ -48,6 +48,7 @@ def fit_texts(column: TextColumn, train: NDArray[np.int64], wanted: Floats, widt
         encoder = TextEncoder(column.name, idf, topics, scores, shift, np.ones_like(shift))
         numbers = encoder.unscaled(matrix, fold)
     scale = numbers.std(axis=0, dtype=np.float64)
+    scale[: topics.shape[1]] = scale[: topics.shape[1]].max()  # weak topics, which are mostly noise, stay weak
     scale[scale < CONSTANT] = np.inf
     log.info("%s: %d topics and %d scores of %d texts", column.name, topics.shape[1], wanted.shape[1], len(texts))
     return replace(encoder, shift=numbers.mean(axis=0, dtype=np.float64), scale=scale)
