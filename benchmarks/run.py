@@ -1,7 +1,7 @@
 """Measures everything: `python benchmarks/run.py [--quick] [--only PART …] [--rounds N]`.
 
 Writes the tables into RESULTS.md and the figures into docs/; with --quick it prints them instead, of one round and less
-work. Parts: one-run, many-runs, growth, waits, quality, time-spent.
+work. Parts: one-run, many-runs, growth, waits, quality, texts, time-spent.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from one_run import one_run
 from pages import write_section
 from plots import draw_growth, draw_sweep
 from quality import quality
+from texts import texts
 from time_spent import time_spent
 from waits import waits
 from work import SMALL, WORKS
@@ -49,6 +50,10 @@ def measure_quality(quick: bool, rounds: int) -> str:
     return quality(quick)
 
 
+def measure_texts(quick: bool, rounds: int) -> str:
+    return texts(quick)
+
+
 def measure_time_spent(quick: bool, rounds: int) -> str:
     return time_spent(quick)
 
@@ -65,6 +70,7 @@ PARTS: dict[str, Callable[[bool, int], str]] = {
     "growth": measure_growth,
     "waits": measure_waits,
     "quality": measure_quality,
+    "texts": measure_texts,
     "time-spent": measure_time_spent,
 }
 

@@ -81,6 +81,7 @@ class Data(Group):
     categorical: Names = []
     dates: Names = []
     drop: Names = []
+    text: Names = []
     missing: Words = []
     keep_default_missing: Flag = True
     dayfirst: bool | None = Field(None, description="true, false, or null to find it")
@@ -129,6 +130,7 @@ class Preprocess(Group):
     one_hot_max: Natural = 64
     embedding_width: Count = 8
     log_target: Flag = False
+    text_width: Annotated[int, Field(ge=1, le=256, description="a whole number from 1 to 256")] = 32
 
 
 class Model(Group):

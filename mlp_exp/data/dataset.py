@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # they import Arrow, which runs without a table do not need
 BLOCK_ROWS = 65_536
 
 TaskName = Literal["binary", "multiclass", "regression"]
-Kind = Literal["number", "boolean", "date", "category", "left out", "for the split"]
+Kind = Literal["number", "boolean", "date", "category", "text", "left out", "for the split"]
 
 
 def task_of(n_classes: int) -> TaskName:
@@ -69,8 +69,16 @@ class Category:
 
 
 @dataclass(frozen=True)
+class TextColumn:
+    """A feature that is a text in each row: `[N]` objects of type `str`, empty where missing."""
+
+    name: str
+    values: NDArray[np.object_]
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """N rows of F numeric features, any number of categories, and a target.
+    """N rows of F numeric features, any number of categories and columns of texts, and a target.
 
     Attributes:
         features: `[N, F]` float64; NaN where missing, else finite.
@@ -79,7 +87,8 @@ class Dataset:
         class_names: C names in the order of their codes; empty for regression.
         target_type: Arrow's name of the type that the target of a table was read as; empty for other sources.
         target_form: how its numbers are written in texts.
-        categories: the features that are no numbers.
+        categories: the features that are one of several values.
+        texts: the features that are texts.
         columns: what was decided about each column of the table that this is from; empty for other sources.
         kept: which rows of the source these N are, as booleans; None for all.
         unlabelled: rows of the source that have no target, and so are none of these.
@@ -98,6 +107,7 @@ class Dataset:
     kept: NDArray[np.bool_] | None = None
     unlabelled: int = 0
     aside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    texts: tuple[TextColumn, ...] = ()
 
     @classmethod
     def from_arrays(
@@ -176,6 +186,7 @@ class Dataset:
             features=self.features[chosen],
             target=self.target[chosen],
             categories=tuple(replace(each, codes=each.codes[chosen]) for each in self.categories),
+            texts=tuple(replace(each, values=each.values[chosen]) for each in self.texts),
             kept=kept,
             aside={name: values[chosen] for name, values in self.aside.items()},
         )
@@ -187,7 +198,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of names, features, categories and target; computed once for all runs on this dataset."""
+        """SHA-256 of names, features, categories, texts and target; computed once for all runs on this dataset."""
         digest = hashlib.sha256(repr((self.feature_names, self.class_names, self.target_name)).encode())
         arrays = [self.features, self.target]
         for category in self.categories:
@@ -197,6 +208,10 @@ class Dataset:
             digest.update(repr((array.shape, array.dtype.str)).encode())
             for start in range(0, len(array), BLOCK_ROWS):  # a large column-major table is not copied as a whole
                 digest.update(np.ascontiguousarray(array[start : start + BLOCK_ROWS]).data)
+        for column in self.texts:
+            digest.update(repr((column.name, len(column.values))).encode())
+            for start in range(0, len(column.values), BLOCK_ROWS):
+                digest.update(repr(column.values[start : start + BLOCK_ROWS].tolist()).encode())
         return digest.hexdigest()
 
     @property

@@ -1,8 +1,8 @@
 """Preprocessing of features and targets, fitted on the training part alone.
 
 An input row of the network has the scaled numbers; their ranks, if asked for; an indicator for each number that has
-missing values in the training part; one-hot columns of the categories with few values; and, for each category with
-many values, an integer: the row in the table of learned embeddings.
+missing values in the training part; one-hot columns of the categories with few values; the numbers of each column of
+texts; and, for each category with many values, an integer: the row in the table of learned embeddings.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.dataset import Category, Dataset, TextColumn
 from mlp_exp.data.scaler import LARGEST, Scaler
 from mlp_exp.data.splits.base import Rows
 from mlp_exp.data.statistics import Floats, mean_and_scale, quantiles
 from mlp_exp.data.target_scaling import TargetScaling
+from mlp_exp.data.text.encoder import TextEncoder
+from mlp_exp.data.text.fit import fit_texts, wanted_scores
 from mlp_exp.data.vocabulary import Vocabulary
 from mlp_exp.errors import DataError
 
@@ -34,6 +36,7 @@ class Preprocessing:
         ranks: whether the rank of each number is an input, too.
         indicators: indices of the numbers that have a missing-value indicator.
         embedding_width: of each embedded category.
+        texts: for each column of texts.
     """
 
     numbers: Scaler
@@ -42,6 +45,7 @@ class Preprocessing:
     vocabularies: tuple[Vocabulary, ...]
     embedding_width: int
     target: TargetScaling
+    texts: tuple[TextEncoder, ...] = ()
 
     @property
     def embedded(self) -> list[Vocabulary]:
@@ -62,10 +66,17 @@ class Preprocessing:
     def inputs_width(self) -> int:
         """Width W of the inputs."""
         numbers = len(self.numbers.fill) * (1 + self.ranks) + len(self.indicators)
+        numbers += sum(encoder.width for encoder in self.texts)
         return numbers + sum(1 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies)
 
-    def inputs(self, features: Floats, categories: Sequence[Category] = ()) -> NDArray[np.float32]:
-        """Features `[N, F]` and categories as inputs `[N, W]` of the network."""
+    def encoded(self, texts: Sequence[TextColumn]) -> list[NDArray[np.float32]]:
+        """Columns of texts as numbers, one array `[N, …]` each: slow, a second for some million characters."""
+        return [encoder.numbers(column.values) for encoder, column in zip(self.texts, texts, strict=True)]
+
+    def inputs(
+        self, features: Floats, categories: Sequence[Category] = (), encoded: Sequence[NDArray[np.float32]] = ()
+    ) -> NDArray[np.float32]:
+        """Features `[N, F]`, categories and `encoded` texts as inputs `[N, W]` of the network."""
         one_hot = [v.one_hot(c) for v, c in zip(self.vocabularies, categories, strict=True) if not v.embedded]
         count = features.shape[1]
         inputs = np.empty((len(features), self.inputs_width), dtype=np.float32)
@@ -78,7 +89,7 @@ class Preprocessing:
         for column in self.indicators:
             inputs[:, place] = np.isnan(features[:, column])
             place += 1
-        for part in one_hot:
+        for part in (*one_hot, *encoded):
             inputs[:, place : place + part.shape[1]] = part
             place += part.shape[1]
         embedded = [(v, c) for v, c in zip(self.vocabularies, categories, strict=True) if v.embedded]
@@ -97,6 +108,7 @@ class Preprocessing:
             "categories": [{**vars(v), "texts": list(v.texts)} for v in self.vocabularies],
             "embedding_width": self.embedding_width,
             "target": dict(vars(self.target)),
+            "texts": [encoder.state() for encoder in self.texts],
         }
 
     @classmethod
@@ -110,6 +122,7 @@ class Preprocessing:
             tuple(Vocabulary(**{**v, "texts": tuple(v["texts"])}) for v in state["categories"]),
             state["embedding_width"],
             TargetScaling(**state["target"]),
+            tuple(map(TextEncoder.from_state, state.get("texts", ()))),
         )
 
 
@@ -123,6 +136,7 @@ class Preprocess:
         ranks: adds the rank of each number as an input, which depends neither on its unit nor on heavy tails.
         one_hot_max: a category with more distinct values in the training part gets learned embeddings.
         embedding_width: of such a category.
+        text_width: topics of each column of texts, beside its scores.
         log_target: whether a regression learns log(1 + target), for skewed targets above -1.
     """
 
@@ -131,6 +145,7 @@ class Preprocess:
     one_hot_max: int = 64
     embedding_width: int = 8
     log_target: bool = False
+    text_width: int = 32
 
     def fit(self, dataset: Dataset, train: Rows) -> Preprocessing:
         """Fits all statistics on the training part; raises DataError if a target of -1 or less has no logarithm."""
@@ -142,13 +157,15 @@ class Preprocess:
         fill, shift, scale, kept = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
         normal = self.scaling == "quantile"
         indicators = np.flatnonzero([np.isnan(column[train]).any() for column in features.T])
+        target = self._fit_target(dataset, train)
         return Preprocessing(
             Scaler(fill, shift, scale, self.scaling == "robust", normal, kept if normal or self.ranks else None),
             self.ranks,
             tuple(indicators.tolist()),
             tuple(self._fit_category(category, train) for category in dataset.categories),
             self.embedding_width,
-            self._fit_target(dataset, train),
+            target,
+            self._fit_texts(dataset, train, target),
         )
 
     def _fit_numbers(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -176,6 +193,13 @@ class Preprocess:
         codes = np.unique(category.codes[train])
         texts = tuple(category.texts[code] for code in codes if code >= 0)
         return Vocabulary(category.name, texts, bool((codes < 0).any()), len(texts) > self.one_hot_max)
+
+    def _fit_texts(self, dataset: Dataset, train: Rows, target: TargetScaling) -> tuple[TextEncoder, ...]:
+        if not dataset.texts:
+            return ()
+        own = dataset.target[train]
+        wanted = wanted_scores(own if dataset.class_names else target.scaled(own), len(dataset.class_names))
+        return tuple(fit_texts(column, train, wanted, self.text_width) for column in dataset.texts)
 
     def _fit_target(self, dataset: Dataset, train: Rows) -> TargetScaling:
         if dataset.class_names:

@@ -118,7 +118,7 @@ def _figures(run: Run) -> figures.Figures:
     dataset, test = run.dataset, run.parts.test
     history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
     found: figures.Figures = {"loss": (history, run.best_epoch)}
-    if dataset.features.shape[1] == 2 and not dataset.categories:
+    if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts):
         plane = Plane.around(dataset.features)
         found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
     predicted = predictions(run, test) if len(test) else None

@@ -1,9 +1,10 @@
 """A run before its network is made: its data is divided and scaled, and what it can be stacked with is known."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -38,6 +39,7 @@ class Plan:
     """What a run will train on, and for how long.
 
     Attributes:
+        encoded: the columns of texts as numbers `[N, …]`.
         key: says what the preprocessing depends on, for `Session`.
         checkpoint: that the run continues from; None for one that begins.
     """
@@ -47,6 +49,7 @@ class Plan:
     preprocessing: Preprocessing
     loss: Loss
     key: tuple[str, ...]
+    encoded: Sequence[NDArray[np.float32]] = ()
     checkpoint: Checkpoint | None = None
 
     @property
@@ -141,14 +144,15 @@ class Plan:
         dataset = components.dataset
         loss_key = (*self.key, components.text("loss"))
 
+        def inputs() -> torch.Tensor:
+            encoded = (self.encoded,) if self.encoded else ()  # the user's own preprocessing may know of none
+            return torch.from_numpy(self.preprocessing.inputs(dataset.features, dataset.categories, *encoded))
+
         def target() -> NDArray[Any]:
             return self.preprocessing.target.scaled(dataset.target)
 
         return MemberData(
-            session.table(
-                ("inputs", *self.key),
-                lambda: torch.from_numpy(self.preprocessing.inputs(dataset.features, dataset.categories)),
-            ),
+            session.table(("inputs", *self.key), inputs),
             session.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
             session.table(
                 ("weights", *loss_key), lambda: torch.from_numpy(self.loss.row_weights(target(), self.parts.train))
@@ -179,7 +183,10 @@ def plan(components: Components) -> Plan:
     preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
     loss = components.loss(dataset.task, len(dataset.class_names))
     components.trainer.torch_device()
-    return Plan(components, parts, preprocessing, loss, key)
+    encoded: Sequence[NDArray[np.float32]] = ()
+    if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
+        encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
+    return Plan(components, parts, preprocessing, loss, key, encoded)
 
 
 def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:

@@ -137,9 +137,10 @@ class Run:
         dataset, parts, module = self.dataset, self.parts, self.trainee.module
         network = module.network if isinstance(module, EmbeddedNetwork) else module
         weights = sum(p.numel() for p in module.parameters())
+        features = dataset.features.shape[1] + len(dataset.categories) + len(dataset.texts)
         what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
         return (
-            f"{len(dataset.target)} rows, {dataset.features.shape[1] + len(dataset.categories)} features, {what}; "
+            f"{len(dataset.target)} rows, {features} features, {what}; "
             f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; "
             f"{type(network).__name__} with {weights} parameters on {self.plan.device}; seed {self.components.seed}"
         )

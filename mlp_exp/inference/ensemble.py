@@ -75,9 +75,10 @@ class Ensemble(Predictor):
     def inputs(self, table: pa.Table, misfits: Misfits) -> Iterator[GroupInputs]:
         """Runs with the same preprocessing, and their preprocessed rows `[N, W]`; arguments and errors of `outputs`."""
         for same_columns in self.groups:
-            features, categories = same_columns[0][0].feature_schema.features(table, misfits)
+            features, categories, texts = same_columns[0][0].feature_schema.features(table, misfits)
             for same_inputs in same_columns:
-                yield same_inputs, same_inputs[0].preprocessing.inputs(features, categories)
+                preprocessing = same_inputs[0].preprocessing
+                yield same_inputs, preprocessing.inputs(features, categories, preprocessing.encoded(texts))
 
     def outputs_of_inputs(self, groups: Iterable[GroupInputs]) -> Floats:
         """The mean over the runs of all groups, as `outputs` gives it."""

@@ -15,6 +15,7 @@ from mlp_exp.data.table.dates import ORDERS, DateForm, check_date_format
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
+from mlp_exp.data.text.encoder import TextEncoder
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
@@ -73,6 +74,22 @@ class SavedCategory(Closed):
     embedded: bool
 
 
+class SavedText(Closed):
+    """The columns' own arrays; the file's size bounds theirs."""
+
+    name: str
+    idf: str
+    topics: str
+    scores: str
+    shift: list[FiniteFloat]
+    scale: list[Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def is_complete(self) -> Self:
+        TextEncoder.from_state(self.model_dump())
+        return self
+
+
 class SavedTarget(Closed):
     shift: FiniteFloat
     scale: Annotated[FiniteFloat, Field(gt=0)]
@@ -86,6 +103,7 @@ class SavedPreprocess(Closed):
     categories: list[SavedCategory]
     embedding_width: Annotated[int, Field(ge=1)]
     target: SavedTarget
+    texts: Annotated[list[SavedText], Field(default_factory=list)]  # models of earlier versions have none
 
     @model_validator(mode="after")
     def lengths_agree(self) -> Self:
@@ -146,12 +164,12 @@ class SavedModel(BaseModel):
             raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")
         if missing := [group for group in ("data", "model", "loss") if not _has_target(self.config.get(group))]:
             raise ValueError(f"config: expected {missing[0]} with a _target_")
-        columns = [column for column in self.used_columns if column.kind != "category"]
-        if [name for column in columns for name in column.number_names] != self.feature_names:
+        if [name for column in self.used_columns for name in column.number_names] != self.feature_names:
             raise ValueError("expected columns that give the features")
-        categories = [column.name for column in self.used_columns if column.kind == "category"]
-        if categories != [category.name for category in self.preprocess.categories]:
-            raise ValueError("expected columns that give the categories")
+        made = self.preprocess
+        for kind, what, each in (("category", "categories", made.categories), ("text", "texts", made.texts)):
+            if [column.name for column in self.used_columns if column.kind == kind] != [one.name for one in each]:
+                raise ValueError(f"expected columns that give the {what}")
         for name in (self.target_type, *(column.type for column in self.used_columns)):
             arrow_type(name)
         return self
@@ -161,7 +179,8 @@ class SavedModel(BaseModel):
         """The columns that are features; those of data that was no table are numbers and texts."""
         if not self.columns:
             categories = (Column(c.name, "category", type="string") for c in self.preprocess.categories)
-            return (*(Column(name, "number", type="double") for name in self.feature_names), *categories)
+            texts = (Column(each.name, "text", type="string") for each in self.preprocess.texts)
+            return (*(Column(name, "number", type="double") for name in self.feature_names), *categories, *texts)
         columns = (
             Column(
                 **{
@@ -173,7 +192,7 @@ class SavedModel(BaseModel):
             )
             for column in self.columns
         )
-        return tuple(column for column in columns if column.number_names or column.kind == "category")
+        return tuple(column for column in columns if column.number_names or column.kind in ("category", "text"))
 
     @property
     def feature_schema(self) -> FeatureSchema:

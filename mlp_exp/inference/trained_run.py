@@ -60,7 +60,9 @@ class TrainedRun(Predictor):
         return self.preprocessing.inputs_width
 
     def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
-        return self.outputs_of_inputs(self.preprocessing.inputs(*self.feature_schema.features(table, misfits)))
+        features, categories, texts = self.feature_schema.features(table, misfits)
+        encoded = self.preprocessing.encoded(texts)
+        return self.outputs_of_inputs(self.preprocessing.inputs(features, categories, encoded))
 
     def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
         """Preprocessed rows `[N, W]` → probabilities `[N, C]`, or values `[N]` in the target's own unit."""

@@ -4,6 +4,7 @@ A change is a function of a good table and a random generator, which draws the p
 that place. Every case goes through the command line.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -175,7 +176,7 @@ def no_feature(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str
     return (
         {**kept, "city": table["city"], "mood": table["mood"]},
         ["data.drop=[city]"],
-        "data.path: '{path}': there is no feature apart from the target 'mood'. id: an identifier: a different text in "
+        "data.path: '{path}': there is no feature apart from the target 'mood'. id: an identifier: a different code in "
         "(nearly) every row; land: constant; note: all missing; city: data.drop",
     )
 
@@ -294,20 +295,21 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
         ["data.categorical=[rooms,citi]"],
         f"data.categorical: '{{path}}': {HAS} 'citi'. Did you mean 'city'?",
     ),
+    "text unknown": (["data.text=[citi]"], f"data.text: '{{path}}': {HAS} 'citi'. Did you mean 'city'?"),
     "drop unknown": (["data.drop=[Garden]"], f"data.drop: '{{path}}': {HAS} 'Garden'. Did you mean 'garden'?"),
     **{
         f"target in {key}": (
             [f"data.{key}=[mood]"],
             f"data.{key}: '{{path}}': 'mood' is the target (data.target); list only features",
         )
-        for key in ("numeric", "categorical", "drop")
+        for key in ("numeric", "categorical", "drop", "text")
     },
     **{
         f"a name in {one} and {other}": (
             [f"data.{one}=[rooms]", f"data.{other}=[city,rooms]"],
             f"data.{other}: '{{path}}': 'rooms' stands in data.{one} too; name it in one of them",
         )
-        for one, other in (("numeric", "categorical"), ("numeric", "drop"), ("categorical", "drop"))
+        for one, other in itertools.combinations(("numeric", "categorical", "drop", "text"), 2)
     },
     "text as a number": (
         ["data.numeric=[city]"],
@@ -424,7 +426,7 @@ def nothing(draw: Generator) -> list[str]:
 
 LEFT_OUT: dict[Callable[[Generator], list[str]], tuple[str, int]] = {
     row_number: ("an identifier: it counts the rows", 0),
-    ticket: ("an identifier: a different text in (nearly) every row", 0),
+    ticket: ("an identifier: a different code in (nearly) every row", 0),
     same: ("constant", 0),
     nothing: ("all missing", ROWS),
 }

@@ -17,7 +17,7 @@ from mlp_exp.data.table.load import table
 # ---- kinds of columns
 
 
-IDENTIFIER = "an identifier: a different text in (nearly) every row"
+IDENTIFIER = "an identifier: a different code in (nearly) every row"
 MIDNIGHT = dt.datetime(2021, 5, 3, tzinfo=dt.UTC)
 
 

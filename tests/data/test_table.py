@@ -188,7 +188,7 @@ def test_a_run_says_what_it_found_and_keeps_it(
     end = next(i for i, line in enumerate(lines) if line.startswith("└"))
     assert table_of(lines[3:end]) == [
         ["column", "is", "values", "missing"],
-        ["key", "left out", "an identifier: a different text in (nearly) every row", ""],
+        ["key", "left out", "an identifier: a different code in (nearly) every row", ""],
         ["sold", "left out", "data.drop", ""],
         ["weight", "number", "0 … 4.875", "4"],
         ["rooms", "number", "1 … 5", ""],

@@ -182,7 +182,7 @@ def test_unseen_categories_and_gaps(small: Path, tmp_path: Path) -> None:
     ]
     inputs = inputs_of(run, write_rows(tmp_path / "t.csv", [header, *table]), 3)
     ages = np.array([np.nan, np.nan, np.nan, 40.0])
-    features, categories = run.feature_schema.features(
+    features, categories, _ = run.feature_schema.features(
         pa.table({name: column(small, name)[:4] for name in run.feature_schema.names}), Misfits("t")
     )
     place = run.feature_names.index("age")
@@ -378,7 +378,7 @@ def test_typed_columns_of_another_kind(kind: str, values: pa.Array, message: str
 def test_numbers_of_each_type(kind: str, values: Any, expected: list[float]) -> None:
     wanted = Column("a", "boolean" if kind == "bool" else "number", type=kind)
     feature_schema = FeatureSchema((wanted,), Format(missing=("-999", "unknown")))
-    features, _ = feature_schema.features(pa.table({"a": values}), Misfits("the table"))
+    features, _, _ = feature_schema.features(pa.table({"a": values}), Misfits("the table"))
     np.testing.assert_array_equal(features[:, 0], expected)
 
 

@@ -71,6 +71,7 @@ def assert_same(one: Dataset, other: Dataset) -> None:
     assert [(c.name, c.codes.tolist(), c.texts) for c in one.categories] == [
         (c.name, c.codes.tolist(), c.texts) for c in other.categories
     ]
+    assert [(c.name, c.values.tolist()) for c in one.texts] == [(c.name, c.values.tolist()) for c in other.texts]
     for name in ("feature_names", "class_names", "target_name", "columns"):
         assert getattr(one, name) == getattr(other, name)
     np.testing.assert_array_equal(one.source_rows, other.source_rows)

@@ -64,7 +64,8 @@ def inputs_of(run: TrainedRun, file: Path, rows: int) -> NDArray[np.float32]:
     misfits, found = Misfits("the table"), []
     for chunk in stream.chunks(run.feature_schema.names, rows=rows):
         assert 0 < len(chunk) <= rows
-        found.append(run.preprocessing.inputs(*run.feature_schema.features(chunk, misfits)))
+        features, categories, texts = run.feature_schema.features(chunk, misfits)
+        found.append(run.preprocessing.inputs(features, categories, run.preprocessing.encoded(texts)))
         misfits.count_rows(len(chunk))
     misfits.refuse()
     return np.concatenate(found)

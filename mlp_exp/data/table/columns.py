@@ -1,10 +1,9 @@
 """Decides what each column of a table is, and computes numeric features from it.
 
-A column is a number, a boolean, a date, a category, or left out, with a reason. A date becomes several numbers.
+A column is a number, a boolean, a date, a category, a text, or left out, with a reason. A date becomes several numbers.
 """
 
 import difflib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.cleaning import Texts, clean_names, clean_texts, is_text, mask_dates, mask_numbers
-from mlp_exp.data.table.dates import DateForm
 from mlp_exp.data.table.dialect import look_like_values
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Asked, Reading, form_of_type, read_texts
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.problems import ColumnError, mixed
+from mlp_exp.data.table.remarks import far_dates, form_remarks, texts_remarks
+from mlp_exp.data.table.sentences import DIFFERENT, holds_sentences
 from mlp_exp.data.table.values import (
     MICROSECONDS_A_DAY,
     Floats,
@@ -36,9 +36,6 @@ IDENTIFIER_FRACTION = 0.95
 """A text column with at least this fraction of distinct texts identifies its rows."""
 MANY_CATEGORIES = 64
 """With more of them, it is said how many occur once."""
-FAR_YEARS = (1700, 2200)
-"""Dates before and after are likely to stand for no date, as 9999-12-31."""
-YES, NO = ("yes", "y", "true", "t", "1", "ja", "oui", "si", "sí"), ("no", "n", "false", "f", "0", "nein", "non")
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class ColumnOptions:
     """What the user has said of columns, by name.
 
     Attributes:
-        numeric, categorical, dates: what they are.
+        numeric, categorical, dates, text: what they are.
         drop: those that are no features.
         columns: the only ones that are; None for all.
     """
@@ -55,6 +52,7 @@ class ColumnOptions:
     categorical: Sequence[str] = ()
     dates: Sequence[str] = ()
     drop: Sequence[str] = ()
+    text: Sequence[str] = ()
     columns: Sequence[str] | None = None
 
     def check(self, names: Sequence[str], target: str) -> None:
@@ -72,8 +70,13 @@ class ColumnOptions:
 
     def asked(self, name: str) -> Asked | None:
         """What the user says that a column is."""
-        kinds: dict[Asked, Sequence[str]] = {"number": self.numeric, "text": self.categorical, "date": self.dates}
-        return next((kind for kind, names in kinds.items() if name in names), None)
+        kinds: list[tuple[Asked, Sequence[str]]] = [
+            ("number", self.numeric),
+            ("category", self.categorical),
+            ("date", self.dates),
+            ("text", self.text),
+        ]
+        return next((kind for kind, names in kinds if name in names), None)
 
     def reason_to_leave_out(self, name: str) -> str | None:
         if name in self.drop:
@@ -130,12 +133,13 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
         _require_one_form(name, reading, texts, asked, format, decimal)
     values = mask_dates(mask_numbers(values, format.missing_numbers), format.missing_days)
     missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
-    reason = options.reason_to_leave_out(name)
-    if reason is None and (asked is None or missing == len(values)):
-        reason = _reason_to_leave_out(values, missing)
+    reason = options.reason_to_leave_out(name) or ("all missing" if missing == len(values) else None)
+    if asked is None and texts is not None and not declared and _are_sentences(texts, reading):
+        asked = "text"
+    reason = reason or (None if asked else _reason_to_leave_out(values, missing))
     if reason:
         return Decided(Column(name, "left out", reason, missing))
-    column = _column(name, values, missing, "text" if declared and asked is None else asked)
+    column = _column(name, values, missing, "category" if declared and asked is None else asked)
     if texts is not None and column.kind == "category":
         column = replace(column, remarks=texts_remarks(texts, format))
     if column.kind in ("number", "date"):
@@ -149,7 +153,7 @@ def _require_one_form(
     name: str, reading: Reading, texts: Texts, asked: Asked | None, format: Format, decimal: str
 ) -> None:
     """Raises ColumnError for texts that are mostly numbers, or dates, but not of one form, or not as asked."""
-    if asked == "text" or type_family(reading.values.type) != "text":
+    if asked in ("category", "text") or type_family(reading.values.type) != "text":
         return
     if format.decimal and isinstance(read_texts(texts, replace(format, decimal=None), asked, decimal).form, NumberForm):
         example = reading.values.drop_null()[0].as_py()
@@ -161,7 +165,9 @@ def _require_one_form(
 
 def _column(name: str, values: pa.ChunkedArray, missing: int, asked: Asked | None) -> Column:
     family = type_family(values.type)
-    if asked == "text" or (family == "text" and asked is None):
+    if asked == "text":
+        return _text(name, values, missing)
+    if asked == "category" or (family == "text" and asked is None):
         return _category(name, values, missing)
     if family == "date" and asked != "number":
         times = timestamps(values)
@@ -191,12 +197,29 @@ def _reason_to_leave_out(values: pa.ChunkedArray, missing: int) -> str | None:
     if distinct == 1 and not missing:
         return "constant"
     if family == "text" and distinct >= IDENTIFIER_FRACTION * given:
-        return "an identifier: a different text in (nearly) every row"
+        return "an identifier: a different code in (nearly) every row"
     if pa.types.is_integer(kind) and distinct == len(values) > 2:
         numbers = pc.cast(values, pa.float64(), safe=False).to_numpy()
         if numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
             return "an identifier: it counts the rows"
     return None
+
+
+def _are_sentences(texts: Texts, reading: Reading | None) -> bool:
+    """Whether texts are to be read, and are neither categories nor codes."""
+    given = int(texts.counts.sum())
+    if reading is None or type_family(reading.values.type) != "text" or len(texts.distinct) < DIFFERENT * given:
+        return False
+    return holds_sentences(texts.distinct.to_pylist(), given)
+
+
+def _text(name: str, values: pa.ChunkedArray, missing: int) -> Column:
+    if type_family(values.type) != "text":
+        raise ColumnError(name, f"expected texts, found {values.type}; take it out of data.text", {})
+    if pc.count_distinct(values).as_py() == 1 and not missing:
+        return Column(name, "left out", "constant")
+    lengths = pc.min_max(pc.utf8_length(values)).as_py()
+    return Column(name, "text", f"{lengths['min']} … {lengths['max']} characters", missing)
 
 
 def _category(name: str, values: pa.ChunkedArray, missing: int) -> Column:
@@ -207,67 +230,8 @@ def _category(name: str, values: pa.ChunkedArray, missing: int) -> Column:
     return Column(name, "category", note, missing)
 
 
-def texts_remarks(texts: Texts, format: Format) -> tuple[str, ...]:
-    """What is noteworthy about texts that are categories: spellings that differ little, words that mean missing."""
-    notes = []
-    spellings = defaultdict(list)
-    distinct = texts.distinct.to_pylist()
-    folded = {text.casefold() for text in distinct}
-    logical = len(folded) > 2 and folded <= {*YES, *NO} and not folded <= {"0", "1"}
-    for text in distinct:
-        key = text.casefold()
-        spellings["yes" if logical and key in YES else "no" if logical and key in NO else key].append(text)
-    several = [" ".join(f"'{text}'" for text in same) for same in spellings.values() if len(same) > 1]
-    if several:
-        notes.append(f"written in several ways: {', '.join(several[:3])}{' …' if len(several) > 3 else ''}")
-    if texts.words:
-        shown = ", ".join(f"'{word}' ({count})" for word, count in list(texts.words.items())[:3])
-        by_default = {*texts.words} - {*format.missing, "?"}
-        hint = ", else data.keep_default_missing=false" if by_default else ""
-        notes.append(f"{shown} taken for missing{hint}")
-    return tuple(notes)
-
-
-def form_remarks(reading: Reading | None) -> tuple[str, ...]:
-    """What was decided about the form of numbers or dates, where they are not written as plainly as can be."""
-    if reading is None or reading.example is None or reading.form is None:
-        return ()
-    value = reading.form.parse(pa.array([reading.example]))[0].as_py()
-    notes = [f"'{reading.example}' read as {_shown(value)}"]
-    if reading.other:
-        key = "data.dayfirst" if isinstance(reading.other, DateForm) else "data.decimal"
-        notes.append(f"if that is wrong: {key}={_said(reading.other)}")
-    return tuple(notes)
-
-
-def _said(form: NumberForm | DateForm) -> str:
-    """The value of `data.dayfirst`, or of `data.decimal`, with which texts are read in this form."""
-    if isinstance(form, DateForm):
-        return "true" if form.order == "dmy" else "false"
-    return form.decimal
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int | float):
-        return f"{value:.12g}"
-    return str(value).removesuffix(" 00:00:00").removesuffix("+00:00")
-
-
 def _span(numbers: Floats) -> str:
     return f"{np.nanmin(numbers):g} … {np.nanmax(numbers):g}" if not np.isnan(numbers).all() else ""
-
-
-def far_dates(values: pa.ChunkedArray) -> tuple[str, ...]:
-    """What to say of dates that are likely to stand for no date, as 9999-12-31."""
-    days = timestamps(values).astype("datetime64[D]")
-    days = days[~np.isnat(days)]
-    low, high = (np.datetime64(f"{year}-01-01") for year in FAR_YEARS)
-    far = days[(days < low) | (days >= high)]
-    if not len(far) or len(far) == len(days):
-        return ()
-    days, counts = np.unique(far, return_counts=True)
-    day = days[counts.argmax()]
-    return (f"{day} ({counts.max()}) may stand for no date: data.missing=[{day}]",)
 
 
 def _period(times: NDArray[np.datetime64]) -> str:
@@ -290,6 +254,12 @@ def numeric_features(column: Column, values: pa.ChunkedArray) -> list[Floats]:
     phases = cycle_phases(times)
     waves = (wave(2 * np.pi * phases[part]) for part in column.parts for wave in (np.sin, np.cos))
     return [days, *waves]
+
+
+def as_texts(values: pa.ChunkedArray) -> NDArray[np.object_]:
+    """The texts `[N]`, empty where missing."""
+    texts: NDArray[np.object_] = pc.fill_null(pc.cast(values, pa.string()), "").to_numpy()
+    return texts
 
 
 def named(listed: Sequence[str | int]) -> list[str]:

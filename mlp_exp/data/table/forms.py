@@ -19,7 +19,7 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.numbers import NumberForm, guess_number_form
 
 Form = NumberForm | DateForm
-Asked = Literal["number", "date", "text"]
+Asked = Literal["number", "date", "category", "text"]
 
 MIXED_FRACTION = 0.8
 """Texts of which at least this fraction of the rows are numbers, or dates, in a few forms have to be made one form …"""
@@ -74,8 +74,12 @@ def read_texts(texts: Texts, format: Format, asked: Asked | None = None, decimal
         decimal: sign that other columns of the file have, for texts that allow both.
     """
     distinct = texts.distinct
-    if asked == "text" or not len(distinct):
-        return Reading(_as_categories(texts, format) if len(distinct) else texts.column())
+    if not len(distinct):
+        return Reading(texts.column())
+    if asked == "text":  # of numbers their type, which is no text
+        return Reading(texts.column(infer_types(distinct, format)))
+    if asked == "category":
+        return Reading(_as_categories(texts, format))
     if asked != "date" and format.date_format is None:
         values = infer_types(distinct, format)
         if _is_plain(values.type) and not (decimal == "," and pa.types.is_floating(values.type)):

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.dataset import Category, Column, Dataset
+from mlp_exp.data.dataset import Category, Column, Dataset, TextColumn
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.cleaning import clean_texts, is_text
-from mlp_exp.data.table.columns import ColumnOptions, Decided, decide, find_column, named, numeric_features
+from mlp_exp.data.table.columns import ColumnOptions, Decided, as_texts, decide, find_column, named, numeric_features
 from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import read_texts
@@ -41,6 +41,7 @@ def table(
     numeric: Names = (),
     categorical: Names = (),
     dates: Names = (),
+    text: Names = (),
     drop: Names = (),
     missing: Sequence[str | float] = (),
     keep_default_missing: bool = True,
@@ -61,8 +62,8 @@ def table(
         target: name of the column to predict; rows without a target are left out.
         task: `auto` infers it from the target.
         columns: names of the only columns that are features; None for all.
-        numeric, categorical, dates, drop: names of columns that are numbers, are categories, are dates, are not
-            features.
+        numeric, categorical, dates, text, drop: names of columns that are numbers, are categories, are dates, are texts
+            to be read, are no features.
         missing, keep_default_missing, dayfirst, date_format, separator, decimal, encoding, header: see `Format`.
         ragged_rows: `skip` leaves out rows with another number of fields than the header, `error` does not.
         split: a split by a column gets that column in `Dataset.aside`.
@@ -76,8 +77,9 @@ def table(
         separator, decimal, encoding, words, keep_default_missing, header, dayfirst, date_format, ragged_rows == "skip"
     )
     wanted = named([target])[0]
-    options = _options(columns, numeric, categorical, dates, drop)
-    texts = {*options.categorical, *options.dates, *([wanted] if task not in ("auto", "regression") else [])}
+    options = _options(columns, numeric, categorical, dates, drop, text)
+    texts = {*options.categorical, *options.dates, *options.text}
+    texts |= {wanted} if task not in ("auto", "regression") else set()
     content = read_table(path, format, texts, open_file)
     shown = shown_path(path)
     log.info("%s: %d rows of %d columns", shown, len(content), content.num_columns)
@@ -99,6 +101,7 @@ def check_columns(
     numeric: Names = (),
     categorical: Names = (),
     dates: Names = (),
+    text: Names = (),
     drop: Names = (),
     separator: str | None = None,
     encoding: str = "utf-8",
@@ -114,16 +117,16 @@ def check_columns(
         return
     names = column_names(path, Format(separator, encoding=encoding, header=header))
     with _path_in_messages(shown_path(path)):
-        options = _options(columns, numeric, categorical, dates, drop)
+        options = _options(columns, numeric, categorical, dates, drop, text)
         options.check(names, find_column(named([target])[0], names, "data.target"))
         if split_column is not None:
             find_column(named([split_column])[0], names, "split.column")
 
 
-def _options(columns: Names | None, numeric: Names, categorical: Names, dates: Names, drop: Names) -> ColumnOptions:
-    return ColumnOptions(
-        named(numeric), named(categorical), named(dates), named(drop), None if columns is None else named(columns)
-    )
+def _options(columns: Names | None, *listed: Names) -> ColumnOptions:
+    """What the user has said of columns: the only ones, and the other lists in the order of `ColumnOptions`."""
+    numeric, categorical, dates, drop, text = map(named, listed)
+    return ColumnOptions(numeric, categorical, dates, drop, text, None if columns is None else named(columns))
 
 
 def shown_path(path: str | Sequence[str]) -> str:
@@ -216,6 +219,7 @@ def _dataset(
         target_type=found.type,
         target_form=found.form,
         categories=tuple(categories),
+        texts=tuple(TextColumn(e.column.name, as_texts(e.values)[there]) for e in decided if e.column.kind == "text"),
         columns=tuple(columns),
         kept=None if there.all() else there,
         unlabelled=len(there) - len(found.values),
@@ -225,7 +229,7 @@ def _dataset(
 
 def _check_features(columns: Sequence[Column], feature_names: Sequence[str], target: str) -> None:
     """Raises DataError if there is no feature, or two have the same name."""
-    used = [*feature_names, *(column.name for column in columns if column.kind == "category")]
+    used = [*feature_names, *(column.name for column in columns if column.kind in ("category", "text"))]
     if not used:
         left_out = "; ".join(f"{column.name}: {column.note or column.kind}" for column in columns)
         raise DataError(f"data.path: there is no feature apart from the target '{target}'. {left_out}".rstrip())

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlp_exp.data.dataset import Category, Column
+from mlp_exp.data.dataset import Category, Column, TextColumn
 from mlp_exp.data.table.cleaning import clean_texts, is_text, mask_dates, mask_numbers
-from mlp_exp.data.table.columns import numeric_features
+from mlp_exp.data.table.columns import as_texts, numeric_features
 from mlp_exp.data.table.dates import DateForm, parse_times
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.format import Format
@@ -72,23 +72,29 @@ class FeatureSchema:
         few = f". It has {', '.join(names[:20])}" if len(names) <= 20 else ""
         raise DataError(f"{where}: the table has no column {', '.join(lines)}{few}")
 
-    def features(self, table: pa.Table, misfits: Misfits) -> tuple[Floats, tuple[Category, ...]]:
-        """The numeric features `[N, F]` of a chunk of a table, and its categories.
+    def features(
+        self, table: pa.Table, misfits: Misfits
+    ) -> tuple[Floats, tuple[Category, ...], tuple[TextColumn, ...]]:
+        """The numeric features `[N, F]` of a chunk of a table, its categories, and its columns of texts.
 
         Raises DataError for a column of a type that cannot stand for the one in training.
         """
+        texts: list[TextColumn] = []
         features = np.empty((len(table), sum(len(c.number_names) for c in self.columns)), order="F")
-        categories = []
+        categories, texts = [], []
         place = 0
         for column in self.columns:
             values = self.converted(column, table[column.name], misfits)
             if column.kind == "category":
                 categories.append(Category(column.name, *category_codes(column.name, values, misfits.where)))
                 continue
+            if column.kind == "text":
+                texts.append(TextColumn(column.name, as_texts(values)))
+                continue
             for numbers in numeric_features(column, values):
                 features[:, place] = numbers
                 place += 1
-        return features, tuple(categories)
+        return features, tuple(categories), tuple(texts)
 
     def converted(self, column: Column, values: pa.ChunkedArray, misfits: Misfits) -> pa.ChunkedArray:
         """A column with its type in training, a category as texts; null where a value does not fit.
@@ -99,7 +105,7 @@ class FeatureSchema:
         values = as_text_if_it_is(values)
         if pa.types.is_float16(values.type):  # few of Arrow's functions accept it
             values = values.cast(pa.float32())
-        if column.kind == "category":
+        if column.kind in ("category", "text"):
             return self._as_category(column, kind, values, misfits.where)
         if is_text(values.type):
             texts = clean_texts(values, self.format)
@@ -126,7 +132,7 @@ class FeatureSchema:
             plain = Column(column.name, column.kind, type=column.type, form=NumberForm(self.format.decimal or "."))
             return texts.column(_respelled(texts.distinct, plain, kind))
         if type_family(values.type) is None and not pa.types.is_null(values.type):
-            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which cannot be a category")
+            raise DataError(f"{where}: column '{column.name}' holds {values.type}, which cannot be a {column.kind}")
         values = mask_nan(mask_numbers(values, self.format.missing_numbers))
         if _family(values.type) == _family(kind):
             try:

@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlp_exp.data.table.cleaning import clean_texts, is_text, mask_numbers
-from mlp_exp.data.table.columns import form_remarks, texts_remarks
 from mlp_exp.data.table.dates import DateForm
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Asked, Group, form_of_type, read_texts
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.problems import mixed
+from mlp_exp.data.table.remarks import form_remarks, texts_remarks
 from mlp_exp.data.table.values import as_numbers, category_codes, mask_nan, sorted_codes, type_family
 from mlp_exp.errors import DataError
 
@@ -65,7 +65,7 @@ def read_target(name: str, column: pa.ChunkedArray, task: TaskChoice, format: Fo
         ColumnError: its texts are mostly numbers, but not of one form.
         DataError: the target does not fit the task, is constant, or has a class with a single row.
     """
-    asked: Asked | None = None if task == "auto" else "number" if task == "regression" else "text"
+    asked: Asked | None = None if task == "auto" else "number" if task == "regression" else "category"
     values, form = column, form_of_type(column.type, format)
     remarks: tuple[str, ...] = ()
     if is_text(column.type):

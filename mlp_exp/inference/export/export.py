@@ -71,6 +71,7 @@ def export(ensemble: Ensemble, path: Path) -> Exported:
     exported, the runs do not fit together, or the file predicts differently from them.
     """
     require(path)
+    _require_no_texts(ensemble)
     raw = RawColumns.of(ensemble)
     name, shape = "probabilities", f"float32 [batch, {len(ensemble.class_names)}]"
     if not ensemble.class_names:
@@ -96,6 +97,17 @@ def export(ensemble: Ensemble, path: Path) -> Exported:
     if raw.categories:
         inputs["categories"] = f"{'string' if is_onnx else 'int64'} [batch, {len(raw.categories)}]"
     return Exported((path, *beside), inputs, f"{name}: {shape}", difference)
+
+
+def _require_no_texts(ensemble: Ensemble) -> None:
+    """Raises ExportError for a run with a column of texts."""
+    for run in ensemble.runs:
+        if texts := run.preprocessing.texts:
+            raise ExportError(
+                f"{run.folder}: column '{texts[0].name}' holds texts, whose words and parts of words are hashed; "
+                "neither ONNX nor torch.export has an operation for that. Predict with mlp_exp.predict or "
+                f"mlp_exp.load, or train without it: data.drop=['{texts[0].name}']"
+            )
 
 
 @contextmanager
