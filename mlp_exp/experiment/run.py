@@ -19,6 +19,9 @@ from mlp_exp.training.records import EpochRecord
 
 log = logging.getLogger(__name__)
 
+SHOWN_COLUMNS = 20
+"""Of those that are left out, in the log."""
+
 
 @dataclass
 class Run:
@@ -76,7 +79,8 @@ class Run:
         log.info("%s", self.description)
         left_out = [f"{c.name} ({c.note})" for c in self.dataset.columns if c.kind == "left out"]
         if left_out:
-            log.info("left out: %s", ", ".join(left_out))
+            more = f" and {len(left_out) - SHOWN_COLUMNS} more" if len(left_out) > SHOWN_COLUMNS else ""
+            log.info("left out: %s%s", ", ".join(left_out[:SHOWN_COLUMNS]), more)
         checkpoint = self.plan.checkpoint
         if checkpoint is None:
             self.folder.claim(self.columns)

@@ -236,7 +236,11 @@ def test_a_model_of_something_else(command: Command, run: Path, kind: str, says:
         "dictionary": {"epoch": 3},
         "list": [1, 2],
         "no weights": {**model, "state_dict": {}},
-        "other weights": {**model, "state_dict": {name: torch.zeros(1) for name in model["state_dict"]}},
+        "other weights": {
+            **model,
+            "state_dict": {name: torch.zeros(1) for name in model["state_dict"]},
+            "training_rows": model["training_rows"][:1],
+        },
         "weights of another shape": {**model, "state_dict": {name: w[None] for name, w in model["state_dict"].items()}},
     }
     torch.save(other[kind], run / "model.pt")

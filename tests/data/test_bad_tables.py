@@ -313,19 +313,19 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     },
     "text as a number": (
         ["data.numeric=[city]"],
-        f"{UNUSABLE}\n  city: expected numbers, found 'Rome', 'Bern', 'Oslo' (60 rows, first row 0)\nMend the file, or "
-        "add: 'data.drop=[city]'",
+        f"{UNUSABLE}\n  city: expected numbers, found 'Rome', 'Bern', 'Oslo' (60 rows, first row 0); take it out of "
+        "data.numeric\nMend the file",
     ),
     "a number as a date": (
         ["data.dates=[size]"],
         re.compile(
             r"data\.path: 'houses\.csv': 1 column cannot be used as it is:\n  size: expected dates, found '[\d.]+', "
-            r"'[\d.]+', '[\d.]+' … \(60 rows, first row 0\)\nMend the file, or add: 'data\.drop=\[size\]'"
+            r"'[\d.]+', '[\d.]+' … \(60 rows, first row 0\); take it out of data\.dates\nMend the file"
         ),
     ),
     "a date as a number": (
         ["data.numeric=[built]"],
-        f"{UNUSABLE}\n  built: expected numbers, found date32[day]\nMend the file, or add: 'data.drop=[built]'",
+        f"{UNUSABLE}\n  built: expected numbers, found date32[day]; take it out of data.numeric\nMend the file",
     ),
     "a date for a regression": (
         ["data.target=built", "data.task=regression"],

@@ -100,6 +100,7 @@ def test_runs_on_one_table_are_those_of_hydras_own_launcher(sweep: Sweep, tmp_pa
     def content(folder: Path) -> object:
         model = torch.load(folder / "model.pt", weights_only=True)
         model["state_dict"] = {name: tensor.tolist() for name, tensor in model["state_dict"].items()}
+        model["training_rows"] = model["training_rows"].tolist()
         return model, history_of(folder)
 
     args = table(tmp_path)

@@ -174,8 +174,8 @@ def _column(name: str, values: pa.ChunkedArray, missing: int, asked: Asked | Non
         parts = tuple(part for part, phase in cycle_phases(times).items() if np.nanmin(phase) < np.nanmax(phase))
         return Column(name, "date", _period(times), missing, parts)
     if asked == "date" or family not in ("number", "boolean"):
-        expected = "dates" if asked == "date" else "numbers"
-        raise ColumnError(name, f"expected {expected}, found {values.type}", {"data.drop": [name]})
+        expected, listed = ("dates", "data.dates") if asked == "date" else ("numbers", "data.numeric")
+        raise ColumnError(name, f"expected {expected}, found {values.type}; take it out of {listed}", {})
     numbers = as_numbers(name, values)
     infinite = np.isinf(numbers)
     if infinite.any():

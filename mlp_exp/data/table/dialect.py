@@ -43,8 +43,10 @@ def detect_dialect(sample: str, separator: str | None, *, has_header: bool = Tru
     """
     lines = _logical_lines(sample, whole=whole)
     told, start = None, 0
-    while start < len(lines) and (not lines[start].strip() or SEP_LINE.fullmatch(lines[start].strip())):
-        found = SEP_LINE.fullmatch(lines[start].strip())
+    while start < len(lines):
+        found = SEP_LINE.fullmatch(_shown(lines[start]).strip(" "))
+        if not found and lines[start].strip():
+            break
         told, start = (found[1] if found else told), start + 1
     comments = start
     while comments < len(lines) and (not lines[comments].strip() or lines[comments].lstrip().startswith("#")):

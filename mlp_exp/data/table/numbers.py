@@ -100,7 +100,8 @@ def _pattern(form: NumberForm, bare: bool) -> str:
     suffix = f"(?: ?{_escaped(form.suffix)}){maybe}" if form.suffix else ""
     body = rf"(?:{_body(form.grouping, form.decimal)})(?:[eE][-+]?\d+)?"
     ways = (
-        f"[-+]? ?{prefix}[-+]?{body}{suffix}-?",
+        f"(?:[-+]? ?{prefix}|{prefix}[-+]?){body}{suffix}",
+        f"{prefix}{body}{suffix}-",
         rf"\({prefix}{body}{suffix}\)",
         rf"{prefix}\({body}\){suffix}",
         rf"{prefix}{body}-{suffix}",
@@ -165,12 +166,13 @@ def guess_number_form(texts: pa.Array, decimal: str | None = None, preferred: st
     pairs = _fitting(bodies, signs)
     if not pairs:
         return None
-    grouped = next((pair for pair in pairs if pair[1] == signs[0]), None)
-    if len(signs) > 1 and pairs[0] == (preferred, "") and grouped and re.fullmatch(CURRENCY, prefix or suffix):
+    rivals = {pair for pair in pairs if _values(bodies, pair) != _values(bodies, pairs[0])}
+    grouped = next((pair for pair in pairs if pair[1] == preferred and pair in rivals), None)
+    if grouped and pairs[0] == (preferred, "") and re.fullmatch(CURRENCY, prefix or suffix):
         pairs.remove(grouped)  # `1.234 €`: prices have two decimals or none
         pairs.insert(0, grouped)
+        rivals = {pair for pair in pairs if _values(bodies, pair) != _values(bodies, pairs[0])}
     first = NumberForm(*pairs[0], prefix, suffix)
-    rivals = {pair for pair in pairs if _values(bodies, pair) != _values(bodies, pairs[0])}
     other = next((NumberForm(*pair, prefix, suffix) for pair in pairs if pair in rivals), None)
     return NumberGuess(first, other, any(first.decimal in body for body in bodies))
 
@@ -187,7 +189,7 @@ def _fitting(bodies: Sequence[str], decimals: Sequence[str | None]) -> list[tupl
         pattern = re.compile(_body(grouping, decimal))
         found[decimal, grouping] = sum(pattern.fullmatch(body) is not None for body in bodies)
     best = max(found.values())
-    return [pair for pair, count in found.items() if count == best and best > len(bodies) / 2]
+    return [pair for pair, count in found.items() if count == best and 4 * best >= len(bodies)]
 
 
 def _values(bodies: Sequence[str], pair: tuple[str, str]) -> list[str]:

@@ -67,10 +67,13 @@ def mixed(name: str, groups: Sequence[Group], asked: Asked | None, *, is_target:
     else:
         assert words
         says = f"expected {kind}, found {_words(words)}"
+    listed = {"number": "data.numeric", "date": "data.dates"}.get(asked or "")
     few = words is not None and len(words.texts) <= MOST_WORDS and len(forms) == 1
     if few:
         assert words
         return ColumnError(name, says, {"data.missing": words.texts})
+    if listed and not is_target:
+        return ColumnError(name, f"{says}; take it out of {listed}", {})
     return ColumnError(name, says, {} if is_target else {"data.drop": [name]})
 
 

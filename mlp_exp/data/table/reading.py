@@ -47,21 +47,18 @@ def read_table(
     """
     sources = detect_files(path, format)
     tables = [_read(source, set(texts), open_file) for source in sources]
+    require_same_columns([(source.path, each.column_names) for source, each in zip(sources, tables, strict=True)])
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        raise no_rows(sources[0].path)
     first = tables[0]
-    for source, table in zip(sources, tables, strict=True):
-        if sorted(table.column_names) != sorted(first.column_names):
-            odd = sorted(set(table.column_names) ^ set(first.column_names))
-            raise DataError(
-                f"data.path: '{source.path}' has other columns than '{sources[0].path}': only one of them has "
-                f"{', '.join(odd[:5])}. Files of one table need the same columns"
-            )
     differing = {name for name in first.column_names if len({_text_or_not(table[name]) for table in tables}) > 1}
     if differing - set(texts):  # in one file all are numbers, in another they are not
         return read_table(path, format, {*texts, *differing}, open_file)
     if len(tables) == 1:
         return first
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        return pa.concat_tables([each.select(first.column_names) for each in tables], promote_options="permissive")
     except pa.ArrowException as error:
         raise DataError(f"data.path: the columns of {len(tables)} files have different types: {error}") from error
 
@@ -84,6 +81,18 @@ def checked_names(names: Sequence[str], source: TableFile) -> list[str]:
     return cleaned
 
 
+def require_same_columns(files: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Raises DataError if files of one table, by path and names of columns, have different columns."""
+    (first, expected), *others = files
+    for path, names in others:
+        if sorted(names) != sorted(expected):
+            odd = sorted(set(names) ^ set(expected))
+            raise DataError(
+                f"data.path: '{path}' has other columns than '{first}': only one of them has {', '.join(odd[:5])}. "
+                "Files of one table need the same columns"
+            )
+
+
 def _text_or_not(column: pa.ChunkedArray) -> str | None:
     kind = column.type
     if pa.types.is_null(kind):
@@ -92,16 +101,13 @@ def _text_or_not(column: pa.ChunkedArray) -> str | None:
 
 
 def _read(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
-    """The table in a file; DataError if it has no rows, or two columns of one name."""
+    """The table in a file; DataError if two columns have the same name."""
     table = _read_parquet(source, open_file) if source.is_parquet else _read_csv(source, texts, open_file)
     names = checked_names(table.column_names, source)
     if source.format.header and not source.is_parquet and look_like_values(names):
         shown = ", ".join(map(shorten, names[:5]))
         log.warning("%s: the names of the columns look like values (%s); if so: data.header=false", source.path, shown)
-    table = table.rename_columns(names)
-    if not len(table):
-        raise no_rows(source.path)
-    return table
+    return table.rename_columns(names)
 
 
 def _read_parquet(source: TableFile, open_file: Opener) -> pa.Table:

@@ -8,9 +8,9 @@ from pyarrow import parquet
 
 from mlp_exp.data.table.csv_reader import batches, raw_names
 from mlp_exp.data.table.damage import CsvDamage, check_encoding, parquet_errors
-from mlp_exp.data.table.file import Opener, detect_file, no_rows, open_native
+from mlp_exp.data.table.file import Opener, TableFile, detect_files, no_rows, open_native
 from mlp_exp.data.table.format import Format
-from mlp_exp.data.table.reading import checked_names
+from mlp_exp.data.table.reading import checked_names, require_same_columns
 
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 2**22
@@ -20,31 +20,50 @@ BUFFER_BYTES = 2**20
 
 
 class TableStream:
-    """A table in a file. Texts in a CSV file stay texts: the caller knows their types from training.
+    """A table in one or more files. Texts in a CSV file stay texts: the caller knows their types from training.
 
-    Raises DataError if there is no such file, or it is not a table.
+    Raises DataError if there is no such file, it is not a table, or several have different columns.
+
+    Attributes:
+        names: of the columns.
     """
 
     def __init__(self, path: str, format: Format) -> None:
-        self._source = detect_file(path, format)
-        if format.separator and len(self._source.dialect.names) == 1:  # it is that of another file
-            self._source = detect_file(path, replace(format, separator=None))
-        self._raw_names = self._read_parquet_names() if self._source.is_parquet else raw_names(self._source)
-        self.names = checked_names(self._raw_names, self._source)
+        self._path = path
+        self._files = [_FileStream(source) for source in detect_files(path, format)]
+        if format.separator and len(self._files[0].names) == 1:  # it is that of another file
+            self._files = [_FileStream(source) for source in detect_files(path, replace(format, separator=None))]
+        self.names = self._files[0].names
+        require_same_columns([(file.path, file.names) for file in self._files])
 
     def chunks(
         self, names: Sequence[str], open_file: Opener = open_native, rows: int = CHUNK_ROWS
     ) -> Iterator[pa.Table]:
-        """These columns in tables of at most `rows` rows; raises DataError if the file is damaged, or has no rows."""
+        """These columns in tables of at most `rows` rows; raises DataError if a file is damaged, or has no rows."""
+        found = 0
+        for file in self._files:
+            for chunk in file.chunks(names, open_file, rows):
+                found += len(chunk)
+                yield chunk
+        if not found:
+            raise no_rows(self._path)
+
+
+class _FileStream:
+    """One file of a table."""
+
+    def __init__(self, source: TableFile) -> None:
+        self._source = source
+        self.path = source.path
+        self._raw_names = self._read_parquet_names() if source.is_parquet else raw_names(source)
+        self.names = checked_names(self._raw_names, source)
+
+    def chunks(self, names: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
         wanted = [self._raw_names[self.names.index(name)] for name in names]
         read = self._parquet_tables if self._source.is_parquet else self._csv_tables
-        found = 0
         for table in _joined(read(wanted, open_file, rows), rows):
-            found += len(table)
             for start in range(0, len(table), rows):
                 yield table.slice(start, rows).select(wanted).rename_columns(list(names))
-        if not found:
-            raise no_rows(self._source.path)
 
     def _read_parquet_names(self) -> list[str]:
         with parquet_errors(self._source.path), open_native(self._source.file) as raw:
@@ -53,10 +72,10 @@ class TableStream:
     def _parquet_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:
         with parquet_errors(self._source.path), open_file(self._source.file) as raw:
             file = parquet.ParquetFile(raw, buffer_size=BUFFER_BYTES)
-            done, size = 0, raw.size()
+            done, size, rows_in_all = 0, raw.size(), max(1, file.metadata.num_rows)
             for batch in file.iter_batches(rows, columns=list(wanted)):
                 done += len(batch)
-                raw.seek(size * done // file.metadata.num_rows)  # for the progress: Arrow reads at places of its own
+                raw.seek(size * done // rows_in_all)  # for the progress: Arrow reads at places of its own
                 yield pa.Table.from_batches([batch])
 
     def _csv_tables(self, wanted: Sequence[str], open_file: Opener, rows: int) -> Iterator[pa.Table]:

@@ -1,0 +1,227 @@
+"""Numbers as people write them: a known value is written in a form and read back."""
+
+import itertools
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from support.good_tables import some, write
+
+from mlp_exp.data.table.cleaning import clean_texts
+from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.forms import read_texts
+from mlp_exp.data.table.load import table
+from mlp_exp.data.table.numbers import NumberForm
+from mlp_exp.errors import DataError
+
+ROWS = 60
+AFFIXES = (
+    "",
+    "€ ",
+    " €",
+    "$",
+    "EUR ",
+    " CHF",
+    "R$ ",
+    " %",
+    "%",
+    " kg",
+    "kg",
+    " km/h",
+    " °C",
+    " m²",
+    " Std.",
+    "\u00a0€",
+)
+GROUPINGS = {"": "", ",": ",", ".": ".", "'": "'", "’": "'", " ": " ", "\u00a0": " ", "\u202f": " ", "_": "_"}
+"""How thousands are written, and the sign that a form has for it."""
+NEGATIVES: dict[str, Callable[[str, str, str], str]] = {
+    "-1": lambda prefix, body, suffix: f"-{prefix}{body}{suffix}",
+    "\u22121": lambda prefix, body, suffix: f"\u2212{prefix}{body}{suffix}",
+    "1-": lambda prefix, body, suffix: f"{prefix}{body}{suffix}-",
+    "(1)": lambda prefix, body, suffix: f"({prefix}{body}{suffix})",
+}
+
+
+def dress(value: float, decimals: int, decimal: str, grouping: str, affix: str, negative: str) -> str:
+    """A number as a text in a form."""
+    whole, _, fraction = f"{abs(value):,.{decimals}f}".partition(".")
+    body = whole.replace(",", grouping) + (decimal + fraction if fraction else "")
+    prefix, suffix = (affix, "") if affix[:1] in ("€", "$", "E", "R") else ("", affix)
+    return NEGATIVES[negative](prefix, body, suffix) if value < 0 else f"{prefix}{body}{suffix}"
+
+
+def values_of(seed: int, decimals: int) -> list[float]:
+    """Numbers of several lengths, negative ones too, one of them with two separators."""
+    draw = np.random.default_rng(seed)
+    sizes = 10 ** draw.uniform(0, 7, ROWS) * draw.choice([-1, 1, 1], ROWS)
+    return [round(float(value), decimals) for value in [*sizes[:-2], 1234567.0, -12.0]]
+
+
+def read(texts: list[str], **options: object) -> tuple[list[float], NumberForm]:
+    found = read_texts(clean_texts(pa.chunked_array([pa.array(texts)]), Format()), Format(**options))  # type: ignore[arg-type]
+    assert isinstance(found.form, NumberForm), texts[:3]
+    return found.values.to_pylist(), found.form
+
+
+FORMS = [
+    (decimal, grouping, affix, negative)
+    for decimal, grouping, affix, negative in itertools.product(".,", GROUPINGS, AFFIXES, NEGATIVES)
+    if decimal != grouping
+]
+
+
+@pytest.mark.parametrize("affix", AFFIXES)
+@pytest.mark.parametrize("decimals", [0, 2])
+def test_a_number_is_read_back(affix: str, decimals: int) -> None:
+    """In each form with this currency or unit; with decimals the decimal sign is found, too."""
+    for seed, (decimal, grouping, _, negative) in enumerate(form for form in FORMS if form[2] == affix):
+        values = values_of(seed, decimals)
+        texts = [dress(value, decimals, decimal, grouping, affix, negative) for value in values]
+        found, form = read(texts)
+        assert found == pytest.approx(values, rel=1e-15), texts[:3]
+        assert form.grouping == GROUPINGS[grouping]
+        assert (form.prefix or form.suffix) == affix.strip()
+        if decimals:
+            assert form.decimal == decimal
+
+
+@pytest.mark.parametrize("digits", ["٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९", "০১২৩৪৫৬৭৮৯", "0123456789"])
+def test_digits_of_other_scripts(digits: str) -> None:
+    values = values_of(3, 2)
+    assert [unicodedata.decimal(digit) for digit in digits] == list(range(10))
+    texts = [f"{value:.2f}".translate(str.maketrans("0123456789", digits)) for value in values]
+    assert read_texts(
+        clean_texts(pa.chunked_array([pa.array(texts)]), Format()), Format()
+    ).values.to_pylist() == pytest.approx(values)
+
+
+def test_groups_of_two_as_in_india() -> None:
+    texts = ["12,34,567.50", "1,23,45,678.00", "999.25", "1,234.00", "-4,56,789.10"]
+    assert read(texts)[0] == [1234567.5, 12345678.0, 999.25, 1234.0, -456789.1]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["1,5E+03", "2,0e-3", "7"], [1500.0, 0.002, 7.0]),
+        (["+5 €", "-7 €", "0 €"], [5, -7, 0]),
+        ([",5 kg", "1, kg", "2 kg"], [0.5, 1.0, 2.0]),
+        (["$(1,250.00)", "$ 3.10", "-$2"], [-1250.0, 3.1, -2.0]),
+        (["1 234,5 kr", "2 kr", "-3 kr"], [1234.5, 2.0, -3.0]),
+        (["12345678901234567890 €", "1 €"], [12345678901234567890.0, 1.0]),
+        (["0 %", "100 %", "7 %"], [0, 100, 7]),
+    ],
+)
+def test_special_forms(texts: list[str], values: list[float]) -> None:
+    assert read(texts)[0] == values
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "other"),
+    [
+        (["1,234", "12,345", "999"], [1234, 12345, 999], [1.234, 12.345, 999.0]),
+        (["1.234 €", "12.345 €"], [1234, 12345], [1.234, 12.345]),
+        (["1.234 kg", "12.345 kg"], [1.234, 12.345], [1234, 12345]),
+    ],
+)
+def test_what_the_texts_leave_open_is_decided_by_the_user(
+    texts: list[str], first: list[float], other: list[float]
+) -> None:
+    """A price has two decimals or none; any other number with a point and three digits is a decimal number."""
+    assert read(texts)[0] == first
+    found, form = read(texts)
+    assert found == first
+    assert read(texts, decimal="," if form.decimal == "." else ".")[0] == other
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["A12", "A13", "B7"], ["12-34", "56-78"], ["v1.2", "v1.3"], ["192.168.0.1", "10.0.0.1"], ["1/2", "3/4"],
+        ["#1", "#2"],
+        ["1,2,3", "4,5,6"], ["12 34 5", "1 2 3"], ["3x", "x3"], ["1.2.3", "4.5.6"], ["--1", "-2"],
+        ["(1", "2)"], ["€", "%"],
+    ],
+)  # fmt: skip
+def test_what_is_no_number(texts: list[str]) -> None:
+    found = read_texts(clean_texts(pa.chunked_array([pa.array(texts)]), Format()), Format())
+    assert found.form is None
+    assert found.values.to_pylist() == texts
+
+
+# ---- in a table
+
+
+def columns(texts: list[str]) -> dict[str, list[str]]:
+    return {"amount": texts, "x": some([1.5, 2.5, 4.0], len(texts)), "y": some("ab", len(texts), 1)}
+
+
+@pytest.mark.parametrize("name", ["semicolon.csv", "t.parquet"])
+@pytest.mark.parametrize("role", ["a feature", "the target"])
+def test_a_column_is_read_and_said(name: str, role: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    values = values_of(5, 2)
+    path = write(columns([dress(v, 2, ",", ".", " €", "-1") for v in values]), tmp_path / name)
+    with caplog.at_level("INFO"):
+        found = table(path, "y" if role == "a feature" else "amount")
+    if role == "a feature":
+        np.testing.assert_array_equal(found.features[:, 0], values)
+        (remark,) = found.columns[0].remarks
+    else:
+        np.testing.assert_array_equal(found.target, values)
+        remark = caplog.messages[1].removeprefix("amount: ")
+    example, _, read_as = remark.partition(" read as ")
+    assert float(read_as) in values
+    assert dress(float(read_as), 2, ",", ".", " €", "-1") == example.strip("'")
+
+
+def test_a_decimal_comma_elsewhere_decides(tmp_path: Path) -> None:
+    """`1.234` alone is a decimal number; beside decimal commas it is a thousand."""
+    texts = [f"{1000 + 37 * row:,}".replace(",", ".") for row in range(ROWS)]
+    alone = table(write({**columns(texts)}, tmp_path / "semicolon.csv"), "y")
+    assert alone.features[1, 0] == 1.037
+    beside = {**columns(texts), "price": [f"{row},25" for row in range(ROWS)], "share": some([0.25, 0.5])[:ROWS] * 2}
+    beside["share"] = beside["share"][:ROWS]
+    found = table(write(beside, tmp_path / "tab.tsv"), "y")
+    by_name = dict(zip(found.feature_names, found.features.T, strict=True))
+    np.testing.assert_array_equal(by_name["amount"], [1000 + 37 * row for row in range(ROWS)])
+    np.testing.assert_array_equal(by_name["price"], [row + 0.25 for row in range(ROWS)])
+    assert "if that is wrong: data.decimal=." in found.columns[0].remarks
+
+
+MIXTURES = {
+    "two currencies": ([f"{row}.50 €" if row % 3 else f"${row}.25" for row in range(ROWS)], "numbers in 2 forms"),
+    "a unit now and then": ([f"{row}.5 kg" if row % 4 else f"{row}.5" for row in range(ROWS)], "numbers in 2 forms"),
+    "two decimal signs": ([f"{row},25" if row % 2 else f"{row}.5" for row in range(ROWS)], "numbers in 2 forms"),
+    "thousands and millions": ([f"{row}.5k" if row % 3 else f"{row}M" for row in range(ROWS)], "numbers in 2 forms"),
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_several_forms_are_named_with_their_rows(name: str, tmp_path: Path) -> None:
+    texts, says = MIXTURES[name]
+    path = write(columns(texts), tmp_path / "semicolon.csv")
+    with pytest.raises(DataError) as caught:
+        table(path, "y")
+    message = str(caught.value)
+    assert message.startswith(f"data.path: '{path}': 1 column cannot be used as it is:\n  amount: {says}: '")
+    assert message.endswith("Mend the file, or add: 'data.drop=[amount]'")
+    assert "rows, first row 0)" in message
+    found = table(path, "y", drop=["amount"])
+    assert found.columns[0].note == "data.drop"
+
+
+def test_a_category_keeps_its_texts(tmp_path: Path) -> None:
+    """`00123` is not `123`, and `1.50` not `1.5`; numbers that are all apart have the names that other files give."""
+    zips = some(["00123", "123", "0123", "45678"], ROWS)
+    prices = some(["1.5", "1.50", "2"], ROWS, 1)
+    codes = some(["7", "3", "11"], ROWS, 2)
+    made = {**columns(zips), "price": prices, "code": codes}
+    for name in ("table.csv", "t.parquet"):
+        found = table(write(made, tmp_path / name), "y", categorical=["amount", "price", "code"])
+        texts = {category.name: [category.texts[code] for code in category.codes] for category in found.categories}
+        assert texts == {"amount": zips, "price": prices, "code": codes}
+        assert [column.type for column in found.columns if column.name == "code"] == ["int64"]
