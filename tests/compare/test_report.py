@@ -239,7 +239,7 @@ def test_a_model_of_something_else(command: Command, run: Path, kind: str, says:
         "other weights": {
             **model,
             "state_dict": {name: torch.zeros(1) for name in model["state_dict"]},
-            "training_rows": model["training_rows"][:1],
+            "training_rows": model["training_rows"][:1].clone(),
         },
         "weights of another shape": {**model, "state_dict": {name: w[None] for name, w in model["state_dict"].items()}},
     }

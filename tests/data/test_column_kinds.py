@@ -1,6 +1,7 @@
 """What is found in the columns of a table: kinds, dates, the target."""
 
 import datetime as dt
+import json
 import logging
 from decimal import Decimal
 from pathlib import Path
@@ -157,6 +158,23 @@ def test_a_missing_number_of_a_typed_file(tmp_path: Path) -> None:
     found = table(write(columns, tmp_path / "t.parquet"), "y", missing=[-9, float("inf")])
     assert [column.missing for column in found.columns] == [ROWS // 2, ROWS // 2]
     np.testing.assert_array_equal(np.isnan(found.features).T, [np.equal(columns["a"], -9), np.isinf(columns["b"])])
+
+
+@pytest.mark.parametrize("name", ["__index_level_0__", "house"])
+def test_the_index_of_a_data_frame_is_left_out(name: str, tmp_path: Path) -> None:
+    """As the file says itself, whatever its name; but for one that the user asks for, or predicts."""
+    columns = {"x": some([1.5, 2.5, 3.5]), "y": some("ab", seed=1), name: some(range(ROWS), seed=2)}
+    said = json.dumps({"index_columns": [name, {"kind": "range"}], "columns": []}).encode()
+    made = pa.table(columns).replace_schema_metadata({b"pandas": said})
+    parquet.write_table(made, tmp_path / "t.parquet")
+    path = str(tmp_path / "t.parquet")
+    assert kinds(table(path, "y")) == {"x": "number", name: "left out"}
+    assert table(path, "y").columns[1].note == "the index of a pandas data frame"
+    assert kinds(table(path, "y", numeric=[name]))[name] == "number"
+    assert kinds(table(path, "y", columns=["x", name]))[name] == "number"
+    assert table(path, name).task == "regression"
+    parquet.write_table(made.replace_schema_metadata({b"pandas": b"{"}), tmp_path / "u.parquet")
+    assert kinds(table(str(tmp_path / "u.parquet"), "y"))[name] == "number"
 
 
 # ---- dates as numbers

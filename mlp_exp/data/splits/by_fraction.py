@@ -33,8 +33,8 @@ def _take(dataset: Dataset, rows: Rows, name: str, fraction: float, total: int, 
         return take(rows, count, dataset.target[rows] if dataset.class_names else None, seed)
     except ValueError as error:
         raise DataError(
-            f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: {error} "
-            "Take a larger share or none (split.val=0), or merge rare classes"
+            f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: "
+            f"{str(error).rstrip('.')}. Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
 
 

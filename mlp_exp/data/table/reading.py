@@ -58,7 +58,8 @@ def read_table(
     if len(tables) == 1:
         return first
     try:
-        return pa.concat_tables([each.select(first.column_names) for each in tables], promote_options="permissive")
+        whole = pa.concat_tables([each.select(first.column_names) for each in tables], promote_options="permissive")
+        return whole.replace_schema_metadata(first.schema.metadata)
     except pa.ArrowException as error:
         raise DataError(f"data.path: the columns of {len(tables)} files have different types: {error}") from error
 
@@ -107,7 +108,7 @@ def _read(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
     if source.format.header and not source.is_parquet and look_like_values(names):
         shown = ", ".join(map(shorten, names[:5]))
         log.warning("%s: the names of the columns look like values (%s); if so: data.header=false", source.path, shown)
-    return table.rename_columns(names)
+    return table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
 
 
 def _read_parquet(source: TableFile, open_file: Opener) -> pa.Table:
@@ -121,7 +122,8 @@ def pandas_index(table: pa.Table) -> list[str]:
     """The columns that are the index of a pandas data frame, as the file's metadata say."""
     with suppress(ValueError, TypeError, KeyError):
         said = json.loads((table.schema.metadata or {})[b"pandas"])
-        return [name for name in said["index_columns"] if isinstance(name, str) and name in table.column_names]
+        names = clean_names([name for name in said["index_columns"] if isinstance(name, str)])
+        return [name for name in names if name in table.column_names]
     return []
 
 
