@@ -67,6 +67,8 @@ DIRECTIVES = {
     "%%": "%",
 }  # fmt: skip
 """What a directive of `data.date_format` stands for, as in Python's strptime."""
+FEW = 20
+"""Texts that are looked at first: an order that fits no more than half of them is not tried on the sample."""
 PIVOT = 69
 """Two-digit years from this on are of the 20th century, as in POSIX."""
 
@@ -112,6 +114,16 @@ def pattern(order: str) -> str:
         return f"^{WEEKDAY}{ORDERS[order]}{time}{ZONE if time else ''}$"
     parts = re.split("(%.)", order)
     return "^" + "".join(DIRECTIVES.get(part, re.escape(part).replace(r"\ ", " +")) for part in parts) + "$"
+
+
+@lru_cache(64)
+def _compiled(order: str) -> re.Pattern[str]:
+    return re.compile(python_pattern(order))
+
+
+def python_pattern(order: str) -> str:
+    """Like `pattern`, for Python's `re`."""
+    return pattern(order).replace(r"\pL", r"[^\W\d_]")
 
 
 def check_date_format(text: str) -> str | None:
@@ -231,11 +243,15 @@ def guess_date_form(
         orders.remove("mdy" if dayfirst else "dmy") if not format else None
     elif not format and pc.any(pc.match_substring_regex(sample, r"^\d{1,2}[-/]\d{1,2}[-/]")).as_py():
         orders.sort(key=lambda order: order == "dmy")  # after mdy
+    few = sample.take(
+        pa.array(np.unique(np.linspace(0, len(sample) - 1, min(FEW, len(sample))).astype(int)))
+    ).to_pylist()
     counts = {
         form: len(sample) - form.parse(sample).null_count
         for form in (DateForm(order, zoned) for order in orders for zoned in (False, True))
+        if 2 * sum(_compiled(form.order).fullmatch(text) is not None for text in few) > len(few)
     }
-    best = max(counts.values())
+    best = max(counts.values(), default=0)
     if best <= len(sample) / 2:
         return None
     forms = [form for form, count in counts.items() if count == best]

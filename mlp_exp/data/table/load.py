@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 SMALL_FILE = 1_000_000
 """Bytes of a file that may be read twice."""
+DECIMAL_ROWS = 1000
+"""Of a column of texts, in which decimal commas are looked for."""
 Names = Sequence[str | int]
 
 
@@ -85,7 +87,7 @@ def table(
     log.info("%s: %d rows of %d columns", shown, len(content), content.num_columns)
     with _path_in_messages(shown):
         options.check(content.column_names, find_column(wanted, content.column_names, "data.target"))
-        decimal = format.decimal or _decimal(content, options)
+        decimal = format.decimal or _decimal(content, options, format)
         if decimal == "," and not format.decimal:  # `1.234` may be a thousand, and Arrow took it for a decimal number
             points = {name for name in content.column_names if pa.types.is_floating(content[name].type)}
             if points:
@@ -146,11 +148,11 @@ def _path_in_messages(path: str) -> Iterator[None]:
         raise DataError(f"{key}: '{path}': {text}") from error
 
 
-def _decimal(content: pa.Table, options: ColumnOptions) -> str:
-    """A comma if numbers in texts of some column have decimal commas for certain; else a point."""
+def _decimal(content: pa.Table, options: ColumnOptions, format: Format) -> str:
+    """A comma if the first numbers in texts of some column have decimal commas for certain; else a point."""
     for name in content.column_names:
         if pa.types.is_string(content[name].type) and options.asked(name) in (None, "number"):
-            reading = read_texts(clean_texts(content[name], Format()), Format(), "number")
+            reading = read_texts(clean_texts(content[name].slice(0, DECIMAL_ROWS), format), format, "number")
             if reading.decides and getattr(reading.form, "decimal", "") == ",":
                 return ","
     return "."

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column
-from mlp_exp.data.table.dates import DateForm, pattern
+from mlp_exp.data.table.dates import DateForm, python_pattern
 from mlp_exp.data.table.format import MISSING, Format
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import arrow_type
@@ -82,17 +82,12 @@ def conversion(column: Column, format: Format) -> str:
         return "seconds"
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         order = column.form.order if isinstance(column.form, DateForm) else "ymd"
-        return "days" if order == "ymd" else f"dated({_python(pattern(order))!r})"
+        return "days" if order == "ymd" else f"dated({python_pattern(order)!r})"
     if column.kind == "category" and (pa.types.is_string(kind) or pa.types.is_null(kind)):
         return "text"
     form = column.form if isinstance(column.form, NumberForm) else NumberForm(format.decimal or ".")
     parts = (form.decimal, form.grouping, *filter(None, (form.prefix, form.suffix)))
     return "number" if form.is_plain else f"dressed({', '.join(map(repr, parts))})"
-
-
-def _python(expression: str) -> str:
-    """A regular expression of RE2 as one of Python."""
-    return expression.replace(r"\pL", r"[^\W\d_]")
 
 
 def is_seconds(column: Column) -> bool:
