@@ -80,7 +80,7 @@ def read_texts(texts: Texts, format: Format, asked: Asked | None = None, decimal
         return Reading(texts.column(infer_types(distinct, format)))
     if asked == "category":
         return Reading(_as_categories(texts, format))
-    if asked != "date" and format.date_format is None:
+    if asked != "date":
         values = infer_types(distinct, format)
         if _is_plain(values.type) and not (decimal == "," and pa.types.is_floating(values.type)):
             return Reading(texts.column(values), form_of_type(values.type, format))

@@ -108,9 +108,9 @@ class FeatureSchema:
         if column.kind in ("category", "text"):
             return self._as_category(column, kind, values, misfits.where)
         if is_text(values.type):
-            texts = clean_texts(values, self.format)
-            converted, _ = _possible(kind, texts.column(_parsed(texts.distinct, column, kind)))
-            misfits.add(column.name, converted, texts.column(), _expected(column, kind))
+            given, converted = self._plain_numbers(column, kind, values) or self._from_texts(column, kind, values)
+            converted, _ = _possible(kind, converted)
+            misfits.add(column.name, converted, given, _expected(column, kind))
             return self._masked(converted)
         if pa.types.is_null(values.type):
             return values.cast(pa.float64() if type_family(kind) != "date" else kind)
@@ -119,6 +119,26 @@ class FeatureSchema:
         converted, expected = _possible(kind, given)
         misfits.add(column.name, converted, given, expected)
         return converted
+
+    def _plain_numbers(
+        self, column: Column, kind: pa.DataType, texts: pa.ChunkedArray
+    ) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
+        """Texts and what they are as numbers, if all are plain and without blanks: in a fraction of the time."""
+        if not (pa.types.is_string(texts.type) and isinstance(column.form, NumberForm) and column.form.is_plain):
+            return None
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            return None
+        given = pc.if_else(pc.is_in(texts, pa.array(self.format.all_missing, pa.string())), None, texts)
+        try:
+            return given, pc.cast(given, pa.float64())
+        except pa.ArrowInvalid:
+            return None
+
+    def _from_texts(
+        self, column: Column, kind: pa.DataType, values: pa.ChunkedArray
+    ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        texts = clean_texts(values, self.format)
+        return texts.column(), texts.column(_parsed(texts.distinct, column, kind))
 
     def _masked(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
         return mask_dates(mask_numbers(values, self.format.missing_numbers), self.format.missing_days)
