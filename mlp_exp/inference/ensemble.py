@@ -78,6 +78,8 @@ class Ensemble(Predictor):
             features, categories, texts = same_columns[0][0].feature_schema.features(table, misfits)
             for same_inputs in same_columns:
                 preprocessing = same_inputs[0].preprocessing
+                for vocabulary, category in zip(preprocessing.vocabularies, categories, strict=True):
+                    misfits.add_unseen(category.name, category.codes, category.texts, set(vocabulary.texts))
                 yield same_inputs, preprocessing.inputs(features, categories, preprocessing.encoded(texts))
 
     def outputs_of_inputs(self, groups: Iterable[GroupInputs]) -> Floats:

@@ -93,7 +93,7 @@ def test_text_in_another_encoding(form: str, command: Command, tmp_path: Path) -
     done = command("run", *TINY, "data.path=houses", "data.target=mood")
     message = (
         f"data.path: 'houses' is not in the encoding that was expected, in column 'city', row {row}: 'Z\ufffdrich'. "
-        "Name its own: data.encoding=latin-1, or utf-16, cp1252 …"
+        "Name its own: data.encoding=cp1252, or latin-1, utf-16 …"
     )
     assert_refused(done, tmp_path, message)
 
@@ -170,7 +170,7 @@ NO_TABLES: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "a name in latin-1": (
         lambda: text_of(good()).replace("size", "Größe", 1).encode("latin-1"),
         "data.path: '{path}' is not in the encoding that was expected, in the header: 'Gr\ufffd\ufffde'. Name its own: "
-        "data.encoding=latin-1, or utf-16, cp1252 …",
+        "data.encoding=cp1252, or latin-1, utf-16 …",
     ),
     "a name twice": (
         lambda: bad_csv().replace(b"rooms", b"size", 1),

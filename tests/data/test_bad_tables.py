@@ -273,8 +273,8 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     "a name like a pattern": (["data.path='**['"], "data.path: there is no file '**[' (seen from {cwd})."),
     "a long name": ([f"data.path={'x' * 300}"], f"data.path: there is no file '{'x' * 300}' (seen from {{cwd}})."),
     "a folder": (
-        ["data.path=."],
-        "data.path: '.' is a folder without Parquet files; expected a CSV or Parquet file",
+        ["data.path=outputs"],
+        "data.path: 'outputs' is a folder without Parquet or CSV files; expected one, or a list",
     ),
     "a device": (["data.path=/dev/null"], "data.path: '/dev/null' is no plain file; expected a CSV or Parquet file"),
     "target in other letters": (["data.target=Mood"], f"data.target: '{{path}}': {HAS} 'Mood'. Did you mean 'mood'?"),

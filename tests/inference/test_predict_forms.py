@@ -92,8 +92,8 @@ def test_cells_of_another_form_are_missing_and_counted(command: Command, folder:
         f"{name}: {len(odd)} of {ROWS} cells are not {what} as in training and are taken for missing, first in row 2: "
         f"'{cell}'"
         for name, what, cell in (
-            ("price", "a number", mixed["price"][2]),
-            ("when", "a date without a time zone", mixed["when"][2]),
+            ("price", "a number like 1.234,5 €", mixed["price"][2]),
+            ("when", "a date like d.m.y without a time zone", mixed["when"][2]),
         )
     ]
     _, expected = predicted(command, folder, write_csv(tmp_path / "e.csv", empty), tmp_path / "e.out.csv")
@@ -106,7 +106,7 @@ def test_a_file_in_which_most_cells_are_of_another_form(command: Command, folder
     says = refusal(command("predict", folder / "run", path, "-o", tmp_path / "o.out.csv"))
     assert says == (
         f"'{path}': column 'price': {ROWS} of {ROWS} cells are not of the form that it had in training, first in "
-        f"row 0: expected a number, found '{us(PRICES[0])}'"
+        f"row 0: expected a number like 1.234,5 €, found '{us(PRICES[0])}'"
     )
     assert not (tmp_path / "o.out.csv").exists()
 

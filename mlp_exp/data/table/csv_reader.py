@@ -31,7 +31,8 @@ def raw_names(source: TableFile) -> list[str]:
         # its last row may be cut off, and is then one that does not fit
         table = csv.read_csv(pa.BufferReader(source.head), reading, _parsing(source, damage))
     found = decoded_names(table.schema, source.path)
-    found[0] = found[0].removeprefix("#")  # of a header that is a comment for other programs
+    if not found[0].startswith("# "):
+        found[0] = found[0].removeprefix("#")  # of a header that is a comment for other programs
     names = [*[""] * dialect.before, *found, *[""] * dialect.after]
     return [name or f"column {index}" for index, name in enumerate(names)]
 

@@ -138,7 +138,7 @@ class CsvDamage:
 def _wrong_encoding(path: str, where: str) -> DataError:
     return DataError(
         f"data.path: '{path}' is not in the encoding that was expected, in {where}. Name its own: "
-        "data.encoding=latin-1, or utf-16, cp1252 …"
+        "data.encoding=cp1252, or latin-1, utf-16 …"
     )
 
 

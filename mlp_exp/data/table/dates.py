@@ -4,7 +4,7 @@ The order of day, month and year is found from a column as a whole, and is the s
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,46 +18,62 @@ from mlp_exp.data.table.numbers import SAMPLE, normal
 Ints = NDArray[np.int64]
 
 _NAMES = (
-    "jan january januar janvier enero ene gennaio gen janeiro januari",
-    "feb february februar février fév fevrier febrero febbraio fevereiro fev februari",
-    "mar march märz mär mrz mars marzo março maart mrt",
-    "apr april avril avr abril abr aprile",
-    "may mai mayo maggio mag maio mei",
-    "jun june juni juin junio giugno giu junho",
-    "jul july juli juillet juil julio luglio lug julho",
-    "aug august août aout agosto ago agosto augustus",
-    "sep sept september septembre septiembre settembre set setembro",
-    "oct october oktober okt octobre octubre ottobre ott outubro out",
-    "nov november novembre noviembre novembro",
-    "dec december dezember dez décembre déc decembre diciembre dic dicembre dezembro",
+    "jan january januar janvier enero ene gennaio gen janeiro januari styczeń stycznia sty января янв",
+    "feb february februar février fév fevrier febrero febbraio fevereiro fev februari luty lutego lut февраля фев",
+    "mar march märz mär mrz mars marzo março maart mrt marzec marca марта мар",
+    "apr april avril avr abril abr aprile kwiecień kwietnia kwi апреля апр",
+    "may mai mayo maggio mag maio mei maj maja мая",
+    "jun june juni juin junio giugno giu junho czerwiec czerwca cze июня июн",
+    "jul july juli juillet juil julio luglio lug julho lipiec lipca lip июля июл",
+    "aug august août aout agosto ago augustus sierpień sierpnia sie августа авг augusti",
+    "sep sept september septembre septiembre settembre set setembro wrzesień września wrz сентября сен",
+    "oct october oktober okt octobre octubre ottobre ott outubro out październik października paź октября окт",
+    "nov november novembre noviembre novembro listopad listopada lis ноября ноя",
+    "dec december dezember dez décembre déc decembre diciembre dic dicembre dezembro grudzień grudnia gru декабря дек",
 )
 MONTHS = {name: month for month, names in enumerate(_NAMES, 1) for name in names.split()}
-"""English, German, French, Spanish, Italian, Portuguese and Dutch names of months."""
+"""English, German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish and Russian names of months."""
 _DAY, _MONTH, _YEAR, _ANY_YEAR = r"(?P<d>\d{1,2})", r"(?P<m>\d{1,2})", r"(?P<y>\d{4})", r"(?P<y>\d{4}|\d{2})"
+_SOME_YEAR = r"(?P<y>1[5-9]\d{2}|2[01]\d{2})"
+_COMPACT = r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"
 _NAME = r"(?P<b>\pL{3,10})\.?"
 ORDERS = {
-    "ymd": rf"{_YEAR}[-/.]{_MONTH}[-/.]{_DAY}",
-    "dmy": rf"{_DAY}[-/.]{_MONTH}[-/.]{_ANY_YEAR}",
-    "mdy": rf"{_MONTH}[-/.]{_DAY}[-/.]{_ANY_YEAR}",
-    "day name year": rf"{_DAY}(?:st|nd|rd|th|\.|º)?[ /-]?(?:de )?{_NAME}(?: de)?[ ,/-]*{_ANY_YEAR}",
+    "y-m-d": rf"{_YEAR}(?:[-/.]|年){_MONTH}(?:[-/.]|月){_DAY}日?",
+    **{f"d{sign}m{sign}y": rf"{_DAY}[{sign}] ?{_MONTH}[{sign}] ?{_ANY_YEAR}" for sign in "./-"},
+    **{f"m{sign}d{sign}y": rf"{_MONTH}[{sign}] ?{_DAY}[{sign}] ?{_ANY_YEAR}" for sign in "./-"},
+    "day name year": rf"{_DAY}(?:st|nd|rd|th|er|\.|º)?[ /-]?(?:de )?{_NAME}(?: de)?[ ,/-]*{_ANY_YEAR}",
     "name day year": rf"{_NAME}[ -]?{_DAY}(?:st|nd|rd|th)?,? *-?{_YEAR}",
     "year name day": rf"{_YEAR}[ -]?{_NAME}[ -]?{_DAY}",
-    "year month": rf"{_YEAR}[-/.]{_MONTH}",
-    "month year": rf"{_MONTH}[-/.]{_YEAR}",
-    "name year": rf"{_NAME}[ ,/-]*{_ANY_YEAR}",
+    "year month": rf"{_SOME_YEAR}[-/.]{_MONTH}",
+    "month year": rf"{_MONTH}[-/.]{_SOME_YEAR}",
+    "name year": rf"{_NAME}[ ,/-]*{_YEAR}",
+    "name short year": rf"{_NAME}[-/'](?P<y>\d{{2}})",
     "year name": rf"{_YEAR}[ -]{_NAME}",
     "year quarter": rf"{_YEAR}[ -]?[Qq](?P<q>[1-4])",
     "quarter year": rf"[Qq](?P<q>[1-4])[ /-]?{_YEAR}",
-    "compact": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
+    "compact time": rf"{_COMPACT}T(?P<H>\d{{2}})(?P<M>\d{{2}})(?P<S>\d{{2}})?(?:[.,](?P<f>\d{{1,9}}))?",
+    "compact": _COMPACT,
     "year": _YEAR,
 }
 """Regular expressions (RE2) of a day, or of a month or year, which stands for its first day."""
+DAY_FIRST = tuple(f"d{sign}m{sign}y" for sign in "./-")
+MONTH_FIRST = tuple(f"m{sign}d{sign}y" for sign in "./-")
 ASKED_FOR = ("compact", "year")
 """Orders that are whole numbers, too: taken only for a column of `data.dates`."""
-WHOLE_PERIODS = ("year month", "month year", "name year", "year name", "year quarter", "quarter year", "year")
-TIME = r"(?:[T ,]+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)? ?(?P<p>[AaPp]\.?[Mm]\.?)?)?"
+WHOLE_PERIODS = (
+    "year month",
+    "month year",
+    "name year",
+    "name short year",
+    "year name",
+    "year quarter",
+    "quarter year",
+    "year",
+)
+_HALF = r"(?P<p>[AaPp]\.?[Mm]\.?)"
+TIME = rf"(?:[T ,:]+(?P<H>\d{{1,2}})[:.](?P<M>\d{{2}})(?:[:.](?P<S>\d{{2}})(?:[.,](?P<f>\d{{1,9}}))?)? ?{_HALF}?)?"
 COMPACT_TIME = r"(?:T?(?P<H>\d{2})(?P<M>\d{2})(?:(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?(?P<p>))?"
-ZONE = r" ?(?P<z>[Zz]|UTC|GMT|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?)?(?: ?\[UTC\])?"
+ZONE = r" ?(?P<z>[Zz]|UTC|GMT|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?)?(?: ?\[[A-Za-z_/]+\])?"
 WEEKDAY = r"(?:(?:[Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)[a-z]{0,6}\.?,? )?"
 DIRECTIVES = {
     "%d": r"(?P<d>\d{1,2})", "%m": r"(?P<m>\d{1,2})", "%Y": r"(?P<y>\d{4})", "%y": r"(?P<y>\d{2})",
@@ -81,7 +97,7 @@ class DateForm:
         order: a key of `ORDERS`, or a text with the directives of strptime.
         zoned: whether each date has a time zone; if not, none has.
 
-    >>> DateForm("dmy").parse(pa.array(["31.12.2020", "1/2/21 5:30 PM", "12/31/2020"])).to_pylist()
+    >>> DateForm("d.m.y").parse(pa.array(["31.12.2020", "1/2/21 5:30 PM", "12/31/2020"])).to_pylist()
     [datetime.datetime(2020, 12, 31, 0, 0), datetime.datetime(2021, 2, 1, 17, 30), None]
     """
 
@@ -110,8 +126,10 @@ class DateForm:
 def pattern(order: str) -> str:
     """The regular expression (RE2) of a date; its groups are y m d b (name of month) q H M S f p (half of day) z."""
     if order in ORDERS:
-        time = COMPACT_TIME if order == "compact" else "" if order in WHOLE_PERIODS else TIME
-        return f"^{WEEKDAY}{ORDERS[order]}{time}{ZONE if time else ''}$"
+        if order in WHOLE_PERIODS:
+            return f"^{ORDERS[order]}$"
+        time = {"compact": COMPACT_TIME, "compact time": ""}.get(order, TIME)
+        return f"^{WEEKDAY}{ORDERS[order]}{time}{ZONE}$"
     parts = re.split("(%.)", order)
     return "^" + "".join(DIRECTIVES.get(part, re.escape(part).replace(r"\ ", " +")) for part in parts) + "$"
 
@@ -232,17 +250,14 @@ def guess_date_form(
 
     Args:
         asked: whether the user says that these are dates, so that whole numbers may be.
-        dayfirst: what the user says of `01/02/2020`; None finds it, and takes the month for the first where the texts
-            allow both, unless dots separate them.
+        dayfirst: what the user says of texts that allow both, as `01/02/2020`; None takes the month for the first,
+            unless dots separate them.
         format: with the directives of strptime; the only form.
     """
     places = np.unique(np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int))
     sample = normal(texts.take(pa.array(places)))
     orders = [format] if format else [order for order in ORDERS if asked or order not in ASKED_FOR]
-    if dayfirst is not None:
-        orders.remove("mdy" if dayfirst else "dmy") if not format else None
-    elif not format and pc.any(pc.match_substring_regex(sample, r"^\d{1,2}[-/]\d{1,2}[-/]")).as_py():
-        orders.sort(key=lambda order: order == "dmy")  # after mdy
+    orders.sort(key=lambda order: order in _less_likely(dayfirst))
     few = sample.take(
         pa.array(np.unique(np.linspace(0, len(sample) - 1, min(FEW, len(sample))).astype(int)))
     ).to_pylist()
@@ -255,7 +270,14 @@ def guess_date_form(
     if best <= len(sample) / 2:
         return None
     forms = [form for form, count in counts.items() if count == best]
-    rivals: Sequence[DateForm] = [form for form in forms[1:] if {form.order, forms[0].order} == {"dmy", "mdy"}]
+    rivals = [form for form in forms[1:] if form.order in DAY_FIRST + MONTH_FIRST and form.zoned == forms[0].zoned]
     if rivals and rivals[0].parse(sample).equals(forms[0].parse(sample)):
         rivals = []
     return DateGuess(forms[0], rivals[0] if rivals else None)
+
+
+def _less_likely(dayfirst: bool | None) -> tuple[str, ...]:
+    """The orders to be taken only where the others do not fit: the month first with dots, else the day first."""
+    if dayfirst is not None:
+        return MONTH_FIRST if dayfirst else DAY_FIRST
+    return tuple(order for order in DAY_FIRST + MONTH_FIRST if ("." in order) == (order in MONTH_FIRST))

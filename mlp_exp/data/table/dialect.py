@@ -49,7 +49,11 @@ def detect_dialect(sample: str, separator: str | None, *, has_header: bool = Tru
             break
         told, start = (found[1] if found else told), start + 1
     comments = start
-    while comments < len(lines) and (not lines[comments].strip() or lines[comments].lstrip().startswith("#")):
+    while (
+        has_header
+        and comments < len(lines)
+        and (not lines[comments].strip() or lines[comments].lstrip().startswith("#"))
+    ):
         comments += 1
     rows = [line for line in lines[comments:] if line.strip() and not line.startswith("#")][: LINES + 1]
     separator = separator or told or _separator(rows)
@@ -142,13 +146,21 @@ def _after_titles(lines: Sequence[str], start: int, separator: str) -> int:
     if usual < 2 or len(rest) < 3:
         return start
 
-    def is_title(line: str) -> bool:
-        first, *others = map(str.strip, _fields(line, separator))
-        return not others or not (first or any(others)) or (first != "" and not any(others) and usual > 2)
+    def is_title(place: int) -> bool:
+        first, *others = map(str.strip, _fields(lines[place], separator))
+        if not others or not (first or any(others)) or (first != "" and not any(others) and usual > 2):
+            return True
+        after = [_fields(line, separator) for line in lines[place + 1 :] if line.strip()][:2]
+        looks_like_names = len(after) == 2 and len(after[0]) == usual and all(after[0]) and not _has_number(after[0])
+        return looks_like_names and _has_number(after[1]) and not all([len(others) + 1 == usual, first, *others])
 
-    while start < len(lines) - 1 and is_title(lines[start]):
+    while start < len(lines) - 1 and is_title(start):
         start += 1
     return start
+
+
+def _has_number(fields: Sequence[str]) -> bool:
+    return any(NUMBER.fullmatch(_bare(field)) for field in fields)
 
 
 def _unnamed(names: Sequence[str], rows: Sequence[str], separator: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +76,7 @@ class TableFile:
 
 
 def detect_files(path: str | Sequence[str], format: Format) -> list[TableFile]:
-    """The files of a table: one, those in a list, or the Parquet files in a folder, in the order of their names.
+    """The files of a table: one, those in a list, or the Parquet or CSV files in a folder, in the order of their names.
 
     Raises:
         DataError: there is none, or one is not a table.
@@ -85,11 +85,17 @@ def detect_files(path: str | Sequence[str], format: Format) -> list[TableFile]:
         folder = Path(path).expanduser()
         if not os.path.isdir(folder):  # unlike Path.is_dir, raises no error for a name that is too long
             return [detect_file(path, format)]
-        parts = sorted(part for part in folder.rglob("*.parquet") if not part.name.startswith((".", "_")))
+        parts = _parts(folder.rglob("*"), (".parquet", ".parq", ".pq"))
+        parts = parts or _parts(folder.glob("*"), (".csv", ".csv.gz", ".tsv"))
         if not parts:
-            raise DataError(f"data.path: '{path}' is a folder without Parquet files; expected a CSV or Parquet file")
+            raise DataError(f"data.path: '{path}' is a folder without Parquet or CSV files; expected one, or a list")
         path = [str(Path(path) / part.relative_to(folder)) for part in parts]
     return [detect_file(each, format) for each in path]
+
+
+def _parts(files: Iterable[Path], endings: tuple[str, ...]) -> list[Path]:
+    found = (part for part in files if part.name.lower().endswith(endings) and part.is_file())
+    return sorted(part for part in found if not part.name.startswith((".", "_")))
 
 
 def detect_file(path: str, format: Format) -> TableFile:
@@ -102,7 +108,9 @@ def detect_file(path: str, format: Format) -> TableFile:
     if sample.startswith(b"PAR1"):
         return TableFile(path, file, True, format, Dialect(","))
     mark = next((encoding for start, encoding in WIDE_MARKS.items() if sample.startswith(start)), None)
-    if mark and format.encoding == UTF8:
+    if sample.startswith(codecs.BOM_UTF8):
+        format = replace(format, encoding=UTF8)
+    elif mark and format.encoding == UTF8:
         format = replace(format, encoding=mark)
     text = _text(sample, path, format.encoding)
     whole = len(sample) < SAMPLE
@@ -177,6 +185,16 @@ def _text(sample: bytes, path: str, encoding: str) -> str:
         return sample.decode(encoding, errors="replace").removeprefix("\ufeff")
     except (LookupError, UnicodeError) as error:
         raise DataError(f"data.encoding: {error}; expected one as utf-8, latin-1 or utf-16") from error
+
+
+def is_utf8_after_all(path: str) -> bool:
+    """Whether a file that may be in another encoding is in UTF-8: it has more than ASCII, and is valid."""
+    if os.path.isdir(path):
+        return False
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(_sample(_existing(path), path)).isascii()
+    except UnicodeDecodeError:
+        return False
 
 
 def no_rows(path: str) -> DataError:

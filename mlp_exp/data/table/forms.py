@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlp_exp.data.table.cleaning import Texts, infer_types
-from mlp_exp.data.table.dates import DateForm, guess_date_form
+from mlp_exp.data.table.dates import WHOLE_PERIODS, DateForm, guess_date_form
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.numbers import NumberForm, guess_number_form
 
@@ -28,6 +28,7 @@ MOST_FORMS = 4
 FEW_TEXTS = 10
 """… unless there are at most so many distinct texts, and so they can be categories."""
 
+PLAIN_NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 MULTIPLES = "kKMGBT"
 """Letters that stand for thousands, millions …: `1.5k` beside `2M` are numbers in two forms."""
 KEPT_WORDS = 20
@@ -36,12 +37,13 @@ KEPT_WORDS = 20
 
 @dataclass(frozen=True)
 class Group:
-    """Texts of one form in a column of several, None for words: the first one and its row, and how many rows."""
+    """Texts of one form in a column of several, None for words: the first one and its row, how many rows and texts."""
 
     form: Form | None
     example: str
     first_row: int
     rows: int
+    distinct: int
     texts: tuple[str, ...]
 
 
@@ -82,12 +84,15 @@ def read_texts(texts: Texts, format: Format, asked: Asked | None = None, decimal
         return Reading(_as_categories(texts, format))
     if asked != "date":
         values = infer_types(distinct, format)
-        if _is_plain(values.type) and not (decimal == "," and pa.types.is_floating(values.type)):
+        is_open = pa.types.is_floating(values.type) and format.decimal is None and _is_open(distinct, decimal)
+        if _is_plain(values.type) and not is_open:
             return Reading(texts.column(values), form_of_type(values.type, format))
     for guess in _guesses(distinct, format, asked, decimal):
         forms = [form for form in (guess.form, guess.other) if form and _fitting(form, distinct).all()]
         if forms:
             form, rival = forms[0], forms[-1] if len(forms) > 1 else None
+            if isinstance(form, DateForm) and format.dayfirst is not None:
+                rival = None
             decides = guess.decides and rival is None
             return Reading(texts.column(form.parse(distinct)), form, rival, _example(distinct, form), decides)
     return Reading(texts.column(), groups=_groups(texts, format, asked, decimal))
@@ -100,13 +105,22 @@ class _Guess:
     decides: bool = False
 
 
-def _guesses(distinct: pa.Array, format: Format, asked: Asked | None, decimal: str) -> Iterator[_Guess]:
-    if asked != "date" and (number := guess_number_form(distinct, format.decimal, decimal)):
+def _guesses(
+    distinct: pa.Array, format: Format, asked: Asked | None, decimal: str, kind: str | None = None
+) -> Iterator[_Guess]:
+    """Forms of numbers and of dates, or of one `kind`, that the texts may have."""
+    if "date" not in (asked, kind) and (number := guess_number_form(distinct, format.decimal, decimal)):
         yield _Guess(number.form, number.other, number.uses_decimal)
-    if asked != "number":
+    if "number" not in (asked, kind):
         date = guess_date_form(distinct, asked=asked == "date", dayfirst=format.dayfirst, format=format.date_format)
         if date:
             yield _Guess(date.form, date.other)
+
+
+def _is_open(distinct: pa.Array, decimal: str) -> bool:
+    """Whether decimal numbers may be thousands, as `1.234`."""
+    guess = guess_number_form(distinct, None, decimal)
+    return guess is not None and (guess.other is not None or guess.form.decimal != ".")
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -118,7 +132,7 @@ def form_of_type(kind: pa.DataType, format: Format) -> Form | None:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return NumberForm(format.decimal or ".")
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return DateForm("ymd", pa.types.is_timestamp(kind) and kind.tz is not None)
+        return DateForm("y-m-d", pa.types.is_timestamp(kind) and kind.tz is not None)
     return None
 
 
@@ -136,9 +150,12 @@ def _as_categories(texts: Texts, format: Format) -> pa.ChunkedArray:
 
 def _example(distinct: pa.Array, form: Form) -> str | None:
     """A text that is not plain, the longest among the first ones."""
-    if form == NumberForm() or (isinstance(form, DateForm) and form.order == "ymd"):
-        return None
-    return str(max(distinct.slice(0, 20).to_pylist(), key=len))
+    if isinstance(form, DateForm):
+        dressed = distinct if form.order != "y-m-d" else distinct.slice(0, 0)
+    else:
+        plain = pc.match_substring_regex(distinct, PLAIN_NUMBER)
+        dressed = distinct if form != NumberForm() else distinct.filter(pc.invert(plain))
+    return str(max(dressed.slice(0, 20).to_pylist(), key=len)) if len(dressed) else None
 
 
 def _groups(texts: Texts, format: Format, asked: Asked | None, decimal: str) -> tuple[Group, ...]:
@@ -150,11 +167,12 @@ def _groups(texts: Texts, format: Format, asked: Asked | None, decimal: str) -> 
         left = np.arange(len(texts.distinct))
         while len(left) and len(groups) < MOST_FORMS:
             rest = texts.distinct.take(pa.array(left))
-            guess = next(_guesses(rest, format, "date" if asked == "date" else kind, decimal), None)
+            guess = next(_guesses(rest, format, asked, decimal, kind), None)
             if guess is None or isinstance(guess.form, NumberForm) != (kind == "number"):
                 break
             fits = _fitting(guess.form, rest)
-            if not fits.any():
+            weak = asked is None and isinstance(guess.form, DateForm) and guess.form.order in WHOLE_PERIODS
+            if weak or not fits.any():  # `2012-13` beside `2005-06` is a season
                 break
             groups.append(_group(texts, guess.form, left[fits]))
             left = left[~fits]
@@ -183,4 +201,6 @@ def _group(texts: Texts, form: Form | None, places: NDArray[np.int64]) -> Group:
     rows = np.isin(texts.codes, places)
     first = int(rows.argmax())
     words = texts.distinct.take(pa.array(places[:KEPT_WORDS])).to_pylist()
-    return Group(form, texts.distinct[int(texts.codes[first])].as_py(), first, int(rows.sum()), tuple(words))
+    return Group(
+        form, texts.distinct[int(texts.codes[first])].as_py(), first, int(rows.sum()), len(places), tuple(words)
+    )

@@ -88,10 +88,9 @@ def table(
     with _path_in_messages(shown):
         options.check(content.column_names, find_column(wanted, content.column_names, "data.target"))
         decimal = format.decimal or _decimal(content, options, format)
-        if decimal == "," and not format.decimal:  # `1.234` may be a thousand, and Arrow took it for a decimal number
-            points = {name for name in content.column_names if pa.types.is_floating(content[name].type)}
-            if points:
-                content = read_table(path, format, {*texts, *points}, open_file)
+        points = set() if format.decimal else _open_points(content, decimal)
+        if points:
+            content = read_table(path, format, {*texts, *points}, open_file)
         decided, found = _decide(content, wanted, task, options, format, decimal, split)
         return _dataset(content, wanted, decided, found, format, split)
 
@@ -151,11 +150,31 @@ def _path_in_messages(path: str) -> Iterator[None]:
 def _decimal(content: pa.Table, options: ColumnOptions, format: Format) -> str:
     """A comma if the first numbers in texts of some column have decimal commas for certain; else a point."""
     for name in content.column_names:
-        if pa.types.is_string(content[name].type) and options.asked(name) in (None, "number"):
+        kind = content[name].type
+        if is_text(kind) and not pa.types.is_dictionary(kind) and options.asked(name) in (None, "number"):
             reading = read_texts(clean_texts(content[name].slice(0, DECIMAL_ROWS), format), format, "number")
             if reading.decides and getattr(reading.form, "decimal", "") == ",":
                 return ","
     return "."
+
+
+def _open_points(content: pa.Table, decimal: str) -> set[str]:
+    """Columns of decimal numbers that may be thousands, as `1.234` and `950`, so that their texts have to be read.
+
+    Where the file has decimal commas, those are all; else those in which whole hundreds show it. Columns that have
+    decimal points for certain show that other columns of the file have them, too.
+    """
+    found, certain = {}, False
+    for name in content.column_names:
+        if pa.types.is_floating(content[name].type):
+            numbers = np.abs(content[name].slice(0, DECIMAL_ROWS).drop_null().to_numpy())
+            numbers = numbers[np.isfinite(numbers)]
+            whole, has_three = numbers % 1 == 0, np.abs(numbers * 1000 - np.round(numbers * 1000)) < 1e-6
+            is_open = len(numbers) > 0 and bool((whole | ((numbers >= 1) & (numbers < 1000) & has_three)).all())
+            certain |= not is_open
+            if is_open:
+                found[name] = bool((whole & (numbers >= 100) & (numbers < 1000)).any())
+    return {name for name, shown in found.items() if shown or (decimal == "," and not certain)}
 
 
 def _decide(
@@ -186,7 +205,10 @@ def _decide(
         except ColumnError as problem:
             problems.append(problem)
     if problems:
-        raise report(problems)
+        raise report(
+            problems,
+            {"data.missing": format.missing, "data.drop": options.drop, "data.categorical": options.categorical},
+        )
     assert found
     return decided, found
 

@@ -1,9 +1,12 @@
 """Cells of a table to be predicted that are not of the form that their column had in training."""
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from mlp_exp.data.table.file import shorten
 from mlp_exp.errors import DataError
@@ -35,6 +38,7 @@ class Misfits:
         self.where = where
         self._rows = 0
         self._columns: dict[str, _Column] = {}
+        self._unseen: dict[str, _Column] = {}
 
     def count_rows(self, rows: int) -> None:
         """Goes on to the next chunk, after one of so many rows."""
@@ -54,6 +58,18 @@ class Misfits:
             column.row, column.example = self._rows + place, shorten(str(given[place].as_py()))
             column.expected = expected
         column.count += count
+
+    def add_unseen(self, name: str, codes: NDArray[np.int32], texts: Sequence[str], known: Container[str]) -> None:
+        """Counts where a category of the chunk, codes `[N]` into texts, holds a text that training did not see."""
+        column = self._unseen.setdefault(name, _Column(""))
+        if column.read == self._rows:
+            return
+        column.read = self._rows
+        is_new = np.array([*(text not in known for text in texts), False])[codes]
+        column.given += int((codes >= 0).sum())
+        if is_new.any() and not column.count:
+            column.row, column.example = self._rows + int(is_new.argmax()), shorten(texts[codes[is_new.argmax()]])
+        column.count += int(is_new.sum())
 
     def refuse(self) -> None:
         """Raises DataError for the first cell that does not fit."""
@@ -76,8 +92,14 @@ class Misfits:
 
     @property
     def lines(self) -> list[str]:
-        """A sentence for each column in which some cells are taken for missing."""
-        return [
+        """A sentence for each column in which some cells are taken for missing, or hold unseen categories."""
+        unseen = [
+            f"{name}: {column.count} of {column.given} cells hold a category that training did not see, first in row "
+            f"{column.row}: '{column.example}'"
+            for name, column in self._unseen.items()
+            if column.count
+        ]
+        return unseen + [
             f"{name}: {column.count} of {column.given} cells are not {column.expected} as in training and are taken "
             f"for missing, first in row {column.row}: '{column.example}'"
             for name, column in self._columns.items()

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +28,7 @@ VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW Fr. Fr SFr. SFr Rs. Rs kr. kr zł K�
 SIGNS = "$¢£¤¥֏؋৲৳฿៛\u20a0-\u20cf﷼"
 _CODES = "|".join(sorted(map(re.escape, CURRENCY_CODES.split()), key=len, reverse=True))
 CURRENCY = rf"(?:[A-Za-z]{{0,3}}[{SIGNS}]|{_CODES})"
-UNIT = rf"(?:{CURRENCY}|[%‰°]|[^\W\d_])(?:[^\d,;()+-]{{0,14}}[^\d\s,;()+-])?[23]?"
+UNIT = rf"(?:(?:[kcdm]?m|ft|in|yd)[23]|(?:{CURRENCY}|[%‰°]|[^\W\d_])(?:[^\d,;()+-]{{0,14}}[^\d\s,;()+-])?)"
 """What may follow a number: a currency, a percent sign, or a unit such as kg, km/h, m² and °C."""
 BODY = r"[.,]?\d(?:[\d.,'_ ]*\d)?[.,]?"
 DRESSED = re.compile(
@@ -64,19 +64,28 @@ class NumberForm:
     def is_plain(self) -> bool:
         return self == NumberForm()
 
+    @property
+    def example(self) -> str:
+        """A number in this form, for a message."""
+        return f"{self.prefix}1{self.grouping}234{self.decimal}5{' ' * bool(self.suffix)}{self.suffix}"
+
     def fits(self, texts: pa.Array, *, bare: bool = False) -> pa.Array:
         """Which texts are numbers of this form; `bare` ones may lack the prefix and the suffix."""
-        return pc.match_substring_regex(normal(texts), _pattern(self, bare))
+        return pc.match_substring_regex(normal(texts), pattern(self, bare))
 
     def parse(self, texts: pa.Array) -> pa.Array:
         """The numbers as int64 where all are whole, else as float64; null where a text is of another form, or null.
 
-        A number without the prefix and the suffix is one, too: what a program writes of the same table later.
+        A number without the prefix and the suffix is one, too, and so is one with thousands separated where all numbers
+        of the form are smaller: what later files of the same kind may hold. In a plain form a comma would be open.
         """
+        if not self.grouping and not self.is_plain:
+            return replace(self, grouping="," if self.decimal == "." else ".").parse(texts)
         texts = normal(texts)
         texts = pc.if_else(self.fits(texts, bare=True), texts, pa.scalar(None, pa.string()))
         for affix in filter(None, (self.prefix, self.suffix)):
             texts = pc.replace_substring(texts, affix, "", max_replacements=1)
+        texts = pc.replace_substring_regex(texts, r"[.,]--?", "")
         for sign in filter(None, (" ", self.grouping.strip())):
             texts = pc.replace_substring(texts, sign, "")
         if self.decimal == ",":
@@ -93,8 +102,8 @@ class NumberForm:
 
 
 @lru_cache(256)
-def _pattern(form: NumberForm, bare: bool) -> str:
-    """The regular expression (RE2) of one number in this form."""
+def pattern(form: NumberForm, bare: bool) -> str:
+    """The regular expression, of RE2 and of Python, of one number in this form."""
     maybe = "?" if bare else ""
     prefix = f"(?:{_escaped(form.prefix)} ?){maybe}" if form.prefix else ""
     suffix = f"(?: ?{_escaped(form.suffix)}){maybe}" if form.suffix else ""
@@ -119,7 +128,7 @@ def _body(grouping: str, decimal: str) -> str:
     if grouping:
         sign = "[ ]" if grouping == " " else re.escape(grouping)
         whole = rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+|[1-9]\d?(?:{sign}\d{{2}})+{sign}\d{{3}}|\d+"
-    return rf"(?:{whole})(?:{point}\d*)?|{point}\d+"
+    return rf"(?:{whole})(?:{point}(?:\d*|--?))?|{point}\d+"  # `5.-` as prices without cents are written
 
 
 def normal(texts: pa.Array) -> pa.Array:
@@ -158,7 +167,7 @@ def guess_number_form(texts: pa.Array, decimal: str | None = None, preferred: st
     places = np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)
     found = [DRESSED.fullmatch(text) for text in normal(texts.take(pa.array(np.unique(places)))).to_pylist()]
     numbers = [match for match in found if match]
-    if not numbers:
+    if not numbers or all(match[0].startswith("(") for match in numbers):  # pairs and footnotes, not negative numbers
         return None
     (prefix, suffix), _ = Counter((m["prefix"] or "", m["suffix"] or "") for m in numbers).most_common(1)[0]
     bodies = [m["body"] for m in numbers if (m["prefix"] or "", m["suffix"] or "") == (prefix, suffix)]
@@ -166,15 +175,23 @@ def guess_number_form(texts: pa.Array, decimal: str | None = None, preferred: st
     pairs = _fitting(bodies, signs)
     if not pairs:
         return None
+    if any(_values(bodies, pair) != _values(bodies, pairs[0]) for pair in pairs):
+        pairs.sort(key=lambda pair: _unlikely(pair, bodies, prefix or suffix, preferred))
     rivals = {pair for pair in pairs if _values(bodies, pair) != _values(bodies, pairs[0])}
-    grouped = next((pair for pair in pairs if pair[1] == preferred and pair in rivals), None)
-    if grouped and pairs[0] == (preferred, "") and re.fullmatch(CURRENCY, prefix or suffix):
-        pairs.remove(grouped)  # `1.234 €`: prices have two decimals or none
-        pairs.insert(0, grouped)
-        rivals = {pair for pair in pairs if _values(bodies, pair) != _values(bodies, pairs[0])}
     first = NumberForm(*pairs[0], prefix, suffix)
     other = next((NumberForm(*pair, prefix, suffix) for pair in pairs if pair in rivals), None)
     return NumberGuess(first, other, any(first.decimal in body for body in bodies))
+
+
+def _unlikely(pair: tuple[str, str], bodies: Sequence[str], affix: str, preferred: str) -> bool:
+    """Whether a decimal sign and grouping are the less likely ones of several that fit.
+
+    Prices have two decimals or none, and whole hundreds beside them show that `1.234` is a thousand; percentages have
+    no thousands.
+    """
+    if pair[0] == preferred and any(preferred in body for body in bodies):
+        return re.fullmatch(CURRENCY, affix) is not None or any(re.fullmatch(r"[1-9]\d\d", body) for body in bodies)
+    return affix in ("%", "‰") and pair[1] in (",", ".")
 
 
 def _fitting(bodies: Sequence[str], decimals: Sequence[str | None]) -> list[tuple[str, str]]:

@@ -9,6 +9,8 @@ from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.forms import Asked, Group
 from mlp_exp.errors import DataError
 
+FEW_CATEGORIES = 30
+"""A column of numbers in several forms with at most so many distinct texts is rather one of categories."""
 MOST_WORDS = 8
 """Words that are taken for missing values by an override; more of them are no oversight."""
 PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
@@ -22,12 +24,17 @@ class ColumnError(Exception):
         self.name, self.says, self.cure = name, says, cure
 
 
-def report(problems: Sequence[ColumnError]) -> DataError:
-    """One error for all of them."""
-    cures: dict[str, list[str]] = {}
+def report(problems: Sequence[ColumnError], given: Mapping[str, Sequence[str]]) -> DataError:
+    """One error for all of them.
+
+    Args:
+        given: what the lists of the configuration hold already, by key: an override replaces them.
+    """
+    cures = {key: list(given.get(key, ())) for problem in problems for key, values in problem.cure.items() if values}
     for problem in problems:
         for key, values in problem.cure.items():
-            cures.setdefault(key, []).extend(value for value in values if value not in cures.get(key, []))
+            known = cures.setdefault(key, [])
+            known += [value for value in values if value not in known]
     count = "1 column" if len(problems) == 1 else f"{len(problems)} columns"
     lines = [f"data.path: {count} cannot be used as {'it is' if len(problems) == 1 else 'they are'}:"]
     lines += [f"  {shorten(problem.name)}: {problem.says}" for problem in problems]
@@ -68,13 +75,15 @@ def mixed(name: str, groups: Sequence[Group], asked: Asked | None, *, is_target:
         assert words
         says = f"expected {kind}, found {_words(words)}"
     listed = {"number": "data.numeric", "date": "data.dates"}.get(asked or "")
-    few = words is not None and len(words.texts) <= MOST_WORDS and len(forms) == 1
-    if few:
+    distinct = sum(group.distinct for group in groups)
+    missing = words is not None and len(words.texts) <= MOST_WORDS and len(forms) == 1
+    if missing:
         assert words
         return ColumnError(name, says, {"data.missing": words.texts})
     if listed and not is_target:
         return ColumnError(name, f"{says}; take it out of {listed}", {})
-    return ColumnError(name, says, {} if is_target else {"data.drop": [name]})
+    few = kind == "numbers" and distinct <= FEW_CATEGORIES
+    return ColumnError(name, says, {} if is_target else {"data.categorical" if few else "data.drop": [name]})
 
 
 def _place(group: Group) -> str:

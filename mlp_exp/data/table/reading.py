@@ -24,7 +24,8 @@ from mlp_exp.errors import DataError
 log = logging.getLogger(__name__)
 
 TOTAL = re.compile(
-    r"(grand |sub)?(totals?|sum)|(gesamt)?summe|(ins)?gesamt|somme|totale?|suma|totaal|итого", re.IGNORECASE
+    r"((grand |sub)?(totals?|sum)|(gesamt)?summe|(ins)?gesamt|somme|totale?|suma|totaal|итого|合計|总计)\b.{0,30}",
+    re.IGNORECASE,
 )
 """What a row of totals begins with."""
 
@@ -52,7 +53,8 @@ def read_table(
     if not tables:
         raise no_rows(sources[0].path)
     first = tables[0]
-    differing = {name for name in first.column_names if len({_text_or_not(table[name]) for table in tables}) > 1}
+    families = {name: {_family(table[name]) for table in tables} - {"null"} for name in first.column_names}
+    differing = {name for name, found in families.items() if len(found) > 1}
     if differing - set(texts):  # in one file all are numbers, in another they are not
         return read_table(path, format, {*texts, *differing}, open_file)
     if len(tables) == 1:
@@ -94,11 +96,12 @@ def require_same_columns(files: Sequence[tuple[str, Sequence[str]]]) -> None:
             )
 
 
-def _text_or_not(column: pa.ChunkedArray) -> str | None:
+def _family(column: pa.ChunkedArray) -> str:
+    """Types of one family can be joined."""
     kind = column.type
-    if pa.types.is_null(kind):
-        return None
-    return "text" if pa.types.is_string(kind) else "other"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return "number"
+    return "text" if pa.types.is_large_string(kind) else str(kind)
 
 
 def _read(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table:
@@ -157,15 +160,13 @@ def _read_csv(source: TableFile, texts: set[str], open_file: Opener) -> pa.Table
 
 
 def _without_total(table: pa.Table, path: str) -> pa.Table:
-    """The table without a last row that holds totals: its first text says so, as no other text of this column does."""
-    for column in table.columns:
-        if len(table) < 3 or not pa.types.is_string(column.type):
-            continue
-        last = (column[-1].as_py() or "").strip().rstrip(":").strip()
-        if not last:
-            continue
-        if TOTAL.fullmatch(last) and pc.sum(pc.equal(column, column[-1])).as_py() == 1:
-            log.info("%s: the last row holds totals ('%s') and is left out", path, last)
-            return table.slice(0, len(table) - 1)
-        break
-    return table
+    """The table without a last row that holds totals: its first text says so, and it has no other text but numbers."""
+    columns = [column for column in table.columns if pa.types.is_string(column.type)]
+    cells = [(column[-1].as_py() or "").strip() for column in columns] if len(table) > 2 else []
+    filled = [(column, cell) for column, cell in zip(columns, cells, strict=False) if cell]
+    if not filled or not TOTAL.fullmatch(filled[0][1]) or any(not re.search(r"\d", cell) for _, cell in filled[1:]):
+        return table
+    if pc.sum(pc.equal(filled[0][0], filled[0][0][-1])).as_py() > 1:
+        return table
+    log.info("%s: the last row holds totals ('%s') and is left out", path, shorten(filled[0][1]))
+    return table.slice(0, len(table) - 1)

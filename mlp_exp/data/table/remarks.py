@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlp_exp.data.table.cleaning import Texts
-from mlp_exp.data.table.dates import DateForm
+from mlp_exp.data.table.dates import DAY_FIRST, DateForm
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Reading
 from mlp_exp.data.table.numbers import NumberForm
@@ -46,14 +46,19 @@ def form_remarks(reading: Reading | None) -> tuple[str, ...]:
     notes = [f"'{reading.example}' read as {_shown(value)}"]
     if reading.other:
         key = "data.dayfirst" if isinstance(reading.other, DateForm) else "data.decimal"
-        notes.append(f"if that is wrong: {key}={_said(reading.other)}")
+        notes.append(f"if that is wrong: {_quoted(key, _said(reading.other))}")
     return tuple(notes)
+
+
+def _quoted(key: str, value: str) -> str:
+    """An override as a word of the command line; a comma has to be quoted for Hydra and for the shell."""
+    return f"'{key}=\"{value}\"'" if value == "," else f"{key}={value}"
 
 
 def _said(form: NumberForm | DateForm) -> str:
     """The value of `data.dayfirst`, or of `data.decimal`, with which texts are read in this form."""
     if isinstance(form, DateForm):
-        return "true" if form.order == "dmy" else "false"
+        return "true" if form.order in DAY_FIRST else "false"
     return form.decimal
 
 

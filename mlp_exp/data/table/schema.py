@@ -176,7 +176,7 @@ def _parsed(texts: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
             return column.form.parse(texts)
         zoned = pa.types.is_timestamp(kind) and kind.tz is not None
         # in models of earlier versions, a column may have dates of both forms
-        return pc.coalesce(DateForm("ymd", zoned).parse(texts), DateForm("dmy", zoned).parse(texts))
+        return pc.coalesce(DateForm("y-m-d", zoned).parse(texts), DateForm("d.m.y", zoned).parse(texts))
     form = column.form if isinstance(column.form, NumberForm) else NumberForm()
     numbers = form.parse(texts)
     if not (form.is_plain and numbers.null_count and pa.types.is_integer(numbers.type)):
@@ -192,8 +192,11 @@ def _expected(column: Column, kind: pa.DataType) -> str:
     if pa.types.is_time(kind):
         return "a time"
     if column.kind == "date":
-        zoned = isinstance(column.form, DateForm) and column.form.zoned
-        return f"a date with{'' if zoned else 'out'} a time zone"
+        form = column.form if isinstance(column.form, DateForm) else DateForm("y-m-d")
+        like = "" if form.order == "y-m-d" else f" like {form.order}"
+        return f"a date{like} with{'' if form.zoned else 'out'} a time zone"
+    if isinstance(column.form, NumberForm) and not column.form.is_plain:
+        return f"a number like {column.form.example}"
     return "a number"
 
 

@@ -8,8 +8,8 @@ from pyarrow import parquet
 
 from mlp_exp.data.table.csv_reader import batches, raw_names
 from mlp_exp.data.table.damage import CsvDamage, check_encoding, parquet_errors
-from mlp_exp.data.table.file import Opener, TableFile, detect_files, no_rows, open_native
-from mlp_exp.data.table.format import Format
+from mlp_exp.data.table.file import Opener, TableFile, detect_files, is_utf8_after_all, no_rows, open_native
+from mlp_exp.data.table.format import UTF8, Format
 from mlp_exp.data.table.reading import checked_names, require_same_columns
 
 CHUNK_ROWS = 65_536
@@ -30,6 +30,8 @@ class TableStream:
 
     def __init__(self, path: str, format: Format) -> None:
         self._path = path
+        if format.encoding != UTF8 and is_utf8_after_all(path):  # unlike the file of training
+            format = replace(format, encoding=UTF8)
         self._files = [_FileStream(source) for source in detect_files(path, format)]
         if format.separator and len(self._files[0].names) == 1:  # it is that of another file
             self._files = [_FileStream(source) for source in detect_files(path, replace(format, separator=None))]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.dates import DateForm, python_pattern
 from mlp_exp.data.table.format import MISSING, Format
-from mlp_exp.data.table.numbers import NumberForm
+from mlp_exp.data.table.numbers import NumberForm, pattern
 from mlp_exp.data.table.schema import arrow_type
 from mlp_exp.errors import ExportError
 from mlp_exp.inference.ensemble import Ensemble
@@ -81,13 +81,14 @@ def conversion(column: Column, format: Format) -> str:
     if pa.types.is_time(kind):
         return "seconds"
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        order = column.form.order if isinstance(column.form, DateForm) else "ymd"
-        return "days" if order == "ymd" else f"dated({python_pattern(order)!r})"
+        zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+        when = column.form if isinstance(column.form, DateForm) else DateForm("y-m-d", zoned)
+        return f"dated({python_pattern(when.order)!r}, {when.zoned})"
     if column.kind == "category" and (pa.types.is_string(kind) or pa.types.is_null(kind)):
         return "text"
     form = column.form if isinstance(column.form, NumberForm) else NumberForm(format.decimal or ".")
     parts = (form.decimal, form.grouping, *filter(None, (form.prefix, form.suffix)))
-    return "number" if form.is_plain else f"dressed({', '.join(map(repr, parts))})"
+    return f"number({pattern(form, bare=True)!r}, {', '.join(map(repr, parts))})"
 
 
 def is_seconds(column: Column) -> bool:
@@ -112,7 +113,11 @@ def _united(runs: Sequence[TrainedRun]) -> list[Column]:
 
 def _manner(column: Column, run: TrainedRun) -> str:
     """How a run reads a column, in words."""
-    made = conversion(column, run.feature_schema.format)
+    made = conversion(column, run.feature_schema.format).partition("(")[0]
+    if isinstance(column.form, NumberForm) and not column.form.is_plain:
+        made += f" like {column.form.example}"
+    if isinstance(column.form, DateForm):
+        made += f" like {column.form.order} with{'' if column.form.zoned else 'out'} a time zone"
     return f"a category ({made})" if column.kind == "category" else f"read as {made}"
 
 

@@ -17,18 +17,21 @@ HEAD = '''\
 
 '''
 FUNCTIONS = {
-    "dressed": '''\
-def dressed(decimal, grouping, *affixes):
-    """Numbers with a decimal sign, something between thousands, and a currency or a unit before or after them."""
+    "number": '''\
+def number(pattern, decimal, grouping, *affixes):
+    """Numbers that this regular expression matches, with a decimal sign, signs between thousands, and a unit."""
 
-    def number(text):
+    def convert(text):
+        text = text.translate({0x2212: 0x2D, 0x2019: 0x27})
+        if not re.fullmatch(pattern, text):
+            raise ValueError
         for affix in affixes:
             text = text.replace(affix, "", 1)
-        text = "".join(text.split()).translate({0x2212: "-", 0x2019: "'"}).replace(grouping, "").replace(decimal, ".")
-        is_negative = text.startswith(("(", "-")) or text.endswith("-")
-        return -float(text.strip("()-")) if is_negative else float(text)
+        text = re.sub("[.,]--?", "", text).replace(" ", "").replace(grouping, "").replace(decimal, ".")
+        found = float(text.strip("()-+"))
+        return -found if text.startswith(("(", "-")) or text.endswith("-") else found
 
-    return number
+    return convert
 ''',
     "boolean": """\
 def boolean(text):
@@ -41,20 +44,12 @@ def since(when):
     # not nearer to midnight than a float64 of the year 9999 can tell, which would round it to the next day
     return min(passed / timedelta(days=1), passed.days + 1 - 2**-30)
 ''',
-    "days": '''\
-def days(text):
-    """A date as days since 1970, with a time as a fraction: 2020-01-31, 2020/1/31, 2020-01-31T12:30:00Z."""
-    ((year, month, day, rest),) = re.findall(r"^(\\d{4})[-/.](\\d\\d?)[-/.](\\d\\d?)[ T]?(.*)", text)
-    rest = re.sub(r" ?(UTC|GMT)$", "Z", rest)
-    when = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{rest or '00'}")
-    return since(when.astimezone(timezone.utc) if when.tzinfo else when.replace(tzinfo=timezone.utc))
-''',
     "dated": f'''\
 MONTHS = {MONTHS}
 
 
-def dated(pattern):
-    """Dates that this regular expression matches, as days since 1970."""
+def dated(pattern, zoned):
+    """Dates that this regular expression matches, with a time zone or without one, as days since 1970."""
 
     def days(text):
         part = re.fullmatch(pattern, text).groupdict("")
@@ -65,6 +60,8 @@ def dated(pattern):
         minute, second = int(part.get("M") or 0), int(part.get("S") or 0)
         micros = int(part.get("f", "").ljust(6, "0")[:6] or 0)
         when = datetime(year, month, int(part.get("d") or 1), hour, minute, second, micros, timezone.utc)
+        if bool(part.get("z")) != zoned:
+            raise ValueError
         zone = re.search(r"([+-])(\\d\\d?):?(\\d\\d)?$", part.get("z", ""))
         ahead = int(zone[2]) * 60 + int(zone[3] or 0) if zone else 0
         return since(when - timedelta(minutes=-ahead if zone and zone[1] == "-" else ahead))
@@ -79,7 +76,7 @@ def seconds(text):
 ''',
 }
 """What makes a value of a text in the table, by the names that `conversion` gives."""
-PYTHONS_OWN = {"number": "float", "text": "str"}
+PYTHONS_OWN = {"text": "str"}
 IMPORTS = {"datetime": ["since"], "time": ["seconds"], "timedelta": ["since"], "timezone": ["since"]}
 """What the functions take from `datetime`."""
 CLEAN = """\
@@ -87,12 +84,18 @@ def clean(text):
     return " ".join(unicodedata.normalize("NFC", text).split())
 """
 VALUE = '''\
+misfits = []
+
+
 def value(text, convert):
-    """A number; NaN where it is missing, or written in another way than in training."""
+    """A number; NaN where it is missing, or written in another way than in training, which is counted."""
     try:
-        return np.nan if text in MISSING else convert(text)
+        found = np.nan if text in MISSING else convert(text)
     except (AttributeError, KeyError, ValueError):
-        return np.nan
+        found = np.inf
+    if np.isinf(found):
+        misfits.append(text)
+    return np.nan if np.isinf(found) else found
 '''
 SPELLED = '''\
 def spelled(text, convert, known):
@@ -109,6 +112,8 @@ session = onnxruntime.InferenceSession(str(Path(__file__).with_name(MODEL)), pro
 with open(sys.argv[1], encoding={encoding}, newline="") as file:
 {separator}
     header, *lines = filter(None, csv.reader(file, delimiter=separator))
+    if header[0].lower().startswith("sep="):
+        header, *lines = lines
 names = [clean(name) or f"column {{place}}" for place, name in enumerate(header)]
 rows = [dict(zip(names, map(clean, line), strict=True)) for line in lines]
 inputs = {{}}
@@ -119,6 +124,8 @@ DETECTED = """\
 NUMBERS = """\
 numbers = [[value(row[name], convert) for name, convert in NUMBERS.items()] for row in rows]
 inputs["numbers"] = np.array(numbers, dtype=np.float64).reshape(-1, len(NUMBERS))
+if misfits:
+    print(f"{len(misfits)} cells are not as in training and are taken for missing, as '{misfits[0]}'", file=sys.stderr)
 """
 CATEGORIES = """\
 texts = [[row[name] for name in CATEGORIES] for row in rows]
@@ -145,7 +152,7 @@ def script(ensemble: Ensemble, raw: RawColumns, path: Path) -> str:
     numbers = {column.name: conversion(column, raw.format) for column in raw.numbers}
     categories = {column.name: conversion(column, raw.format) for column in raw.categories}
     used = {made.partition("(")[0] for made in (*numbers.values(), *categories.values())}
-    used |= {"since"} if used & {"days", "dated"} else set()
+    used |= {"since"} if "dated" in used else set()
     is_spelled = bool(categories) and set(categories.values()) != {"text"}
     head = (
         HEAD
@@ -173,7 +180,7 @@ def _imports(used: Iterable[str], is_spelled: bool) -> str:
     lines = [
         "import csv",
         *["import json"] * is_spelled,
-        *["import re"] * ("since" in used),
+        *["import re"] * bool(set(used) & {"dated", "number"}),
         "import sys",
         "import unicodedata",
     ]
