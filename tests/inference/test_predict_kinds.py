@@ -155,6 +155,7 @@ def test_a_csv_file_and_a_parquet_file_give_the_same(
         path.parent.mkdir()
         assert said(command("predict", folder, forms / table, "-o", path)) == [
             "ignored: mood",
+            "city: 3 of 60 cells hold a category that training did not see, first in row 21: 'city 11'",
             "42 of 60 rows equal rows of training; metrics on them say little about new rows",
             f"60 predictions: {path}",
         ]
