@@ -75,6 +75,16 @@ def test_one_message_and_advice_that_works(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_advice_keeps_what_the_user_has_said(command: Command, tmp_path: Path) -> None:
+    draw = generator_of("keeps")
+    write({**good(), "bad": two_currencies(draw), "worse": words_among_numbers(draw)}, tmp_path / "t.csv", "tab.tsv")
+    words = ("run", *TINY, "data.path=t.csv", "data.target=mood", "data.drop=[city]", "data.missing=[x]")
+    refused = command(*words)
+    assert refused.stderr.splitlines()[-1] == (
+        "Mend the file, or add: 'data.drop=[city,bad]' 'data.missing=[x,\"n. a.\"]'"
+    )
+
+
 def test_a_run_that_is_only_described(command: Command, tmp_path: Path) -> None:
     """The columns, the task, the parts and the training; nothing is written."""
     write({**good(), "price": [f"{value:,}.50 €" for value in range(1000, 1000 + ROWS)]}, tmp_path / "t.csv", "tab.tsv")

@@ -117,6 +117,15 @@ def test_zones_are_taken_to_utc(zone: str) -> None:
         (["0001-01-01", "2021-06-19"], ["0001-01-01", "2021-06-19"]),
         (["29.02.2020", "28.02.2021"], ["2020-02-29", "2021-02-28"]),
         (["31/12/68", "31/12/69"], ["2068-12-31", "1969-12-31"]),
+        (["20200327T103011Z", "20200328T000000Z"], ["2020-03-27T10:30:11", "2020-03-28"]),
+        (["12-JAN-20 05.30.11.000000 PM", "13-FEB-20 01.02.03.5 AM"], ["2020-01-12T17:30:11", "2020-02-13T01:02:03.5"]),
+        (["12JAN2020:10:30:11", "1FEB2021:00:00:00"], ["2020-01-12T10:30:11", "2021-02-01"]),
+        (["1. 12. 2020", "24. 1. 2021"], ["2020-12-01", "2021-01-24"]),
+        (["1er janvier 2020", "2 août 2021"], ["2020-01-01", "2021-08-02"]),
+        (["3 stycznia 2020", "7 grudnia 2021"], ["2020-01-03", "2021-12-07"]),
+        (["3 января 2020", "7 декабря 2021"], ["2020-01-03", "2021-12-07"]),
+        (["2020年1月3日", "2021年12月31日"], ["2020-01-03", "2021-12-31"]),
+        (["Jan-20", "Dec-21"], ["2020-01-01", "2021-12-01"]),
     ],
 )
 def test_periods_and_far_days(texts: list[str], days: list[str]) -> None:
@@ -139,7 +148,9 @@ def test_what_the_column_leaves_open_is_decided_by_the_user(separator: str) -> N
         ["2020-01-01", "2020-01-01Z"],
         ["2020-01-01 25:00", "2020-01-01 05:00"], ["31 Foo 2020", "1 Jan 2020"], ["13:00 PM", "1:00 PM"],
         ["may", "june"],
-        ["May 5th", "June 6th"], ["10.0.0.1", "10.0.0.2"], ["2020-01-01x", "2020-01-01"],
+        ["May 5th", "June 6th"], ["10.0.0.1", "10.0.0.2"],
+        ["May 12", "Nov 20"], ["7984-1", "7985-2"], ["1140-02", "1141-03"], ["2000-01", "2012-13"],
+        ["2020-01-01x", "2020-01-01"],
     ],
 )  # fmt: skip
 def test_what_is_no_date(texts: list[str]) -> None:
@@ -224,9 +235,27 @@ def test_typed_far_days_can_be_missing_too(tmp_path: Path) -> None:
     assert table(path, "y", missing=["9999-12-31"]).columns[0].missing == 40
 
 
+def test_the_users_order_leaves_other_columns_alone(tmp_path: Path) -> None:
+    """It decides what is open, and is no demand."""
+    us, german = [f"12/{1 + row % 31}/2020" for row in range(ROWS)], [f"{1 + row % 31}.12.2020" for row in range(ROWS)]
+    path = write({**columns(us), "de": german}, tmp_path / "table.csv")
+    for wish in (True, False):
+        found = table(path, "y", dayfirst=wish)
+        assert {column.name: column.kind for column in found.columns if column.name != "x"} == {
+            "when": "date",
+            "de": "date",
+        }
+        day = (TIME(2020, 12, 30) - TIME(1970, 1, 1)).days
+        assert [found.features[29, found.feature_names.index(name)] for name in ("when", "de")] == [day, day]
+
+
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
+        (
+            [f"{17 + row % 9}.04.2020" if row % 2 else f"07/{17 + row % 9}/2020" for row in range(ROWS)],
+            "dates in 2 forms: '18.04.2020' (30 rows, first row 1), '07/17/2020' (30 rows, first row 0)",
+        ),
         (
             [f"2020-01-{1 + row % 28:02}" if row % 4 else f"{1 + row % 28:02}/02/2020" for row in range(ROWS)],
             "dates in 2 forms: '2020-01-02' (45 rows, first row 1), '01/02/2020' (15 rows, first row 0)",

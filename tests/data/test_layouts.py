@@ -72,6 +72,8 @@ LAYOUTS: dict[str, tuple[Callable[[], str | bytes], dict[str, Any]]] = {
     "a line of dashes below the header": (lambda: "size|note|y\n----|----|--\n" + text(separator="|", header=None), {}),
     "a footer of a database": (lambda: text() + "\n(60 rows affected)\n", {}),
     "a footer without parentheses": (lambda: text(separator=";") + "60 rows\n", {}),
+    "a title of two fields": (lambda: "Houses in Bern;2020\n" + text(separator=";"), {}),
+    "a total with more words": (lambda: text() + "Total sales 2023,,\n", {}),
     "a total": (lambda: text() + "Total,,\n", {}),
     "a grand total with a sum": (lambda: text([*VALUES, ("1800", "Grand total:", "")]), {}),
     "row names as R writes them": (
@@ -227,6 +229,25 @@ def test_files_with_other_columns(tmp_path: Path) -> None:
         f"data.path: '{other}' has other columns than '{one}': only one of them has note, notes. Files of one table "
         "need the same columns"
     )
+
+
+def test_a_folder_of_csv_files(tmp_path: Path) -> None:
+    for number, start in enumerate((0, 20, 40)):
+        (tmp_path / f"{number}.csv").write_text(text(VALUES[start : start + 20]), encoding="utf-8")
+    (tmp_path / "notes.md").write_text("no table", encoding="utf-8")
+    assert_read(table(str(tmp_path), "y"))
+
+
+@pytest.mark.parametrize(
+    "kinds", [([1, 2], ["3", "x"]), ([True, False], [1, 0]), (["2020-01-01"], ["2020-01-02 10:00"])]
+)
+def test_files_with_other_types_in_a_column(kinds: tuple[list[Any], list[Any]], tmp_path: Path) -> None:
+    """What they are is found from the texts of all."""
+    for number, values in enumerate(kinds):
+        rows = [(str(values[row % len(values)]).lower(), *VALUES[row][1:]) for row in range(ROWS)]
+        (tmp_path / f"{number}.csv").write_text(text(rows), encoding="utf-8")
+    found = table([str(tmp_path / "0.csv"), str(tmp_path / "1.csv")], "y")
+    assert len(found.target) == 2 * ROWS
 
 
 def test_from_the_command_line(command: Command, tmp_path: Path) -> None:

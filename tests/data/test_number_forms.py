@@ -114,6 +114,12 @@ def test_groups_of_two_as_in_india() -> None:
         (["1 234,5 kr", "2 kr", "-3 kr"], [1234.5, 2.0, -3.0]),
         (["12345678901234567890 €", "1 €"], [12345678901234567890.0, 1.0]),
         (["0 %", "100 %", "7 %"], [0, 100, 7]),
+        (["5.-", "12.-", "7.50"], [5.0, 12.0, 7.5]),
+        (["CHF 5.–", "CHF 1'250.50"], [5.0, 1250.5]),
+        (["1.234,-", "12,50"], [1234.0, 12.5]),
+        (["1.234 %", "12.250 %", "3.5 %"], [1.234, 12.25, 3.5]),
+        (["1.234", "950", "12.500"], [1234, 950, 12500]),
+        (["1,234", "950", "12,500"], [1234, 950, 12500]),
     ],
 )
 def test_special_forms(texts: list[str], values: list[float]) -> None:
@@ -126,6 +132,7 @@ def test_special_forms(texts: list[str], values: list[float]) -> None:
         (["1,234", "12,345", "999"], [1234, 12345, 999], [1.234, 12.345, 999.0]),
         (["1.234 €", "12.345 €"], [1234, 12345], [1.234, 12.345]),
         (["1.234 kg", "12.345 kg"], [1.234, 12.345], [1234, 12345]),
+        (["1.234", "12.345"], [1.234, 12.345], [1234, 12345]),
     ],
 )
 def test_what_the_texts_leave_open_is_decided_by_the_user(
@@ -143,7 +150,10 @@ def test_what_the_texts_leave_open_is_decided_by_the_user(
     [
         ["A12", "A13", "B7"], ["12-34", "56-78"], ["v1.2", "v1.3"], ["192.168.0.1", "10.0.0.1"], ["1/2", "3/4"],
         ["#1", "#2"],
-        ["1,2,3", "4,5,6"], ["12 34 5", "1 2 3"], ["3x", "x3"], ["1.2.3", "4.5.6"], ["--1", "-2"],
+        ["1,2,3", "4,5,6"],
+        ["(9,37)", "(49,5)"], ["(1)", "(2)", "(3)"], ["47x3", "24x2"], ["10x20", "3x4"],
+        ["3:2", "1:0"], ["5-10", "2-3"],
+        ["12 34 5", "1 2 3"], ["3x", "x3"], ["1.2.3", "4.5.6"], ["--1", "-2"],
         ["(1", "2)"], ["€", "%"],
     ],
 )  # fmt: skip
@@ -189,6 +199,23 @@ def test_a_decimal_comma_elsewhere_decides(tmp_path: Path) -> None:
     np.testing.assert_array_equal(by_name["amount"], [1000 + 37 * row for row in range(ROWS)])
     np.testing.assert_array_equal(by_name["price"], [row + 0.25 for row in range(ROWS)])
     assert "if that is wrong: data.decimal=." in found.columns[0].remarks
+
+
+def test_whole_hundreds_show_that_points_divide_thousands(tmp_path: Path) -> None:
+    """In a CSV file too, whose numbers Arrow reads as decimal ones: `2.501` beside `865`."""
+    values = [300 + 137 * row for row in range(ROWS)]
+    made = {**columns([f"{value:,}".replace(",", ".") for value in values]), "x": some([0.25, 1.5], ROWS)}
+    for name in ("semicolon.csv", "t.parquet"):
+        found = table(write(made, tmp_path / name), "y")
+        np.testing.assert_array_equal(found.features[:, 0], values)
+        assert found.columns[0].remarks[-1] == "if that is wrong: data.decimal=."
+        np.testing.assert_array_equal(table(write(made, tmp_path / name), "y", decimal=".").features[1, 0], 437.0)
+
+
+def test_numbers_that_are_not_written_plainly_are_said(tmp_path: Path) -> None:
+    texts = [f"({row})" if row % 3 else f"{row}" for row in range(ROWS)]
+    (column, _) = table(write(columns(texts), tmp_path / "table.csv"), "y").columns
+    assert column.remarks == ("'(10)' read as -10",)
 
 
 MIXTURES = {

@@ -84,7 +84,7 @@ DIRECTIVES = {
 }  # fmt: skip
 """What a directive of `data.date_format` stands for, as in Python's strptime."""
 FEW = 20
-"""Texts that are looked at first: an order that fits no more than half of them is not tried on the sample."""
+"""Texts that are looked at first: an order that fits less than a quarter of them is not tried on the sample."""
 PIVOT = 69
 """Two-digit years from this on are of the 20th century, as in POSIX."""
 
@@ -246,7 +246,7 @@ class DateGuess:
 def guess_date_form(
     texts: pa.Array, *, asked: bool = False, dayfirst: bool | None = None, format: str | None = None
 ) -> DateGuess | None:
-    """A form of distinct texts: that of most dates in a sample; None if most of it is no date.
+    """A form of distinct texts: that of most dates in a sample; None if less than a quarter of it has one form.
 
     Args:
         asked: whether the user says that these are dates, so that whole numbers may be.
@@ -264,10 +264,10 @@ def guess_date_form(
     counts = {
         form: len(sample) - form.parse(sample).null_count
         for form in (DateForm(order, zoned) for order in orders for zoned in (False, True))
-        if 2 * sum(_compiled(form.order).fullmatch(text) is not None for text in few) > len(few)
+        if 4 * sum(_compiled(form.order).fullmatch(text) is not None for text in few) >= len(few)
     }
     best = max(counts.values(), default=0)
-    if best <= len(sample) / 2:
+    if best == 0 or 4 * best < len(sample):
         return None
     forms = [form for form, count in counts.items() if count == best]
     rivals = [form for form in forms[1:] if form.order in DAY_FIRST + MONTH_FIRST and form.zoned == forms[0].zoned]
