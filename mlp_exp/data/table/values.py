@@ -43,7 +43,8 @@ def as_numbers(name: str, values: pa.ChunkedArray) -> Floats:
     kind = values.type
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
         fine = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
-        values = pc.divide(pc.cast(pc.cast(values, fine, safe=False), pa.int64()), 1e6)
+        micros = pc.cast(pc.cast(values, fine, safe=False), pa.int64())
+        values = pc.divide(pc.cast(micros, pa.float64(), safe=False), 1e6)  # also of centuries
     elif type_family(kind) != "number":
         if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
             raise DataError(f"column '{name}' holds {kind}, which is not a number")
