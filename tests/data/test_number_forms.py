@@ -218,6 +218,13 @@ def test_numbers_that_are_not_written_plainly_are_said(tmp_path: Path) -> None:
     assert column.remarks == ("'(10)' read as -10",)
 
 
+def test_later_files_may_have_larger_numbers() -> None:
+    """With thousands separated, where training had none; in a plain form a comma would be open."""
+    texts = pa.array(["1.234,50 €", "800,00", "1234,5 €", "1.23,4 €"])
+    assert NumberForm(",", "", suffix="€").parse(texts).to_pylist() == [1234.5, 800.0, 1234.5, None]
+    assert NumberForm().parse(pa.array(["1,234", "1.5"])).to_pylist() == [None, 1.5]
+
+
 MIXTURES = {
     "two currencies": ([f"{row}.50 €" if row % 3 else f"${row}.25" for row in range(ROWS)], "numbers in 2 forms"),
     "a unit now and then": ([f"{row}.5 kg" if row % 4 else f"{row}.5" for row in range(ROWS)], "numbers in 2 forms"),

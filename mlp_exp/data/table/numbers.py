@@ -65,6 +65,13 @@ class NumberForm:
         return self == NumberForm()
 
     @property
+    def lenient(self) -> "NumberForm":
+        """The form with thousands separated by the other sign, if it is not plain and separates none."""
+        if self.grouping or self.is_plain:
+            return self
+        return replace(self, grouping="," if self.decimal == "." else ".")
+
+    @property
     def example(self) -> str:
         """A number in this form, for a message."""
         return f"{self.prefix}1{self.grouping}234{self.decimal}5{' ' * bool(self.suffix)}{self.suffix}"
@@ -79,8 +86,8 @@ class NumberForm:
         A number without the prefix and the suffix is one, too, and so is one with thousands separated where all numbers
         of the form are smaller: what later files of the same kind may hold. In a plain form a comma would be open.
         """
-        if not self.grouping and not self.is_plain:
-            return replace(self, grouping="," if self.decimal == "." else ".").parse(texts)
+        if self.lenient != self:
+            return self.lenient.parse(texts)
         texts = normal(texts)
         texts = pc.if_else(self.fits(texts, bare=True), texts, pa.scalar(None, pa.string()))
         for affix in filter(None, (self.prefix, self.suffix)):

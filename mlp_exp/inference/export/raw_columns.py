@@ -87,6 +87,7 @@ def conversion(column: Column, format: Format) -> str:
     if column.kind == "category" and (pa.types.is_string(kind) or pa.types.is_null(kind)):
         return "text"
     form = column.form if isinstance(column.form, NumberForm) else NumberForm(format.decimal or ".")
+    form = form.lenient
     parts = (form.decimal, form.grouping, *filter(None, (form.prefix, form.suffix)))
     return f"number({pattern(form, bare=True)!r}, {', '.join(map(repr, parts))})"
 
