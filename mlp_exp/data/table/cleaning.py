@@ -44,10 +44,6 @@ class Texts:
         """In how many rows each distinct text stands."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.distinct))
 
-    def first_row(self, place: int) -> int:
-        """The first row with a distinct text."""
-        return int((self.codes == place).argmax())
-
 
 def clean_texts(column: pa.ChunkedArray, format: Format) -> Texts:
     """Texts in one Unicode form (NFC), without blanks around them and with one blank within, and the missing values.

@@ -100,14 +100,10 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
 
 @dataclass(frozen=True)
 class Decided:
-    """What a column is, and its values with their type; None where it is left out.
-
-    `reading` is that of its texts, if it holds texts.
-    """
+    """What a column is, and its values with their type; None where it is left out."""
 
     column: Column
     values: pa.ChunkedArray | None = None
-    reading: Reading | None = None
 
 
 def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: Format, decimal: str) -> Decided:
@@ -119,7 +115,7 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
     Raises:
         ColumnError: it cannot be used as it is.
     """
-    asked = options.asked(name)
+    asked, reason = options.asked(name), options.reason_to_leave_out(name)
     texts = reading = None
     if asked == "date" and type_family(values.type) == "number":
         values = pc.cast(values, pa.string())
@@ -128,12 +124,13 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
         texts = clean_texts(values, format)
         reading = Reading(texts.column()) if declared and asked is None else read_texts(texts, format, asked, decimal)
         values = reading.values
-        if reason := options.reason_to_leave_out(name):
+        if reason:
             return Decided(Column(name, "left out", reason, values.null_count))
         _require_one_form(name, reading, texts, asked, format, decimal)
     values = mask_dates(mask_numbers(values, format.missing_numbers), format.missing_days)
     missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
-    reason = options.reason_to_leave_out(name) or ("all missing" if missing == len(values) else None)
+    if missing == len(values):
+        reason = reason or "all missing"
     if asked is None and texts is not None and not declared and _are_sentences(texts, reading):
         asked = "text"
     reason = reason or (None if asked else _reason_to_leave_out(values, missing))
@@ -146,7 +143,7 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
         form = reading.form if reading else form_of_type(values.type, format)
         far = far_dates(values) if column.kind == "date" else ()
         column = replace(column, form=form, remarks=(*form_remarks(reading), *far))
-    return Decided(replace(column, type=str(values.type)), values, reading)
+    return Decided(replace(column, type=str(values.type)), values)
 
 
 def _require_one_form(
@@ -188,8 +185,6 @@ def _column(name: str, values: pa.ChunkedArray, missing: int, asked: Asked | Non
 
 def _reason_to_leave_out(values: pa.ChunkedArray, missing: int) -> str | None:
     kind, given = values.type, len(values) - missing
-    if not given:
-        return "all missing"
     family = type_family(kind)
     if family is None:
         return f"holds {kind}"

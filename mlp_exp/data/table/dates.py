@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.data.table.numbers import SAMPLE, normal
+from mlp_exp.data.table.numbers import SAMPLE, evenly_spaced, normal
 
 Ints = NDArray[np.int64]
 
@@ -254,13 +254,10 @@ def guess_date_form(
             unless dots separate them.
         format: with the directives of strptime; the only form.
     """
-    places = np.unique(np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int))
-    sample = normal(texts.take(pa.array(places)))
+    sample = normal(evenly_spaced(texts, SAMPLE))
     orders = [format] if format else [order for order in ORDERS if asked or order not in ASKED_FOR]
     orders.sort(key=lambda order: order in _less_likely(dayfirst))
-    few = sample.take(
-        pa.array(np.unique(np.linspace(0, len(sample) - 1, min(FEW, len(sample))).astype(int)))
-    ).to_pylist()
+    few = evenly_spaced(sample, FEW).to_pylist()
     counts = {
         form: len(sample) - form.parse(sample).null_count
         for form in (DateForm(order, zoned) for order in orders for zoned in (False, True))

@@ -12,6 +12,7 @@ LINES = 30
 SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 RULE_LINE = re.compile(r"[-=+| \t,;]*-{2}[-=+| \t,;]*")
 """A line of dashes below the header, as SQL tools print."""
+QUOTED = re.compile(rf'(?:(?<=[\n\r{"".join(map(re.escape, SEPARATORS))}])|\A)[ ]?"(?:[^"]|"")*"')
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 
 
@@ -59,17 +60,17 @@ def detect_dialect(sample: str, separator: str | None, *, has_header: bool = Tru
     separator = separator or told or _separator(rows)
     if comments > start and comments < len(lines):
         last = max((at for at in range(start, comments) if lines[at].strip()), default=start)
-        fields = _fields(lines[last], separator)
+        fields = lines[last].split(separator)
         if len(fields) > 1 and len(fields) == _usual(rows, separator) and has_header:
             comments = last  # `#id,name`: the header itself
     start = comments
     if has_header:
         start = _after_titles(lines, start, separator)
     rows = [line for line in lines[start:] if line.strip()]
-    names = _fields(rows[0], separator) if rows else []
+    names = rows[0].split(separator) if rows else []
     ruled = has_header and len(rows) > 1 and RULE_LINE.fullmatch(rows[1]) is not None
     before, after = _unnamed(names, rows[1 + ruled :], separator) if has_header else (0, 0)
-    return Dialect(separator, _physical(sample, lines[:start]), tuple(map(_bare, names)), before, after, ruled)
+    return Dialect(separator, _physical(lines[:start]), tuple(map(_bare, names)), before, after, ruled)
 
 
 def look_like_values(names: Sequence[str]) -> bool:
@@ -78,15 +79,10 @@ def look_like_values(names: Sequence[str]) -> bool:
     return len(given) > 0 and sum(NUMBER.fullmatch(name) is not None for name in given) >= len(given) / 2
 
 
-def _quoted(text: str) -> re.Pattern[str]:
-    signs = "".join(map(re.escape, SEPARATORS))
-    return re.compile(rf'(?:(?<=[\n\r{signs}])|\A)[ ]?"(?:[^"]|"")*"')
-
-
 def _logical_lines(sample: str, *, whole: bool) -> list[str]:
     """Lines, in which what stands in quotes has no line breaks and separators: control characters stand for them."""
     hidden = str.maketrans({"\n": "\x01", "\r": "\x02", **{sign: chr(3 + at) for at, sign in enumerate(SEPARATORS)}})
-    text = _quoted(sample).sub(lambda found: found[0].translate(hidden), sample)
+    text = QUOTED.sub(lambda found: found[0].translate(hidden), sample)
     lines = re.split(r"\r\n|\n|\r", text)
     if not whole and len(lines) > 1:
         lines.pop()  # it may be cut off
@@ -101,13 +97,9 @@ def _shown(line: str) -> str:
     return line.translate(shown)
 
 
-def _physical(sample: str, lines: Sequence[str]) -> tuple[str, ...]:
+def _physical(lines: Sequence[str]) -> tuple[str, ...]:
     """The lines of the file that these are."""
     return tuple(part for line in lines for part in re.split(r"\r\n|\n|\r", _shown(line)))
-
-
-def _fields(line: str, separator: str) -> list[str]:
-    return line.split(separator)
 
 
 def _bare(field: str) -> str:
@@ -120,19 +112,19 @@ def _bare(field: str) -> str:
 
 def _usual(rows: Sequence[str], separator: str) -> int:
     """The number of fields that most rows have."""
-    counts = Counter(len(_fields(row, separator)) for row in rows)
+    counts = Counter(len(row.split(separator)) for row in rows)
     return max(counts, key=lambda count: (counts[count], count), default=1)
 
 
 def _separator(rows: Sequence[str]) -> str:
     """Divides all rows alike; else most rows into most fields; a comma if none occurs."""
     for separator in SEPARATORS:
-        if len({len(_fields(row, separator)) for row in rows}) == 1 and separator in "".join(rows[:1]):
+        if len({len(row.split(separator)) for row in rows}) == 1 and separator in "".join(rows[:1]):
             return separator
 
     def agreeing(separator: str) -> int:
         usual = _usual(rows, separator)
-        return sum(len(_fields(row, separator)) == usual for row in rows) if usual > 1 else 0
+        return sum(len(row.split(separator)) == usual for row in rows) if usual > 1 else 0
 
     most = max(agreeing(separator) for separator in SEPARATORS)
     likely = [separator for separator in SEPARATORS if agreeing(separator) >= 0.8 * most]
@@ -147,10 +139,10 @@ def _after_titles(lines: Sequence[str], start: int, separator: str) -> int:
         return start
 
     def is_title(place: int) -> bool:
-        first, *others = map(str.strip, _fields(lines[place], separator))
+        first, *others = map(str.strip, lines[place].split(separator))
         if not others or not (first or any(others)) or (first != "" and not any(others) and usual > 2):
             return True
-        after = [_fields(line, separator) for line in lines[place + 1 :] if line.strip()][:2]
+        after = [line.split(separator) for line in lines[place + 1 :] if line.strip()][:2]
         looks_like_names = len(after) == 2 and len(after[0]) == usual and all(after[0]) and not _has_number(after[0])
         return looks_like_names and _has_number(after[1]) and not all([len(others) + 1 == usual, first, *others])
 
@@ -165,9 +157,9 @@ def _has_number(fields: Sequence[str]) -> bool:
 
 def _unnamed(names: Sequence[str], rows: Sequence[str], separator: str) -> tuple[int, int]:
     """How many fields without a name all rows have in front, and at the end."""
-    counts = {len(_fields(row, separator)) for row in rows[:LINES]}
+    counts = {len(row.split(separator)) for row in rows[:LINES]}
     if len(counts) != 1 or (extra := counts.pop() - len(names)) < 1:
         return 0, 0
-    if all(not field.strip() for row in rows[:LINES] for field in _fields(row, separator)[-extra:]):
+    if all(not field.strip() for row in rows[:LINES] for field in row.split(separator)[-extra:]):
         return 0, extra
     return (1, 0) if extra == 1 and len(names) > 1 else (0, 0)

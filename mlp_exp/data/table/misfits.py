@@ -1,6 +1,6 @@
 """Cells of a table to be predicted that are not of the form that their column had in training."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,29 +47,28 @@ class Misfits:
     def add(self, name: str, converted: pa.ChunkedArray, given: pa.ChunkedArray, expected: str) -> None:
         """Counts where a column of the chunk had a value and has none after it was converted."""
         column = self._columns.setdefault(name, _Column(expected))
-        if column.read == self._rows:
-            return  # for another run of an ensemble
-        column.read = self._rows
-        lost = pc.and_(pc.is_null(converted), pc.is_valid(given))
-        column.given += len(given) - given.null_count
-        count = pc.sum(lost).as_py() or 0
-        if count and not column.count:
-            place = pc.index(lost, True).as_py()
-            column.row, column.example = self._rows + place, shorten(str(given[place].as_py()))
+        lost = pc.and_(pc.is_null(converted), pc.is_valid(given)).to_numpy().astype(bool)
+        if self._count(column, lost, len(given) - given.null_count, lambda row: given[row].as_py()):
             column.expected = expected
-        column.count += count
 
     def add_unseen(self, name: str, codes: NDArray[np.int32], texts: Sequence[str], known: Container[str]) -> None:
         """Counts where a category of the chunk, codes `[N]` into texts, holds a text that training did not see."""
         column = self._unseen.setdefault(name, _Column(""))
-        if column.read == self._rows:
-            return
-        column.read = self._rows
         is_new = np.array([*(text not in known for text in texts), False])[codes]
-        column.given += int((codes >= 0).sum())
-        if is_new.any() and not column.count:
-            column.row, column.example = self._rows + int(is_new.argmax()), shorten(texts[codes[is_new.argmax()]])
-        column.count += int(is_new.sum())
+        self._count(column, is_new, int((codes >= 0).sum()), lambda row: texts[codes[row]])
+
+    def _count(self, column: _Column, odd: NDArray[np.bool_], given: int, cell: Callable[[int], object]) -> bool:
+        """Counts the odd cells of the chunk; whether the first of them is the column's first."""
+        if column.read == self._rows:
+            return False  # for another run of an ensemble
+        column.read = self._rows
+        column.given += given
+        is_first = bool(odd.any()) and not column.count
+        if is_first:
+            row = int(odd.argmax())
+            column.row, column.example = self._rows + row, shorten(str(cell(row)))
+        column.count += int(odd.sum())
+        return is_first
 
     def refuse(self) -> None:
         """Raises DataError for the first cell that does not fit."""

@@ -138,6 +138,12 @@ def _body(grouping: str, decimal: str) -> str:
     return rf"(?:{whole})(?:{point}(?:\d*|--?))?|{point}\d+"  # `5.-` as prices without cents are written
 
 
+def evenly_spaced(texts: pa.Array, most: int) -> pa.Array:
+    """At most so many of the texts."""
+    places = np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int)
+    return texts.take(pa.array(np.unique(places)))
+
+
 def normal(texts: pa.Array) -> pa.Array:
     """Texts with ASCII digits, minus signs, apostrophes and blanks for those of other scripts and of typesetters."""
     if not pc.any(pc.match_substring_regex(texts, OTHER_SIGNS)).as_py():
@@ -171,8 +177,7 @@ def guess_number_form(texts: pa.Array, decimal: str | None = None, preferred: st
         decimal: sign that the user has named; None finds it.
         preferred: decimal sign where the texts allow both.
     """
-    places = np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)
-    found = [DRESSED.fullmatch(text) for text in normal(texts.take(pa.array(np.unique(places)))).to_pylist()]
+    found = [DRESSED.fullmatch(text) for text in normal(evenly_spaced(texts, SAMPLE)).to_pylist()]
     numbers = [match for match in found if match]
     if not numbers or all(match[0].startswith("(") for match in numbers):  # pairs and footnotes, not negative numbers
         return None
@@ -210,8 +215,8 @@ def _fitting(bodies: Sequence[str], decimals: Sequence[str | None]) -> list[tupl
     pairs += [(decimal, "," if decimal == "." else ".") for decimal in decimals]
     for decimal, grouping in dict.fromkeys(pairs):
         assert decimal
-        pattern = re.compile(_body(grouping, decimal))
-        found[decimal, grouping] = sum(pattern.fullmatch(body) is not None for body in bodies)
+        form = re.compile(_body(grouping, decimal))
+        found[decimal, grouping] = sum(form.fullmatch(body) is not None for body in bodies)
     best = max(found.values())
     return [pair for pair, count in found.items() if count == best and 4 * best >= len(bodies)]
 

@@ -11,8 +11,6 @@ from mlp_exp.errors import DataError
 
 Floats = NDArray[np.float64]
 
-FIX = "Fix it, or leave it empty"
-"""What to do about a value, if the table is to be predicted."""
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
