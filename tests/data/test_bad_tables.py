@@ -368,6 +368,14 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
             r"have the decimal sign ',' of data\.decimal\nMend the file, or add: data\.decimal=null"
         ),
     ),
+    "a date format with an unknown directive": (
+        ["data.date_format='%d.%m.%Y %Q'"],
+        "data.date_format: '%d.%m.%Y %Q': there is no directive %Q; expected one as '%d.%m.%Y %H:%M'",
+    ),
+    "a date format with a field twice": (
+        ["data.date_format='%Y-%m-%d %y'"],
+        "data.date_format: '%Y-%m-%d %y': it has a field twice; expected one as '%d.%m.%Y %H:%M'",
+    ),
     "log of a class": (
         ["preprocess.log_target=true"],
         "preprocess.log_target: 'mood' has classes; it is for a regression",

@@ -17,6 +17,7 @@ from mlp_exp.data.dataset import Category, Column, Dataset, TextColumn
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.cleaning import clean_texts, is_text
 from mlp_exp.data.table.columns import ColumnOptions, Decided, as_texts, decide, find_column, named, numeric_features
+from mlp_exp.data.table.dates import check_date_format
 from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import read_texts
@@ -78,6 +79,8 @@ def table(
     format = Format(
         separator, decimal, encoding, words, keep_default_missing, header, dayfirst, date_format, ragged_rows == "skip"
     )
+    if date_format is not None and (wrong := check_date_format(date_format)):
+        raise DataError(f"data.date_format: '{date_format}': {wrong}; expected one as '%d.%m.%Y %H:%M'")
     wanted = named([target])[0]
     options = _options(columns, numeric, categorical, dates, drop, text)
     texts = {*options.categorical, *options.dates, *options.text}
