@@ -17,7 +17,7 @@ def predict(
     folders: Sequence[Path],
     table: str,
     output: Path | BinaryIO,
-    target: str | None,
+    targets: Sequence[str],
     keep: Sequence[str],
     top: int,
     allow: Sequence[str],
@@ -35,8 +35,8 @@ def predict(
     torch.set_num_threads(1)  # networks this small gain nothing from more, which wait for one another
     collect_from_now()
     ensemble = Ensemble([load(run, allow) for run in runs])
-    predicted = predict_table(ensemble, table, output, target, keep, open_with_progress)
-    print_summary(predicted, target)
+    predicted = predict_table(ensemble, table, output, targets, keep, open_with_progress)
+    print_summary(predicted)
     where = output if isinstance(output, Path) else "standard output"
     print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {where}")
 
@@ -46,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="mlp-predict", description="Predicts a table with what was trained.")
     add = parser.add_argument
     add("-o", "--output", metavar="OUT", type=Path, required=True, help=".csv or .parquet file; - for standard output")
-    add("--target", metavar="COLUMN", help="column with the truth: prints the metrics too")
+    add(
+        "--target",
+        metavar="COLUMNS",
+        action="append",
+        default=[],
+        help="column with the truth, of several targets a,b: prints the metrics too",
+    )
     add(
         "--keep",
         metavar="COLUMNS",

@@ -89,7 +89,7 @@ def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
 def _headlines(first: Entry) -> list[str]:
     """The metric that ranks, and the other headlines."""
     part = first.ranked_by.partition("_")[0]
-    names = [f"{of}_{name}" for of in (part, "test") for name in first.task.headlines]
+    names = [f"{of}_{name}" for of in (part, "test") for name in first.headlines]
     return list(dict.fromkeys([first.ranked_by, *names]))
 
 

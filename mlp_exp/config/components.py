@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "loss": dict.fromkeys(
         ("auto_loss", "BinaryCrossEntropy", "CrossEntropy", "SquaredError", "Huber"), "mlp_exp.tasks.losses"
     ),
+    "inference": {"Inference": "mlp_exp.tasks.calibration"},
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),

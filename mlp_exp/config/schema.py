@@ -164,6 +164,11 @@ class Loss(Group):
     delta: Positive = 1.0
 
 
+class Inference(Group):
+    calibrate: Flag = False
+    threshold: Annotated[str | None, Field(description="the name of a metric, such as f1, or null")] = None
+
+
 class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
@@ -254,7 +259,7 @@ class Tracker(Group):
 
 
 class Experiment(BaseModel):
-    """The whole configuration of a run. Configurations saved before there were trackers have no `tracker`."""
+    """The whole configuration of a run. Those saved by earlier versions lack some groups."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -269,6 +274,7 @@ class Experiment(BaseModel):
     init: Init
     early_stopping: EarlyStopping
     trainer: Trainer
+    inference: Inference = Inference.model_validate({"_target_": public_name("Inference")})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 

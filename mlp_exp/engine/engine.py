@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 from torch.optim import Optimizer
 
-from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.state import MemberState
 from mlp_exp.engine.streams import Streams
 from mlp_exp.tasks.losses import Loss
-from mlp_exp.tasks.task import Task
 
 OptimizerClass = Callable[..., Optimizer]
 
@@ -40,29 +39,31 @@ class Member:
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
         average: EMA decay per epoch of the weights that are evaluated and kept (`WeightAverage`); 0 for none.
         factors: of learning rate and weight decay, by the names of the module's parameters.
-        target: how a regression's target was scaled, for errors in its own unit.
     """
 
     data: MemberData
     module: nn.Module
     loss: Loss
-    task: Task
     optimizer: OptimizerClass
     optimizer_options: dict[str, Any]
     streams: Streams
     clip_grad_norm: float | None = field(default=None, kw_only=True)
     average: float = field(default=0.0, kw_only=True)
     factors: Mapping[str, Factors] = field(default_factory=dict, kw_only=True)
-    target: TargetScaling = field(default_factory=TargetScaling, kw_only=True)
 
 
 class Evaluation(NamedTuple):
-    """The validation part of one member after an epoch: the mean loss, and the metric of the history in the target's
-    unit; None without a validation part.
+    """The validation parts of K members after an epoch.
+
+    Attributes:
+        losses: the mean loss of each.
+        logits: `[K, V, O]` float32, of the members' validation rows in their order, and of padding.
+        counted: `[K, V]`, which of the logits are those of rows.
     """
 
-    loss: float | None
-    metric: float | None
+    losses: list[float]
+    logits: NDArray[np.float32]
+    counted: NDArray[np.bool_]
 
 
 class Engine(ABC):
@@ -87,8 +88,8 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def evaluate(self) -> list[Evaluation]:
-        """Evaluates each member on its validation part, once after each epoch."""
+    def evaluate(self) -> Evaluation | None:
+        """Evaluates the members on their validation parts, once after each epoch; None if they have none."""
 
     @abstractmethod
     def remember(self, rows: Sequence[int]) -> None:

@@ -36,7 +36,7 @@ class StackEngine(Engine):
     """K members on a device of torch.
 
     The members must agree in network shape, data shape (`step_shape`, `evaluation_shape`), loss, optimizer class and
-    its options but for learning rate and weight decay, and in whether the target is a logarithm.
+    and its options but for learning rate and weight decay.
 
     Args:
         batch_size: rows a step; None for all training rows.
@@ -69,10 +69,6 @@ class StackEngine(Engine):
         self.steps, _ = step_shape(rows, self._batch_size)
         self._epochs = self._build_epochs()
         self._val_chunks = self._evaluation_chunks()
-        self._task = members[0].task
-        self._log_target = members[0].target.log
-        self._target_shift = self._column([member.target.shift for member in members])
-        self._target_scale = self._column([member.target.scale for member in members])
 
     def _build_epochs(self) -> Epochs:
         members, network = self._members, self._network
@@ -101,11 +97,6 @@ class StackEngine(Engine):
         real = [len(each[0]) if self._loss.rowwise else int(each.sum()) for each in valid]
         return [(self._xp.view(r[:, :n]), v[:, :n]) for r, v, n in zip(rows, valid, real, strict=True)]
 
-    def _column(self, values: Sequence[float]) -> Tensor:
-        """A number for each member, `[K, 1, 1]`, in float64: squared errors of a logarithm may leave float32."""
-        dtype = torch.float32 if self._device.type == "mps" else torch.float64  # Apple's has no float64
-        return torch.tensor(values, dtype=dtype, device=self._device)[:, None, None]
-
     def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
         self._epoch += 1
         self._network.settle()
@@ -133,27 +124,28 @@ class StackEngine(Engine):
         rows = 1 if len(array) == 1 else self.steps
         return np.array(np.broadcast_to(array, (rows, len(self._members))))
 
-    def evaluate(self) -> list[Evaluation]:
+    def evaluate(self) -> Evaluation | None:
         if not self._val_chunks:
-            return [Evaluation(None, None)] * len(self._members)
-        sums = []
-        log = (self._target_shift, self._target_scale) if self._log_target else None
+            return None
+        sums, chunks = [], []
         with self._computing(), self._average.applied():
             for chunk, counted in self._val_chunks:
                 inputs, targets, weights = self._data.gather(chunk)
                 logits = self._network.predict(inputs)
-                losses, weights, logits, targets = (
-                    self._xp.tensor(each) for each in (self._loss.values(logits, targets), weights, logits, targets)
+                losses, weights, logits = (
+                    self._xp.tensor(each) for each in (self._loss.values(logits, targets), weights, logits)
                 )
                 weights = weights[:, 0] * counted
-                scores = self._task.row_scores(logits.mT, targets.mT, log) * counted
-                sums.append(_doubles((losses * weights).sum(-1), weights.sum(-1), scores.sum(-1), counted.sum(-1)))
+                sums.append(torch.stack([(losses * weights).sum(-1), weights.sum(-1)]).cpu().double())
+                chunks.append(logits.to("cpu", copy=True))  # the network's buffer is used for the next chunk
         columns = torch.stack(sums, dim=-1).tolist()
-        totals = zip(*([math.fsum(row) for row in column] for column in columns), strict=True)
-        return [
-            Evaluation(loss / weight, self._task.history_value(score / count, member.target))
-            for (loss, weight, score, count), member in zip(totals, self._members, strict=True)
-        ]
+        losses_and_weights = ([math.fsum(row) for row in column] for column in columns)
+        counted_rows = torch.cat([counted for _, counted in self._val_chunks], dim=1).cpu().numpy() > 0
+        return Evaluation(
+            [loss / weight if weight else math.nan for loss, weight in zip(*losses_and_weights, strict=True)],
+            torch.cat(chunks, dim=2).mT.contiguous().numpy(),
+            counted_rows,
+        )
 
     @torch.no_grad()
     def remember(self, rows: Sequence[int]) -> None:
@@ -178,7 +170,6 @@ class StackEngine(Engine):
             part.select(index)
         self._data.select(rows)
         self._epochs.select(rows)
-        self._target_shift, self._target_scale = self._target_shift[index], self._target_scale[index]
         self._val_chunks = [(chunk[list(rows)], counted[index]) for chunk, counted in self._val_chunks]
 
     def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
@@ -241,7 +232,6 @@ def _kind(member: Member, batch_size: int | None) -> dict[str, Any]:
         "number of columns": (data.inputs.shape[1], data.targets.shape[1]),
         "number of rows a step": step_shape(len(data.train), min(batch_size or len(data.train), len(data.train))),
         "number of validation rows": evaluation_shape(len(data.val)),
-        "scale of the target": member.target.log,
     }
 
 
@@ -253,10 +243,6 @@ def _in_words(setting: object) -> str:
 def captures(network: Network, loss: ArrayLoss, device: torch.device) -> bool:
     """Whether a step is captured as a CUDA graph: where all of it is ours, and nothing in it waits for the device."""
     return device.type == "cuda" and isinstance(network, StackedMLP) and type(loss) in IN_CLOSED_FORM.values()
-
-
-def _doubles(*sums: Tensor) -> Tensor:
-    return torch.stack(sums).cpu().double()
 
 
 def build_network(members: Sequence[Member], device: torch.device) -> Network:

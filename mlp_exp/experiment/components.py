@@ -1,7 +1,7 @@
 """Builds every component of a run: the one place that calls `instantiate`."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from mlp_exp.config.components import NO_TRACKER, is_component
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
-from mlp_exp.data.dataset import Dataset, TaskName
+from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
 from mlp_exp.display.progress import open_with_progress
@@ -78,6 +78,8 @@ class Components:
         self.dataset = self._dataset()
         self.preprocess: Preprocess = self._build("preprocess")
         self.init: DefaultInit | WeightInit = self._build("init")
+        self.metrics: Metrics = self._build("metrics")
+        self.inference: Inference = self._build("inference")
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config[group], **supplied)
@@ -101,8 +103,8 @@ class Components:
         """A group of the configuration, to be compared with that of other runs."""
         return repr(self.config[group])
 
-    def loss(self, task: TaskName, n_classes: int) -> Loss:
-        return as_loss(self._build("loss", task=task, n_classes=n_classes), task, n_classes)
+    def loss(self) -> Loss:
+        return build_loss(self.session, self.config["loss"], self.dataset.task, self.dataset.targets)
 
     @property
     def is_mlp(self) -> bool:
@@ -191,3 +193,10 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     if method and not callable(getattr(built, method, None)):
         raise ConfigError([f"{group}._target_: expected an object with a method {method}, got {type(built).__name__}"])
     return built
+
+
+def build_loss(session: Session, node: dict[str, Any], task: TaskName, targets: Sequence[TargetColumn]) -> Loss:
+    """The loss of a configuration for these targets; ConfigError if it does not fit them."""
+    class_names = targets[0].class_names if len(targets) == 1 else ()
+    known = {"task": task, "n_classes": len(class_names), "n_targets": len(targets), "class_names": class_names}
+    return as_loss(build_group(session, "loss", node, **known), task, len(class_names), len(targets))

@@ -3,38 +3,73 @@
 import json
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.display import figures
 from mlp_exp.display.curves import Plane
 from mlp_exp.experiment.run import Run
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.provenance import provenance
 from mlp_exp.storage.run_folder import MODEL_FORMAT
-from mlp_exp.training.loop import evaluating, predict
+from mlp_exp.tasks.head import Head
+from mlp_exp.tasks.metrics import evaluate as evaluate_metrics
+from mlp_exp.tasks.metrics import intervals
+from mlp_exp.training.loop import evaluating, logits_of
 
 log = logging.getLogger(__name__)
 
-Metrics = dict[str, dict[str, float | None]]
-"""By part and name."""
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics of a run's best weights, by part and name.
+
+    Attributes:
+        metrics: None where one cannot be computed.
+        undefined: why not.
+        intervals: of the test part, 95 % each.
+    """
+
+    metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    undefined: dict[str, dict[str, str]] = field(default_factory=dict)
+    intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
 
 
-def evaluate(run: Run) -> Metrics:
-    """All metrics of the best weights on each part; nothing where no epoch was completed."""
+def evaluate(run: Run) -> Evaluation:
+    """All metrics of each part; nothing where no epoch was completed. Fits what `inference` asks for before."""
+    found = Evaluation()
     if not run.best_epoch:
-        return {}
-    return {name: _evaluate_part(run, name, rows) for name, rows in run.parts.items()}
+        return found
+    run.head = _fitted(run)
+    for name, rows in run.parts.items():
+        _evaluate_part(run, name, rows, found)
+    return found
 
 
-def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64]) -> dict[str, float | None]:
-    """Metrics of a part; none, with a warning, where a prediction is not a finite number."""
-    target, predicted = run.dataset.target[rows], predictions(run, rows)
-    wrong = ~np.isfinite(predicted).reshape(len(rows), -1).all(axis=1)
+def _fitted(run: Run) -> Head:
+    """The head with temperature and thresholds, where they are asked for."""
+    inference, rows = run.components.inference, run.parts.val
+    if not inference.fits or not len(rows):
+        return run.plan.head
+    logits = logits_of(run.trainee, rows)
+    if not bool(torch.isfinite(logits).all()):
+        return run.plan.head
+    return inference.fit(run.plan.head, logits, run.dataset.target[rows], _weights(run, rows))
+
+
+def _weights(run: Run, rows: NDArray[np.int64]) -> Floats | None:
+    return None if run.dataset.weights is None else run.dataset.weights[rows]
+
+
+def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], found: Evaluation) -> None:
+    """Adds the metrics of a part; none, with a warning, where a prediction is not a finite number."""
+    answers = predictions(run, rows)
+    wrong = ~np.isfinite(answers).all(axis=1)
     if wrong.any():
         row = run.dataset.source_rows[rows[wrong.argmax()]]
         log.warning(
@@ -45,31 +80,43 @@ def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64]) -> dict[str, fl
             len(rows),
             row,
         )
-        return {}
-    return run.plan.task.evaluate(target, predicted)
+        found.metrics[name] = {}
+        return
+    task = run.head.task
+    of = task.predictions(run.dataset.target[rows], answers, _weights(run, rows))
+    scores = evaluate_metrics(task.metrics, of)
+    found.metrics[name] = scores.values
+    if scores.reasons:
+        found.undefined[name] = scores.reasons
+    resamples = run.components.metrics.intervals
+    if name == "test" and resamples:
+        found.intervals[name] = {
+            metric: ends for metric, ends in intervals(task.metrics, of, resamples).items() if ends is not None
+        }
 
 
-def predictions(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probabilities `[n, C]`, or values `[n]` in the target's own unit."""
-    return _in_unit(run, predict(run.trainee, rows))
+def predictions(run: Run, rows: NDArray[np.int64]) -> Floats:
+    """The answers `[n, A]` for rows, in the target's own unit."""
+    return run.head.answers(logits_of(run.trainee, rows))
 
 
-def _in_unit(run: Run, answer: torch.Tensor) -> NDArray[np.float64]:
-    return run.plan.task.in_unit(answer.double().numpy(), run.plan.preprocessing.target)
-
-
-def save(run: Run, metrics: Metrics) -> None:
+def save(run: Run, found: Evaluation) -> None:
     """Writes the result and, where an epoch was completed, the model."""
-    dataset, trainer = run.dataset, run.components.trainer
+    dataset, trainer, task = run.dataset, run.components.trainer, run.head.task
     result: dict[str, Any] = {
         "status": run.status,
-        "task": dataset.task,
+        "task": task.name,
         "seed": run.components.seed,
         "best_epoch": run.best_epoch,
         "epochs": len(run.history),
         "monitor": run.trainee.early_stopping.monitor,
         "best_value": run.best_value if run.best_epoch else None,
-        "metrics": metrics,
+        "ranking": task.ranking_for(run.trainee.early_stopping.monitor),
+        "headlines": list(task.headlines),
+        "larger_is_better": [name for name, metric in task.metrics.items() if metric.larger_is_better],
+        "metrics": found.metrics,
+        "undefined": found.undefined,
+        "intervals": found.intervals,
         "seconds": run.history[-1][-1] if run.history else 0.0,
         "stacked": run.stacked,
         "provenance": provenance(dataset, run.parts, str(run.plan.device), trainer.threads),
@@ -86,19 +133,19 @@ def save(run: Run, metrics: Metrics) -> None:
 
 def _model(run: Run) -> dict[str, Any]:
     """What rebuilds the network and its preprocessing: plain values, and the weights."""
-    dataset = run.dataset
+    dataset, head = run.dataset, run.head
     plain = {
         "format": MODEL_FORMAT,
         "config": run.components.config,
         "task": dataset.task,
         "feature_names": list(dataset.feature_names),
-        "class_names": list(dataset.class_names),
-        "target_name": dataset.target_name,
-        "target_type": dataset.target_type,
-        "target_form": None if dataset.target_form is None else asdict(dataset.target_form),
+        "targets": [asdict(target) for target in dataset.targets],
         "columns": [asdict(column) for column in dataset.columns],
         "preprocess": run.plan.preprocessing.state(),
-        "out_features": run.trainee.loss.out_features,
+        "out_features": head.loss.out_features,
+        "scaling": head.scaling.state(),
+        "temperature": head.temperature,
+        "thresholds": list(head.task.thresholds),
     }
     # texts of their own: the file would show which ones are one object, and so what the run has in common with others
     model: dict[str, Any] = json.loads(json.dumps(plain))
@@ -118,16 +165,15 @@ def _figures(run: Run) -> figures.Figures:
     dataset, test = run.dataset, run.parts.test
     history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
     found: figures.Figures = {"loss": (history, run.best_epoch)}
-    if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts):
+    if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts) and len(dataset.targets) == 1:
         plane = Plane.around(dataset.features)
         found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
-    predicted = predictions(run, test) if len(test) else None
-    if predicted is not None and np.isfinite(predicted).all():
-        found |= figures.of_test_part(dataset, test, predicted)
+    answers = predictions(run, test) if len(test) else None
+    if answers is not None and np.isfinite(answers).all():
+        found |= figures.of_test_part(run.head.task, dataset.target[test], answers)
     return found
 
 
-def _predict_points(run: Run, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _predict_points(run: Run, points: Floats) -> Floats:
     with evaluating(run.trainee) as module:
-        answer = run.trainee.loss.predict(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
-    return _in_unit(run, answer)
+        return run.head.answers(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))

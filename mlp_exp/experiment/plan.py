@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,18 @@ from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.streams import Streams
-from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
+from mlp_exp.errors import ConfigError, DataError, RunFolderError, SweeperError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.rowwise import is_rowwise
-from mlp_exp.tasks.task import Task, task_named
+from mlp_exp.tasks.task import Task
 from mlp_exp.training.early_stopping import EarlyStopping
+from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
     "model": frozenset({"dropout"}),
@@ -39,6 +42,7 @@ class Plan:
     """What a run will train on, and for how long.
 
     Attributes:
+        head: what stands behind the network.
         encoded: the columns of texts as numbers `[N, …]`.
         key: says what the preprocessing depends on, for `Session`.
         checkpoint: that the run continues from; None for one that begins.
@@ -47,7 +51,7 @@ class Plan:
     components: Components
     parts: Parts
     preprocessing: Preprocessing
-    loss: Loss
+    head: Head
     key: tuple[str, ...]
     encoded: Sequence[NDArray[np.float32]] = ()
     checkpoint: Checkpoint | None = None
@@ -58,8 +62,21 @@ class Plan:
         return f"{self.components.dataset.fingerprint} {self.parts.fingerprint}"
 
     @property
+    def loss(self) -> Loss:
+        return self.head.loss
+
+    @property
     def task(self) -> Task:
-        return task_named(self.components.dataset.task)
+        return self.head.task
+
+    @cached_property
+    def history_metrics(self) -> tuple[str, ...]:
+        """The metrics of the validation part that the history has."""
+        if not len(self.parts.val):
+            return ()
+        watched = self.components.early_stopping().monitor.removeprefix("val_")
+        names = (self.task.history_metric, *self.components.metrics.history, watched)
+        return tuple(dict.fromkeys(name for name in names if name in self.task.metrics))
 
     @property
     def epochs(self) -> int:
@@ -115,7 +132,6 @@ class Plan:
             "trainer.batch_size": batch,
             "trainer.device": str(self.device),
             "trainer.threads": trainer.threads,
-            "preprocess.log_target": made.target.log,
             "the number of classes": self.loss.out_features,
             "the number of inputs": made.inputs_width,
             "preprocess.embedding_width": embeddings,
@@ -131,12 +147,26 @@ class Plan:
         """
         early_stopping = self.components.early_stopping()
         validates = len(self.parts.val) > 0
+        columns = ["train_loss", "val_loss", "val_metric", *(f"val_{name}" for name in self.history_metrics)]
+        if early_stopping.monitor not in columns:
+            known = [f"val_{name}" for name in self.task.known] if validates else []
+            raise ConfigError(
+                [
+                    f"early_stopping.monitor: expected one of {', '.join([*columns[:3], *known])} for this data, got "
+                    f"'{early_stopping.monitor}'"
+                ]
+            )
         early_stopping.begin(self.task, validates=validates)
-        monitor, metric = early_stopping.monitor, [self.task.history_column] if validates else []
-        if monitor not in ("train_loss", "val_loss", *metric):
-            expected = ", ".join(["train_loss", "val_loss", "val_metric", *metric])
-            raise ConfigError([f"early_stopping.monitor: expected one of {expected} for this data, got '{monitor}'"])
         return early_stopping
+
+    def validation(self) -> Validation | None:
+        """What the history says of the validation part; None without one."""
+        rows = self.parts.val
+        if not len(rows):
+            return None
+        dataset = self.components.dataset
+        weights = None if dataset.weights is None else dataset.weights[rows]
+        return Validation(self.head, self.history_metrics, dataset.target[rows], weights)
 
     def data(self) -> MemberData:
         """The rows, ready for the network; runs with the same rows share them."""
@@ -149,14 +179,20 @@ class Plan:
             return torch.from_numpy(self.preprocessing.inputs(dataset.features, dataset.categories, *encoded))
 
         def target() -> NDArray[Any]:
-            return self.preprocessing.target.scaled(dataset.target)
+            return self.head.scaling.scaled(dataset.target)
+
+        def weights() -> NDArray[np.float32]:
+            of_loss = self.loss.row_weights(target(), self.parts.train)
+            if dataset.weights is None:
+                return of_loss
+            # of mean 1 in training, as those of the loss, so that the learning rate keeps its meaning
+            own = dataset.weights * of_loss
+            return (own / own[self.parts.train].mean()).astype(np.float32)
 
         return MemberData(
             session.table(("inputs", *self.key), inputs),
             session.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
-            session.table(
-                ("weights", *loss_key), lambda: torch.from_numpy(self.loss.row_weights(target(), self.parts.train))
-            ),
+            session.table(("weights", *loss_key), lambda: torch.from_numpy(weights())),
             self.parts.train,
             self.parts.val,
         )
@@ -181,12 +217,28 @@ def plan(components: Components) -> Plan:
     parts, parts_key = _parts(components)
     key = (*parts_key, components.text("preprocess"))
     preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
-    loss = components.loss(dataset.task, len(dataset.class_names))
+    head = _head(components, preprocessing, parts)
     components.trainer.torch_device()
     encoded: Sequence[NDArray[np.float32]] = ()
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
         encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
-    return Plan(components, parts, preprocessing, loss, key, encoded)
+    return Plan(components, parts, preprocessing, head, key, encoded)
+
+
+def _head(components: Components, preprocessing: Preprocessing, parts: Parts) -> Head:
+    """The loss, the task with the metrics that are asked for, and the scaling that the loss wants.
+
+    Raises:
+        DataError: a part has no weight.
+    """
+    dataset, loss = components.dataset, components.loss()
+    for name, rows in parts.items():
+        if dataset.weights is not None and not dataset.weights[rows].any():
+            raise DataError(f"data.weight: all {len(rows)} rows of the {name} part have the weight 0")
+    task = loss.task(dataset.task, dataset.targets)
+    task = task.measured_by(components.metrics.chosen(task, components.early_stopping().monitor))
+    components.inference.check(task, validates=len(parts.val) > 0)
+    return Head(loss, task, loss.scaling(dataset.target[parts.train], preprocessing.target))
 
 
 def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:

@@ -30,7 +30,7 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         data=data,
         module=module,
         loss=loss,
-        task=plan.task,
+        validation=plan.validation(),
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
         learning_rate=LearningRate(float(components.optimizer_options["lr"]), components.scheduler(plan.epochs)),
@@ -39,7 +39,6 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         epochs=plan.epochs,
         clip_grad_norm=trainer.clip_grad_norm,
         average=trainer.average,
-        target=plan.preprocessing.target,
     )
     run = Run(plan, trainee, folder)
     if plan.checkpoint:

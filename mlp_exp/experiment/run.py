@@ -14,6 +14,7 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import DONE, RunFolder
+from mlp_exp.tasks.head import Head
 from mlp_exp.training.loop import Trainee
 from mlp_exp.training.records import EpochRecord
 
@@ -32,6 +33,7 @@ class Run:
         reason: why it diverged or failed.
         stacked: how many runs trained together, this one among them.
         state: of the training at its end.
+        head: that of the plan, with what was fitted after training.
     """
 
     plan: Plan
@@ -42,6 +44,10 @@ class Run:
     reason: str | None = None
     stacked: int = 1
     state: MemberState | None = None
+    head: Head = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.head = self.plan.head
 
     @property
     def components(self) -> Components:
@@ -58,7 +64,7 @@ class Run:
     @property
     def columns(self) -> list[str]:
         """Of the history; those of the validation part are left out where there is none."""
-        validation = ["val_loss", self.plan.task.history_column] if len(self.parts.val) else []
+        validation = ["val_loss", *(f"val_{name}" for name in self.plan.history_metrics)] if len(self.parts.val) else []
         return ["epoch", "lr", "train_loss", *validation, "seconds"]
 
     @property
@@ -96,8 +102,8 @@ class Run:
 
     def add(self, record: EpochRecord) -> None:
         """Adds an epoch to the history."""
-        validation = [v for v in (record.val_loss, record.val_metric) if v is not None]
-        self.history.append([record.epoch, record.lr, record.train_loss, *validation, record.seconds])
+        found = {**vars(record), **record.metrics}
+        self.history.append([found[column] for column in self.columns])
         self.end(record)
         if self.over:
             self.state = record.state()
@@ -105,10 +111,9 @@ class Run:
     def replay(self, row: list[float]) -> EpochRecord:
         """Adds an epoch of an earlier training; all that decides on records sees it as it did then."""
         self.history.append(row)
-        values, metric = dict(zip(self.columns, row, strict=True)), self.plan.task.history_column
-        epoch, lr, train_loss, seconds = int(row[0]), values["lr"], values["train_loss"], values["seconds"]
-        losses = train_loss, values.get("val_loss"), values.get(metric)
-        return self.trainee.judge(EpochRecord(0, epoch, lr, *losses, metric, seconds))
+        values = dict(zip(self.columns, row, strict=True))
+        own = {name: values.pop(name, None) for name in ("lr", "train_loss", "val_loss", "seconds")}
+        return self.trainee.judge(EpochRecord(0, int(values.pop("epoch")), **own, metrics=values))
 
     def end(self, record: EpochRecord) -> None:
         """Marks a run that has ended with the epoch of a record."""

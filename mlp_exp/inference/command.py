@@ -90,11 +90,11 @@ def all_runs(folders: Sequence[Path], top: int) -> list[Path]:
     return runs
 
 
-def print_summary(predicted: "Predicted", target: str | None) -> None:
+def print_summary(predicted: "Predicted") -> None:
     """What was left out, what is not finite, and the metrics if there is a target."""
     from mlp_exp.display.tables import print_scores
 
-    rows, missing = predicted.rows, predicted.without_target
+    rows, missing, targets = predicted.rows, predicted.without_target, ", ".join(predicted.targets)
     if predicted.ignored:
         print(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
     for line in predicted.misfits:
@@ -107,6 +107,7 @@ def print_summary(predicted: "Predicted", target: str | None) -> None:
             f"{least}{predicted.seen} of {rows} rows equal rows of training; metrics on them say little about new rows"
         )
     if missing:
-        print(f"{missing} of {rows} rows have no {target} and are left out of the metrics")
-    if predicted.metrics:
-        print_scores(f"{target} of {rows - missing} rows", {"value": predicted.metrics})
+        print(f"{missing} of {rows} rows have no {targets} and are left out of the metrics")
+    if predicted.scores.values:
+        scores, reasons = {"value": predicted.scores.values}, {"value": predicted.scores.reasons}
+        print_scores(f"{targets} of {rows - missing} rows", scores, reasons)

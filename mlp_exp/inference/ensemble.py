@@ -1,7 +1,6 @@
 """The average of the predictions of several trained runs; a single run is an ensemble of one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.tasks.task import Task
 
 GroupInputs = tuple[list[TrainedRun], NDArray[np.float32]]
 
@@ -34,12 +34,17 @@ class Ensemble(Predictor):
         first = self.first = self.runs[0]
         for run in self.runs[1:]:
             _require_alike(first, run)
-        self.class_names, self.target_name = first.class_names, first.target_name
         self.feature_schema = first.feature_schema
         self.groups = [
             _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
             for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema))
         ]
+
+    @property
+    def task(self) -> Task:
+        """That of the runs; thresholds are the means of theirs."""
+        task = self.first.task
+        return task.decided_at(np.mean([run.task.thresholds for run in self.runs], axis=0).tolist())
 
     @property
     def inputs_width(self) -> int:
@@ -84,12 +89,7 @@ class Ensemble(Predictor):
 
     def outputs_of_inputs(self, groups: Iterable[GroupInputs]) -> Floats:
         """The mean over the runs of all groups, as `outputs` gives it."""
-        total: Any = 0.0
-        for runs, inputs in groups:
-            for run in runs:
-                total = total + run.outputs_of_inputs(inputs)
-        mean: Floats = total / len(self.runs)
-        return mean
+        return self.task.mean([run.outputs_of_inputs(inputs) for runs, inputs in groups for run in runs])
 
 
 def _grouped(runs: Sequence[TrainedRun], key: Callable[[TrainedRun], str]) -> list[list[TrainedRun]]:
@@ -99,12 +99,17 @@ def _grouped(runs: Sequence[TrainedRun], key: Callable[[TrainedRun], str]) -> li
     return list(groups.values())
 
 
+def _classes(run: TrainedRun) -> str:
+    return "; ".join(", ".join(target.class_names) for target in run.task.targets)
+
+
 def _require_alike(first: TrainedRun, run: TrainedRun) -> None:
     """Raises RunFolderError unless the average of both is meaningful."""
     for name, one, other in (
         ("target", first.target_name, run.target_name),
-        ("task", first.task, run.task),
-        ("classes", ", ".join(first.class_names), ", ".join(run.class_names)),
+        ("task", first.task.name, run.task.name),
+        ("classes", _classes(first), _classes(run)),
+        ("predictions", *(", ".join(each.task.column_names) for each in (first, run))),
         ("data.separator", first.reading.separator, run.reading.separator),
         ("data.encoding", first.reading.encoding, run.reading.encoding),
     ):

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
-from mlp_exp.experiment.components import build_group
+from mlp_exp.experiment.components import build_group, build_loss
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.session import Session
 from mlp_exp.inference.saved_model import SavedModel, read_saved_model
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import MODEL
-from mlp_exp.tasks.criteria import CRITERIA, as_loss
-from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.criteria import CRITERIA
+from mlp_exp.tasks.head import Head
 
 
 def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
@@ -45,7 +46,7 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
     with torch.random.fork_rng(devices=[]):
         try:
             preprocessing = Preprocessing.from_state(saved.preprocess.model_dump(exclude_none=True))
-            loss = _loss(saved)
+            head = _head(saved)
             module = _network(saved, preprocessing, is_allowed(saved.config["model"]["_target_"], allow))
         except Exception as error:  # a stranger's settings, or the user's own code, may lead to anything
             raise RunFolderError(f"{where}: expected a model of this project: {describe(error)}") from error
@@ -53,14 +54,9 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         folder=folder,
         module=module,
         preprocessing=preprocessing,
-        loss=loss,
+        head=head,
         config=saved.config,
-        task=saved.task,
         feature_names=tuple(saved.feature_names),
-        class_names=tuple(saved.class_names),
-        target_name=saved.target_name,
-        target_type=saved.target_type,
-        target_form=saved.form_of_target,
         feature_schema=saved.feature_schema,
         reading=saved.reading,
         training_rows=np.zeros(0, np.int64) if saved.training_rows is None else saved.training_rows.numpy(),
@@ -78,17 +74,23 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
     values = [value for value in node.values() if isinstance(value, dict | list)]
     while values:
         value = values.pop()
-        if isinstance(value, dict):
-            raise UntrustedError(f"{where}: {group}: expected numbers, texts and lists as settings, found a mapping")
-        values += [each for each in value if isinstance(each, dict | list)]
+        if isinstance(value, dict) and any(str(key).startswith("_") for key in value):
+            raise UntrustedError(f"{where}: {group}: expected plain values as settings, found another component")
+        inside = value.values() if isinstance(value, dict) else value
+        values += [each for each in inside if isinstance(each, dict | list)]
 
 
-def _loss(saved: SavedModel) -> Loss:
-    built = build_group(Session(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
-    loss = as_loss(built, saved.task, len(saved.class_names))
+def _head(saved: SavedModel) -> Head:
+    targets = saved.target_columns
+    loss = build_loss(Session(), saved.config["loss"], saved.task, targets)
     if loss.out_features != saved.out_features:
         raise RunFolderError(f"its loss does not put out {saved.out_features} numbers for a {saved.task} task")
-    return loss
+    task = loss.task(saved.task, targets)
+    if saved.thresholds:
+        if len(saved.thresholds) != len(task.thresholds):
+            raise RunFolderError(f"expected {len(task.thresholds)} thresholds, got {len(saved.thresholds)}")
+        task = task.decided_at(saved.thresholds)
+    return Head(loss, task, TargetScaling.from_state(saved.scaling.model_dump()), saved.temperature)
 
 
 def _network(saved: SavedModel, preprocessing: Preprocessing, is_users: bool) -> nn.Module:

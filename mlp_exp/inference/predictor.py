@@ -15,6 +15,7 @@ from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.errors import DataError
+from mlp_exp.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +29,24 @@ class Predictor(ABC):
     """Predicts tables.
 
     Attributes:
-        class_names: C names in the order of their codes; empty for values.
-        target_name: what is predicted.
         feature_schema: the columns that a table needs, and their conversion to the types of training.
     """
 
-    class_names: tuple[str, ...]
-    target_name: str
     feature_schema: FeatureSchema
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What is predicted, of which columns."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of a single target: C names in the order of their codes; empty for values and for several targets."""
+        return self.task.targets[0].class_names if len(self.task.targets) == 1 else ()
+
+    @property
+    def target_name(self) -> str:
+        return ", ".join(target.name for target in self.task.targets)
 
     @property
     @abstractmethod
@@ -48,7 +59,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
-        """Probabilities `[N, C]`, or values `[N]` in the target's own unit, of a chunk of a table.
+        """The answers `[N, A]` for a chunk of a table, as `Task.columns` takes them.
 
         Cells unlike those of their column in training are missing and counted. Raises DataError for a column of a type
         that cannot stand for the one in training.
@@ -59,7 +70,9 @@ class Predictor(ABC):
         return max(1, min(CHUNK_ROWS, CHUNK_VALUES // self.inputs_width))
 
     def predict(self, table: Any) -> NDArray[Any]:
-        """The labels `[N]` as texts, or the values `[N]` in the target's own unit.
+        """The labels `[N]` as texts, or the values `[N]` in the target's own unit; of T targets `[N, T]`.
+
+        Of a run with `loss=quantile` the median, with `loss=gaussian` the mean; `predict_columns` gives the others.
 
         Args:
             table: anything that `pyarrow.table` takes, as a dictionary of columns or a data frame; or, where all
@@ -71,27 +84,35 @@ class Predictor(ABC):
         Example:
             load("RUN").predict({"age": [31, None], "town": ["a", "z"]})  # array(['no', 'yes'], dtype='<U3')
         """
-        outputs = self._all_outputs(table)
-        return np.array(self.class_names)[outputs.argmax(axis=1)] if self.class_names else outputs
+        columns = self.predict_columns(table)
+        found = [column for name, column in columns.items() if name.partition("_")[0] == "prediction"]
+        return found[0] if len(self.task.targets) == 1 else np.stack(found, axis=1)
+
+    def predict_columns(self, table: Any) -> dict[str, NDArray[Any]]:
+        """What `predict` writes to a file: columns `[N]` by name; arguments and errors of `predict`.
+
+        Example:
+            load("RUN").predict_columns({"age": [31]})  # {'prediction': …, 'quantile_0.05': …, 'quantile_0.95': …}
+        """
+        return dict(self.task.columns(self._all_outputs(table)))
 
     def predict_proba(self, table: Any) -> Floats:
         """The probabilities `[N, C]` in the order of `class_names`, of a table as `predict` takes it.
 
-        Raises DataError if the target has values and no classes, or the table does not have the columns of training.
+        Of T targets of two classes each `[N, T]`, the probabilities of the second ones. Raises DataError if the target
+        has values and no classes, or the table does not have the columns of training.
         """
-        if not self.class_names:
+        if not self.task.has_classes:
             raise DataError(f"'{self.target_name}' has values and no classes: there are no probabilities")
         return self._all_outputs(table)
 
     def _all_outputs(self, table: Any) -> Floats:
         columns = _as_table(table, self.feature_schema)
         self.check(columns.column_names, IN_MEMORY)
-        if not len(columns):
-            return np.zeros((0, len(self.class_names)) if self.class_names else 0)
         rows = self.chunk_rows
         misfits = Misfits(IN_MEMORY)
         outputs = []
-        for start in range(0, len(columns), rows):
+        for start in range(0, max(len(columns), 1), rows):  # without any row, answers of no row
             chunk = columns.slice(start, rows)
             outputs.append(self.outputs(chunk, misfits))
             misfits.count_rows(len(chunk))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from mlp_exp.config.components import public_name
 from mlp_exp.config.trust import check_config
-from mlp_exp.data.dataset import Column, Kind, TaskName, task_of
+from mlp_exp.data.dataset import Column, Kind, TargetColumn, TaskName
 from mlp_exp.data.row_hashes import MOST_ROWS
 from mlp_exp.data.table.dates import ORDERS, DateForm, check_date_format
 from mlp_exp.data.table.format import Format
@@ -21,6 +21,9 @@ from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
 
 Count = Annotated[int, Field(ge=0)]
+Scale = Annotated[FiniteFloat, Field(gt=0)]
+READABLE = (2, MODEL_FORMAT)
+"""Formats of models."""
 TABLE = public_name("table")
 MOST_OF_AN_AFFIX = 32
 
@@ -90,10 +93,21 @@ class SavedText(Closed):
         return self
 
 
-class SavedTarget(Closed):
-    shift: FiniteFloat
-    scale: Annotated[FiniteFloat, Field(gt=0)]
+class SavedScaling(Closed):
+    """Of a target; lists for several."""
+
+    shift: FiniteFloat | list[FiniteFloat]
+    scale: Scale | list[Scale]
     log: bool
+
+
+class SavedTarget(Closed):
+    """A column that is predicted."""
+
+    name: str
+    class_names: list[str]
+    type: str
+    form: SavedForm = None
 
 
 class SavedPreprocess(Closed):
@@ -102,7 +116,7 @@ class SavedPreprocess(Closed):
     indicators: list[Count]
     categories: list[SavedCategory]
     embedding_width: Annotated[int, Field(ge=1)]
-    target: SavedTarget
+    target: SavedScaling
     texts: Annotated[list[SavedText], Field(default_factory=list)]  # models of earlier versions have none
 
     @model_validator(mode="after")
@@ -138,16 +152,27 @@ class SavedModel(BaseModel):
     config: dict[str, Any]
     task: TaskName
     feature_names: list[str]
-    class_names: list[str]
-    target_name: str
-    target_type: str
-    target_form: SavedForm = None
+    targets: Annotated[list[SavedTarget], Field(min_length=1)]
     columns: list[SavedColumn]
     preprocess: SavedPreprocess
+    scaling: SavedScaling
+    temperature: Scale = 1.0
+    thresholds: Annotated[list[FiniteFloat], Field(default_factory=list)]
     out_features: Annotated[int, Field(ge=1)]
     state_dict: dict[str, torch.Tensor]
     reading: SavedReading
     training_rows: torch.Tensor | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def of_format_2(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Models of format 2 have one target, and its scaling among the preprocessing."""
+        if content.get("format") != 2:
+            return content
+        names = {"name": "target_name", "class_names": "class_names", "type": "target_type", "form": "target_form"}
+        target = {name: content.get(key) for name, key in names.items()}
+        made = content.get("preprocess")
+        return {**content, "targets": [target], "scaling": made.get("target") if isinstance(made, dict) else None}
 
     @field_validator("training_rows")
     @classmethod
@@ -158,8 +183,19 @@ class SavedModel(BaseModel):
 
     @model_validator(mode="after")
     def parts_agree(self) -> Self:
-        if len(self.class_names) == 1 or self.task != task_of(len(self.class_names)):
-            raise ValueError(f"expected the class names of a {self.task} task, got {len(self.class_names)}")
+        counts = [len(target.class_names) for target in self.targets]
+        fits = {
+            "binary": counts == [2],
+            "multiclass": len(counts) == 1 and counts[0] > 2,
+            "ordinal": len(counts) == 1 and counts[0] > 2,
+            "multilabel": len(counts) > 1 and set(counts) == {2},
+            "regression": set(counts) == {0},
+        }
+        if not fits[self.task]:
+            raise ValueError(f"expected the class names of a {self.task} task, got {', '.join(map(str, counts))}")
+        for size in (self.scaling.shift, self.scaling.scale):
+            if isinstance(size, list) and len(size) != len(counts):
+                raise ValueError(f"expected a scaling of {len(counts)} targets")
         if len(self.preprocess.numbers.fill) != len(self.feature_names):
             raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")
         if missing := [group for group in ("data", "model", "loss") if not _has_target(self.config.get(group))]:
@@ -170,7 +206,7 @@ class SavedModel(BaseModel):
         for kind, what, each in (("category", "categories", made.categories), ("text", "texts", made.texts)):
             if [column.name for column in self.used_columns if column.kind == kind] != [one.name for one in each]:
                 raise ValueError(f"expected columns that give the {what}")
-        for name in (self.target_type, *(column.type for column in self.used_columns)):
+        for name in (*(target.type for target in self.targets), *(column.type for column in self.used_columns)):
             arrow_type(name)
         return self
 
@@ -204,8 +240,16 @@ class SavedModel(BaseModel):
         return FeatureSchema(self.used_columns, format)
 
     @property
-    def form_of_target(self) -> NumberForm | DateForm | None:
-        return self._form(self.target_form, "category" if self.class_names else "number")
+    def target_columns(self) -> tuple[TargetColumn, ...]:
+        return tuple(
+            TargetColumn(
+                target.name,
+                tuple(target.class_names),
+                target.type,
+                self._form(target.form, "category" if target.class_names else "number"),
+            )
+            for target in self.targets
+        )
 
     def _form(self, saved: SavedForm, kind: Kind) -> NumberForm | DateForm | None:
         """A form; models of earlier versions have none, and the decimal sign of their configuration."""
@@ -227,7 +271,7 @@ def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
     content = RunFolder(folder).read_model()
     path = folder / MODEL
     version = content.get("format")
-    if version != MODEL_FORMAT:
+    if version not in READABLE:
         raise RunFolderError(
             f"{path}: is a model of format {version}, and this version of mlp_exp reads format {MODEL_FORMAT}. Train "
             "the run again, or use the version that it was trained with"

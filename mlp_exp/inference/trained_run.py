@@ -10,18 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mlp_exp.data.dataset import Column, TaskName
+from mlp_exp.data.dataset import Column
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.statistics import Floats
-from mlp_exp.data.table.dates import DateForm
 from mlp_exp.data.table.misfits import Misfits
-from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.saved_model import SavedReading
-from mlp_exp.tasks.losses import Loss
-from mlp_exp.tasks.task import task_named
+from mlp_exp.tasks.head import Head
+from mlp_exp.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +28,7 @@ class TrainedRun(Predictor):
 
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
-        target_type, target_form: Arrow's name of the type that the target was read as, and how it was written.
+        head: what stands behind the network.
         training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a model
             was saved before they were kept.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
@@ -39,17 +37,16 @@ class TrainedRun(Predictor):
     folder: Path
     module: nn.Module
     preprocessing: Preprocessing
-    loss: Loss
+    head: Head
     config: dict[str, Any]
-    task: TaskName
     feature_names: tuple[str, ...]
-    class_names: tuple[str, ...]
-    target_name: str
-    target_type: str
-    target_form: NumberForm | DateForm | None
     feature_schema: FeatureSchema
     reading: SavedReading
     training_rows: NDArray[np.int64]
+
+    @property
+    def task(self) -> Task:
+        return self.head.task
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -65,8 +62,7 @@ class TrainedRun(Predictor):
         return self.outputs_of_inputs(self.preprocessing.inputs(features, categories, encoded))
 
     def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
-        """Preprocessed rows `[N, W]` → probabilities `[N, C]`, or values `[N]` in the target's own unit."""
+        """Preprocessed rows `[N, W]` → answers `[N, A]`."""
         with torch.inference_mode():
             chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
-            predicted = torch.cat([self.loss.predict(self.module(chunk)) for chunk in chunks]).double().numpy()
-        return task_named(self.task).in_unit(predicted, self.preprocessing.target)
+            return self.head.answers(torch.cat([self.module(chunk) for chunk in chunks]))

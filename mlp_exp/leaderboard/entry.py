@@ -13,7 +13,8 @@ from mlp_exp.config.components import ADDED
 from mlp_exp.config.dotted import dotted
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import UNFINISHED, RunFolder, runs_in
-from mlp_exp.tasks.task import TASKS, Task, larger_is_better, task_named
+from mlp_exp.tasks.task import Task
+from mlp_exp.tasks.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Entry:
         overrides: values as typed, by key.
         result: the content of its `result.json`.
         config: as Hydra saved it; empty where there is none, or where it was not read.
-        watched: the columns that early stopping watches in the runs of its leaderboard.
+        ranking: the metric that ranks its leaderboard.
     """
 
     job: int | None
@@ -33,7 +34,7 @@ class Entry:
     result: Mapping[str, Any]
     folder: Path
     config: Mapping[str, Any] = field(default_factory=dict)
-    watched: frozenset[str] = frozenset()
+    ranking: str = ""
 
     @property
     def metrics(self) -> dict[str, float | None]:
@@ -52,20 +53,38 @@ class Entry:
         return self.values or self.overrides
 
     @property
-    def task(self) -> Task:
-        """An unfinished run, which has not written its task, counts as one with classes."""
-        name = self.result.get("task", "")
-        return task_named(name if name in TASKS else "binary")
-
-    @property
     def ended_well(self) -> bool:
         return self.result["status"] in ("finished", "stopped_early")
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether it predicts classes; so does an unfinished run, which has not written its task."""
+        return self.result.get("task", "") != "regression"
+
+    @property
+    def own_ranking(self) -> str:
+        """The metric that ranks runs like this one: that which early stopping watches, or that of the task."""
+        ranking = self.result.get("ranking")
+        return str(ranking) if ranking else _of_version_0_1(self.result).ranking_for(self.result.get("monitor", ""))
+
+    @property
+    def headlines(self) -> Sequence[str]:
+        """The metrics that are printed and compared."""
+        return self.result.get("headlines") or _of_version_0_1(self.result).headlines
+
+    def larger_is_better(self, column: str) -> bool:
+        """The direction of a metric of a part, as `val_accuracy`."""
+        name = column.partition("_")[2]
+        larger = self.result.get("larger_is_better")
+        if larger is None:
+            return _of_version_0_1(self.result).larger_is_better(name)
+        return name in larger
 
     @property
     def ranked_by(self) -> str:
         """The metric that ranks: of the validation part, or of the training part where there is none."""
         part = "val" if "val" in self.result.get("metrics", {}) else "train"
-        return f"{part}_{self.task.ranking_metric(self.watched)}"
+        return f"{part}_{self.ranking or self.own_ranking}"
 
     @property
     def score(self) -> float:
@@ -73,12 +92,18 @@ class Entry:
         value = self.metrics.get(self.ranked_by)
         if value is None:
             return math.inf
-        return -value if larger_is_better(self.ranked_by) else value
+        return -value if self.larger_is_better(self.ranked_by) else value
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
         """Sort key: runs with metrics first, those with classes before those with values, the best score first."""
-        return not self.metrics, not self.task.has_classes, self.score
+        return not self.metrics, not self.has_classes, self.score
+
+
+def _of_version_0_1(result: Mapping[str, Any]) -> Task:
+    """The task of a result that does not say how it is compared; unfinished runs have classes."""
+    name = result.get("task", "")
+    return TASKS[name if name in TASKS else "binary"]([])
 
 
 def read_entries(folder: Path, *, configs: bool) -> Iterator[Entry]:

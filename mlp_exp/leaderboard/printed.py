@@ -19,7 +19,7 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
     keys = [key for key in keys if len({group.overrides.get(key) for group in groups}) > 1]
     parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
-    names = [f"{part}_{name}" for part in parts for name in entries[0].task.headlines]
+    names = [f"{part}_{name}" for part in parts for name in entries[0].headlines]
     names = [name for name in names if any(name in entry.metrics for entry in entries)]
     all_well = all(entry.ended_well for entry in entries)
     rows = []

@@ -11,14 +11,32 @@ from mlp_exp.leaderboard.entry import Entry
 
 REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
 """Keys that make another run of the same experiment."""
+FOR_ALL = ("log_loss", "accuracy", "rmse", "mae", "pinball")
+"""Metrics that compare runs whose own rankings differ."""
 
 
 def ranked(entries: Iterable[Entry]) -> list[Entry]:
-    """Best first by one metric of the task, which depends on what early stopping watches; then by number."""
+    """Best first by one metric: for runs with classes and for those with values one each; then by number."""
     entries = list(entries)
-    watched = frozenset(str(entry.result.get("monitor", "")) for entry in entries if entry.metrics)
-    entries = [replace(entry, watched=watched) for entry in entries]
+    for has_classes in (True, False):
+        places = [place for place, entry in enumerate(entries) if entry.has_classes == has_classes]
+        ranking = _common_ranking([entries[place] for place in places if entries[place].metrics])
+        for place in places:
+            entries[place] = replace(entries[place], ranking=ranking)
     return sorted(entries, key=lambda e: (*e.rank, -1 if e.job is None else e.job, e.folder))
+
+
+def _common_ranking(entries: Sequence[Entry]) -> str:
+    """The metric that ranks all of them; of runs with different ones the first that all have of `FOR_ALL`."""
+    wanted = {entry.own_ranking for entry in entries}
+    if len(wanted) == 1:
+        return wanted.pop()
+    having = (name for name in FOR_ALL if all(any(name in of for of in _parts(entry)) for entry in entries))
+    return next(having, "") if entries else ""
+
+
+def _parts(entry: Entry) -> Sequence[Mapping[str, Any]]:
+    return list(entry.result.get("metrics", {}).values())
 
 
 @dataclass(frozen=True)

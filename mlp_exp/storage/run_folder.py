@@ -37,7 +37,7 @@ OVERRIDES = f"{HYDRA}/overrides.yaml"
 PLOTS = "plots"
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
-MODEL_FORMAT = 2
+MODEL_FORMAT = 3
 """Version of the content of `model.pt`; files of another version are refused."""
 MAX_SETTINGS = 100_000
 """Most values that a saved configuration may have."""

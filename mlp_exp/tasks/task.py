@@ -4,150 +4,130 @@ The rest of the package asks the task instead of distinguishing classes from val
 torch and scikit-learn are loaded by those who train or compute a metric.
 """
 
-import math
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.data.dataset import TaskName
+from mlp_exp.data.dataset import TargetColumn, TaskName
 from mlp_exp.data.splits.base import PARTS
-from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS, ClassPredictions, Metric, ValuePredictions, evaluate
+from mlp_exp.data.statistics import Floats
+from mlp_exp.data.target_scaling import TargetScaling
+from mlp_exp.tasks.metrics import Metric, Predictions
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mlp_exp.data.statistics import Floats
-    from mlp_exp.data.target_scaling import TargetScaling
-
-    ShiftAndScale = tuple[Tensor, Tensor]
+Column = NDArray[Any]
 
 
 class Task(ABC):
-    """What is predicted. There is one object of each task; `task_named` gives it.
+    """What is predicted, and of which columns.
+
+    Answers are what a loss makes of logits, `[..., n, A]`: probabilities, values, quantiles …; the leading dimensions
+    are those of several members.
 
     Attributes:
         name: in `data.task`, `Dataset.task`, `result.json` and `model.pt`.
-        has_classes: whether predictions are probabilities of classes rather than values.
-        metrics: by name, in the order of `result.json`.
-        predictions: what they are computed from: true classes or values, and what was predicted.
+        has_classes: whether answers are probabilities of classes.
+        targets: the columns that are predicted.
+        thresholds: for each target of two classes, from which probability on the second is predicted; else empty.
+        known: all metrics by name.
+        metrics: those that are computed, in the order of `result.json`.
         headlines: the metrics that are printed and compared.
         history_metric: the one that is computed on the validation part every epoch.
         ranking: the one that ranks runs of different losses.
     """
 
     name: ClassVar[TaskName]
-    has_classes: ClassVar[bool]
-    metrics: ClassVar[Mapping[str, Metric[Any]]]
-    predictions: ClassVar[type[Any]]
+    has_classes: ClassVar[bool] = False
     headlines: ClassVar[tuple[str, ...]]
     history_metric: ClassVar[str]
     ranking: ClassVar[str]
+    thresholds: tuple[float, ...] = ()
 
-    def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
-        """What a loss predicts, in the target's own unit: probabilities `[n, C]` or values `[n]`."""
-        return predicted
+    def __init__(self, targets: Sequence[TargetColumn]) -> None:
+        self.targets = tuple(targets)
+        self.known: Mapping[str, Metric[Any]] = self._known()
+        self.metrics: Mapping[str, Metric[Any]] = {name: self.known[name] for name in self.defaults}
 
-    def evaluate(self, target: NDArray[Any], predicted: "Floats") -> dict[str, float | None]:
-        """All metrics of class codes `[n]` and probabilities `[n, C]`, or of values `[n]` in the target's own unit."""
-        return evaluate(self.metrics, self.predictions(target, predicted))
+    @property
+    @abstractmethod
+    def defaults(self) -> Sequence[str]:
+        """The names of the metrics that are computed unless a user asks for more."""
 
     @abstractmethod
-    def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
-        """A score of each row `[...]`, whose mean over rows `history_value` turns into the history's metric.
+    def _known(self) -> Mapping[str, Metric[Any]]:
+        """All metrics by name."""
 
-        Logits and targets are `[..., O]`, the targets as the loss encodes them. `log`, of targets whose logarithm was
-        learned, is the scaling of each member `[K, 1, 1]`.
+    def measured_by(self, metrics: Mapping[str, Metric[Any]]) -> Self:
+        """The same with other metrics."""
+        other = copy.copy(self)
+        other.metrics = metrics
+        return other
+
+    def decided_at(self, thresholds: Sequence[float]) -> Self:
+        """The same with other thresholds."""
+        other = copy.copy(self)
+        other.thresholds = tuple(thresholds)
+        return other
+
+    def in_unit(self, answers: Floats, scaling: TargetScaling) -> Floats:
+        """Answers of a loss `[..., n, A]`, in the target's own unit."""
+        return answers
+
+    @abstractmethod
+    def predictions(self, target: NDArray[Any], answers: Floats, weights: Floats | None = None) -> Predictions:
+        """What metrics are computed from.
+
+        Args:
+            target: class codes or values `[..., n]`, of several targets `[..., n, T]`.
+            answers: `[..., n, A]` in the target's own unit.
+            weights: of the rows, `[..., n]`.
         """
 
-    def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
-        """The history's metric, in the target's own unit, from the mean of `row_scores`."""
-        return mean_score
+    @abstractmethod
+    def columns(self, answers: Floats) -> Mapping[str, Column]:
+        """What `predict` writes of answers `[n, A]`, by the names of its columns, the most useful first."""
+
+    @property
+    def column_names(self) -> list[str]:
+        """Of `columns`."""
+        return list(self.columns(np.zeros((0, self.answers_width))))
+
+    @property
+    @abstractmethod
+    def answers_width(self) -> int:
+        """A, the number of answers for a row."""
+
+    def mean(self, answers: Sequence[Floats]) -> Floats:
+        """The answers `[n, A]` of several runs together."""
+        total: Any = 0.0
+        for each in answers:
+            total = total + each
+        mean: Floats = total / len(answers)
+        return mean
 
     @property
     def history_column(self) -> str:
         return f"val_{self.history_metric}"
 
-    def ranking_metric(self, watched: Collection[str]) -> str:
-        """The metric that ranks runs whose early stopping watches these columns."""
-        return self.history_metric if set(watched) == {self.history_column} else self.ranking
+    def ranking_for(self, monitor: str) -> str:
+        """The metric that ranks runs whose early stopping watches this column."""
+        name = monitor.removeprefix("val_")
+        return name if monitor != name and name in self.metrics else self.ranking
 
+    def larger_is_better(self, column: str) -> bool:
+        """The direction of a metric, or of a column with a metric or loss of a part.
 
-class Classification(Task):
-    """Which of several classes a row belongs to."""
-
-    has_classes = True
-    metrics = CLASS_METRICS
-    predictions = ClassPredictions
-    headlines = ("accuracy", "log_loss")
-    history_metric = "accuracy"
-    ranking = "log_loss"
-
-    def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
-        """1 for a hit and 0 for a miss."""
-        if logits.shape[-1] == 1:
-            return ((logits > 0) == (targets > 0.5)).squeeze(-1).float()
-        return (logits.argmax(-1) == targets.argmax(-1)).float()
-
-
-class BinaryClassification(Classification):
-    """Two classes: the logit is evidence for the second."""
-
-    name = "binary"
-
-
-class MulticlassClassification(Classification):
-    """Three classes or more, with a logit each."""
-
-    name = "multiclass"
-
-
-class Regression(Task):
-    """A value; networks learn it standardised (`TargetScaling`)."""
-
-    name = "regression"
-    has_classes = False
-    metrics = VALUE_METRICS
-    predictions = ValuePredictions
-    headlines = ("rmse", "r2")
-    history_metric = "rmse"
-    ranking = "rmse"
-
-    def in_unit(self, predicted: "Floats", scaling: "TargetScaling") -> "Floats":
-        return scaling.unit(predicted)
-
-    def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
-        """Squared errors of the scaled target; of a target whose logarithm was learned, in its own unit."""
-        if log is not None:
-            shift, scale = log
-            logits, targets = ((x * scale + shift).expm1() for x in (logits, targets))
-        return (logits - targets).square_().squeeze(-1)
-
-    def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
-        return math.sqrt(mean_score) * (1.0 if scaling.log else scaling.scale)
-
-
-TASKS: Mapping[str, Task] = {of.name: of for of in (BinaryClassification(), MulticlassClassification(), Regression())}
-
-
-def task_named(name: str) -> Task:
-    """The task of a name as in `result.json`; KeyError for any other."""
-    return TASKS[name]
-
-
-def larger_is_better(column: str) -> bool:
-    """The direction of a metric, or of a column that holds a metric or loss of a part; ValueError if it is neither.
-
-    >>> larger_is_better("val_accuracy"), larger_is_better("test_r2"), larger_is_better("val_loss")
-    (True, True, False)
-    """
-    part, _, rest = column.partition("_")
-    name = rest if part in PARTS else column
-    if name == "loss":
-        return False
-    for task in TASKS.values():
-        if name in task.metrics:
-            return task.metrics[name].larger_is_better
-    known = dict.fromkeys(name for task in TASKS.values() for name in task.metrics)
-    raise ValueError(f"'{column}': expected loss or a metric ({', '.join(known)}), with or without the part before it")
+        Raises:
+            ValueError: it is neither.
+        """
+        part, _, rest = column.partition("_")
+        name = rest if part in PARTS else column
+        if name == "loss":
+            return False
+        if name not in self.metrics:
+            known = ", ".join(self.metrics)
+            raise ValueError(f"'{column}': expected loss or a metric ({known}), with or without the part before it")
+        return self.metrics[name].larger_is_better

@@ -3,21 +3,24 @@
 import math
 from typing import Literal
 
-from mlp_exp.tasks.task import Task, larger_is_better
+from mlp_exp.tasks.task import Task
 from mlp_exp.training.records import Decider, EpochRecord
 
-Monitor = Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"]
+Mode = Literal["auto", "min", "max"]
 
 
 class EarlyStopping(Decider):
     """Watches one column of the history and knows its best epoch. Base of one's own; by itself it never stops.
 
     Args:
-        monitor: `val_metric` is `val_accuracy` for classes and `val_rmse` for regression.
+        monitor: `train_loss`, `val_loss`, `val_` with a metric's name after it, or a column of a callback. `val_metric`
+            is the history's own, as `val_accuracy` for classes and `val_rmse` for values.
+        mode: whether small or large values are better; `auto` knows it of losses and metrics.
         latest: whether of equally good epochs the latest is the best, rather than the first.
 
     Attributes:
         monitor: the column that is watched. Without a validation part, `val_loss` and `val_metric` mean `train_loss`.
+        larger_is_better: whether larger values of it are better.
         best_value, best_epoch: the best so far; NaN and 0 before the first epoch.
         improved: whether the latest epoch was the best so far.
 
@@ -29,10 +32,9 @@ class EarlyStopping(Decider):
                 return self.best_epoch >= 5
     """
 
-    def __init__(
-        self, monitor: Monitor = "val_loss", mode: Literal["auto", "min", "max"] = "auto", latest: bool = False
-    ) -> None:
-        self.monitor: str = monitor
+    def __init__(self, monitor: str = "val_loss", mode: Mode = "auto", latest: bool = False) -> None:
+        self.monitor = monitor
+        self.larger_is_better = mode == "max"
         self._mode = mode
         self._latest = latest
         self._min_delta = 0.0
@@ -43,9 +45,15 @@ class EarlyStopping(Decider):
         self._epoch = 0
 
     def begin(self, task: Task, *, validates: bool) -> None:
-        """Learns which columns there are."""
+        """Learns what the columns mean.
+
+        Raises:
+            ValueError: the mode is `auto`, and the column is of unknown direction.
+        """
         if self.monitor == "val_metric":
             self.monitor = task.history_column if validates else "train_loss"
+        if self._mode == "auto":
+            self.larger_is_better = task.larger_is_better(self.monitor)
 
     def judge(self, record: EpochRecord) -> bool:
         self.improved = self.update(record.value(self.monitor))
@@ -64,11 +72,6 @@ class EarlyStopping(Decider):
         if best:
             self.best_value, self.best_epoch = value, self._epoch
         return best
-
-    @property
-    def larger_is_better(self) -> bool:
-        """Whether larger values of the column that is watched are better."""
-        return self._mode == "max" or (self._mode == "auto" and larger_is_better(self.monitor))
 
     @property
     def _sign(self) -> float:
@@ -96,8 +99,8 @@ class Patience(EarlyStopping):
         self,
         patience: int = 10,
         min_delta: float = 0.0,
-        monitor: Monitor = "val_loss",
-        mode: Literal["auto", "min", "max"] = "auto",
+        monitor: str = "val_loss",
+        mode: Mode = "auto",
         latest: bool = False,
     ) -> None:
         super().__init__(monitor, mode, latest)

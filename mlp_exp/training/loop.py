@@ -24,6 +24,7 @@ from mlp_exp.engine.state import MemberState
 from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.records import Decider, EpochRecord
 from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.validation import Validation, history_metrics
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Trainee(Member):
 
     Attributes:
         learning_rate: of each epoch.
+        validation: what the history says of the validation part; None without one.
         deciders: beside early stopping; any of them may end the run.
         state: where an earlier training ended; learning rate and deciders have then seen its history.
         latest: the record of the latest epoch that was judged; an interrupt may keep it from the caller.
@@ -40,6 +42,7 @@ class Trainee(Member):
     learning_rate: LearningRate
     early_stopping: EarlyStopping
     epochs: int
+    validation: Validation | None = field(default=None, kw_only=True)
     deciders: Sequence[Decider] = field(default=(), kw_only=True)
     state: MemberState | None = field(default=None, kw_only=True)
     latest: EpochRecord | None = field(default=None, kw_only=True)
@@ -103,11 +106,11 @@ def evaluating(member: Member) -> Iterator[nn.Module]:
         yield member.module.eval()
 
 
-def predict(member: Member, rows: NDArray[np.int64]) -> Tensor:
-    """What a trained member predicts for rows: probabilities `[n, C]`, or scaled values `[n]`."""
+def logits_of(member: Member, rows: NDArray[np.int64]) -> Tensor:
+    """The logits `[n, O]` of a trained member for rows."""
     with evaluating(member) as module:
         chunks = torch.split(torch.from_numpy(rows), EVALUATION_ROWS)
-        return torch.cat([member.loss.predict(module(member.data.inputs[chunk])) for chunk in chunks])
+        return torch.cat([module(member.data.inputs[chunk]) for chunk in chunks])
 
 
 class _Loop:
@@ -134,7 +137,7 @@ class _Loop:
         self.epoch += 1
         lr = [self._trainees[index].learning_rate.value for index in self.active]
         losses = self._engine.train_epoch(lr)
-        evaluations = self._engine.evaluate()
+        val_losses, metrics = self._evaluate()
         elapsed = time.perf_counter() - self._start
         records = [
             EpochRecord(
@@ -142,9 +145,9 @@ class _Loop:
                 self.epoch,
                 lr[row],
                 losses[row],
-                *evaluations[row],
-                self._trainees[index].task.history_column,
+                val_losses[row],
                 elapsed + self._earlier_seconds[index],
+                metrics[row],
                 state=partial(self._state, index),
             )
             for row, index in enumerate(self.active)
@@ -153,6 +156,17 @@ class _Loop:
         records = [replace(r, state=_kept(r.state())) if r.status else r for r in records]  # they leave the stack
         self._remove([row for row, record in enumerate(records) if record.status])
         return records
+
+    def _evaluate(self) -> tuple[Sequence[float | None], Sequence[dict[str, float]]]:
+        """The validation loss and the metrics of each active trainee."""
+        found = self._engine.evaluate()
+        if found is None:
+            return [None] * len(self.active), [{} for _ in self.active]
+        trainees = [self._trainees[index] for index in self.active]
+        validations = [trainee.validation for trainee in trainees if trainee.validation]
+        if len(validations) < len(trainees):
+            return found.losses, [{} for _ in self.active]
+        return found.losses, history_metrics(validations, found)
 
     def _state(self, index: int) -> MemberState:
         seconds = time.perf_counter() - self._start + self._earlier_seconds[index]

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,10 +24,9 @@ class EpochRecord:
         epoch: from 1.
         lr: the learning rate during the epoch.
         train_loss: mean over the epoch's rows, as the weights changed, with dropout.
-        val_loss, val_metric: after the epoch, without dropout; the metric is accuracy or RMSE in the target's unit.
-            None without a validation part.
-        metric_column: the name of the latter in the history.
+        val_loss: after the epoch, without dropout; None without a validation part.
         seconds: since training began.
+        metrics: further columns of the history by name: metrics of the validation part, and those of callbacks.
         status: how the member ended, in its last record.
         state: gives what an exact resume after this epoch needs; good until the next epoch begins, and not in a replay.
         error: why it failed: its own scheduler or early stopping raised this.
@@ -38,9 +37,8 @@ class EpochRecord:
     lr: float
     train_loss: float
     val_loss: float | None
-    val_metric: float | None
-    metric_column: str
     seconds: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
     status: Status | None = None
     state: Callable[[], MemberState] = field(default=_not_kept, repr=False, compare=False)
     error: Exception | None = None
@@ -61,10 +59,7 @@ class EpochRecord:
         Raises:
             KeyError: there is no such column.
         """
-        columns = {"train_loss": self.train_loss, "val_loss": self.watched_loss}
-        if self.val_metric is not None:
-            columns[self.metric_column] = self.val_metric
-        return columns[column]
+        return {**self.metrics, "train_loss": self.train_loss, "val_loss": self.watched_loss}[column]
 
 
 class Decider(ABC):

@@ -1,0 +1,111 @@
+"""What is fitted to the validation part after training: a temperature, and thresholds of decisions."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlp_exp.data.statistics import Floats
+from mlp_exp.errors import ConfigError
+from mlp_exp.tasks.head import Head
+from mlp_exp.tasks.task import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+WIDEST = math.log(100)
+"""Of the logarithm of a temperature, on both sides of 0."""
+STEPS = 40
+CANDIDATES = 200
+"""Thresholds that are tried, at equal distances in rank."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a model answers after training.
+
+    Attributes:
+        calibrate: whether the logits of classes get a temperature with the least log loss (Guo et al., 2017).
+        threshold: the metric for which thresholds of two classes are chosen; None for 0.5.
+
+    Both are fitted to the validation part.
+    """
+
+    calibrate: bool = False
+    threshold: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether anything is fitted."""
+        return self.calibrate or self.threshold is not None
+
+    def check(self, task: Task, *, validates: bool) -> None:
+        """Raises ConfigError unless the task and the parts allow what was asked for."""
+        problems = []
+        if self.calibrate and not task.has_classes:
+            problems.append(f"inference.calibrate: is for classes, and the task is {task.name}; use false")
+        if self.threshold is not None and not task.thresholds:
+            problems.append(f"inference.threshold: is for two classes, and the task is {task.name}; use null")
+        elif self.threshold is not None and self.threshold not in task.known:
+            known = ", ".join(task.known)
+            problems.append(f"inference.threshold: expected a metric, such as {known}, got '{self.threshold}'")
+        asked = "calibrate" if self.calibrate else "threshold"
+        if self.fits and not validates and not problems:
+            problems.append(f"inference.{asked}: needs a validation part, and split.val is 0")
+        if problems:
+            raise ConfigError(problems)
+
+    def fit(self, head: Head, logits: "Tensor", target: NDArray[Any], weights: Floats | None) -> Head:
+        """The head with what was asked for, fitted to the rows of these logits `[n, O]`."""
+        if self.calibrate:
+
+            def log_loss(log_temperature: float) -> float:
+                answers = replace(head, temperature=math.exp(log_temperature)).answers(logits)
+                return float(head.task.known["log_loss"].compute(head.task.predictions(target, answers, weights)))
+
+            head = replace(head, temperature=math.exp(_lowest(log_loss, -WIDEST, WIDEST)))
+        if self.threshold is not None:
+            answers = head.answers(logits)
+            head = replace(head, task=_with_thresholds(head.task, self.threshold, target, answers, weights))
+        return head
+
+
+def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with a single minimum is lowest, by golden-section search."""
+    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    for _ in range(STEPS):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + GOLDEN * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+def _with_thresholds(
+    task: Task, metric: str, target: NDArray[Any], answers: Floats, weights: Floats | None
+) -> Task:
+    """The task with the best thresholds for a metric, each chosen by itself."""
+    for place, _ in enumerate(task.thresholds):
+        name = metric if len(task.thresholds) == 1 else f"{metric}_{task.targets[place].name}"
+        sign = 1 if task.known[name].larger_is_better else -1
+        probabilities = np.unique(answers[:, -1 if len(task.thresholds) == 1 else place])
+        ranks = np.linspace(0, len(probabilities) - 1, min(CANDIDATES, len(probabilities))).round().astype(int)
+
+        def value(threshold: float, place: int = place, name: str = name, sign: int = sign) -> float:
+            thresholds = [*task.thresholds[:place], threshold, *task.thresholds[place + 1 :]]
+            predictions = task.decided_at(thresholds).predictions(target, answers, weights)
+            found = sign * float(task.known[name].compute(predictions))
+            return found if math.isfinite(found) else -math.inf
+
+        best = max((0.5, *probabilities[ranks].tolist()), key=value)  # of equally good ones 0.5, or the lowest
+        task = task.decided_at([*task.thresholds[:place], best, *task.thresholds[place + 1 :]])
+    return task

@@ -1,0 +1,137 @@
+"""Tasks with one value: the value itself, quantiles of it, or its distribution."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlp_exp.data.dataset import TargetColumn
+from mlp_exp.data.statistics import Floats
+from mlp_exp.data.target_scaling import TargetScaling
+from mlp_exp.tasks.metrics import (
+    DISTRIBUTION_DEFAULTS,
+    DISTRIBUTION_METRICS,
+    QUANTILE_DEFAULTS,
+    QUANTILE_METRICS,
+    VALUE_DEFAULTS,
+    VALUE_METRICS,
+    DistributionPredictions,
+    Metric,
+    Predictions,
+    QuantilePredictions,
+    ValuePredictions,
+)
+from mlp_exp.tasks.task import Column, Task
+
+
+class Regression(Task):
+    """A value; networks learn it standardised (`TargetScaling`). Answers are values `[..., n, 1]`."""
+
+    name = "regression"
+    headlines: tuple[str, ...] = ("rmse", "r2")
+    history_metric = "rmse"
+    ranking = "rmse"
+
+    @property
+    def defaults(self) -> Sequence[str]:
+        return VALUE_DEFAULTS
+
+    def _known(self) -> Mapping[str, Metric[Any]]:
+        return VALUE_METRICS
+
+    def in_unit(self, answers: Floats, scaling: TargetScaling) -> Floats:
+        return scaling.unit(answers)
+
+    def predictions(self, target: NDArray[Any], answers: Floats, weights: Floats | None = None) -> Predictions:
+        return ValuePredictions(target, answers[..., 0], weights)
+
+    @property
+    def answers_width(self) -> int:
+        return 1
+
+    def columns(self, answers: Floats) -> Mapping[str, Column]:
+        return {"prediction": answers[:, 0]}
+
+
+class PositiveRegression(Regression):
+    """A value above 0, or a count, that is measured by a deviance: `poisson_deviance` or `gamma_deviance`."""
+
+    def __init__(self, targets: Sequence[TargetColumn], deviance: str) -> None:
+        self.history_metric = self.ranking = deviance
+        self.headlines = (deviance, "rmse")
+        super().__init__(targets)
+
+    @property
+    def defaults(self) -> Sequence[str]:
+        return (self.ranking, *VALUE_DEFAULTS)
+
+
+class QuantileRegression(Regression):
+    """Quantiles of a value; answers are those of the levels, in ascending order, `[..., n, Q]`."""
+
+    headlines = ("pinball", "coverage", "width")
+    history_metric = "pinball"
+    ranking = "pinball"
+
+    def __init__(self, targets: Sequence[TargetColumn], levels: Sequence[float]) -> None:
+        self.levels = tuple(levels)
+        super().__init__(targets)
+
+    @property
+    def defaults(self) -> Sequence[str]:
+        return QUANTILE_DEFAULTS
+
+    def _known(self) -> Mapping[str, Metric[Any]]:
+        return QUANTILE_METRICS
+
+    def predictions(self, target: NDArray[Any], answers: Floats, weights: Floats | None = None) -> Predictions:
+        return QuantilePredictions(target, answers, self.levels, weights)
+
+    @property
+    def answers_width(self) -> int:
+        return len(self.levels)
+
+    def columns(self, answers: Floats) -> Mapping[str, Column]:
+        """The median, between its neighbours where it is no level itself, and the quantiles."""
+        names = [f"quantile_{level:g}" for level in self.levels]
+        above = min(bisect_left(self.levels, 0.5), len(self.levels) - 1)
+        below = above if self.levels[above] <= 0.5 else max(above - 1, 0)
+        share = (0.5 - self.levels[below]) / (self.levels[above] - self.levels[below]) if above > below else 0.0
+        median = answers[:, below] + share * (answers[:, above] - answers[:, below])
+        return {"prediction": median, **dict(zip(names, answers.T, strict=True))}
+
+
+class DistributionRegression(Regression):
+    """A normal distribution of a value; answers are its mean and its standard deviation, `[..., n, 2]`."""
+
+    headlines = ("crps", "nll", "rmse")
+    history_metric = "crps"
+    ranking = "crps"
+
+    @property
+    def defaults(self) -> Sequence[str]:
+        return DISTRIBUTION_DEFAULTS
+
+    def _known(self) -> Mapping[str, Metric[Any]]:
+        return DISTRIBUTION_METRICS
+
+    def in_unit(self, answers: Floats, scaling: TargetScaling) -> Floats:
+        return np.concatenate([scaling.unit(answers[..., :1]), answers[..., 1:] * scaling.scale], axis=-1)
+
+    def predictions(self, target: NDArray[Any], answers: Floats, weights: Floats | None = None) -> Predictions:
+        return DistributionPredictions(target, answers[..., 0], answers[..., 1], weights)
+
+    @property
+    def answers_width(self) -> int:
+        return 2
+
+    def columns(self, answers: Floats) -> Mapping[str, Column]:
+        return {"prediction": answers[:, 0], "standard_deviation": answers[:, 1]}
+
+    def mean(self, answers: Sequence[Floats]) -> Floats:
+        """Mean and standard deviation of the mixture, whose spread grows where the runs disagree."""
+        means, deviations = (np.stack([each[:, place] for each in answers]) for place in (0, 1))
+        variance = (deviations**2).mean(axis=0) + means.var(axis=0)
+        return np.stack([means.mean(axis=0), np.sqrt(variance)], axis=-1)

@@ -1,0 +1,1 @@
+"""Callbacks: what looks at a run while it trains, ours and one's own."""
