@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import TaskName
 from mlp_exp.data.splits.base import PARTS
-from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS, ClassPredictions, Metric, ValuePredictions, evaluate
+from mlp_exp.tasks.metrics import (
+    CLASS_DEFAULTS,
+    CLASS_METRICS,
+    VALUE_DEFAULTS,
+    VALUE_METRICS,
+    ClassPredictions,
+    Metric,
+    ValuePredictions,
+    evaluate,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +60,7 @@ class Task(ABC):
 
     def evaluate(self, target: NDArray[Any], predicted: "Floats") -> dict[str, float | None]:
         """All metrics of class codes `[n]` and probabilities `[n, C]`, or of values `[n]` in the target's own unit."""
-        return evaluate(self.metrics, self.predictions(target, predicted))
+        return evaluate(self.metrics, self.predictions(target, predicted)).values
 
     @abstractmethod
     def row_scores(self, logits: "Tensor", targets: "Tensor", log: "ShiftAndScale | None" = None) -> "Tensor":
@@ -78,7 +87,7 @@ class Classification(Task):
     """Which of several classes a row belongs to."""
 
     has_classes = True
-    metrics = CLASS_METRICS
+    metrics: ClassVar = {name: CLASS_METRICS[name] for name in CLASS_DEFAULTS}
     predictions = ClassPredictions
     headlines = ("accuracy", "log_loss")
     history_metric = "accuracy"
@@ -108,7 +117,7 @@ class Regression(Task):
 
     name = "regression"
     has_classes = False
-    metrics = VALUE_METRICS
+    metrics: ClassVar = {name: VALUE_METRICS[name] for name in VALUE_DEFAULTS}
     predictions = ValuePredictions
     headlines = ("rmse", "r2")
     history_metric = "rmse"
