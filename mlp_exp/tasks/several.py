@@ -23,19 +23,25 @@ class SeveralPredictions(Predictions):
     names: tuple[str, ...]
     parts: tuple[Predictions, ...]
 
-    def with_weights(self, weights: Floats) -> Self:
-        return replace(self, parts=tuple(part.with_weights(weights) for part in self.parts))
+    @property
+    def target(self) -> NDArray[Any]:
+        """Of the first: a bootstrap asks for the number of rows."""
+        return self.parts[0].target
+
+    def resampled(self, counts: NDArray[Any]) -> Self:
+        return replace(self, parts=tuple(part.resampled(counts) for part in self.parts))
 
 
 def _mean_of(metric: Metric[Any]) -> Metric[SeveralPredictions]:
     def compute(of: SeveralPredictions) -> Floats:
-        return np.mean([metric.compute(part) for part in of.parts], axis=0)
+        found: Floats = np.mean([metric.compute(part) for part in of.parts], axis=0)
+        return found
 
     def undefined(of: SeveralPredictions) -> str | None:
         reasons = zip(of.names, map(metric.undefined, of.parts), strict=True)
         return next((f"{name}: {reason}" for name, reason in reasons if reason), None)
 
-    return Metric(metric.larger_is_better, compute, undefined)
+    return Metric(metric.larger_is_better, compute, undefined, metric.one_by_one)
 
 
 def _of_one(metric: Metric[Any], place: int) -> Metric[SeveralPredictions]:
@@ -43,6 +49,7 @@ def _of_one(metric: Metric[Any], place: int) -> Metric[SeveralPredictions]:
         metric.larger_is_better,
         lambda of: metric.compute(of.parts[place]),
         lambda of: metric.undefined(of.parts[place]),
+        metric.one_by_one,
     )
 
 

@@ -20,11 +20,11 @@ from mlp_exp.data.sources import bundled
 from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import MODEL_FORMAT, RunFolder
-from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS
+from mlp_exp.tasks.metrics import CLASS_DEFAULTS, VALUE_DEFAULTS
 from mlp_exp.training.trainer import Trainer
 
-CLASSES = set(CLASS_METRICS)
-VALUES = set(VALUE_METRICS)
+CLASSES = set(CLASS_DEFAULTS)
+VALUES = set(VALUE_DEFAULTS)
 SETS = {
     "circle": ("binary", 1000, 2),
     "moons": ("binary", 1000, 2),

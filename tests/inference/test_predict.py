@@ -25,7 +25,7 @@ from mlp_exp.experiment.plan import plan
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.loading import load
-from mlp_exp.tasks.metrics import CLASS_METRICS
+from mlp_exp.tasks.metrics import CLASS_DEFAULTS
 
 SEEN = "rows equal rows of training; metrics on them say little about new rows"
 
@@ -117,7 +117,7 @@ def test_rows_without_a_target(small: Path, tmp_path: Path, command: Command) ->
         "3 of 240 rows have no answer and are left out of the metrics",
     ]
     assert lines[3].rstrip() == "answer of 237 rows"
-    assert list(metrics_in(lines)) == list(CLASS_METRICS)
+    assert list(metrics_in(lines)) == list(CLASS_DEFAULTS)
     assert lines[-1] == f"240 predictions: {tmp_path / 'o.csv'}"
     for values in table[1:]:
         values[-1] = ""

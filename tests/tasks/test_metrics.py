@@ -8,10 +8,13 @@ import pytest
 from sklearn import metrics as sk
 
 from mlp_exp.tasks.metrics import (
+    CLASS_DEFAULTS,
     CLASS_METRICS,
+    VALUE_DEFAULTS,
     VALUE_METRICS,
     ClassPredictions,
     Metric,
+    Scores,
     ValuePredictions,
     evaluate,
 )
@@ -20,11 +23,11 @@ NAMES = ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier"]
 
 
 def evaluate_classes(target: np.ndarray, chances: np.ndarray) -> dict[str, float | None]:
-    return evaluate(CLASS_METRICS, ClassPredictions(target, chances))
+    return evaluate({n: CLASS_METRICS[n] for n in CLASS_DEFAULTS}, ClassPredictions(target, chances)).values
 
 
 def evaluate_values(target: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
-    return evaluate(VALUE_METRICS, ValuePredictions(target, predicted))
+    return evaluate({n: VALUE_METRICS[n] for n in VALUE_DEFAULTS}, ValuePredictions(target, predicted)).values
 
 
 def drawn(n_classes: int, seed: int, rows: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -229,11 +232,16 @@ def test_values_by_hand(target: list[float], predicted: list[float], expected: d
     [(1.5, 1.5), (0.0, 0.0), (None, None), (math.nan, None), (math.inf, None), (-math.inf, None), (1e308, 1e308)],
 )
 def test_a_metric_that_is_not_finite_is_none(value: float | None, kept: float | None) -> None:
-    metrics = {"first": Metric[None](True, lambda _: value), "second": Metric[None](False, lambda _: 2.0)}
-    found = evaluate(metrics, None)
-    assert found == {"first": kept, "second": 2.0}
-    assert list(found) == ["first", "second"]
-    assert evaluate({}, None) == {}
+    predictions = ValuePredictions(np.zeros(1), np.zeros(1))
+    metrics: dict[str, Metric[ValuePredictions]] = {
+        "first": Metric(True, lambda of: value),
+        "second": Metric(False, lambda of: 2.0),
+    }
+    found = evaluate(metrics, predictions)
+    assert found.values == {"first": kept, "second": 2.0}
+    assert list(found.values) == ["first", "second"]
+    assert found.reasons == ({"first": "not a finite number"} if kept is None else {})
+    assert evaluate({}, predictions) == Scores({}, {})
 
 
 def assert_close(found: Mapping[str, float | None], expected: Mapping[str, float | None]) -> None:

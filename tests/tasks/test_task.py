@@ -11,7 +11,7 @@ import torch
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.target_scaling import TargetScaling
-from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS, Metric
+from mlp_exp.tasks.metrics import CLASS_DEFAULTS, CLASS_METRICS, VALUE_DEFAULTS, VALUE_METRICS, Metric
 from mlp_exp.tasks.task import TASKS, Task, larger_is_better, task_named
 
 BINARY, MULTICLASS, REGRESSION = (task_named(name) for name in ("binary", "multiclass", "regression"))
@@ -45,11 +45,11 @@ def test_predictions_in_the_unit_of_the_target() -> None:
 
 def test_all_metrics_are_evaluated_in_the_order_of_results() -> None:
     classes = MULTICLASS.evaluate(np.array([0, 1, 2]), np.eye(3) * 0.7 + 0.1)
-    assert list(classes) == list(CLASS_METRICS)
+    assert tuple(classes) == CLASS_DEFAULTS
     assert classes["accuracy"] == 1.0
     assert classes["log_loss"] == pytest.approx(-math.log(0.8))
     values = REGRESSION.evaluate(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
-    assert list(values) == list(VALUE_METRICS)
+    assert tuple(values) == VALUE_DEFAULTS
     assert values | {"rmse": pytest.approx(math.sqrt(2)), "mae": 1.0, "r2": -7.0} == values
 
 
@@ -145,8 +145,8 @@ def test_directions(part: str, name: str, larger: bool) -> None:
 
 def test_every_metric_has_a_direction() -> None:
     directions = {name: larger_is_better(name) for task in TASKS.values() for name in task.metrics}
-    metrics: dict[str, Metric[Any]] = {**CLASS_METRICS, **VALUE_METRICS}
-    assert directions == {name: metric.larger_is_better for name, metric in metrics.items()}
+    names: dict[str, Metric[Any]] = {**CLASS_METRICS, **VALUE_METRICS}
+    assert directions == {name: names[name].larger_is_better for name in (*CLASS_DEFAULTS, *VALUE_DEFAULTS)}
 
 
 @pytest.mark.parametrize("column", ["lr", "seconds", "val_metric", "val_", "", "accuracy_val"])
