@@ -5,27 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mlp_exp.data.dataset import Dataset
 from mlp_exp.processes.forks import in_forks
 from mlp_exp.storage.run_folder import RunFolder
 
 Figures = dict[str, tuple[Any, ...]]
 """What each figure shows, by the name of its file: the arguments of its function in `plots`."""
-
-
-def of_test_part(dataset: Dataset, test: NDArray[np.int64], predicted: NDArray[np.float64]) -> Figures:
-    """The figures that show the test part."""
-    target, names = dataset.target[test], dataset.class_names
-    if not names:
-        return {"predicted_actual": (target, predicted, dataset.target_name)}
-    return {
-        "confusion_matrix": (target, predicted.argmax(axis=1), names),
-        "roc": (target, predicted, names),
-        "calibration": (target, predicted, names),
-    }
 
 
 def write(folder: Path, figures: Mapping[str, tuple[Any, ...]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mlp_exp.engine.batches import MemberData
@@ -102,6 +102,14 @@ class Engine(ABC):
     @abstractmethod
     def write_best(self, row: int) -> None:
         """Loads a member's best weights into its module, on the CPU."""
+
+    @abstractmethod
+    def weights(self, row: int) -> dict[str, Tensor]:
+        """Copies of a member's parameters as they are evaluated, on the CPU, by the names that its module gives them."""
+
+    @abstractmethod
+    def gradients(self, row: int) -> dict[str, Tensor]:
+        """Likewise the gradients of the latest step."""
 
     @abstractmethod
     def select(self, rows: Sequence[int]) -> None:

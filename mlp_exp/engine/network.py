@@ -101,6 +101,10 @@ class Network(ABC):
         state.update({name: tensor[0].clone() for name, tensor in tensors.items() if name in state})
         module.load_state_dict(state)
 
+    def named(self, matrix: Tensor, row: int) -> dict[str, Tensor]:
+        """A member's row of a matrix laid out as `parameters`: copies on the CPU, by the names of the parameters."""
+        return {name: view[0].clone() for name, view in self.parameter_rows.views(copy_row(matrix, row)[None]).items()}
+
     def state(self, row: int) -> dict[str, Any]:
         """A member's weights and running statistics, now and at its best: `[P]` and `[Q]`, on the CPU."""
         return {name: copy_row(matrix, row) for name, matrix in self._matrices().items()}

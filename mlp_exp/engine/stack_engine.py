@@ -160,6 +160,13 @@ class StackEngine(Engine):
     def write_best(self, row: int) -> None:
         self._network.write_best(row, self._members[row].module)
 
+    def weights(self, row: int) -> dict[str, Tensor]:
+        with self._average.applied():
+            return self._network.named(self._network.parameters, row)
+
+    def gradients(self, row: int) -> dict[str, Tensor]:
+        return self._network.named(self._network.gradients, row)
+
     @torch.no_grad()
     def select(self, rows: Sequence[int]) -> None:
         self._members = [self._members[row] for row in rows]

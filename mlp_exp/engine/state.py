@@ -1,7 +1,7 @@
 """The state of a member at the end of an epoch, from which it continues as if it had never stopped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -20,6 +20,7 @@ class MemberState:
         mean: weights and running statistics of `WeightAverage`, `[P]` and `[Q]`; none where nothing is averaged.
         optimizer: moments and the count of steps.
         shuffle, dropout: states of the NumPy generators.
+        callbacks: what the run's callbacks keep, by name.
     """
 
     epoch: int
@@ -29,3 +30,4 @@ class MemberState:
     optimizer: dict[str, Any]
     shuffle: Mapping[str, Any]
     dropout: Mapping[str, Any]
+    callbacks: Mapping[str, Any] = field(default_factory=dict)

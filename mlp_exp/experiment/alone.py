@@ -15,7 +15,8 @@ from mlp_exp.errors import DivergedError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import active, check
-from mlp_exp.experiment.outcome import Metrics, draw
+from mlp_exp.experiment.drawn import draw
+from mlp_exp.experiment.outcome import Evaluation
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.reproduction import compare, require_history
@@ -142,11 +143,11 @@ class ConsoleReporter(Reporter):
         self.bar.update(self._task, advance=1, description=losses(records[0]))
         self._check()
 
-    def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
+    def ended(self, spec: RunSpec, run: Run, found: Evaluation, error: Exception | None) -> None:
         self.bar.stop()
         self.run, self.error = run, error
-        if metrics:
-            print_scores("Results of the best epoch", metrics)
+        if found.metrics:
+            print_scores("Results of the best epoch", found.metrics, found.undefined, found.intervals)
         log.info("%s", run.summary)
 
     def paused(self, spec: RunSpec, run: Run, checkpoint: Checkpoint) -> None:

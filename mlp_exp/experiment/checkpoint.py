@@ -28,6 +28,7 @@ class _SavedState(Closed):
     optimizer: dict[str, Any]
     shuffle: dict[str, Any]
     dropout: dict[str, Any]
+    callbacks: Annotated[dict[str, Any], Field(default_factory=dict)]  # none in checkpoints of earlier versions
 
 
 class _Saved(Closed):

@@ -3,8 +3,9 @@ of one with another reporter.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -13,7 +14,7 @@ from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import RunFolderError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.job_context import active
-from mlp_exp.experiment.outcome import Metrics, evaluate, save
+from mlp_exp.experiment.outcome import Evaluation, evaluate, save
 from mlp_exp.experiment.plan import plan_of
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
@@ -45,7 +46,7 @@ class Reporter(ABC):
         """The stack has trained an epoch: all its runs, and a record of each that was active."""
 
     @abstractmethod
-    def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
+    def ended(self, spec: RunSpec, run: Run, found: Evaluation, error: Exception | None) -> None:
         """A run has ended, however, and its folder is complete but for figures."""
 
     @abstractmethod
@@ -122,12 +123,20 @@ class _Driver:
     def _begin(self, spec: RunSpec, start: Checkpoint | None) -> Run:
         plan = plan_of(spec, self._session, start)
         set_threads(plan.components.trainer.threads)
-        with active(spec), self._reporter.log(spec):  # the user's own network may ask for its folder and variables
+        with self._inside(spec):  # the user's own network may ask for its folder and variables
             run = prepare(plan, RunFolder(spec.folder))
             run.begin()
+            if not run.over:
+                run.begin_callbacks(partial(self._inside, spec))
         if self._reporter.saves_start:
             run.write_checkpoint(start.state if start else None)
         return run
+
+    @contextmanager
+    def _inside(self, spec: RunSpec) -> Iterator[None]:
+        """The context of a run, for what is called of it while the stack trains."""
+        with active(spec), self._reporter.log(spec):
+            yield
 
     def train(self) -> None:
         """Trains all to their ends, or to the task's end epoch."""
@@ -173,15 +182,16 @@ class _Driver:
         """Writes what a run leaves behind, however it ended."""
         run.catch_up()
         try:
-            with active(spec), self._reporter.log(spec):
+            with self._inside(spec):
                 run.write_history()
-                metrics = evaluate(run)
-                save(run, metrics)
+                found = evaluate(run)
+                error = run.end_callbacks() or error
+                save(run, found)
         except Exception as problem:  # a full disk, say
             write_failure(spec, problem)
             self._reporter.failed(spec, problem, run)
             return
-        self._reporter.ended(spec, run, metrics, error)
+        self._reporter.ended(spec, run, found, error)
 
     def pause(self) -> None:
         """Saves the runs that are not over at the task's end epoch, so that another task, or a later command, continues

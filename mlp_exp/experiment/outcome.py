@@ -1,8 +1,7 @@
-"""What a run leaves behind: metrics, result, model, figures."""
+"""What a run leaves behind: metrics, result, model."""
 
 import json
 import logging
-import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,16 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
-from mlp_exp.display import figures
-from mlp_exp.display.curves import Plane
 from mlp_exp.experiment.run import Run
-from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.provenance import provenance
 from mlp_exp.storage.run_folder import MODEL_FORMAT
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.metrics import evaluate as evaluate_metrics
 from mlp_exp.tasks.metrics import intervals
-from mlp_exp.training.loop import evaluating, logits_of
+from mlp_exp.training.loop import logits_of
 
 log = logging.getLogger(__name__)
 
@@ -152,28 +148,3 @@ def _model(run: Run) -> dict[str, Any]:
     model["state_dict"] = {name: tensor.clone() for name, tensor in run.trainee.module.state_dict().items()}
     model["training_rows"] = run.plan.training_rows()
     return model
-
-
-def draw(run: Run, helper: Helper = IN_PLACE) -> None:
-    """Draws the figures that fit the task; the helper does so, unless matplotlib may have been set up here."""
-    if run.best_epoch:
-        draws = IN_PLACE if "matplotlib" in sys.modules else helper
-        draws.ask(figures.write, run.folder.path, _figures(run))()
-
-
-def _figures(run: Run) -> figures.Figures:
-    dataset, test = run.dataset, run.parts.test
-    history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
-    found: figures.Figures = {"loss": (history, run.best_epoch)}
-    if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts) and len(dataset.targets) == 1:
-        plane = Plane.around(dataset.features)
-        found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
-    answers = predictions(run, test) if len(test) else None
-    if answers is not None and np.isfinite(answers).all():
-        found |= figures.of_test_part(run.head.task, dataset.target[test], answers)
-    return found
-
-
-def _predict_points(run: Run, points: Floats) -> Floats:
-    with evaluating(run.trainee) as module:
-        return run.head.answers(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))

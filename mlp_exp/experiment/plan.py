@@ -26,7 +26,9 @@ from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.rowwise import is_rowwise
 from mlp_exp.tasks.task import Task
+from mlp_exp.training.callbacks.run_callbacks import RunCallbacks
 from mlp_exp.training.early_stopping import EarlyStopping
+from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
@@ -148,6 +150,8 @@ class Plan:
         early_stopping = self.components.early_stopping()
         validates = len(self.parts.val) > 0
         columns = ["train_loss", "val_loss", "val_metric", *(f"val_{name}" for name in self.history_metrics)]
+        if early_stopping.monitor in self.callbacks().columns:
+            columns.append(early_stopping.monitor)
         if early_stopping.monitor not in columns:
             known = [f"val_{name}" for name in self.task.known] if validates else []
             raise ConfigError(
@@ -156,7 +160,12 @@ class Plan:
                     f"'{early_stopping.monitor}'"
                 ]
             )
-        early_stopping.begin(self.task, validates=validates)
+        try:
+            early_stopping.begin(self.task, validates=validates)
+        except ValueError as error:
+            raise ConfigError(
+                [f"early_stopping.mode: expected min or max for '{early_stopping.monitor}', whose direction is unknown"]
+            ) from error
         return early_stopping
 
     def validation(self) -> Validation | None:
@@ -167,6 +176,11 @@ class Plan:
         dataset = self.components.dataset
         weights = None if dataset.weights is None else dataset.weights[rows]
         return Validation(self.head, self.history_metrics, dataset.target[rows], weights)
+
+    def callbacks(self) -> RunCallbacks:
+        """New ones, with the columns that they add to the history."""
+        taken = EpochRecord(0, 0, 0.0, 0.0, 0.0, 0.0).columns
+        return RunCallbacks(self.components.callbacks(), [*taken, *(f"val_{name}" for name in self.history_metrics)])
 
     def data(self) -> MemberData:
         """The rows, ready for the network; runs with the same rows share them."""

@@ -31,6 +31,7 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         module=module,
         loss=loss,
         validation=plan.validation(),
+        callbacks=plan.callbacks(),
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
         learning_rate=LearningRate(float(components.optimizer_options["lr"]), components.scheduler(plan.epochs)),

@@ -1,6 +1,9 @@
 """A run while it trains: its part of a stack, its history, its folder."""
 
 import logging
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from mlp_exp.data.dataset import Dataset
@@ -15,6 +18,7 @@ from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import DONE, RunFolder
 from mlp_exp.tasks.head import Head
+from mlp_exp.training.callbacks.callback import RunView
 from mlp_exp.training.loop import Trainee
 from mlp_exp.training.records import EpochRecord
 
@@ -65,7 +69,7 @@ class Run:
     def columns(self) -> list[str]:
         """Of the history; those of the validation part are left out where there is none."""
         validation = ["val_loss", *(f"val_{name}" for name in self.plan.history_metrics)] if len(self.parts.val) else []
-        return ["epoch", "lr", "train_loss", *validation, "seconds"]
+        return ["epoch", "lr", "train_loss", *validation, *self.trainee.callbacks.columns, "seconds"]
 
     @property
     def best_epoch(self) -> int:
@@ -100,10 +104,36 @@ class Run:
         if EXTENDS in differences(checkpoint.config, self.components.source):
             self.folder.save_extended(self.components.source, f"{EXTENDS}={self.plan.epochs}")
 
+    def begin_callbacks(self, inside: Callable[[], AbstractContextManager[None]]) -> None:
+        """Shows the run to its callbacks; `inside` makes the context in which they are called."""
+        trainee, validation = self.trainee, self.trainee.validation
+        trainee.callbacks.inside = inside
+        trainee.callbacks.begin(
+            RunView(
+                self.folder.path,
+                self.components.config,
+                self.plan.task,
+                None if validation is None else validation.target,
+                trainee,
+                self.plan.batch_size,
+                self.plan.device,
+                [dict(zip(self.columns, row, strict=True)) for row in self.history],
+            )
+        )
+
+    def end_callbacks(self) -> Exception | None:
+        """Tells the callbacks that the run has ended; returns the error of one that fails, and so the run."""
+        try:
+            self.trainee.callbacks.end()
+        except Exception as error:  # the user's own code may raise anything
+            self.fail(error)
+            return error
+        return None
+
     def add(self, record: EpochRecord) -> None:
         """Adds an epoch to the history."""
-        found = {**vars(record), **record.metrics}
-        self.history.append([found[column] for column in self.columns])
+        found = record.columns
+        self.history.append([found.get(column, math.nan) for column in self.columns])  # a failed callback gives none
         self.end(record)
         if self.over:
             self.state = record.state()

@@ -44,9 +44,7 @@ class Evaluation:
 
     def __init__(self, run: TrainedRun, task: Task, names: Sequence[str], where: str) -> None:
         self._task = task
-        self._readers = [
-            _Reader(run, target, name, where) for target, name in zip(task.targets, names, strict=True)
-        ]
+        self._readers = [_Reader(run, target, name, where) for target, name in zip(task.targets, names, strict=True)]
         self._targets: list[NDArray[Any]] = []
         self._answers: list[Floats] = []
 

@@ -90,9 +90,7 @@ def _lowest(function: Callable[[float], float], low: float, high: float) -> floa
     return (low + high) / 2
 
 
-def _with_thresholds(
-    task: Task, metric: str, target: NDArray[Any], answers: Floats, weights: Floats | None
-) -> Task:
+def _with_thresholds(task: Task, metric: str, target: NDArray[Any], answers: Floats, weights: Floats | None) -> Task:
     """The task with the best thresholds for a metric, each chosen by itself."""
     for place, _ in enumerate(task.thresholds):
         name = metric if len(task.thresholds) == 1 else f"{metric}_{task.targets[place].name}"

@@ -26,6 +26,7 @@ class Classification(Task):
     headlines = ("accuracy", "log_loss")
     history_metric = "accuracy"
     ranking = "log_loss"
+
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.targets[0].class_names

@@ -27,7 +27,9 @@ def losses_by_rate(
     try:
         return _final_losses(copies, rates, epochs, batch_size, device)
     except TrainingError:  # it trains alone
-        return [_final_losses([one], [rate], epochs, batch_size, device)[0] for one, rate in zip(copies, rates, strict=True)]
+        return [
+            _final_losses([one], [rate], epochs, batch_size, device)[0] for one, rate in zip(copies, rates, strict=True)
+        ]
 
 
 def _final_losses(

@@ -4,6 +4,7 @@ The loop does no input or output. It yields the records of each epoch; its calle
 """
 
 import copy
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.engine.autograd import seed_torch
 from mlp_exp.engine.batches import EVALUATION_ROWS
-from mlp_exp.engine.engine import Engine, Member
+from mlp_exp.engine.engine import Engine, Evaluation, Member
 from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.state import MemberState
+from mlp_exp.training.callbacks.callback import Snapshot
+from mlp_exp.training.callbacks.run_callbacks import RunCallbacks
 from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.records import Decider, EpochRecord
 from mlp_exp.training.schedulers import LearningRate
@@ -34,6 +38,7 @@ class Trainee(Member):
     Attributes:
         learning_rate: of each epoch.
         validation: what the history says of the validation part; None without one.
+        callbacks: that see each epoch before anything is decided on it.
         deciders: beside early stopping; any of them may end the run.
         state: where an earlier training ended; learning rate and deciders have then seen its history.
         latest: the record of the latest epoch that was judged; an interrupt may keep it from the caller.
@@ -43,6 +48,7 @@ class Trainee(Member):
     early_stopping: EarlyStopping
     epochs: int
     validation: Validation | None = field(default=None, kw_only=True)
+    callbacks: RunCallbacks = field(default_factory=lambda: RunCallbacks({}), kw_only=True)
     deciders: Sequence[Decider] = field(default=(), kw_only=True)
     state: MemberState | None = field(default=None, kw_only=True)
     latest: EpochRecord | None = field(default=None, kw_only=True)
@@ -51,18 +57,28 @@ class Trainee(Member):
     def all_deciders(self) -> list[Decider]:
         return [self.early_stopping, *self.deciders]
 
-    def judge(self, record: EpochRecord) -> EpochRecord:
-        """Shows the next epoch to all that decides on records; returns it with how the run has ended, if it has."""
+    def judge(self, record: EpochRecord, snapshot: Snapshot | None = None) -> EpochRecord:
+        """Shows the next epoch to all that decides on records; returns it with how the run has ended, if it has.
+
+        Args:
+            snapshot: for the callbacks; None for an epoch that they have seen.
+        """
         self.early_stopping.improved = False
         if record.diverged:
-            return replace(record, status="diverged")
+            return replace(
+                record, status="diverged", metrics={**dict.fromkeys(self.callbacks.columns, math.nan), **record.metrics}
+            )
         try:
+            if snapshot:
+                record = self.callbacks.observe(record, snapshot)
             ends = [decider.status for decider in self.all_deciders if decider.judge(record)]
             self.learning_rate.advance(record.watched_loss)
         except Exception as error:  # the user's own code may raise anything; the others go on
             return replace(record, status="failed", error=error)
         if record.epoch == self.epochs:
             return replace(record, status="finished")
+        if self.callbacks.stopped:
+            ends.append("stopped_early")
         return replace(record, status=ends[0] if ends else None)
 
 
@@ -125,12 +141,15 @@ class _Loop:
         self._engine = engine
         self.active = list(range(len(trainees)))
         self.epoch = 0
+        self._evaluated: Evaluation | None = None
         self._start = time.perf_counter()
         states = [trainee.state for trainee in trainees if trainee.state]
         self._earlier_seconds = [trainee.state.seconds if trainee.state else 0.0 for trainee in trainees]
         if states:
             engine.restore(states)
             self.epoch = states[0].epoch
+            for trainee, state in zip(trainees, states, strict=True):
+                trainee.callbacks.restore(state.callbacks)
 
     def run_epoch(self) -> list[EpochRecord]:
         """Trains an epoch, evaluates it, and removes those that have ended from the stack."""
@@ -159,7 +178,7 @@ class _Loop:
 
     def _evaluate(self) -> tuple[Sequence[float | None], Sequence[dict[str, float]]]:
         """The validation loss and the metrics of each active trainee."""
-        found = self._engine.evaluate()
+        found = self._evaluated = self._engine.evaluate()
         if found is None:
             return [None] * len(self.active), [{} for _ in self.active]
         trainees = [self._trainees[index] for index in self.active]
@@ -170,7 +189,8 @@ class _Loop:
 
     def _state(self, index: int) -> MemberState:
         seconds = time.perf_counter() - self._start + self._earlier_seconds[index]
-        return replace(self._engine.state(self.active.index(index)), seconds=seconds)
+        callbacks = self._trainees[index].callbacks.state()
+        return replace(self._engine.state(self.active.index(index)), seconds=seconds, callbacks=callbacks)
 
     def _judge(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
         """Has each epoch judged, and the weights of those that improved kept; an interrupt undoes it."""
@@ -179,7 +199,10 @@ class _Loop:
         before = [_copied(vars(decider)) for decider in deciders]
         latest = [trainee.latest for trainee in trainees]
         try:
-            judged = [trainee.judge(record) for trainee, record in zip(trainees, records, strict=True)]
+            judged = [
+                trainee.judge(record, self._snapshot(row) if trainee.callbacks else None)
+                for row, (trainee, record) in enumerate(zip(trainees, records, strict=True))
+            ]
             self._engine.remember([row for row, trainee in enumerate(trainees) if trainee.early_stopping.improved])
             for trainee, record in zip(trainees, judged, strict=True):
                 trainee.latest = record
@@ -191,6 +214,16 @@ class _Loop:
                 trainee.latest = record_before
             raise
         return judged
+
+    def _snapshot(self, row: int) -> Snapshot:
+        validation, found = self._trainees[self.active[row]].validation, self._evaluated
+
+        def answers() -> Floats | None:
+            if validation is None or found is None:
+                return None
+            return validation.head.answers(torch.from_numpy(found.logits[row][found.counted[row]]))
+
+        return Snapshot(partial(self._engine.weights, row), partial(self._engine.gradients, row), answers)
 
     def write_best(self) -> None:
         """Loads the best weights of the active trainees into their modules."""

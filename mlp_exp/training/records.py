@@ -53,6 +53,13 @@ class EpochRecord:
         """Whether a loss has left the finite numbers."""
         return not (math.isfinite(self.train_loss) and math.isfinite(self.watched_loss))
 
+    @property
+    def columns(self) -> dict[str, float]:
+        """The row of the history by its columns."""
+        own = {"epoch": self.epoch, "lr": self.lr, "train_loss": self.train_loss}
+        validation = {} if self.val_loss is None else {"val_loss": self.val_loss}
+        return {**own, **validation, **self.metrics, "seconds": self.seconds}
+
     def value(self, column: str) -> float:
         """A column of the history that can be watched; `val_loss` is the training loss without a validation part.
 

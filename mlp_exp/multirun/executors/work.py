@@ -8,7 +8,7 @@ from mlp_exp.errors import MlpExpError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack
 from mlp_exp.experiment.job_context import active
-from mlp_exp.experiment.outcome import Metrics, draw
+from mlp_exp.experiment.outcome import Evaluation, draw
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -60,7 +60,7 @@ class _Sender(Reporter):
         watched = best.trainee.early_stopping.monitor
         self._send(Progress(len(records), records[0].epoch, watched, best.best_value, spec.job_number))
 
-    def ended(self, spec: RunSpec, run: Run, metrics: Metrics, error: Exception | None) -> None:
+    def ended(self, spec: RunSpec, run: Run, found: Evaluation, error: Exception | None) -> None:
         try:
             with active(spec), self.log(spec):
                 log.info("%s", run.summary, exc_info=error)

@@ -27,7 +27,9 @@ class LearningRateFinder(Callback):
 
     def __init__(self, low: float = 1e-5, high: float = 1.0, rates: int = 32, epochs: int = 1) -> None:
         if not 0 < low < high or rates < 2 or epochs < 1:
-            raise ValueError(f"expected 0 < low < high, 2 rates and 1 epoch or more, got {low}, {high}, {rates}, {epochs}")
+            raise ValueError(
+                f"expected 0 < low < high, 2 rates and 1 epoch or more, got {low}, {high}, {rates}, {epochs}"
+            )
         self._rates = np.geomspace(low, high, rates).tolist()
         self._epochs = epochs
 
@@ -44,4 +46,9 @@ class LearningRateFinder(Callback):
             log.info("learning rates: the loss is finite with none of %g … %g", self._rates[0], self._rates[-1])
             return
         loss, rate = min(finite)
-        log.info("learning rates: the lowest loss after %d epochs, %.4f, is that of optimizer.lr=%.2g", self._epochs, loss, rate)
+        log.info(
+            "learning rates: the lowest loss after %d epochs, %.4f, is that of optimizer.lr=%.2g",
+            self._epochs,
+            loss,
+            rate,
+        )

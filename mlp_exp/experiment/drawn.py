@@ -1,0 +1,55 @@
+"""The figures of a run."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlp_exp.data.statistics import Floats
+from mlp_exp.display import figures
+from mlp_exp.display.curves import Plane
+from mlp_exp.experiment.outcome import predictions
+from mlp_exp.experiment.run import Run
+from mlp_exp.processes.helper import IN_PLACE, Helper
+from mlp_exp.tasks.classification import Classification
+from mlp_exp.tasks.task import Task
+from mlp_exp.training.loop import evaluating
+
+
+def draw(run: Run, helper: Helper = IN_PLACE) -> None:
+    """Draws the figures that fit the task; the helper does so, unless matplotlib may have been set up here."""
+    if run.best_epoch:
+        draws = IN_PLACE if "matplotlib" in sys.modules else helper
+        draws.ask(figures.write, run.folder.path, _figures(run))()
+
+
+def _figures(run: Run) -> figures.Figures:
+    dataset, test = run.dataset, run.parts.test
+    history = dict(zip(run.columns, zip(*run.history, strict=True), strict=True))
+    found: figures.Figures = {"loss": (history, run.best_epoch)}
+    if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts) and len(dataset.targets) == 1:
+        plane = Plane.around(dataset.features)
+        found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
+    answers = predictions(run, test) if len(test) else None
+    if answers is not None and np.isfinite(answers).all():
+        found |= of_test_part(run.head.task, dataset.target[test], answers)
+    return found
+
+
+def _predict_points(run: Run, points: Floats) -> Floats:
+    with evaluating(run.trainee) as module:
+        return run.head.answers(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+
+
+def of_test_part(task: Task, target: NDArray[Any], answers: Floats) -> figures.Figures:
+    """The figures that show the test part, from the truth and the answers `[n, A]`."""
+    if isinstance(task, Classification):
+        names = task.class_names
+        return {
+            "confusion_matrix": (target, task.predictions(target, answers).predicted, names),
+            "roc": (target, answers, names),
+            "calibration": (target, answers, names),
+        }
+    return {"predicted_actual": (target, task.columns(answers)["prediction"], task.targets[0].name)}
