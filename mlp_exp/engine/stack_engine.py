@@ -71,8 +71,8 @@ class StackEngine(Engine):
         self._val_chunks = self._evaluation_chunks()
         self._task = members[0].task
         self._log_target = members[0].target.log
-        self._target_shift = self._column([member.target.shift for member in members])
-        self._target_scale = self._column([member.target.scale for member in members])
+        self._target_shift = self._column([float(member.target.shift) for member in members])
+        self._target_scale = self._column([float(member.target.scale) for member in members])
 
     def _build_epochs(self) -> Epochs:
         members, network = self._members, self._network

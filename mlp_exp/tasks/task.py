@@ -125,7 +125,7 @@ class Regression(Task):
         return (logits - targets).square_().squeeze(-1)
 
     def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
-        return math.sqrt(mean_score) * (1.0 if scaling.log else scaling.scale)
+        return math.sqrt(mean_score) * (1.0 if scaling.log else float(scaling.scale))
 
 
 TASKS: Mapping[str, Task] = {of.name: of for of in (BinaryClassification(), MulticlassClassification(), Regression())}
