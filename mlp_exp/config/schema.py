@@ -38,6 +38,9 @@ Text = Annotated[str, Field(min_length=1, description="a text")]
 File = Annotated[str, Field(min_length=1, description="the path of a file")]
 Files = Annotated[File | Annotated[list[File], Field(min_length=1)], Field(description="the path of a file, or a list")]
 Name = Annotated[str | int, Field(description="the name of a column")]
+Targets = Annotated[
+    Name | Annotated[list[Name], Field(min_length=1)], Field(description="the name of a column, or a list of names")
+]
 Names = Annotated[list[Name], Field(description="a list of column names, such as [age,income]")]
 Words = Annotated[
     list[str | int | Annotated[float, Field(allow_inf_nan=True)]],
@@ -72,10 +75,14 @@ class Data(Group):
     n_classes: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 2
     name: Text = ""
     path: Files = ""
-    target: Name = ""
-    task: Literal["auto", "classification", "binary", "multiclass", "regression"] = Field(
-        "auto", description="one of auto, classification, binary, multiclass, regression"
+    target: Targets = ""
+    task: Literal["auto", "classification", "binary", "multiclass", "ordinal", "multilabel", "regression"] = Field(
+        "auto", description="one of auto, classification, binary, multiclass, ordinal, multilabel, regression"
     )
+    order: list[str | int | float] | None = Field(
+        None, min_length=3, description="a list of the classes, such as [low,medium,high], or null"
+    )
+    weight: Name | None = Field(None, description="the name of a column, or null")
     columns: Names | None = None
     numeric: Names = []
     categorical: Names = []

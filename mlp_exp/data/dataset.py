@@ -1,4 +1,4 @@
-"""A table of numbers and categories with a target."""
+"""A table of numbers and categories, with what is predicted from them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlp_exp.data.arrays import code_array, feature_array, value_array, weight_array
 from mlp_exp.errors import DataError
 
 if TYPE_CHECKING:  # they import Arrow, which runs without a table do not need
@@ -17,12 +18,12 @@ if TYPE_CHECKING:  # they import Arrow, which runs without a table do not need
 
 BLOCK_ROWS = 65_536
 
-TaskName = Literal["binary", "multiclass", "regression"]
-Kind = Literal["number", "boolean", "date", "category", "text", "left out", "for the split"]
+TaskName = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
+Kind = Literal["number", "boolean", "date", "category", "text", "weight", "left out", "for the split"]
 
 
 def task_of(n_classes: int) -> TaskName:
-    """The task of a target with so many classes, 0 for values."""
+    """The task of one target with so many classes without an order, 0 for values."""
     if not n_classes:
         return "regression"
     return "binary" if n_classes == 2 else "multiclass"
@@ -60,6 +61,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class TargetColumn:
+    """A column that is predicted.
+
+    Attributes:
+        class_names: C names in the order of their codes; empty for values.
+        type: Arrow's name of the type that the column of a table was read as; empty for other sources.
+        form: how its numbers are written in texts. Like the type it is not compared.
+    """
+
+    name: str
+    class_names: tuple[str, ...] = ()
+    type: str = field(default="", compare=False)
+    form: "NumberForm | DateForm | None" = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class Category:
     """A categorical feature; its codes `[N]` point into its texts, and are -1 where missing."""
 
@@ -78,30 +95,30 @@ class TextColumn:
 
 @dataclass(frozen=True)
 class Dataset:
-    """N rows of F numeric features, any number of categories and columns of texts, and a target.
+    """N rows of F numeric features, any number of categories and columns of texts, and T targets.
 
     Attributes:
         features: `[N, F]` float64; NaN where missing, else finite.
-        target: `[N]`; class codes 0…C-1 as int64, or float64 values for regression.
+        target: `[N]` of one target: class codes 0…C-1 as int64, or float64 values for regression. `[N, T]` of several:
+            float64 values, or labels 0 and 1 as int64.
         feature_names: F names.
-        class_names: C names in the order of their codes; empty for regression.
-        target_type: Arrow's name of the type that the target of a table was read as; empty for other sources.
-        target_form: how its numbers are written in texts.
+        targets: T columns, one at least.
+        ordered: whether the classes of the one target are in order, from the lowest to the highest.
+        weights: `[N]` float64, 0 or more: how much each row counts; None if all count the same.
         categories: the features that are one of several values.
         texts: the features that are texts.
         columns: what was decided about each column of the table that this is from; empty for other sources.
         kept: which rows of the source these N are, as booleans; None for all.
-        unlabelled: rows of the source that have no target, and so are none of these.
+        unlabelled: rows of the source that lack a target, and so are none of these.
         aside: columns that a split asks for, as `[N]`, by name.
     """
 
     features: NDArray[np.float64]
     target: NDArray[Any]
     feature_names: tuple[str, ...]
-    class_names: tuple[str, ...] = ()
-    target_name: str = "target"
-    target_type: str = ""
-    target_form: "NumberForm | DateForm | None" = None
+    targets: tuple[TargetColumn, ...] = (TargetColumn("target"),)
+    ordered: bool = False
+    weights: NDArray[np.float64] | None = None
     categories: tuple[Category, ...] = ()
     columns: tuple[Column, ...] = ()
     kept: NDArray[np.bool_] | None = None
@@ -119,57 +136,51 @@ class Dataset:
         feature_names: tuple[str, ...] = (),
         class_names: tuple[str, ...] = (),
         target_name: str = "target",
+        target_names: tuple[str, ...] = (),
+        weights: ArrayLike | None = None,
+        ordered: bool = False,
     ) -> "Dataset":
-        """A dataset from arrays `[N, F]` and `[N]`.
+        """A dataset from features `[N, F]` and a target `[N]`, or several `[N, T]` named by `target_names`.
 
-        For classes, the target may contain any labels; they are coded 0…C-1 in sorted order.
+        For classes, the target may contain any labels; they are coded 0…C-1 in sorted order, which is that of the
+        classes if `ordered`. Each of several targets has two. `weights` `[N]` say how much each row counts.
 
         >>> Dataset.from_arrays([[0.5, 1.0], [2.0, 3.0]], ["yes", "no"]).target
         array([1, 0])
 
         Raises:
-            DataError: shapes do not fit, a value is not a finite number, or there is only one class.
+            DataError: shapes do not fit, a value is not a finite number, a weight is not 0 or more, or the number of
+                classes is not that of the task.
         """
-        try:
-            x = np.ascontiguousarray(features, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"data: expected numbers as features, got {error}") from error
-        y = np.asarray(target)
-        if x.ndim != 2 or y.shape != (len(x),) or x.size == 0:
-            raise DataError(f"data: expected features [N, F] and a target [N], got shapes {x.shape} and {y.shape}")
-        if not np.isfinite(x).all():
-            row, column = np.argwhere(~np.isfinite(x))[0]
+        x, y = feature_array(features), np.asarray(target)
+        if x.ndim != 2 or y.ndim not in (1, 2) or len(y) != len(x) or not (x.size and y.size):
             raise DataError(
-                f"data: row {row}, column {column} of the features is {x[row, column]}, not a finite number"
+                f"data: expected features [N, F] and a target [N] or [N, T], got shapes {x.shape} and {y.shape}"
             )
         names = tuple(feature_names) or tuple(f"x{i + 1}" for i in range(x.shape[1]))
         if len(names) != x.shape[1]:
             raise DataError(f"data: expected {x.shape[1]} feature names, got {len(names)}")
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        count = 1 if y.ndim == 1 else y.shape[1]
+        own = (target_name,) if count == 1 else tuple(f"{target_name} {i + 1}" for i in range(count))
+        own = tuple(target_names) or own
+        if len(own) != count:
+            raise DataError(f"data: expected {count} target names, got {len(own)}")
+        classes: tuple[tuple[str, ...], ...] = ((),) * count
+        values: NDArray[Any]
         if regression:
-            try:
-                y = y.astype(np.float64)
-            except (TypeError, ValueError) as error:
-                raise DataError(f"data: expected numbers as the target of a regression, {error}") from error
-            if not np.isfinite(y).all():
-                raise DataError(f"data: row {np.argwhere(~np.isfinite(y))[0][0]} of the target is not a finite number")
-            return cls(x, y, names, (), target_name)
-        if y.dtype.kind == "f" and np.isnan(y).any():
-            raise DataError(f"data: row {np.argwhere(np.isnan(y))[0][0]} of the target has no label (NaN)")
-        try:
-            labels, codes = np.unique(y, return_inverse=True)
-        except TypeError as error:
-            raise DataError(f"data: expected labels of one kind in the target, {error}") from error
-        if len(labels) < 2:
-            raise DataError(f"data: the target has {len(labels)} class; expected two or more")
-        if class_names and len(class_names) != len(labels):
-            raise DataError(f"data: the target has {len(labels)} classes, and {len(class_names)} class names are given")
-        return cls(x, codes.astype(np.int64), names, tuple(class_names) or tuple(map(str, labels)), target_name)
+            values = value_array(y, ordered=ordered)
+        else:
+            values, classes = code_array(y, tuple(class_names), ordered=ordered)
+        targets = tuple(map(TargetColumn, own, classes))
+        return cls(x, values, names, targets, ordered, None if weights is None else weight_array(weights, len(x)))
 
     def at_most(self, rows: int | None) -> "Dataset":
         """All rows for None, else 2 or more: evenly spaced in the order of the target, and kept in their own order.
 
-        So classes stay in proportion, to within two rows, and values span their range. Every column keeps its name, and
-        every class and category its code, whether or not a row is left of it.
+        So classes stay in proportion, to within two rows, and values span their range; those of the first of several
+        targets. Every column keeps its name, and every class and category its code, whether or not a row is left of it.
 
         >>> Dataset.from_arrays([[0], [1], [2], [3]], [0.5, 0.1, 0.9, 0.3], regression=True).at_most(2).target
         array([0.1, 0.9])
@@ -177,7 +188,8 @@ class Dataset:
         total = len(self.target)
         if rows is None or rows >= total:
             return self
-        order = np.argsort(self.target, kind="stable")
+        first = self.target if self.target.ndim == 1 else self.target[:, 0]
+        order = np.argsort(first, kind="stable")
         chosen = np.sort(order[np.arange(rows) * (total - 1) // (rows - 1)])
         kept = np.zeros(total if self.kept is None else len(self.kept), dtype=bool)
         kept[self.source_rows[chosen]] = True
@@ -185,6 +197,7 @@ class Dataset:
             self,
             features=self.features[chosen],
             target=self.target[chosen],
+            weights=None if self.weights is None else self.weights[chosen],
             categories=tuple(replace(each, codes=each.codes[chosen]) for each in self.categories),
             texts=tuple(replace(each, values=each.values[chosen]) for each in self.texts),
             kept=kept,
@@ -198,9 +211,23 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of names, features, categories, texts and target; computed once for all runs on this dataset."""
-        digest = hashlib.sha256(repr((self.feature_names, self.class_names, self.target_name)).encode())
-        arrays = [self.features, self.target]
+        """SHA-256 of names, features, categories, texts, targets and weights; computed once for all runs on it.
+
+        What a dataset does not use leaves no trace, so that saved runs recognise theirs.
+        """
+        first = self.targets[0]
+        own = (
+            (first.class_names, first.name)
+            if len(self.targets) == 1
+            else tuple((each.name, each.class_names) for each in self.targets)
+        )
+        digest = hashlib.sha256(repr((self.feature_names, *own)).encode())
+        if self.ordered:
+            digest.update(b"ordered")
+        arrays: list[NDArray[Any]] = [self.features, self.target]
+        if self.weights is not None:
+            digest.update(b"weights")
+            arrays.append(self.weights)
         for category in self.categories:
             digest.update(repr((category.name, category.texts)).encode())
             arrays.append(category.codes)
@@ -215,5 +242,21 @@ class Dataset:
         return digest.hexdigest()
 
     @property
+    def target_name(self) -> str:
+        return ", ".join(each.name for each in self.targets)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether classes or labels are predicted, and not values."""
+        return bool(self.targets[0].class_names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Those of the one target; empty for values, and for several targets."""
+        return self.targets[0].class_names if len(self.targets) == 1 else ()
+
+    @property
     def task(self) -> TaskName:
-        return task_of(len(self.class_names))
+        if len(self.targets) > 1:
+            return "multilabel" if self.has_classes else "regression"
+        return "ordinal" if self.ordered else task_of(len(self.class_names))

@@ -107,7 +107,7 @@ class Preprocessing:
             "indicators": list(self.indicators),
             "categories": [{**vars(v), "texts": list(v.texts)} for v in self.vocabularies],
             "embedding_width": self.embedding_width,
-            "target": dict(vars(self.target)),
+            "target": self.target.state(),
             "texts": [encoder.state() for encoder in self.texts],
         }
 
@@ -121,7 +121,7 @@ class Preprocessing:
             tuple(state["indicators"]),
             tuple(Vocabulary(**{**v, "texts": tuple(v["texts"])}) for v in state["categories"]),
             state["embedding_width"],
-            TargetScaling(**state["target"]),
+            TargetScaling.from_state(state["target"]),
             tuple(map(TextEncoder.from_state, state.get("texts", ()))),
         )
 
@@ -198,18 +198,20 @@ class Preprocess:
         if not dataset.texts:
             return ()
         own = dataset.target[train]
-        wanted = wanted_scores(own if dataset.class_names else target.scaled(own), len(dataset.class_names))
+        wanted = wanted_scores(own if dataset.has_classes else target.scaled(own), len(dataset.class_names))
         return tuple(fit_texts(column, train, wanted, self.text_width) for column in dataset.texts)
 
     def _fit_target(self, dataset: Dataset, train: Rows) -> TargetScaling:
-        if dataset.class_names:
+        if dataset.has_classes:
             if self.log_target:
-                raise DataError(f"preprocess.log_target: '{dataset.target_name}' has classes; it is for a regression")
+                raise DataError(
+                    f"preprocess.log_target: '{dataset.targets[0].name}' has classes; it is for a regression"
+                )
             return TargetScaling()
         if self.log_target and (lowest := dataset.target.min()) <= -1:
-            row = dataset.source_rows[dataset.target.argmin()]
+            place, column = divmod(int(dataset.target.argmin()), len(dataset.targets))
             raise DataError(
-                f"preprocess.log_target: '{dataset.target_name}', row {row}: found {lowest:g}; log(1 + target) needs "
-                "targets above -1"
+                f"preprocess.log_target: '{dataset.targets[column].name}', row {dataset.source_rows[place]}: found "
+                f"{lowest:g}; log(1 + target) needs targets above -1"
             )
         return TargetScaling.fit(dataset.target[train], log=self.log_target)

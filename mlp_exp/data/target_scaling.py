@@ -11,19 +11,28 @@ from mlp_exp.data.statistics import Floats, mean_and_scale
 
 @dataclass(frozen=True)
 class TargetScaling:
-    """A regression's target as the network sees it: `(t - shift) / scale`, of `t = log(1 + target)` if `log`."""
+    """A regression's target as the network sees it: `(t - shift) / scale`, of `t = log(1 + target)` if `log`.
 
-    shift: float = 0.0
-    scale: float = 1.0
+    Attributes:
+        shift, scale: numbers for one target; `[T]`, one of each, for several.
+    """
+
+    shift: float | Floats = 0.0
+    scale: float | Floats = 1.0
     log: bool = False
 
     @classmethod
     def fit(cls, target: NDArray[Any], *, log: bool = False) -> "TargetScaling":
-        """Standardises training values `[n]` to mean 0 and standard deviation 1; a constant keeps its unit."""
-        mean, scale = mean_and_scale(cls(log=log).scaled(target).reshape(-1, 1))
-        return cls(float(mean[0]), float(scale[0]), log)
+        """Standardises training values `[n]` or `[n, T]` to mean 0 and standard deviation 1; a constant keeps its unit.
+
+        >>> TargetScaling.fit(np.array([1.0, 3.0]))
+        TargetScaling(shift=2.0, scale=1.0, log=False)
+        """
+        mean, scale = mean_and_scale(cls(log=log).scaled(target).reshape(len(target), -1))
+        return cls(mean, scale, log) if target.ndim > 1 else cls(float(mean[0]), float(scale[0]), log)
 
     def scaled(self, target: NDArray[Any]) -> Floats:
+        """Targets `[...]`, or `[..., T]` of several, as the network sees them."""
         values: Floats = ((np.log1p(target) if self.log else target) - self.shift) / self.scale
         return values
 
@@ -31,3 +40,13 @@ class TargetScaling:
         """The inverse: network outputs in the target's own unit."""
         values = scaled * self.scale + self.shift
         return np.expm1(values) if self.log else values
+
+    def state(self) -> dict[str, Any]:
+        """Plain numbers and lists, to be saved with the model."""
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "TargetScaling":
+        """Restores what `state` returned."""
+        shift, scale = (np.array(each) if isinstance(each, list) else each for each in (state["shift"], state["scale"]))
+        return cls(shift, scale, state["log"])

@@ -20,18 +20,31 @@ MAX_JOBS = 200
 
 
 def print_columns(dataset: Dataset) -> None:
-    """Prints what was decided about a table: its columns, first those left out, and the task."""
+    """Prints what was decided about a table: its columns, first those left out, the targets and the task."""
     table = Table("column", "is", "values", title="Columns", title_justify="left")
     table.add_column("missing", justify="right")
     for row in _column_rows(sorted(dataset.columns, key=lambda column: column.kind != "left out")):
         table.add_row(*map(escape, row))
     table.add_section()
-    more = " …" if len(dataset.class_names) > MAX_CLASSES else ""
-    classes = f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names[:MAX_CLASSES])}{more}"
-    low, high = dataset.target.min(), dataset.target.max()
-    values = classes if dataset.class_names else f"{low:g} … {high:g}"
-    table.add_row(*map(escape, (dataset.target_name, f"target: {dataset.task}", values, str(dataset.unlabelled or ""))))
+    for row in _target_rows(dataset):
+        table.add_row(*map(escape, row))
     get_console().print(table)
+
+
+def _target_rows(dataset: Dataset) -> list[tuple[str, str, str, str]]:
+    """Name, task and classes or range of each target; how many rows lack it, if it is the only one."""
+    values = dataset.target.reshape(len(dataset.target), -1)
+    rows = []
+    for target, column in zip(dataset.targets[:MAX_COLUMNS], values.T, strict=False):
+        names, more = target.class_names[:MAX_CLASSES], " …" if len(target.class_names) > MAX_CLASSES else ""
+        note = f"{column.min():g} … {column.max():g}"
+        if names:
+            note = f"{len(target.class_names)} classes: {(' < ' if dataset.ordered else ', ').join(names)}{more}"
+        missing = str(dataset.unlabelled or "") if len(dataset.targets) == 1 else ""
+        rows.append((target.name, f"target: {dataset.task}", note, missing))
+    if rest := dataset.targets[MAX_COLUMNS:]:
+        rows.append((f"{len(rest):,} columns", f"target: {dataset.task}", f"{rest[0].name} … {rest[-1].name}", ""))
+    return rows
 
 
 def _column_rows(columns: Sequence[Column]) -> list[tuple[str, str, str, str]]:

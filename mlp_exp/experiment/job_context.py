@@ -84,7 +84,7 @@ def _check_table(data: Mapping[str, Any], split: Mapping[str, Any]) -> None:
     from mlp_exp.data.table.load import check_columns
 
     names = ["path", "target", "columns", "numeric", "categorical", "dates", "text", "drop"]
-    names += ["separator", "encoding", "header"]
+    names += ["separator", "encoding", "header", "weight"]
     given = {name: data[name] for name in names if name in data}
     column = split.get("column") if is_component(split["_target_"]) else None  # in one's own it may be anything
     check_columns(**given, split_column=column)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlp_exp.config.components import is_component
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.row_hashes import evenly_spaced, row_hashes
-from mlp_exp.data.splits.base import Parts
+from mlp_exp.data.splits.base import Parts, require_weight
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.streams import Streams
@@ -284,6 +284,7 @@ def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:
         generator = Streams(components.seed).split
         untouched = generator.bit_generator.state
         parts = components.split.parts(components.dataset, generator)
+        require_weight(components.dataset.weights, parts)
         return parts, generator.bit_generator.state != untouched
 
     parts, draws = components.session.keep(("parts", *key), divide)

@@ -31,6 +31,8 @@ COUNT = "a whole number, 1 or more"
 NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
+TARGET = "the name of a column, or a list of names"
+ORDER = "a list of the classes, such as [low,medium,high], or null"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
 GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
 
@@ -123,14 +125,20 @@ MISTAKES = [
         "split.train: expected the path of a file of row numbers, got 0.7",
     ),
     ("split=files split.train= split.test=a.txt", f"split.train: expected {FRACTION}, got ''"),
-    ("data=table data.path=a.csv", "data.target: missing; expected the name of a column. Give it: data.target=…"),
+    ("data=table data.path=a.csv", f"data.target: missing; expected {TARGET}. Give it: data.target=…"),
     ("data=table data.target=y", "data.path: missing; expected the path of a file, or a list. Give it: data.path=…"),
     (f"{TABLE} data.path=3", "data.path: expected the path of a file, or a list, got 3"),
-    (f"{TABLE} data.target=[y]", "data.target: expected the name of a column, got ['y']"),
+    (f"{TABLE} data.target=[]", f"data.target: expected {TARGET}, got []"),
+    (f"{TABLE} data.target=[y,[z]]", f"data.target: expected {TARGET}, got ['y', ['z']]"),
+    (f"{TABLE} data.target=null", f"data.target: expected {TARGET}, got null"),
     (
         f"{TABLE} data.task=classes",
-        "data.task: expected one of auto, classification, binary, multiclass, regression, got 'classes'",
+        "data.task: expected one of auto, classification, binary, multiclass, ordinal, multilabel, regression, got "
+        "'classes'",
     ),
+    (f"{TABLE} data.order=low", f"data.order: expected {ORDER}, got 'low'"),
+    (f"{TABLE} data.order=[low,high]", f"data.order: expected {ORDER}, got ['low', 'high']"),
+    (f"{TABLE} data.weight=[w]", "data.weight: expected the name of a column, or null, got ['w']"),
     (f"{TABLE} data.drop=id", "data.drop: expected a list of column names, such as [age,income], got 'id'"),
     (f"{TABLE} data.missing=x", "data.missing: expected a list of texts, such as [unknown,-9], got 'x'"),
     (
@@ -263,7 +271,7 @@ def test_all_missing_values_are_reported_together(compose: Compose) -> None:
     words = ["data=table", "split=time", "seed=-1"]
     assert find_problems(compose(words), words) == [
         "data.path: missing; expected the path of a file, or a list. Give it: data.path=…",
-        "data.target: missing; expected the name of a column. Give it: data.target=…",
+        f"data.target: missing; expected {TARGET}. Give it: data.target=…",
         "split.column: missing; expected the name of a column. Give it: split.column=…",
         f"seed: expected {NATURAL}, got -1",
     ]

@@ -28,7 +28,7 @@ def test_all_that_belongs_to_a_row_stays_with_it(rows: int, regression: bool) ->
     for before, after in zip(whole.categories, part.categories, strict=True):
         assert (after.name, after.texts) == (before.name, before.texts)
         np.testing.assert_array_equal(after.codes, before.codes[chosen])
-    same = ("feature_names", "class_names", "target_name", "target_type", "columns", "unlabelled", "task")
+    same = ("feature_names", "targets", "ordered", "columns", "unlabelled", "task")
     assert [getattr(part, name) for name in same] == [getattr(whole, name) for name in same]
     assert (part.features.dtype, part.target.dtype) == (whole.features.dtype, whole.target.dtype)
     assert whole.at_most(rows).fingerprint == part.fingerprint != whole.fingerprint

@@ -181,13 +181,14 @@ def test_a_regression_keeps_its_values() -> None:
         ([1.0, 2.0], [0, 1], r"\(2,\) and \(2,\)"),
         (np.zeros((2, 2, 2)), [0, 1], r"\(2, 2, 2\) and \(2,\)"),
         (X4, [0, 1, 0], r"\(4, 2\) and \(3,\)"),
-        (X4, [[0], [1], [0], [1]], r"\(4, 2\) and \(4, 1\)"),
+        (X4, [[[0], [1], [0], [1]]], r"\(4, 2\) and \(1, 4, 1\)"),
+        (X4, np.zeros((4, 0)), r"\(4, 2\) and \(4, 0\)"),
         (np.zeros((0, 2)), [], r"\(0, 2\) and \(0,\)"),
         (np.zeros((3, 0)), [0, 1, 0], r"\(3, 0\) and \(3,\)"),
     ],
 )
 def test_shapes_that_do_not_fit(features: Any, target: Any, shapes: str, regression: bool) -> None:
-    message = rf"^data: expected features \[N, F\] and a target \[N\], got shapes {shapes}$"
+    message = rf"^data: expected features \[N, F\] and a target \[N\] or \[N, T\], got shapes {shapes}$"
     with pytest.raises(DataError, match=message):
         Dataset.from_arrays(features, target, regression=regression)
 

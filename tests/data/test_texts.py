@@ -9,7 +9,7 @@ import pytest
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from support.reviews import review_data, text_column
 
-from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.dataset import Dataset, TargetColumn
 from mlp_exp.data.preprocessing import Preprocess, Preprocessing
 from mlp_exp.data.text import fit, hashing
 from mlp_exp.data.text.encoder import FOLDS, TextEncoder, folds, weigh
@@ -154,7 +154,7 @@ def test_what_scores_predict(n_classes: int, width: int) -> None:
 
 
 def test_scores_of_values() -> None:
-    data = replace(DATA, class_names=(), target=DATA.target * 3.0 + 7)
+    data = replace(DATA, targets=(TargetColumn("target"),), target=DATA.target * 3.0 + 7)
     (encoder,) = Preprocess().fit(data, TRAIN).texts
     assert correlation(encoder.numbers(COLUMN.values[1::2])[:, -1], data.target[1::2]) > 0.9
 
@@ -226,7 +226,7 @@ def test_the_state_of_earlier_versions_has_no_texts() -> None:
 def test_the_state_is_bounded() -> None:
     for classes in (2, 5, 100):
         target = np.arange(ROWS) % classes
-        data = replace(DATA, target=target, class_names=tuple(map(str, range(classes))))
+        data = replace(DATA, target=target, targets=(TargetColumn("target", tuple(map(str, range(classes)))),))
         size = len(json.dumps(Preprocess().fit(data, np.arange(ROWS)).state()))
         assert size < 2**20 * (1 if classes <= 2 else 2.2)
 
@@ -255,7 +255,9 @@ def test_a_state_whose_parts_do_not_agree(change: dict[str, Any], message: str) 
 def test_texts_are_in_the_fingerprint() -> None:
     def of(*texts: str, name: str = "review") -> str:
         column = text_column(list(texts), name)
-        return Dataset(np.zeros((2, 0)), np.array([0, 1]), (), ("a", "b"), texts=(column,)).fingerprint
+        return Dataset(
+            np.zeros((2, 0)), np.array([0, 1]), (), (TargetColumn("target", ("a", "b")),), texts=(column,)
+        ).fingerprint
 
     assert of("a", "b") == of("a", "b")
     assert len({of("a", "b"), of("b", "a"), of("ab", ""), of("a", "b", name="other"), of("", "ab")}) == 5

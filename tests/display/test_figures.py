@@ -21,7 +21,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from support.folders import names
 
-from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.dataset import Dataset, TargetColumn
 from mlp_exp.display import figures, plots
 from mlp_exp.display.curves import Plane
 from mlp_exp.storage.run_folder import RunFolder
@@ -352,7 +352,9 @@ def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
 
 def test_two_regions_have_no_strip_of_a_third_between_them() -> None:
     corners = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
-    dataset = Dataset(corners, np.array([0, 0, 2, 2]), ("x1", "x2"), ("left", "nowhere", "right"))
+    dataset = Dataset(
+        corners, np.array([0, 0, 2, 2]), ("x1", "x2"), (TargetColumn("target", ("left", "nowhere", "right")),)
+    )
     figure = boundary(dataset, np.arange(0), lambda p: np.eye(3)[np.where(p[:, 0] < 0, 0, 2)], resolution=40)
     (axes,) = figure.axes
     figure.set_dpi(120)

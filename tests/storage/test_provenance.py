@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mlp_exp import __version__
-from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.dataset import Category, Dataset, TargetColumn
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.storage import provenance
 
@@ -42,9 +42,17 @@ VARIANTS: dict[str, Any] = {
     "shape": replace(DATA, features=DATA.features.reshape(2, 3)),
     "feature name": replace(DATA, feature_names=("a", "c")),
     "joined feature names": replace(DATA, feature_names=("a, b",)),
-    "class name": replace(DATA, class_names=("n", "Y")),
-    "order of class names": replace(DATA, class_names=("y", "n")),
-    "target name": replace(DATA, target_name="class"),
+    "class name": replace(DATA, targets=(TargetColumn("target", ("n", "Y")),)),
+    "order of class names": replace(DATA, targets=(TargetColumn("target", ("y", "n")),)),
+    "target name": replace(DATA, targets=(TargetColumn("class", ("n", "y")),)),
+    "order of the classes": replace(DATA, ordered=True),
+    "weights": replace(DATA, weights=np.ones(3)),
+    "other weights": replace(DATA, weights=np.array([1.0, 1.0, 2.0])),
+    "two targets": replace(DATA, targets=DATA.targets * 2, target=np.array([[0, 1], [1, 1], [0, 0]])),
+    "values of two targets": replace(DATA, targets=DATA.targets * 2, target=np.array([[0, 1], [1, 1], [1, 0]])),
+    "name of a second target": replace(
+        DATA, targets=(*DATA.targets, TargetColumn("b", ("n", "y"))), target=np.array([[0, 1], [1, 1], [0, 0]])
+    ),
     "category": with_category(),
     "name of a category": with_category("town"),
     "code of a category": with_category(codes=(0, 0, -1)),

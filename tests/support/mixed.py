@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.data.dataset import Category, Dataset
+from mlp_exp.data.dataset import Category, Dataset, TargetColumn
 from mlp_exp.data.preprocessing import Scaling
 
 NAN = math.nan
@@ -31,7 +31,7 @@ def table(columns: Any, categories: Sequence[Category] = (), target: Any = None)
     names = tuple(f"x{i}" for i in range(len(columns)))
     labels = () if target is not None else ("no", "yes")
     values = classes if target is None else np.array(target, dtype=np.float64)
-    return Dataset(features, values, names, labels, categories=tuple(categories))
+    return Dataset(features, values, names, (TargetColumn("target", labels),), categories=tuple(categories))
 
 
 def mixed(seed: int = 0, *, regression: bool = False) -> Dataset:

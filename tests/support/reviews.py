@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from mlp_exp.data.dataset import Dataset, TextColumn
+from mlp_exp.data.dataset import Dataset, TargetColumn, TextColumn
 
 GOOD, BAD = ("lovely", "excellent", "wonderful", "superb"), ("awful", "dreadful", "horrible", "dirty")
 PLACES = ("the room", "our table", "this hotel", "a waiter", "the music", "parking", "the view")
@@ -32,4 +32,5 @@ def review_data(rows: int, seed: int = 0, *, useful: bool = True) -> Dataset:
     """Reviews, and a number that says nothing."""
     texts, labels = reviews(rows, seed, useful=useful)
     numbers = np.random.default_rng(seed).normal(size=(rows, 1))
-    return Dataset(numbers, np.array(labels), ("n",), ("bad", "good"), texts=(text_column(texts),))
+    target = TargetColumn("target", ("bad", "good"))
+    return Dataset(numbers, np.array(labels), ("n",), (target,), texts=(text_column(texts),))

@@ -76,6 +76,13 @@ class Split(ABC):
         return dataset.aside[self.aside]
 
 
+def require_weight(weights: NDArray[np.float64] | None, parts: Parts) -> None:
+    """Raises DataError for a part in which the weights `[N]` of all rows are 0, so that it has no mean."""
+    for name, rows in parts.items():
+        if weights is not None and not weights[rows].any():
+            raise DataError(f"split: the weights of all {len(rows)} rows of the {name} part are 0 (data.weight)")
+
+
 def parts_by_code(code: NDArray[np.int64]) -> Parts:
     """Parts from a code for each row: 0 train, 1 val, 2 test, any other none; raises DataError without any to train."""
     train, val, test = (np.flatnonzero(code == number) for number in range(3))

@@ -25,22 +25,36 @@ def _count(name: str, fraction: float, total: int, available: int, what: str = "
 
 
 def _take(dataset: Dataset, rows: Rows, name: str, fraction: float, total: int, seed: int) -> tuple[Rows, Rows]:
-    """The remaining rows, and random rows that are this fraction of a total, stratified for classes."""
+    """The remaining rows, and random rows that are this fraction of a total, stratified for classes and labels."""
     if fraction == 0:
         return rows, rows[:0]
     count = _count(name, fraction, total, len(rows))
+    classes = _strata(dataset)
     try:
-        return take(rows, count, dataset.target[rows] if dataset.class_names else None, seed)
+        return take(rows, count, None if classes is None else classes[rows], seed)
     except ValueError as error:
+        if len(dataset.targets) > 1:
+            log.info("split.%s: some combination of labels is too rare to be in proportion; rows are random", name)
+            return take(rows, count, None, seed)
         raise DataError(
             f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: "
             f"{str(error).rstrip('.')}. Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
 
 
+def _strata(dataset: Dataset) -> Rows | None:
+    """What parts have in proportion, as codes `[N]`: the class, or the combination of labels; None for values."""
+    if not dataset.has_classes:
+        return None
+    if len(dataset.targets) == 1:
+        return dataset.target
+    _, codes = np.unique(dataset.target, axis=0, return_inverse=True)
+    return codes.reshape(-1)
+
+
 @dataclass(frozen=True)
 class RandomSplit(Split):
-    """Random parts by fraction, stratified for classes.
+    """Random parts by fraction, stratified for classes, and for combinations of labels where none of them is too rare.
 
     Attributes:
         train, val, test: fractions that add up to 1.
@@ -63,7 +77,7 @@ class RandomSplit(Split):
 
 @dataclass(frozen=True)
 class FoldSplit(Split):
-    """K-fold cross-validation: one fold is the test part; stratified for classes.
+    """K-fold cross-validation: one fold is the test part; stratified as `RandomSplit`.
 
     Attributes:
         folds, fold: number of folds, and index of the test fold, from 0.
@@ -80,7 +94,10 @@ class FoldSplit(Split):
         """The folds of scikit-learn's `StratifiedKFold` or `KFold`, shuffled."""
         seeds = np.random.default_rng(generator if self.seed is None else self.seed).integers(2**31, size=2)
         rows = np.arange(len(dataset.target))
-        classes = dataset.target if dataset.class_names else None
+        classes = _strata(dataset)
+        if classes is not None and len(dataset.targets) > 1 and np.bincount(classes).min() < self.folds:
+            log.info("split.folds: some combination of labels has fewer rows than folds; rows are random")
+            classes = None
         try:
             folds = fold_of_rows(len(rows), self.folds, classes, int(seeds[0]))
         except ValueError as error:

@@ -4,7 +4,7 @@ A column is a number, a boolean, a date, a category, a text, or left out, with a
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -55,14 +55,17 @@ class ColumnOptions:
     text: Sequence[str] = ()
     columns: Sequence[str] | None = None
 
-    def check(self, names: Sequence[str], target: str) -> None:
-        """Raises DataError for a name that the table does not have, that is the target, or that is listed twice."""
+    def check(self, names: Sequence[str], roles: Mapping[str, str]) -> None:
+        """Raises DataError for a name that the table does not have, that has a role, or that is listed twice.
+
+        `roles` say what columns are that are no features, by name.
+        """
         owner: dict[str, str] = {}
         for field in fields(self):
             for name in getattr(self, field.name) or ():
                 find_column(name, names, f"data.{field.name}")
-                if name == target:
-                    raise DataError(f"data.{field.name}: '{name}' is the target (data.target); list only features")
+                if name in roles:
+                    raise DataError(f"data.{field.name}: '{name}' is {roles[name]}; list only features")
                 if field.name != "columns" and owner.setdefault(name, field.name) != field.name:
                     raise DataError(
                         f"data.{field.name}: '{name}' stands in data.{owner[name]} too; name it in one of them"

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +19,52 @@ from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.cleaning import clean_texts, is_text
 from mlp_exp.data.table.columns import ColumnOptions, Decided, as_texts, decide, find_column, named, numeric_features
 from mlp_exp.data.table.dates import check_date_format
+from mlp_exp.data.table.decimals import decimal_sign, open_points
 from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import read_texts
 from mlp_exp.data.table.problems import ColumnError, report
 from mlp_exp.data.table.reading import column_names, pandas_index, read_table
-from mlp_exp.data.table.target import Target, TaskChoice, read_target
-from mlp_exp.data.table.values import category_codes, type_family
+from mlp_exp.data.table.target import ReadTarget, TaskChoice, read_target
+from mlp_exp.data.table.targets import TargetOptions, Targets, make_targets, roles
+from mlp_exp.data.table.values import Floats, category_codes, type_family
+from mlp_exp.data.table.weights import read_weights, require_weights
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
 
 SMALL_FILE = 1_000_000
 """Bytes of a file that may be read twice."""
-DECIMAL_ROWS = 1000
-"""Of a column of texts, in which decimal commas are looked for."""
-Names = Sequence[str | int]
+Name = str | int
+Names = Sequence[Name]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the user has said of a table."""
+
+    format: Format
+    options: ColumnOptions
+    targets: TargetOptions
+    weight: str | None
+    split: Split | None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was decided about the columns of a table; `weights` are `[N]`, NaN where missing."""
+
+    columns: Sequence[Decided]
+    targets: Targets
+    weights: Floats | None
 
 
 def table(
     path: str | Sequence[str],
-    target: str | int,
+    target: Name | Names,
     task: TaskChoice = "auto",
+    order: Sequence[str | float] | None = None,
+    weight: Name | None = None,
     columns: Names | None = None,
     numeric: Names = (),
     categorical: Names = (),
@@ -62,8 +87,10 @@ def table(
 
     Args:
         path: a file, several with the same columns, or a folder of Parquet files.
-        target: name of the column to predict; rows without a target are left out.
+        target: name of the column to predict, or of several; rows that lack one are left out.
         task: `auto` infers it from the target.
+        order: classes of an ordinal target, the lowest first; None for the order of numbers.
+        weight: name of the column that says how much each row counts; None if all count the same.
         columns: names of the only columns that are features; None for all.
         numeric, categorical, dates, text, drop: names of columns that are numbers, are categories, are dates, are texts
             to be read, are no features.
@@ -81,26 +108,30 @@ def table(
     )
     if date_format is not None and (wrong := check_date_format(date_format)):
         raise DataError(f"data.date_format: '{date_format}': {wrong}; expected one as '%d.%m.%Y %H:%M'")
-    wanted = named([target])[0]
     options = _options(columns, numeric, categorical, dates, drop, text)
-    texts = {*options.categorical, *options.dates, *options.text}
-    texts |= {wanted} if task not in ("auto", "regression") else set()
+    targets = TargetOptions(_names(target), task, None if order is None else tuple(map(str, order)))
+    targets.check()
+    return _read(path, _Asked(format, options, targets, _name(weight), split), open_file)
+
+
+def _read(path: str | Sequence[str], asked: _Asked, open_file: Opener) -> Dataset:
+    format, options = asked.format, asked.options
+    texts = {*options.categorical, *options.dates, *options.text, *asked.targets.texts}
     content = read_table(path, format, texts, open_file)
     shown = shown_path(path)
     log.info("%s: %d rows of %d columns", shown, len(content), content.num_columns)
     with _path_in_messages(shown):
-        options.check(content.column_names, find_column(wanted, content.column_names, "data.target"))
-        decimal = format.decimal or _decimal(content, options, format)
-        points = set() if format.decimal else _open_points(content, decimal)
+        options.check(content.column_names, roles(asked.targets.names, asked.weight, content.column_names))
+        decimal = format.decimal or decimal_sign(content, options, format)
+        points = set() if format.decimal else open_points(content, decimal)
         if points:
             content = read_table(path, format, {*texts, *points}, open_file)
-        decided, found = _decide(content, wanted, task, options, format, decimal, split)
-        return _dataset(content, wanted, decided, found, format, split)
+        return _dataset(content, asked, _decide(content, asked, decimal))
 
 
 def check_columns(
     path: str | Sequence[str],
-    target: str | int,
+    target: Name | Names,
     columns: Names | None = None,
     numeric: Names = (),
     categorical: Names = (),
@@ -110,7 +141,8 @@ def check_columns(
     separator: str | None = None,
     encoding: str = "utf-8",
     header: bool = True,
-    split_column: str | int | None = None,
+    weight: Name | None = None,
+    split_column: Name | None = None,
 ) -> None:
     """Raises the error of `table` for a file that is no table or lacks a column, but reads small files alone.
 
@@ -122,9 +154,17 @@ def check_columns(
     names = column_names(path, Format(separator, encoding=encoding, header=header))
     with _path_in_messages(shown_path(path)):
         options = _options(columns, numeric, categorical, dates, drop, text)
-        options.check(names, find_column(named([target])[0], names, "data.target"))
+        options.check(names, roles(_names(target), _name(weight), names))
         if split_column is not None:
             find_column(named([split_column])[0], names, "split.column")
+
+
+def _names(target: Name | Names) -> tuple[str, ...]:
+    return tuple(named([target] if isinstance(target, str | int) else target))
+
+
+def _name(column: Name | None) -> str | None:
+    return None if column is None else named([column])[0]
 
 
 def _options(columns: Names | None, *listed: Names) -> ColumnOptions:
@@ -150,55 +190,21 @@ def _path_in_messages(path: str) -> Iterator[None]:
         raise DataError(f"{key}: '{path}': {text}") from error
 
 
-def _decimal(content: pa.Table, options: ColumnOptions, format: Format) -> str:
-    """A comma if the first numbers in texts of some column have decimal commas for certain; else a point."""
-    for name in content.column_names:
-        kind = content[name].type
-        if is_text(kind) and not pa.types.is_dictionary(kind) and options.asked(name) in (None, "number"):
-            reading = read_texts(clean_texts(content[name].slice(0, DECIMAL_ROWS), format), format, "number")
-            if reading.decides and getattr(reading.form, "decimal", "") == ",":
-                return ","
-    return "."
-
-
-def _open_points(content: pa.Table, decimal: str) -> set[str]:
-    """Columns of decimal numbers that may be thousands, as `1.234` and `950`, so that their texts have to be read.
-
-    Where the file has decimal commas, those are all; else those in which whole hundreds show it. Columns that have
-    decimal points for certain show that other columns of the file have them, too.
-    """
-    found, certain = {}, False
-    for name in content.column_names:
-        if pa.types.is_floating(content[name].type):
-            numbers = np.abs(content[name].slice(0, DECIMAL_ROWS).drop_null().to_numpy())
-            numbers = numbers[np.isfinite(numbers)]
-            whole, has_three = numbers % 1 == 0, np.abs(numbers * 1000 - np.round(numbers * 1000)) < 1e-6
-            is_open = len(numbers) > 0 and bool((whole | ((numbers >= 1) & (numbers < 1000) & has_three)).all())
-            certain |= not is_open
-            if is_open:
-                found[name] = bool((whole & (numbers >= 100) & (numbers < 1000)).any())
-    return {name for name, shown in found.items() if shown or (decimal == "," and not certain)}
-
-
-def _decide(
-    content: pa.Table,
-    target: str,
-    task: TaskChoice,
-    options: ColumnOptions,
-    format: Format,
-    decimal: str,
-    split: Split | None,
-) -> tuple[list[Decided], Target]:
-    """What each column is, and the target; DataError for all columns that cannot be used together."""
-    index = pandas_index(content)
+def _decide(content: pa.Table, asked: _Asked, decimal: str) -> _Found:
+    """What each column is, and the targets; DataError for all columns that cannot be used together."""
+    index, options, format, split = pandas_index(content), asked.options, asked.format, asked.split
     problems: list[ColumnError] = []
     decided: list[Decided] = []
-    found: Target | None = None
+    found: dict[str, ReadTarget] = {}
+    weights = None
     for name in content.column_names:
         values = content[name]
         try:
-            if name == target:
-                found = read_target(name, values, task, format, decimal)
+            if name in asked.targets.names:
+                found[name] = read_target(name, values, asked.targets.task, format, decimal)
+            elif name == asked.weight:
+                column, weights = read_weights(name, values, format, decimal)
+                decided.append(Decided(column))
             elif split and name == split.aside and not split.aside_is_feature:
                 decided.append(Decided(Column(name, "for the split", type=str(values.type))))
             elif name in index and options.asked(name) is None and name not in (options.columns or ()):
@@ -212,54 +218,46 @@ def _decide(
             problems,
             {"data.missing": format.missing, "data.drop": options.drop, "data.categorical": options.categorical},
         )
-    assert found
-    return decided, found
+    return _Found(decided, make_targets(found, asked.targets), weights)
 
 
-def _dataset(
-    content: pa.Table,
-    target: str,
-    decided: Sequence[Decided],
-    found: Target,
-    format: Format,
-    split: Split | None,
-) -> Dataset:
-    there = found.there
-    columns = [each.column for each in decided]
-    features = _numbers(decided, there)
+def _dataset(content: pa.Table, asked: _Asked, found: _Found) -> Dataset:
+    targets, there = found.targets, found.targets.there
+    columns = [each.column for each in found.columns]
+    features = _numbers(found.columns, there)
     categories = []
-    for column, values in ((each.column, each.values) for each in decided if each.column.kind == "category"):
+    for column, values in ((each.column, each.values) for each in found.columns if each.column.kind == "category"):
         codes, texts = category_codes(column.name, values, "data.path")
         categories.append(Category(column.name, codes[there], texts))
     feature_names = tuple(name for column in columns for name in column.number_names)
-    _check_features(columns, feature_names, target)
-    for remark in found.remarks:
-        log.info("%s: %s", target, remark)
-    if len(found.values) < len(there):
-        log.info("%d of %d rows have no %s and are left out", len(there) - len(found.values), len(there), target)
+    _check_features(columns, feature_names, asked.targets.names)
+    for remark in targets.remarks:
+        log.info("%s", remark)
+    read = [(each.column.name, as_texts(each.values)[there]) for each in found.columns if each.column.kind == "text"]
+    weights = found.weights
     return Dataset(
         features=features,
-        target=found.values,
+        target=targets.values,
         feature_names=feature_names,
-        class_names=found.class_names,
-        target_name=target,
-        target_type=found.type,
-        target_form=found.form,
+        targets=targets.columns,
+        ordered=targets.ordered,
+        weights=None if weights is None else require_weights(str(asked.weight), weights, there),
         categories=tuple(categories),
-        texts=tuple(TextColumn(e.column.name, as_texts(e.values)[there]) for e in decided if e.column.kind == "text"),
+        texts=tuple(TextColumn(*each) for each in read),
         columns=tuple(columns),
         kept=None if there.all() else there,
-        unlabelled=len(there) - len(found.values),
-        aside=_aside(content, split, there, format),
+        unlabelled=len(there) - int(there.sum()),
+        aside=_aside(content, asked.split, there, asked.format),
     )
 
 
-def _check_features(columns: Sequence[Column], feature_names: Sequence[str], target: str) -> None:
+def _check_features(columns: Sequence[Column], feature_names: Sequence[str], targets: Sequence[str]) -> None:
     """Raises DataError if there is no feature, or two have the same name."""
     used = [*feature_names, *(column.name for column in columns if column.kind in ("category", "text"))]
     if not used:
-        left_out = "; ".join(f"{column.name}: {column.note or column.kind}" for column in columns)
-        raise DataError(f"data.path: there is no feature apart from the target '{target}'. {left_out}".rstrip())
+        left_out = "; ".join(f"{c.name}: {c.note if c.kind == 'left out' else c.kind}" for c in columns)
+        named = f"the target{'' if len(targets) == 1 else 's'} {', '.join(map(repr, targets))}"
+        raise DataError(f"data.path: there is no feature apart from {named}. {left_out}".rstrip())
     repeated = next((name for name, count in Counter(used).items() if count > 1), None)
     if repeated:
         raise DataError(

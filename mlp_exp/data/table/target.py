@@ -1,8 +1,7 @@
-"""The target of a table: its task and its values."""
+"""A target of a table: its values, as they are read, and as classes or numbers."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from mlp_exp.data.table.remarks import form_remarks, texts_remarks
 from mlp_exp.data.table.values import as_numbers, category_codes, mask_nan, sorted_codes, type_family
 from mlp_exp.errors import DataError
 
-TaskChoice = Literal["auto", "classification", "binary", "multiclass", "regression"]
+TaskChoice = Literal["auto", "classification", "binary", "multiclass", "ordinal", "multilabel", "regression"]
 MOST_INTEGER_CLASSES = 10
 """Integers with more distinct values than this are a regression target."""
 
@@ -36,34 +35,36 @@ def is_class_target(values: pa.ChunkedArray) -> bool:
 
 
 @dataclass(frozen=True)
-class Target:
-    """The target of a table.
+class ReadTarget:
+    """A column that is predicted, as it was read.
 
     Attributes:
-        values: `[n]` class codes in the order of the names, or floats.
-        there: `[N]`, true for the n rows that have one.
-        class_names: C names; none for regression.
-        type, form: as of a `Column`.
+        values: `[N]`, with their type; null or not a number where missing.
+        form: as of a `Column`.
         remarks: what is noteworthy about its texts.
     """
 
-    values: NDArray[Any]
-    there: NDArray[np.bool_]
-    class_names: tuple[str, ...]
-    type: str
+    name: str
+    values: pa.ChunkedArray
     form: NumberForm | DateForm | None
     remarks: tuple[str, ...]
 
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """`[N]`, true for the rows that have a value."""
+        found: NDArray[np.bool_] = pc.invert(pc.is_null(self.values, nan_is_null=True)).to_numpy().astype(bool)
+        return found
 
-def read_target(name: str, column: pa.ChunkedArray, task: TaskChoice, format: Format, decimal: str) -> Target:
-    """The target's values.
+
+def read_target(name: str, column: pa.ChunkedArray, task: TaskChoice, format: Format, decimal: str) -> ReadTarget:
+    """The target's values with their type.
 
     Args:
         decimal: sign that other columns of the file have, for texts that allow both.
 
     Raises:
         ColumnError: its texts are mostly numbers, but not of one form.
-        DataError: the target does not fit the task, is constant, or has a class with a single row.
+        DataError: it is missing in every row, or its type does not fit the task.
     """
     asked: Asked | None = None if task == "auto" else "number" if task == "regression" else "category"
     values, form = column, form_of_type(column.type, format)
@@ -78,20 +79,14 @@ def read_target(name: str, column: pa.ChunkedArray, task: TaskChoice, format: Fo
         values, form, remarks = reading.values, reading.form, (*texts_remarks(texts, format), *form_remarks(reading))
     values = mask_numbers(values, format.missing_numbers)
     family = type_family(values.type)
-    there = pc.invert(pc.is_null(values, nan_is_null=True)).to_numpy().astype(bool)
-    if not there.any():
+    found = ReadTarget(name, values, form, remarks)
+    if not found.there.any():
         raise DataError(f"data.target: '{name}' is missing in every row")
     if family is None or (family == "date" and task == "auto"):
         what = "dates" if family else str(values.type)
         hint = ". If each date is a class: data.task=classification" if family else ""
         raise DataError(f"data.target: '{name}' holds {what}; expected texts, booleans or numbers{hint}")
-    classes = is_class_target(values) if task == "auto" else task != "regression"
-    made = partial(Target, there=there, type=str(values.type), form=form, remarks=remarks)
-    if not classes:
-        return made(values=_quantity(name, values)[there], class_names=())
-    codes, names = class_codes(name, values)
-    _check_classes(name, codes, names, task)
-    return made(values=codes[there], class_names=names)
+    return found
 
 
 def _no_quantity(name: str, words: Group) -> DataError:
@@ -101,7 +96,7 @@ def _no_quantity(name: str, words: Group) -> DataError:
     )
 
 
-def _quantity(name: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
+def quantity(name: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
     """The values `[N]` of a regression, NaN where missing; DataError if they are constant, or one is infinite."""
     if type_family(values.type) in ("text", "date"):
         raise DataError(
@@ -138,7 +133,8 @@ def class_codes(name: str, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], 
     return codes.astype(np.int64), names
 
 
-def _check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], task: TaskChoice) -> None:
+def check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], task: TaskChoice) -> None:
+    """Raises DataError if codes `[N]`, -1 where missing, are constant, too few or many for a task, or one is rare."""
     given = codes[codes >= 0]
     if len(names) < 2:
         raise DataError(f"data.target: '{name}' is constant ('{shorten(names[0])}' in all {len(given)} rows)")
@@ -146,11 +142,16 @@ def _check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], 
         raise DataError(f"data.task: binary was asked for, and '{name}' has {len(names)} classes: {join_names(names)}")
     if task == "multiclass" and len(names) == 2:
         raise DataError(f"data.task: multiclass was asked for, and '{name}' has two classes: {join_names(names)}")
+    if task == "ordinal" and len(names) == 2:
+        raise DataError(
+            f"data.task: ordinal was asked for, and '{name}' has two classes: {join_names(names)}; data.task=binary is "
+            "the same"
+        )
     single = np.flatnonzero(np.bincount(given, minlength=len(names)) == 1)
     if len(single):
         first = ", ".join(f"'{shorten(names[code])}' (row {(codes == code).argmax()})" for code in single[:5])
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
-        numeric = " If it is a quantity: data.task=regression." if _numeric(names) else ""
+        numeric = " If it is a quantity: data.task=regression." if are_numbers(names) else ""
         raise DataError(
             f"data.target: '{name}' has a single row of class {first}{more}; training and test need one each. "
             f"Take such rows out or merge the classes.{numeric}"
@@ -163,7 +164,8 @@ def join_names(names: tuple[str, ...]) -> str:
     return ", ".join(shorten(name) for name in names[:8]) + more
 
 
-def _numeric(names: tuple[str, ...]) -> bool:
+def are_numbers(names: tuple[str, ...]) -> bool:
+    """Whether the names of all classes are finite numbers."""
     try:
         return all(np.isfinite(float(name)) for name in names)
     except ValueError:

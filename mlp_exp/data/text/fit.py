@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 FIT_ROWS, FIT_CHARACTERS = 2**15, 2**23
 """Most rows and characters that are fitted to, for memory and time; evenly spaced in the training part."""
 MOST_SCORES = 16
-"""Scores of a column: one for each class. More classes share them, each with random weights."""
+"""Scores of a column: one for each class or target. More of them share these, each with random weights."""
 REGULARISATION = 1.0
 """Of the scores' ridge regression; texts have length 1. Measured: benchmarks/texts.py."""
 PRECISION = 1e-2
@@ -55,17 +55,29 @@ def fit_texts(column: TextColumn, train: NDArray[np.int64], wanted: Floats, widt
 
 
 def wanted_scores(target: NDArray[Any], n_classes: int) -> Floats:
-    """What scores predict, `[N, S]` with mean 0: a value, the class of two, or which class it is."""
-    if n_classes <= 2:
-        values = target.astype(np.float64)[:, None]
-    else:
+    """What scores predict, `[N, S]` with mean 0: values, labels, the class of two, or which class it is.
+
+    Args:
+        target: `[N]`, or `[N, T]` of several values or labels.
+        n_classes: of one target; 0 for values and labels.
+    """
+    if n_classes > 2:
         codes = np.eye(n_classes)
         if n_classes > MOST_SCORES:
-            codes = np.random.default_rng(0).normal(size=(n_classes, MOST_SCORES))
+            codes = _random_weights(n_classes)
         values = codes[target]
+    else:
+        values = target.astype(np.float64).reshape(len(target), -1)
+        if values.shape[1] > MOST_SCORES:
+            values = values @ _random_weights(values.shape[1])
     centred: Floats = values - values.mean(axis=0)
     spread = centred.std()
     return centred / spread if spread else centred
+
+
+def _random_weights(count: int) -> Floats:
+    """`[count, MOST_SCORES]`, of each class or target in each score."""
+    return np.random.default_rng(0).normal(size=(count, MOST_SCORES))
 
 
 def _sample(column: TextColumn, train: NDArray[np.int64]) -> NDArray[np.int64]:
