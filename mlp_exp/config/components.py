@@ -23,6 +23,11 @@ GROUPS: dict[str, dict[str, str]] = {
     "loss": dict.fromkeys(
         ("auto_loss", "BinaryCrossEntropy", "CrossEntropy", "SquaredError", "Huber"), "mlp_exp.tasks.losses"
     ),
+    "callbacks": {
+        "GradientNorms": "mlp_exp.training.callbacks.gradient_norms",
+        "EpochPredictions": "mlp_exp.training.callbacks.epoch_predictions",
+        "LearningRateFinder": "mlp_exp.training.callbacks.learning_rate_finder",
+    },
     "inference": {"Inference": "mlp_exp.tasks.calibration"},
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
@@ -44,6 +49,7 @@ BASES: dict[str, str] = {
     "Split": "mlp_exp.data.splits.base",
     "Loss": "mlp_exp.tasks.losses",
     "EarlyStopping": "mlp_exp.training.early_stopping",
+    "Callback": "mlp_exp.training.callbacks.callback",
     "Tracker": "mlp_exp.trackers.tracker",
 }
 """Likewise what a user's own components return or derive from; no configuration builds these."""

@@ -257,6 +257,10 @@ class Trainer(Group):
     checkpoint_every: NonNegative = 30.0
 
 
+class Callback(Group):
+    """One of several, each with a name of its own."""
+
+
 class Tracker(Group):
     tracking_uri: Text = ""
     experiment: Text = ""
@@ -281,6 +285,7 @@ class Experiment(BaseModel):
     init: Init
     early_stopping: EarlyStopping
     trainer: Trainer
+    callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": public_name("Inference")})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 

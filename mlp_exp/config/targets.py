@@ -51,7 +51,7 @@ def _takes(parameters: Parameters, name: str) -> bool:
 
 def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the framework's own arguments for `group` that `target` takes."""
-    return {name: value for name, value in values.items() if name in SUPPLIED[group] and takes(target, name)}
+    return {name: value for name, value in values.items() if name in SUPPLIED.get(group, ()) and takes(target, name)}
 
 
 def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> list[str]:
@@ -60,7 +60,7 @@ def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> li
 
 
 def _left_over(group: str, parameters: Parameters, keys: Iterable[str]) -> list[str]:
-    known = GROUPS[group].model_fields
+    known = GROUPS[group].model_fields if group in GROUPS else {}
     return [key for key in keys if key in known and not _takes(parameters, key)]
 
 

@@ -105,7 +105,7 @@ class Engine(ABC):
 
     @abstractmethod
     def weights(self, row: int) -> dict[str, Tensor]:
-        """Copies of a member's parameters as they are evaluated, on the CPU, by the names that its module gives them."""
+        """Copies of a member's parameters as they are evaluated, on the CPU, by their names in the module."""
 
     @abstractmethod
     def gradients(self, row: int) -> dict[str, Tensor]:

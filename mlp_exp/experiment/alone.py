@@ -13,9 +13,9 @@ from mlp_exp.display.progress import epoch_bar
 from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DivergedError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import active, check
-from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.outcome import Evaluation
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.regularly import Regularly

@@ -25,10 +25,12 @@ from mlp_exp.experiment.configs import resolved, with_epochs
 from mlp_exp.experiment.session import Session
 from mlp_exp.model.initial_weights import DefaultInit, WeightInit
 from mlp_exp.model.mlp import MLP
+from mlp_exp.tasks.calibration import Inference
 from mlp_exp.tasks.criteria import as_loss
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
+from mlp_exp.training.callbacks.callback import Callback
 from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.trainer import Trainer
 
@@ -127,6 +129,16 @@ class Components:
     def early_stopping(self) -> EarlyStopping:
         early_stopping: EarlyStopping = self._build("early_stopping")
         return early_stopping
+
+    def callbacks(self) -> dict[str, Callback]:
+        """New ones by name; ConfigError for what is no callback."""
+        built = {}
+        for name, node in self.config.get("callbacks", {}).items():
+            built[name] = build_group(self.session, f"callbacks.{name}", node)
+            if not isinstance(built[name], Callback):
+                found = type(built[name]).__name__
+                raise ConfigError([f"callbacks.{name}._target_: expected a mlp_exp.components.Callback, got {found}"])
+        return built
 
     def tracker(self) -> Tracker | NoTracker:
         tracker = build_group(self.session, "tracker", self._tracker)

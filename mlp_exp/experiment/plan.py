@@ -16,7 +16,7 @@ from mlp_exp.data.splits.base import Parts, require_weight
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.streams import Streams
-from mlp_exp.errors import ConfigError, DataError, RunFolderError, SweeperError
+from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.job_context import active
@@ -240,15 +240,8 @@ def plan(components: Components) -> Plan:
 
 
 def _head(components: Components, preprocessing: Preprocessing, parts: Parts) -> Head:
-    """The loss, the task with the metrics that are asked for, and the scaling that the loss wants.
-
-    Raises:
-        DataError: a part has no weight.
-    """
+    """The loss, the task with the metrics that are asked for, and the scaling that the loss wants."""
     dataset, loss = components.dataset, components.loss()
-    for name, rows in parts.items():
-        if dataset.weights is not None and not dataset.weights[rows].any():
-            raise DataError(f"data.weight: all {len(rows)} rows of the {name} part have the weight 0")
     task = loss.task(dataset.task, dataset.targets)
     task = task.measured_by(components.metrics.chosen(task, components.early_stopping().monitor))
     components.inference.check(task, validates=len(parts.val) > 0)

@@ -92,18 +92,18 @@ def _lowest(function: Callable[[float], float], low: float, high: float) -> floa
 
 def _with_thresholds(task: Task, metric: str, target: NDArray[Any], answers: Floats, weights: Floats | None) -> Task:
     """The task with the best thresholds for a metric, each chosen by itself."""
-    for place, _ in enumerate(task.thresholds):
-        name = metric if len(task.thresholds) == 1 else f"{metric}_{task.targets[place].name}"
-        sign = 1 if task.known[name].larger_is_better else -1
-        probabilities = np.unique(answers[:, -1 if len(task.thresholds) == 1 else place])
+    single = len(task.thresholds) == 1
+    thresholds = []
+    for place in range(len(task.thresholds)):
+        measure = task.known[metric if single else f"{metric}_{task.targets[place].name}"]
+        probabilities = np.unique(answers[:, -1 if single else place])
         ranks = np.linspace(0, len(probabilities) - 1, min(CANDIDATES, len(probabilities))).round().astype(int)
-
-        def value(threshold: float, place: int = place, name: str = name, sign: int = sign) -> float:
-            thresholds = [*task.thresholds[:place], threshold, *task.thresholds[place + 1 :]]
-            predictions = task.decided_at(thresholds).predictions(target, answers, weights)
-            found = sign * float(task.known[name].compute(predictions))
-            return found if math.isfinite(found) else -math.inf
-
-        best = max((0.5, *probabilities[ranks].tolist()), key=value)  # of equally good ones 0.5, or the lowest
-        task = task.decided_at([*task.thresholds[:place], best, *task.thresholds[place + 1 :]])
-    return task
+        best, at = -math.inf, 0.5
+        for candidate in (0.5, *probabilities[ranks].tolist()):
+            decided = task.decided_at([candidate] * len(task.thresholds))
+            value = float(measure.compute(decided.predictions(target, answers, weights)))
+            value = value if measure.larger_is_better else -value
+            if value > best:  # of equally good ones 0.5, or the lowest
+                best, at = value, candidate
+        thresholds.append(at)
+    return task.decided_at(thresholds)

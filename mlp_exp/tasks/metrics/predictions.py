@@ -113,7 +113,7 @@ class Predictions:
 
 
 def decide(probabilities: Floats, threshold: float = 0.5) -> NDArray[np.int64]:
-    """Probabilities `[..., n, C]` as class codes `[..., n]`: the most probable, or the second of two from the threshold.
+    """Probabilities `[..., n, C]` as class codes `[..., n]`: the most probable; of two the second from the threshold.
 
     >>> decide(np.array([[0.7, 0.3]]), threshold=0.2)
     array([1])
