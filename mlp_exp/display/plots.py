@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 # the palette of Okabe & Ito, which colour-blind people can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 MAX_POINTS = 5000
+MAX_PANELS = 9
 DPI = 120
 
 
@@ -119,17 +120,59 @@ def _short(count: int) -> str:
     return min(f"{count:.2g}", str(count), key=len)
 
 
-def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
-    """The ROC curve of the second class, or of each class against the rest, with the area below it."""
+Curve = tuple[NDArray[np.bool_], Floats, str, str]
+"""Whether an event happened `[n]`, its probability `[n]`, a label and a colour."""
+
+
+def _events(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> list[Curve]:
+    """The second of two classes, or each class against the rest."""
+    codes = [1] if len(class_names) == 2 else range(len(class_names))
+    return [
+        (target == code, probabilities[:, code], legend_label(class_names[code]), COLOURS[code % len(COLOURS)])
+        for code in codes
+    ]
+
+
+def _labels(target: NDArray[np.int64], probabilities: Floats, names: Sequence[str]) -> list[Curve]:
+    """Each of several labels `[n, T]`."""
+    return [
+        (target[:, place] == 1, probabilities[:, place], legend_label(name), COLOURS[place % len(COLOURS)])
+        for place, name in enumerate(names)
+    ]
+
+
+def _roc(events: Sequence[Curve]) -> Figure:
     figure, axes = _axes("ROC, test")
-    for code in [1] if len(class_names) == 2 else range(len(class_names)):
-        if 0 < (target == code).sum() < len(target):
-            false_rate, true_rate = curves.roc(target == code, probabilities[:, code])
-            label = f"{legend_label(class_names[code])} (AUC {np.trapezoid(true_rate, false_rate):.4f})"
-            axes.plot(false_rate, true_rate, label=label, color=COLOURS[code % len(COLOURS)])
+    for happened, probability, name, colour in events:
+        if 0 < happened.sum() < len(happened):
+            false_rate, true_rate = curves.roc(happened, probability)
+            label = f"{name} (AUC {np.trapezoid(true_rate, false_rate):.4f})"
+            axes.plot(false_rate, true_rate, label=label, color=colour)
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.legend(fontsize="small", loc="lower right")
+    return figure
+
+
+def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
+    """The ROC curve of the second class, or of each class against the rest, with the area below it."""
+    return _roc(_events(target, probabilities, class_names))
+
+
+def roc_of_labels(target: NDArray[np.int64], probabilities: Floats, names: Sequence[str]) -> Figure:
+    """The ROC curve of each of several labels, `[n, T]`."""
+    return _roc(_labels(target, probabilities, names))
+
+
+def _calibration(events: Sequence[Curve]) -> Figure:
+    figure, axes = _axes("Calibration, test")
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+    for happened, probability, name, colour in events:
+        bins = int(np.clip(len(happened) // 20, 2, 10))
+        frequency, mean = curves.calibration(happened, np.clip(probability, 0, 1), bins)
+        axes.plot(mean, frequency, marker="s", label=name, color=colour)
+    axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
+    axes.legend(fontsize="small", loc="upper left")
     return figure
 
 
@@ -138,24 +181,40 @@ def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: S
 
     Of the second class of two; of more classes, of the predicted class being right (Guo et al., 2017).
     """
-    figure, axes = _axes("Calibration, test")
     if len(class_names) == 2:
-        happened, probability, name = target == 1, probabilities[:, 1], legend_label(class_names[1])
+        happened, probability, name, _ = _events(target, probabilities, class_names)[0]
     else:
         happened, probability = target == probabilities.argmax(axis=1), probabilities.max(axis=1)
         name = "the answer is right"
-    bins = int(np.clip(len(target) // 20, 2, 10))
-    frequency, mean = curves.calibration(happened, np.clip(probability, 0, 1), bins)
-    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
-    axes.plot(mean, frequency, marker="s", label=name, color=COLOURS[0])
-    axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
-    axes.legend(fontsize="small", loc="upper left")
-    return figure
+    return _calibration([(happened, probability, name, COLOURS[0])])
+
+
+def calibration_of_labels(target: NDArray[np.int64], probabilities: Floats, names: Sequence[str]) -> Figure:
+    """The calibration curve of each of several labels, `[n, T]`."""
+    return _calibration(_labels(target, probabilities, names))
 
 
 def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Figure:
     """Predicted against actual values of the test part, in the target's own unit."""
     figure, axes = _axes("Predicted against actual, test", 5.6)
+    _predicted_panel(axes, target, predicted, name)
+    return figure
+
+
+def predicted_of_several(target: Floats, predicted: Floats, names: Sequence[str]) -> Figure:
+    """The same of several targets `[n, T]`, of which the first `MAX_PANELS` are shown."""
+    names = names[:MAX_PANELS]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(4.4 * columns, 4.2 * rows), layout="constrained")
+    figure.suptitle("Predicted against actual, test")
+    for place, name in enumerate(names):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        _predicted_panel(axes, target[:, place], predicted[:, place], name)
+    return figure
+
+
+def _predicted_panel(axes: Axes, target: Floats, predicted: Floats, name: str) -> None:
     shown = np.arange(len(target))
     if len(shown) > MAX_POINTS:
         shown = np.random.RandomState(0).choice(shown, MAX_POINTS)
@@ -165,6 +224,15 @@ def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Fi
     axes.scatter(x, y, color="tab:blue", alpha=0.8)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set(xlabel=f"predicted {plain(name)}", ylabel=f"actual {plain(name)}")
+
+
+def coverage(levels: Sequence[float], observed: Sequence[float]) -> Figure:
+    """Fraction of the test part below each predicted quantile, by the quantile's level."""
+    figure, axes = _axes("Coverage, test", 5.6)
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+    axes.plot(levels, observed, marker="s", label="observed", color=COLOURS[0])
+    axes.set(xlabel="level of the quantile", ylabel="fraction of rows below it", xlim=(0, 1), ylim=(-0.02, 1.02))
+    axes.legend(fontsize="small", loc="upper left")
     return figure
 
 
@@ -174,7 +242,11 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "confusion_matrix": confusion_matrix,
     "roc": roc_curves,
     "calibration": calibration,
+    "roc_of_labels": roc_of_labels,
+    "calibration_of_labels": calibration_of_labels,
     "predicted_actual": predicted_against_actual,
+    "predicted_of_several": predicted_of_several,
+    "coverage": coverage,
 }
 """By the names of their files."""
 

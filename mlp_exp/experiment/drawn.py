@@ -14,6 +14,9 @@ from mlp_exp.experiment.outcome import predictions
 from mlp_exp.experiment.run import Run
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.tasks.classification import Classification
+from mlp_exp.tasks.metrics.uncertain import LEVELS, Z
+from mlp_exp.tasks.regression import DistributionRegression, QuantileRegression
+from mlp_exp.tasks.several import Multilabel, SeveralValues
 from mlp_exp.tasks.task import Task
 from mlp_exp.training.loop import evaluating
 
@@ -45,6 +48,7 @@ def _predict_points(run: Run, points: Floats) -> Floats:
 
 def of_test_part(task: Task, target: NDArray[Any], answers: Floats) -> figures.Figures:
     """The figures that show the test part, from the truth and the answers `[n, A]`."""
+    name = task.targets[0].name
     if isinstance(task, Classification):
         names = task.class_names
         return {
@@ -52,4 +56,14 @@ def of_test_part(task: Task, target: NDArray[Any], answers: Floats) -> figures.F
             "roc": (target, answers, names),
             "calibration": (target, answers, names),
         }
-    return {"predicted_actual": (target, task.columns(answers)["prediction"], task.targets[0].name)}
+    if isinstance(task, Multilabel):
+        return {kind: (target, answers, task.names) for kind in ("roc_of_labels", "calibration_of_labels")}
+    if isinstance(task, SeveralValues):
+        return {"predicted_of_several": (target, answers, task.names)}
+    found: figures.Figures = {"predicted_actual": (target, task.columns(answers)["prediction"], name)}
+    if isinstance(task, QuantileRegression):
+        found["coverage"] = task.levels, (target[:, None] <= answers).mean(axis=0).tolist()
+    if isinstance(task, DistributionRegression):
+        z = (target - answers[:, 0]) / answers[:, 1]
+        found["coverage"] = LEVELS, [float((z <= quantile).mean()) for quantile in Z]
+    return found

@@ -23,6 +23,7 @@ class Classification(Task):
     """Which of several classes a row belongs to; answers are probabilities `[..., n, C]`."""
 
     has_classes = True
+    answers_name = "probabilities"
     headlines = ("accuracy", "log_loss")
     history_metric = "accuracy"
     ranking = "log_loss"
@@ -42,8 +43,8 @@ class Classification(Task):
         return ClassPredictions(target, answers, weights, *self.thresholds)
 
     @property
-    def answers_width(self) -> int:
-        return len(self.class_names)
+    def answer_names(self) -> list[str]:
+        return list(self.class_names)
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         codes = decide(answers, *self.thresholds)

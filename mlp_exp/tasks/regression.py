@@ -48,8 +48,8 @@ class Regression(Task):
         return ValuePredictions(target, answers[..., 0], weights)
 
     @property
-    def answers_width(self) -> int:
-        return 1
+    def answer_names(self) -> list[str]:
+        return [self.targets[0].name]
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         return {"prediction": answers[:, 0]}
@@ -71,6 +71,7 @@ class PositiveRegression(Regression):
 class QuantileRegression(Regression):
     """Quantiles of a value; answers are those of the levels, in ascending order, `[..., n, Q]`."""
 
+    answers_name = "quantiles"
     headlines = ("pinball", "coverage", "width")
     history_metric = "pinball"
     ranking = "pinball"
@@ -90,22 +91,22 @@ class QuantileRegression(Regression):
         return QuantilePredictions(target, answers, self.levels, weights)
 
     @property
-    def answers_width(self) -> int:
-        return len(self.levels)
+    def answer_names(self) -> list[str]:
+        return [f"quantile_{level:g}" for level in self.levels]
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         """The median, between its neighbours where it is no level itself, and the quantiles."""
-        names = [f"quantile_{level:g}" for level in self.levels]
         above = min(bisect_left(self.levels, 0.5), len(self.levels) - 1)
         below = above if self.levels[above] <= 0.5 else max(above - 1, 0)
         share = (0.5 - self.levels[below]) / (self.levels[above] - self.levels[below]) if above > below else 0.0
         median = answers[:, below] + share * (answers[:, above] - answers[:, below])
-        return {"prediction": median, **dict(zip(names, answers.T, strict=True))}
+        return {"prediction": median, **dict(zip(self.answer_names, answers.T, strict=True))}
 
 
 class DistributionRegression(Regression):
     """A normal distribution of a value; answers are its mean and its standard deviation, `[..., n, 2]`."""
 
+    answers_name = "distribution"
     headlines = ("crps", "nll", "rmse")
     history_metric = "crps"
     ranking = "crps"
@@ -124,8 +125,8 @@ class DistributionRegression(Regression):
         return DistributionPredictions(target, answers[..., 0], answers[..., 1], weights)
 
     @property
-    def answers_width(self) -> int:
-        return 2
+    def answer_names(self) -> list[str]:
+        return ["mean", "standard_deviation"]
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         return {"prediction": answers[:, 0], "standard_deviation": answers[:, 1]}

@@ -97,8 +97,8 @@ class SeveralTargets(Task):
         return self._alone
 
     @property
-    def answers_width(self) -> int:
-        return len(self.targets)
+    def answer_names(self) -> list[str]:
+        return list(self.names)
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         return {f"prediction_{name}": answers[:, place] for place, name in enumerate(self.names)}
@@ -121,6 +121,7 @@ class Multilabel(SeveralTargets):
 
     name = "multilabel"
     has_classes = True
+    answers_name = "probabilities"
 
     def __init__(self, targets: Sequence[TargetColumn]) -> None:
         super().__init__(targets, BinaryClassification)

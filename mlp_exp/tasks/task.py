@@ -30,6 +30,7 @@ class Task(ABC):
     Attributes:
         name: in `data.task`, `Dataset.task`, `result.json` and `model.pt`.
         has_classes: whether answers are probabilities of classes.
+        answers_name: what the answers are, in a word.
         targets: the columns that are predicted.
         thresholds: for each target of two classes, from which probability on the second is predicted; else empty.
         known: all metrics by name.
@@ -41,6 +42,7 @@ class Task(ABC):
 
     name: ClassVar[TaskName]
     has_classes: ClassVar[bool] = False
+    answers_name: ClassVar[str] = "values"
     headlines: ClassVar[tuple[str, ...]]
     history_metric: ClassVar[str]
     ranking: ClassVar[str]
@@ -97,8 +99,12 @@ class Task(ABC):
 
     @property
     @abstractmethod
+    def answer_names(self) -> list[str]:
+        """What each of the A answers for a row is."""
+
+    @property
     def answers_width(self) -> int:
-        """A, the number of answers for a row."""
+        return len(self.answer_names)
 
     def mean(self, answers: Sequence[Floats]) -> Floats:
         """The answers `[n, A]` of several runs together."""

@@ -44,6 +44,8 @@ def _difference(ensemble: Ensemble, predict: Predict, rows: Arrays, table: pa.Ta
         found = predict(rows)
     except Exception as error:  # a runtime raises whatever its operators do
         raise ExportError(f"{wrong} fails on {count}: {first_paragraph(error)}") from error
+    if ensemble.task.answers_width == 1:
+        found = found[..., None]
     if found.shape != expected.shape:
         raise ExportError(
             f"{wrong} predicts {count} with the shape {list(found.shape)}; expected {list(expected.shape)}"
@@ -65,7 +67,7 @@ def _expected(ensemble: Ensemble, table: pa.Table) -> tuple[Floats, Floats]:
         expected = ensemble.outputs_of_inputs(groups)
         nudged = ensemble.outputs_of_inputs((runs, np.nextafter(rows, np.float32(np.inf))) for runs, rows in groups)
     tolerances = TOLERANCE + SENSITIVITY * _distances(ensemble.first, nudged, expected)
-    return expected, np.minimum(tolerances, LARGEST_TOLERANCE) if ensemble.class_names else tolerances
+    return expected, np.minimum(tolerances, LARGEST_TOLERANCE) if ensemble.task.has_classes else tolerances
 
 
 def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:
@@ -73,10 +75,10 @@ def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:
 
     Relative for a value many standard deviations from 0, or whose logarithm was learned.
     """
-    target = run.preprocessing.target
+    target = run.head.scaling
     with np.errstate(invalid="ignore"):
         distances = np.abs(found - expected)
-        if not run.class_names:
+        if not run.task.has_classes:
             distances /= target.scale * np.maximum(1.0, np.abs(expected / (1.0 if target.log else target.scale)))
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     distances = np.where(same, 0.0, np.where(np.isnan(distances), np.inf, distances))

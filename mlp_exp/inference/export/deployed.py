@@ -18,6 +18,7 @@ from mlp_exp.inference.export.columns import Columns
 from mlp_exp.inference.export.normal_quantile import double, normal_quantile
 from mlp_exp.inference.export.raw_columns import RawColumns
 from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.tasks.regression import DistributionRegression
 
 THRESHOLD = 1e-7
 """As in scikit-learn's quantile transformer: a number this near an end of the training range counts as that end."""
@@ -161,19 +162,21 @@ class Prediction(nn.Module):
     def __init__(self, run: TrainedRun) -> None:
         super().__init__()
         self.network = copy.deepcopy(run.module)  # so that the run's own is left as it is
-        self.loss = run.loss
-        self.has_classes = bool(run.class_names)
-        target = run.preprocessing.target
-        self.log = target.log
-        self.register_buffer("scale", double(target.scale))
-        self.register_buffer("shift", double(target.shift))
+        self.head = run.head
+        scaling = run.head.scaling
+        self.register_buffer("scale", double(scaling.scale))
+        self.register_buffer("shift", double(scaling.shift))
 
     def forward(self, rows: Tensor) -> Tensor:
-        predicted = self.loss.predict(self.network(rows)).double()
-        if self.has_classes:
+        """As `Task.in_unit` computes it."""
+        predicted = self.head.predict(self.network(rows)).double()
+        if self.head.task.has_classes:
             return predicted
+        if isinstance(self.head.task, DistributionRegression):
+            mean, deviation = predicted.chunk(2, dim=1)
+            return torch.cat([mean * self.scale + self.shift, deviation * self.scale], dim=1)
         values = predicted * self.scale + self.shift
-        return values.expm1() if self.log else values
+        return values.expm1() if self.head.scaling.log else values
 
 
 class Deployed(nn.Module):
@@ -191,13 +194,23 @@ class Deployed(nn.Module):
                 self.sources.append(len(self.columns) - 1)
                 self.predictions.extend(Prediction(run) for run in same_inputs)
                 self.rows += [len(self.inputs) - 1] * len(same_inputs)
-        self.has_classes = bool(ensemble.class_names)
+        self.task = ensemble.task
         self.requires_grad_(False).eval()
 
     def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
-        """Raw columns as of `Columns` → probabilities `[B, C]` float32, or values `[B]` float64 in its unit."""
+        """Raw columns as of `Columns` → what `Output` describes."""
         made = [columns(numbers, categories) for columns in self.columns]
         rows = [inputs(*made[place]) for inputs, place in zip(self.inputs, self.sources, strict=True)]
         outputs = [predict(rows[place]) for predict, place in zip(self.predictions, self.rows, strict=True)]
-        mean = torch.stack(outputs).mean(dim=0)
-        return mean.float() if self.has_classes else mean
+        mean = self._mean(torch.stack(outputs))
+        if self.task.has_classes:
+            return mean.float()
+        return mean.squeeze(1) if self.task.answers_width == 1 else mean
+
+    def _mean(self, outputs: Tensor) -> Tensor:
+        """As `Task.mean` computes it, of K runs `[K, B, A]`."""
+        if not isinstance(self.task, DistributionRegression):
+            return outputs.mean(dim=0)
+        means, deviations = outputs.unbind(dim=2)
+        variance = deviations.square().mean(dim=0) + (means - means.mean(dim=0)).square().mean(dim=0)
+        return torch.stack([means.mean(dim=0), variance.sqrt()], dim=1)

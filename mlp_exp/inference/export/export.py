@@ -25,6 +25,7 @@ from mlp_exp.inference.export.script import script, script_path
 from mlp_exp.inference.export.texts import PLACES, take_texts
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.atomic import atomic, write_text
+from mlp_exp.tasks.task import Task
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -73,9 +74,7 @@ def export(ensemble: Ensemble, path: Path) -> Exported:
     require(path)
     _require_no_texts(ensemble)
     raw = RawColumns.of(ensemble)
-    name, shape = "probabilities", f"float32 [batch, {len(ensemble.class_names)}]"
-    if not ensemble.class_names:
-        name, shape = "values", "float64 [batch]"
+    name, shape = ensemble.task.answers_name, output_shape(ensemble.task)
     is_onnx = path.suffix == ".onnx"
     beside = {card_path(path): card(ensemble, raw, path)}
     if is_onnx:
@@ -97,6 +96,13 @@ def export(ensemble: Ensemble, path: Path) -> Exported:
     if raw.categories:
         inputs["categories"] = f"{'string' if is_onnx else 'int64'} [batch, {len(raw.categories)}]"
     return Exported((path, *beside), inputs, f"{name}: {shape}", difference)
+
+
+def output_shape(task: Task) -> str:
+    """Type and shape of an exported file's output."""
+    if task.has_classes:
+        return f"float32 [batch, {task.answers_width}]"
+    return "float64 [batch]" if task.answers_width == 1 else f"float64 [batch, {task.answers_width}]"
 
 
 def _require_no_texts(ensemble: Ensemble) -> None:
@@ -158,9 +164,11 @@ def _program(ensemble: Ensemble, raw: RawColumns) -> "ExportedProgram":
 
 def _metadata(ensemble: Ensemble, raw: RawColumns, missing: str) -> dict[str, Any]:
     return {
-        "task": ensemble.first.task,
+        "task": ensemble.task.name,
         "target_name": ensemble.target_name,
         "class_names": list(ensemble.class_names),
+        "answers": ensemble.task.answer_names,
+        "thresholds": list(ensemble.task.thresholds),
         "numbers": {column.name: meaning(column) for column in raw.numbers},
         "categories": {c.name: list(texts) for c, texts in zip(raw.categories, raw.texts, strict=True)},
         "missing": missing,
