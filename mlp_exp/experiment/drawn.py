@@ -57,7 +57,7 @@ def of_test_part(task: Task, target: NDArray[Any], answers: Floats) -> figures.F
             "calibration": (target, answers, names),
         }
     if isinstance(task, Multilabel):
-        return {kind: (target, answers, task.names) for kind in ("roc_of_labels", "calibration_of_labels")}
+        return dict.fromkeys(("roc_of_labels", "calibration_of_labels"), (target, answers, task.names))
     if isinstance(task, SeveralValues):
         return {"predicted_of_several": (target, answers, task.names)}
     found: figures.Figures = {"predicted_actual": (target, task.columns(answers)["prediction"], name)}

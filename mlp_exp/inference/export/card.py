@@ -14,6 +14,9 @@ from mlp_exp.inference.export.raw_columns import MISSING_PLACE, UNSEEN_PLACE, Ra
 from mlp_exp.inference.export.script import script_path
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.tasks.classification import Classification
+from mlp_exp.tasks.several import Multilabel
+from mlp_exp.tasks.task import Task
 
 SHOWN_TEXTS = 10
 """Most texts of a category, or classes, that are written out."""
@@ -55,7 +58,7 @@ def card(ensemble: Ensemble, raw: RawColumns, path: Path) -> str:
 
 def _opening(ensemble: Ensemble, raw: RawColumns, path: Path) -> str:
     count, classes = len(ensemble.runs), ensemble.class_names
-    what = f"{len(classes)} classes: {_few(classes)}" if classes else "values"
+    what = f"{len(classes)} classes: {_few(classes)}" if classes else ensemble.task.answers_name
     by = "one network" if count == 1 else f"the average of {count} networks"
     columns = len(raw.numbers) + len(raw.categories)
     return (
@@ -103,10 +106,25 @@ def _gaps(raw: RawColumns, path: Path) -> str:
 
 
 def _predictions(ensemble: Ensemble) -> str:
-    names = ensemble.class_names
-    if not names:
-        return f"## Output `values`: float64 `[batch]`\n\nIn the unit of {_cell(ensemble.target_name)}."
-    return f"## Output `probabilities`: float32 `[batch, {len(names)}]`\n\nOf the classes in this order: {_few(names)}."
+    task = ensemble.task
+    kind = "float32" if task.has_classes else "float64"
+    width = "" if task.answers_width == 1 else f", {task.answers_width}"
+    head = f"## Output `{task.answers_name}`: {kind} `[batch{width}]`\n\n"
+    unit = f"In the unit of {_cell(ensemble.target_name)}"
+    if isinstance(task, Classification):
+        return head + f"Of the classes in this order: {_few(task.class_names)}.{_thresholds(task)}"
+    if isinstance(task, Multilabel):
+        seconds = [f"{target.name} = {target.class_names[1]}" for target in task.targets]
+        return head + f"Of these: {_few(seconds)}.{_thresholds(task)}"
+    if task.answers_width == 1:
+        return head + unit + "."
+    return head + f"In this order: {_few(task.answer_names)}." + ("" if len(task.targets) > 1 else f" {unit}.")
+
+
+def _thresholds(task: Task) -> str:
+    if set(task.thresholds) <= {0.5}:
+        return ""
+    return f" The second class is predicted from {', '.join(f'{at:.4g}' for at in task.thresholds)} on."
 
 
 def _metrics(ensemble: Ensemble) -> str:

@@ -4,10 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mlp_exp.data.dataset import TargetColumn
 from mlp_exp.data.table.dates import MONTHS, PIVOT
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export.raw_columns import RawColumns, conversion
-from mlp_exp.inference.tables import output_names
+from mlp_exp.tasks.classification import Classification
+from mlp_exp.tasks.regression import QuantileRegression
+from mlp_exp.tasks.several import Multilabel
+from mlp_exp.tasks.task import Task
 
 HEAD = '''\
 """Predicts a CSV table with the model beside this script; needs Python 3.11, numpy and onnxruntime:
@@ -168,7 +172,7 @@ def script(ensemble: Ensemble, raw: RawColumns, path: Path) -> str:
     body += NUMBERS if numbers else ""
     if categories:
         body += SPELLED_CATEGORIES if is_spelled else CATEGORIES
-    return "\n\n".join([head, *functions, body + _written(ensemble.class_names)])
+    return "\n\n".join([head, *functions, body + _written(ensemble.task)])
 
 
 def _named(conversions: Mapping[str, str]) -> dict[str, str]:
@@ -214,14 +218,32 @@ def _read(ensemble: Ensemble) -> str:
     return READ.format(encoding=_quoted(encoding), separator=separator)
 
 
-def _written(class_names: Iterable[str]) -> str:
+def _written(task: Task) -> str:
     """Prints the predictions as `predict` writes them."""
-    names = list(class_names)
-    rows = "[CLASSES[row.argmax()], *row.tolist()] for row in found" if names else "[value] for value in found.tolist()"
+    constants, row = _row(task)
     return (
-        (f"CLASSES = {_items(names)}\n" if names else "")
-        + "(found,) = session.run(None, inputs)\n"
+        f"{constants}(found,) = session.run(None, inputs)\n"
         + 'table = csv.writer(sys.stdout, lineterminator="\\n")\n'
-        + f"table.writerow({_items(output_names(names))})\n"
-        + f"table.writerows({rows})\n"
+        + f"table.writerow({_items(task.column_names)})\n"
+        + f"table.writerows({row} for row in found.tolist())\n"
     )
+
+
+def _row(task: Task) -> tuple[str, str]:
+    """Constants, and the columns of a `row` of the output, as code."""
+    if isinstance(task, Multilabel):
+        names = ", ".join(f"({_items(target.class_names)}, {at})" for target, at in _decided(task))
+        return f"LABELS = [{names}]\n", "[each for (names, at), p in zip(LABELS, row) for each in (names[p >= at], p)]"
+    if isinstance(task, QuantileRegression):
+        below, above, share = task.median
+        return "", f"[row[{below}] + {share} * (row[{above}] - row[{below}]), *row]"
+    if not isinstance(task, Classification):
+        return "", "[row]" if task.answers_width == 1 else "row"
+    decided = "row.index(max(row))"
+    if task.thresholds and task.thresholds[0] != 0.5:
+        decided = f"row[1] >= {task.thresholds[0]}"
+    return f"CLASSES = {_items(task.class_names)}\n", f"[CLASSES[{decided}], *row]"
+
+
+def _decided(task: Multilabel) -> Iterable[tuple[TargetColumn, float]]:
+    return zip(task.targets, task.thresholds, strict=True)
