@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # they import Arrow, which runs without a table do not need
 
 BLOCK_ROWS = 65_536
 
-TaskName = Literal["binary", "multiclass", "regression"]
+TaskName = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
 Kind = Literal["number", "boolean", "date", "category", "text", "left out", "for the split"]
 
 

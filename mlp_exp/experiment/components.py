@@ -1,7 +1,7 @@
 """Builds every component of a run: the one place that calls `instantiate`."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mlp_exp.config.components import NO_TRACKER, is_component
 from mlp_exp.config.schema import APPLIED
-from mlp_exp.config.targets import left_over, locate, supplied_arguments
+from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TaskName
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
@@ -101,8 +101,8 @@ class Components:
         """A group of the configuration, to be compared with that of other runs."""
         return repr(self.config[group])
 
-    def loss(self, task: TaskName, n_classes: int) -> Loss:
-        return as_loss(self._build("loss", task=task, n_classes=n_classes), task, n_classes)
+    def loss(self, task: TaskName, class_names: Sequence[str], n_targets: int = 1) -> Loss:
+        return build_loss(self.session, self.config["loss"], task, class_names, n_targets)
 
     @property
     def is_mlp(self) -> bool:
@@ -185,9 +185,29 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
     arguments = supplied_arguments(group, factory.target, supplied)
+    if group == "loss" and row_parameters(factory.target, node):
+        return partial(factory.target, **factory.make.keywords, **arguments)  # it makes no loss: it is one
     with _refusals(group, node):
         built = factory.make(**arguments)
     method = METHODS.get(group)
     if method and not callable(getattr(built, method, None)):
         raise ConfigError([f"{group}._target_: expected an object with a method {method}, got {type(built).__name__}"])
     return built
+
+
+def build_loss(
+    session: Session, node: dict[str, Any], task: TaskName, class_names: Sequence[str], n_targets: int
+) -> Loss:
+    """The loss of a task.
+
+    Args:
+        class_names: of the target; empty for values and for several targets.
+
+    Raises:
+        ConfigError: it refuses its settings or the task, or is no loss.
+    """
+    n_classes = len(class_names)
+    built = build_group(
+        session, "loss", node, task=task, n_classes=n_classes, n_targets=n_targets, class_names=tuple(class_names)
+    )
+    return as_loss(built, task, n_classes, n_targets)

@@ -151,12 +151,15 @@ class Plan:
         def target() -> NDArray[Any]:
             return self.preprocessing.target.scaled(dataset.target)
 
+        def weights() -> torch.Tensor:
+            weights = self.loss.row_weights(target(), self.parts.train)
+            self.loss.check_weights(weights)
+            return torch.from_numpy(weights)
+
         return MemberData(
             session.table(("inputs", *self.key), inputs),
             session.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
-            session.table(
-                ("weights", *loss_key), lambda: torch.from_numpy(self.loss.row_weights(target(), self.parts.train))
-            ),
+            session.table(("weights", *loss_key), weights),
             self.parts.train,
             self.parts.val,
         )
@@ -181,7 +184,7 @@ def plan(components: Components) -> Plan:
     parts, parts_key = _parts(components)
     key = (*parts_key, components.text("preprocess"))
     preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
-    loss = components.loss(dataset.task, len(dataset.class_names))
+    loss = components.loss(dataset.task, dataset.class_names)
     components.trainer.torch_device()
     encoded: Sequence[NDArray[np.float32]] = ()
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small

@@ -13,13 +13,13 @@ from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
-from mlp_exp.experiment.components import build_group
+from mlp_exp.experiment.components import build_group, build_loss
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.session import Session
 from mlp_exp.inference.saved_model import SavedModel, read_saved_model
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import MODEL
-from mlp_exp.tasks.criteria import CRITERIA, as_loss
+from mlp_exp.tasks.criteria import CRITERIA
 from mlp_exp.tasks.losses import Loss
 
 
@@ -75,7 +75,13 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
     of_torch = target.startswith("torch.nn.") if group == "model" else target in CRITERIA
     if not (is_component(target, group) or of_torch):
         raise UntrustedError(f"{where}: {group}._target_ is '{target}', which is no {group}")
-    values = [value for value in node.values() if isinstance(value, dict | list)]
+    weights = node.get("class_weight")
+    plain = (
+        group == "loss"
+        and isinstance(weights, dict)
+        and all(isinstance(each, int | float) for each in weights.values())
+    )
+    values = [value for value in node.values() if isinstance(value, dict | list) and not (plain and value is weights)]
     while values:
         value = values.pop()
         if isinstance(value, dict):
@@ -84,8 +90,7 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
 
 
 def _loss(saved: SavedModel) -> Loss:
-    built = build_group(Session(), "loss", saved.config["loss"], task=saved.task, n_classes=len(saved.class_names))
-    loss = as_loss(built, saved.task, len(saved.class_names))
+    loss = build_loss(Session(), saved.config["loss"], saved.task, saved.class_names, n_targets=1)
     if loss.out_features != saved.out_features:
         raise RunFolderError(f"its loss does not put out {saved.out_features} numbers for a {saved.task} task")
     return loss

@@ -6,7 +6,7 @@ torch and scikit-learn are loaded by those who train or compute a metric.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mlp_exp.tasks.metrics import CLASS_METRICS, VALUE_METRICS, ClassPredictions
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mlp_exp.data.dataset import TargetColumn
     from mlp_exp.data.statistics import Floats
     from mlp_exp.data.target_scaling import TargetScaling
 
@@ -134,6 +135,11 @@ TASKS: Mapping[str, Task] = {of.name: of for of in (BinaryClassification(), Mult
 def task_named(name: str) -> Task:
     """The task of a name as in `result.json`; KeyError for any other."""
     return TASKS[name]
+
+
+def task_of(name: TaskName, targets: "Sequence[TargetColumn]") -> Task:
+    """The task of a name, with its targets."""
+    return TASKS[{"ordinal": "multiclass", "multilabel": "binary"}.get(name, name)]
 
 
 def larger_is_better(column: str) -> bool:
