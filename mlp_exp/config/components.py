@@ -20,15 +20,18 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "preprocess": {"Preprocess": "mlp_exp.data.preprocessing"},
     "model": {"MLP": "mlp_exp.model.mlp"},
-    "loss": dict.fromkeys(
-        ("auto_loss", "BinaryCrossEntropy", "CrossEntropy", "SquaredError", "Huber"), "mlp_exp.tasks.losses"
-    ),
     "callbacks": {
         "GradientNorms": "mlp_exp.training.callbacks.gradient_norms",
         "EpochPredictions": "mlp_exp.training.callbacks.epoch_predictions",
         "LearningRateFinder": "mlp_exp.training.callbacks.learning_rate_finder",
     },
     "inference": {"Inference": "mlp_exp.tasks.calibration"},
+    "loss": {
+        "auto_loss": "mlp_exp.tasks.losses.automatic",
+        **dict.fromkeys(("BinaryCrossEntropy", "CrossEntropy", "Focal", "Ordinal"), "mlp_exp.tasks.losses.classes"),
+        **dict.fromkeys(("SquaredError", "Huber", "Poisson", "Gamma"), "mlp_exp.tasks.losses.values"),
+        **dict.fromkeys(("Quantile", "Gaussian"), "mlp_exp.tasks.losses.spread"),
+    },
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
@@ -47,7 +50,7 @@ COMPONENTS: dict[str, str] = {name: module for group in GROUPS.values() for name
 BASES: dict[str, str] = {
     "Dataset": "mlp_exp.data.dataset",
     "Split": "mlp_exp.data.splits.base",
-    "Loss": "mlp_exp.tasks.losses",
+    "Loss": "mlp_exp.tasks.losses.base",
     "EarlyStopping": "mlp_exp.training.early_stopping",
     "Callback": "mlp_exp.training.callbacks.callback",
     "Tracker": "mlp_exp.trackers.tracker",

@@ -10,51 +10,34 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlp_exp.config.components import NO_TRACKER, public_name
+from mlp_exp.config.value_types import (
+    Betas,
+    ClassWeight,
+    Count,
+    DateFormat,
+    Epochs,
+    Factor,
+    File,
+    Files,
+    Flag,
+    Fraction,
+    Levels,
+    Name,
+    Names,
+    Natural,
+    NonNegative,
+    Number,
+    Positive,
+    Rate,
+    Rates,
+    Separator,
+    Target,
+    Targets,
+    Text,
+    Widths,
+    Words,
+)
 
-Natural = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
-Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
-Epochs = Annotated[
-    Annotated[int, Field(ge=1)] | Literal["auto"], Field(description="a whole number, 1 or more, or auto")
-]
-Positive = Annotated[float, Field(gt=0, description="a number above 0")]
-NonNegative = Annotated[float, Field(ge=0, description="a number, 0 or more")]
-Number = Annotated[float, Field(description="a number")]
-Fraction = Annotated[float, Field(ge=0, le=1, description="a fraction from 0 to 1")]
-Factor = Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
-Rate = Annotated[float, Field(ge=0, lt=1, description="a number from 0 up to, not including, 1")]
-Rates = Annotated[
-    Rate | list[Rate],
-    Field(description="a rate from 0 up to, not including, 1, or a list with one for each hidden layer"),
-]
-Betas = Annotated[
-    list[Rate], Field(min_length=2, max_length=2, description="two numbers from 0 up to 1, such as [0.9,0.999]")
-]
-Widths = Annotated[
-    list[Annotated[int, Field(ge=1)]],
-    Field(description="a list of whole numbers from 1, such as [64,32], or [] for a linear model"),
-]
-Flag = Annotated[bool, Field(description="true or false")]
-Text = Annotated[str, Field(min_length=1, description="a text")]
-File = Annotated[str, Field(min_length=1, description="the path of a file")]
-Files = Annotated[File | Annotated[list[File], Field(min_length=1)], Field(description="the path of a file, or a list")]
-Name = Annotated[str | int, Field(description="the name of a column")]
-Targets = Annotated[
-    Name | Annotated[list[Name], Field(min_length=1)], Field(description="the name of a column, or a list of names")
-]
-Names = Annotated[list[Name], Field(description="a list of column names, such as [age,income]")]
-Words = Annotated[
-    list[str | int | Annotated[float, Field(allow_inf_nan=True)]],
-    Field(description="a list of texts, such as [unknown,-9]"),
-]
-Separator = Annotated[
-    str | None, Field(min_length=1, max_length=1, description="one character, such as ';', or null to detect it")
-]
-DateFormat = Annotated[
-    str | None, Field(pattern="%[Yy]", description="directives of strptime, such as '%d.%m.%Y %H:%M', or null")
-]
-Target = Annotated[
-    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="an import path, such as package.Class")
-]
 FRACTION_OR_FILE = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 
 
@@ -167,8 +150,20 @@ class Model(Group):
 
 class Loss(Group):
     label_smoothing: Rate = 0.0
-    class_weight: Literal["balanced"] | None = Field(None, description="balanced or null")
+    class_weight: ClassWeight = None
     delta: Positive = 1.0
+    gamma: NonNegative = 2.0
+    quantiles: Levels = [0.5]
+    score: Literal["nll", "crps"] = Field("nll", description="nll or crps")
+
+    @model_validator(mode="after")
+    def is_a_mean(self) -> Self:
+        if (self.model_extra or {}).get("reduction") == "sum":
+            raise ValueError(
+                "reduction: expected mean or none, since a loss is the mean over rows, got 'sum'; for larger steps "
+                "raise optimizer.lr"
+            )
+        return self
 
 
 class Inference(Group):
@@ -299,7 +294,7 @@ GROUPS: dict[str, type[Group]] = {
 SUPPLIED: dict[str, frozenset[str]] = {
     "data": frozenset({"split", "open_file"}),
     "model": frozenset({"in_features", "out_features"}),
-    "loss": frozenset({"task", "n_classes"}),
+    "loss": frozenset({"task", "n_classes", "n_targets", "class_names"}),
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer"}),
     "init.weight": frozenset({"tensor"}),

@@ -7,9 +7,11 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from mlp_exp.config.components import is_component
 from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED
 from mlp_exp.config.signatures import Parameters, read_parameters
 
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -49,6 +51,20 @@ def _takes(parameters: Parameters, name: str) -> bool:
     return name in parameters and parameters[name].kind in BY_NAME
 
 
+def row_parameters(target: Callable[..., Any], keys: Collection[str]) -> tuple[str, ...]:
+    """Of a function that is itself a loss the names of its prediction and its target; empty for all others.
+
+    Its first two parameters have no default and are neither among the `keys` of its node nor supplied. A class, or a
+    function that makes a loss, has no two such parameters.
+    """
+    if isinstance(target, type):
+        return ()
+    first = [each for each in parameters_of(target).values() if each.kind in POSITIONAL][:2]
+    settled = {*keys, *SUPPLIED["loss"]}
+    names = tuple(each.name for each in first if each.default is each.empty and each.name not in settled)
+    return names if len(names) == 2 else ()
+
+
 def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the framework's own arguments for `group` that `target` takes."""
     return {name: value for name, value in values.items() if name in SUPPLIED.get(group, ()) and takes(target, name)}
@@ -70,14 +86,15 @@ def signature_problems(group: str, path: str, keys: Collection[str], asked: Coll
     `keys` are those of the node at `where`, as `model` or `init.weight`, without Hydra's own. Those of the schema of
     `group` may be left over, but not those that the user `asked` for by an override.
     """
-    parameters = read_parameters(path)
-    if parameters is None:
-        try:
-            parameters = parameters_of(locate(path))
-        except ValueError as error:
-            return [f"{where}._target_: {error}"]
-    name = path.rpartition(".")[2]
     supplied = SUPPLIED.get(where, frozenset())
+    try:
+        known = read_parameters(path)
+        parameters = parameters_of(locate(path)) if known is None else known
+        if where == "loss" and not is_component(path):
+            supplied = supplied.union(row_parameters(locate(path), keys))
+    except ValueError as error:
+        return [f"{where}._target_: {error}"]
+    name = path.rpartition(".")[2]
     applied = APPLIED.get(where, frozenset())
     spare = set(_left_over(group, parameters, keys)) - set(asked)
     problems = []

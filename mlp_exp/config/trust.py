@@ -21,6 +21,13 @@ TORCH_CLASSES = {
 }
 """Modules of torch, and the base class of the components in them."""
 TORCH_INIT = re.compile(r"torch\.nn\.init\.[a-z]\w*_")
+TORCH_LOSSES = frozenset(
+    f"torch.nn.functional.{name}"
+    for name in (
+        *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy", "multi_margin_loss"),
+        *("binary_cross_entropy_with_logits", "multilabel_soft_margin_loss"),
+    )
+)
 SKLEARN_DATA = re.compile(r"sklearn\.datasets\.(make_\w+|load_(breast_cancer|diabetes|digits|iris|linnerud|wine))")
 REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
 """The only kind of interpolation that a saved configuration may have: the value of another key."""
@@ -95,8 +102,8 @@ def check_plain(
         value, depth = todo.pop()
         if isinstance(value, Mapping | list | tuple):
             inside = list(value.values()) if isinstance(value, Mapping) else list(value)
-            if isinstance(value, Mapping) and not all(isinstance(key, str | int) for key in value):
-                raise UntrustedError(f"{where}: expected texts and whole numbers as keys, got other ones")
+            if isinstance(value, Mapping) and not all(isinstance(key, str | int | float) for key in value):
+                raise UntrustedError(f"{where}: expected texts and numbers as keys, got other ones")
             seen += len(inside)
             if seen > most or depth > DEEPEST:
                 raise UntrustedError(
@@ -123,7 +130,9 @@ def is_trusted(path: Any, allow: Sequence[str] = (), *, by_name: bool = False) -
     """Whether a `_target_` is on the list; `by_name` accepts any name in torch's modules, and imports nothing."""
     if not isinstance(path, str):
         return False
-    if is_allowed(path, allow) or is_component(path) or TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path):
+    if is_allowed(path, allow) or is_component(path) or path in TORCH_LOSSES:
+        return True
+    if TORCH_INIT.fullmatch(path) or SKLEARN_DATA.fullmatch(path):
         return True
     return path.rpartition(".")[0] in TORCH_CLASSES and (by_name or _is_torch_class(path))
 

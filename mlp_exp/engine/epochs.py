@@ -55,7 +55,8 @@ class BlockEpochs(Epochs):
         return [math.fsum(loss) / math.fsum(row) for loss, row in zip(losses, rows, strict=True)]
 
     def _train(self, block: Block, numbers: Iterator[StepNumbers]) -> Tensor:
-        logits = self._xp.empty_like(block.targets, *block.targets.shape)
+        *outer, _, rows = block.targets.shape
+        logits = self._xp.empty_like(block.targets, *outer, self._loss.loss.out_features, rows)
         for place, batch, own in zip(logits, block.batches(), numbers, strict=False):
             self._xp.copy(place, self._stepper.step(self._objective, batch, own))
         # the value of the loss is for the history alone, so it is computed for a whole block at once

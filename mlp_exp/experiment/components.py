@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mlp_exp.config.components import NO_TRACKER, is_component
 from mlp_exp.config.schema import APPLIED
-from mlp_exp.config.targets import left_over, locate, supplied_arguments
+from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
@@ -199,6 +199,8 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
     arguments = supplied_arguments(group, factory.target, supplied)
+    if group == "loss" and row_parameters(factory.target, node):
+        return partial(factory.target, **factory.make.keywords, **arguments)  # it makes no loss: it is one
     with _refusals(group, node):
         built = factory.make(**arguments)
     method = METHODS.get(group)

@@ -198,10 +198,17 @@ class Plan:
         def weights() -> NDArray[np.float32]:
             of_loss = self.loss.row_weights(target(), self.parts.train)
             if dataset.weights is None:
+                self.loss.check_weights(of_loss)
                 return of_loss
             # of mean 1 in training, as those of the loss, so that the learning rate keeps its meaning
             own = dataset.weights * of_loss
+            self.loss.check_weights(own)
             return (own / own[self.parts.train].mean()).astype(np.float32)
+
+        def weights() -> torch.Tensor:
+            weights = self.loss.row_weights(target(), self.parts.train)
+            self.loss.check_weights(weights)
+            return torch.from_numpy(weights)
 
         return MemberData(
             session.table(("inputs", *self.key), inputs),

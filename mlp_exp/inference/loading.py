@@ -71,7 +71,13 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
     of_torch = target.startswith("torch.nn.") if group == "model" else target in CRITERIA
     if not (is_component(target, group) or of_torch):
         raise UntrustedError(f"{where}: {group}._target_ is '{target}', which is no {group}")
-    values = [value for value in node.values() if isinstance(value, dict | list)]
+    weights = node.get("class_weight")
+    plain = (
+        group == "loss"
+        and isinstance(weights, dict)
+        and all(isinstance(each, int | float) for each in weights.values())
+    )
+    values = [value for value in node.values() if isinstance(value, dict | list) and not (plain and value is weights)]
     while values:
         value = values.pop()
         if isinstance(value, dict) and any(str(key).startswith("_") for key in value):

@@ -1,14 +1,29 @@
 """Whether a loss can serve several runs at once: a row's loss must depend on nothing but the row."""
 
 import copy
+import math
 
 import numpy as np
 import torch
 
-from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
+from mlp_exp.tasks.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    Gamma,
+    Gaussian,
+    Huber,
+    Loss,
+    Ordinal,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
 
 ROWS = 8
-OURS = frozenset({BinaryCrossEntropy, CrossEntropy, SquaredError, Huber})
+OURS = frozenset(
+    {BinaryCrossEntropy, CrossEntropy, Focal, Ordinal, SquaredError, Huber, Poisson, Gamma, Quantile, Gaussian}
+)
 
 
 def is_rowwise(loss: Loss) -> bool:
@@ -20,8 +35,9 @@ def is_rowwise(loss: Loss) -> bool:
         return True
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(ROWS, loss.out_features, generator=generator)
-    targets = torch.from_numpy(loss.encode(np.arange(ROWS) % 2))
+    shape = (ROWS, loss.n_targets) if loss.n_targets > 1 else (ROWS,)
     try:
+        targets = torch.from_numpy(loss.encode(np.arange(math.prod(shape)).reshape(shape) % 2))
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             own, state = copy.deepcopy(loss), torch.get_rng_state()
             together, again = own.value(logits, targets), own.value(logits, targets)

@@ -122,7 +122,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a set": (with_model(lambda saved: saved.update(x={1})), "expected numbers and texts, found a set"),
     "pairs as keys": (
         with_model(lambda saved: saved.update(x={(1, 2): 3})),
-        "expected texts and whole numbers as keys, got other ones",
+        "expected texts and numbers as keys, got other ones",
     ),
     "a list": (as_tensors([1]), "expected {what}, found a list"),
     "a folder": (folder, NO_FILE),

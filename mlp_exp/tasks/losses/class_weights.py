@@ -1,0 +1,50 @@
+"""Weights of classes by their names, as a configuration gives them."""
+
+from collections.abc import Mapping, Sequence
+
+from mlp_exp.errors import ConfigError
+
+ClassWeight = str | Mapping[str | float, float] | None
+"""`balanced`, weights by class name, or None. YAML reads a name such as 1, yes or true as a number or a boolean."""
+BOOLEANS = {True: ("true", "yes", "on"), False: ("false", "no", "off")}
+"""Words that YAML reads as booleans."""
+MOST_NAMES = 20
+"""That a message lists."""
+
+
+def weights_by_class(given: Mapping[str | float, float], names: Sequence[str]) -> list[float]:
+    """The weight of each class, in the order of `names`; 1 for those that are not given.
+
+    >>> weights_by_class({True: 5}, ["no", "yes"])
+    [1.0, 5.0]
+
+    Raises:
+        ConfigError: a weight is not above 0, or of no class.
+    """
+    found = {key: _class_named(key, names) for key in given}
+    wrong = [f"{key}: {weight}" for key, weight in given.items() if found[key] is None or not weight > 0]
+    if wrong:
+        known = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+        raise ConfigError(
+            [f"loss.class_weight: expected weights above 0 for classes among {known}; got {', '.join(wrong)}"]
+        )
+    weights = {found[key]: float(weight) for key, weight in given.items()}
+    return [weights.get(name, 1.0) for name in names]
+
+
+def _class_named(key: str | float, names: Sequence[str]) -> str | None:
+    """The class that a key of YAML stands for; None if there is none, or more than one."""
+    if str(key) in names:
+        return str(key)
+    if isinstance(key, bool):
+        same = [name for name in names if name.casefold() in BOOLEANS[key]]
+    else:
+        same = [name for name in names if not isinstance(key, str) and _number(name) == key]
+    return same[0] if len(same) == 1 else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
