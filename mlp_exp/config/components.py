@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "loss": dict.fromkeys(
         ("auto_loss", "BinaryCrossEntropy", "CrossEntropy", "SquaredError", "Huber"), "mlp_exp.tasks.losses"
     ),
+    "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
@@ -53,6 +54,7 @@ def public_name(name: str) -> str:
 
 
 NO_TRACKER = public_name("NoTracker")
+METRICS = public_name("Metrics")
 
 _VERSION_0_1 = {
     "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},
@@ -85,7 +87,15 @@ ALIASES: dict[str, str] = {
 }
 """Names that version 0.1 wrote, with those that stand for them now."""
 
-ADDED: dict[str, Any] = {"data.max_rows": None, "data.text": [], "preprocess.text_width": 32}
+ADDED: dict[str, Any] = {
+    "data.max_rows": None,
+    "data.text": [],
+    "preprocess.text_width": 32,
+    "metrics._target_": METRICS,
+    "metrics.extra": [],
+    "metrics.history": [],
+    "metrics.intervals": 1000,
+}
 """Keys that version 0.1 did not have, with the values that change nothing: a configuration without them is the same."""
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from mlp_exp.config.components import NO_TRACKER, is_component
+from mlp_exp.config.components import METRICS, NO_TRACKER, is_component
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TaskName
@@ -27,6 +27,7 @@ from mlp_exp.model.initial_weights import DefaultInit, WeightInit
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.criteria import as_loss
 from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.metrics.chosen import Metrics
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
 from mlp_exp.training.early_stopping import EarlyStopping
@@ -48,8 +49,8 @@ METHODS = {
 class Components:
     """What a configuration stands for.
 
-    Loss, network and scheduler are built when the data is known that they depend on; early stopping and tracker when
-    the run begins, each time anew.
+    Loss, network and scheduler are built when the data is known that they depend on; metrics, early stopping and
+    tracker when the run begins, each time anew.
 
     Args:
         config: a valid configuration as plain values, with references.
@@ -126,6 +127,14 @@ class Components:
         early_stopping: EarlyStopping = self._build("early_stopping")
         return early_stopping
 
+    def metrics(self) -> Metrics:
+        """Which metrics the run has; it imports what they name."""
+        node = self.config.get("metrics", {"_target_": METRICS})
+        metrics = build_group(self.session, "metrics", node)
+        if not isinstance(metrics, Metrics):
+            raise ConfigError([f"metrics._target_: expected Metrics, got {type(metrics).__name__}"])
+        return metrics
+
     def tracker(self) -> Tracker | NoTracker:
         tracker = build_group(self.session, "tracker", self._tracker)
         if not isinstance(tracker, Tracker | NoTracker):
@@ -153,7 +162,9 @@ def _factory(session: Session, group: str, node: dict[str, Any]) -> _Factory:
         spare = left_over(group, target, [str(key) for key in node])
         taken = {key: value for key, value in node.items() if key not in spare}
         with _refusals(group, node):
-            return _Factory(target, instantiate(taken, _convert_="all", _partial_=True), tuple(spare))
+            # one's own metrics are functions, which Hydra would call
+            options = {"_convert_": "all", "_partial_": True, "_recursive_": group != "metrics"}
+            return _Factory(target, instantiate(taken, **options), tuple(spare))
 
     known = is_component(node["_target_"]) or node["_target_"].startswith("torch.")
     plain = known or not any(isinstance(value, dict | list) for value in node.values())

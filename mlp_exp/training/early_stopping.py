@@ -6,8 +6,6 @@ from typing import Literal
 from mlp_exp.tasks.task import Task, larger_is_better
 from mlp_exp.training.records import Decider, EpochRecord
 
-Monitor = Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"]
-
 
 class EarlyStopping(Decider):
     """Watches one column of the history and knows its best epoch. Base of one's own; by itself it never stops.
@@ -30,7 +28,7 @@ class EarlyStopping(Decider):
     """
 
     def __init__(
-        self, monitor: Monitor = "val_loss", mode: Literal["auto", "min", "max"] = "auto", latest: bool = False
+        self, monitor: str = "val_loss", mode: Literal["auto", "min", "max"] = "auto", latest: bool = False
     ) -> None:
         self.monitor: str = monitor
         self._mode = mode
@@ -96,7 +94,7 @@ class Patience(EarlyStopping):
         self,
         patience: int = 10,
         min_delta: float = 0.0,
-        monitor: Monitor = "val_loss",
+        monitor: str = "val_loss",
         mode: Literal["auto", "min", "max"] = "auto",
         latest: bool = False,
     ) -> None:

@@ -4,7 +4,7 @@ To add a metric, write it into the table of what it measures (`classes`, `values
 reads these tables. They are computed here rather than by scikit-learn, whose import takes longer than many a training.
 """
 
-from mlp_exp.tasks.metrics.bootstrap import intervals
+from mlp_exp.tasks.metrics.bootstrap import Interval, intervals
 from mlp_exp.tasks.metrics.classes import CLASS_DEFAULTS, CLASS_METRICS, ORDINAL_DEFAULTS, ORDINAL_METRICS
 from mlp_exp.tasks.metrics.metric import Metric, Scores, compute, evaluate
 from mlp_exp.tasks.metrics.predictions import (
@@ -14,6 +14,7 @@ from mlp_exp.tasks.metrics.predictions import (
     QuantilePredictions,
     ValuePredictions,
 )
+from mlp_exp.tasks.metrics.scorers import find_metric
 from mlp_exp.tasks.metrics.uncertain import (
     DISTRIBUTION_DEFAULTS,
     DISTRIBUTION_METRICS,
@@ -35,6 +36,7 @@ __all__ = [
     "VALUE_METRICS",
     "ClassPredictions",
     "DistributionPredictions",
+    "Interval",
     "Metric",
     "Predictions",
     "QuantilePredictions",
@@ -42,5 +44,6 @@ __all__ = [
     "ValuePredictions",
     "compute",
     "evaluate",
+    "find_metric",
     "intervals",
 ]
