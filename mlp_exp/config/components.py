@@ -32,6 +32,7 @@ GROUPS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("SquaredError", "Huber", "Poisson", "Gamma"), "mlp_exp.tasks.losses.values"),
         **dict.fromkeys(("Quantile", "Gaussian"), "mlp_exp.tasks.losses.spread"),
     },
+    "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
@@ -63,6 +64,8 @@ def public_name(name: str) -> str:
 
 
 NO_TRACKER = public_name("NoTracker")
+METRICS = public_name("Metrics")
+INFERENCE = public_name("Inference")
 
 _VERSION_0_1 = {
     "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},
@@ -101,6 +104,13 @@ ADDED: dict[str, Any] = {
     "data.text": [],
     "data.weight": None,
     "preprocess.text_width": 32,
+    "inference._target_": INFERENCE,
+    "inference.calibrate": False,
+    "inference.threshold": None,
+    "metrics._target_": METRICS,
+    "metrics.extra": [],
+    "metrics.history": [],
+    "metrics.intervals": 1000,
 }
 """Keys that version 0.1 did not have, with the values that change nothing: a configuration without them is the same."""
 

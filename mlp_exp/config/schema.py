@@ -5,11 +5,11 @@ fit. Groups allow further keys, since their class may be the user's own: those a
 the `_target_` (see `targets`).
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlp_exp.config.components import NO_TRACKER, public_name
+from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER, public_name
 from mlp_exp.config.value_types import (
     Betas,
     ClassWeight,
@@ -38,6 +38,7 @@ from mlp_exp.config.value_types import (
     Words,
 )
 
+MONITOR = "train_loss, val_loss, val_metric, or val_ and the name of a metric, such as val_f1"
 FRACTION_OR_FILE = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 
 
@@ -171,6 +172,12 @@ class Inference(Group):
     threshold: Annotated[str | None, Field(description="the name of a metric, such as f1, or null")] = None
 
 
+class Metrics(Group):
+    extra: list[Text | dict[str, Any]] = Field([], description="a list of names, and of nodes with a _target_")
+    history: list[Text] = Field([], description="a list of names of metrics, such as [f1,roc_auc]")
+    intervals: Natural = 1000
+
+
 class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
@@ -228,9 +235,7 @@ class Init(Group):
 
 
 class EarlyStopping(Group):
-    monitor: Literal["val_loss", "train_loss", "val_metric", "val_accuracy", "val_rmse"] = Field(
-        "val_loss", description="one of val_loss, train_loss, val_metric, val_accuracy (classes), val_rmse (regression)"
-    )
+    monitor: Annotated[str, Field(pattern=r"^(train_loss|val_[A-Za-z]\w*)$", description=MONITOR)] = "val_loss"
     mode: Literal["auto", "min", "max"] = Field("auto", description="one of auto, min, max")
     latest: Flag = False
     patience: Count = 1
@@ -267,6 +272,8 @@ class Tracker(Group):
 class Experiment(BaseModel):
     """The whole configuration of a run. Those saved by earlier versions lack some groups."""
 
+    """The whole configuration of a run. Those saved by version 0.1 may lack the groups that have a default here."""
+
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     seed: Natural
@@ -275,13 +282,14 @@ class Experiment(BaseModel):
     preprocess: Preprocess
     model: Model
     loss: Loss
+    metrics: Metrics = Metrics.model_validate({"_target_": METRICS})
     optimizer: Optimizer
     scheduler: Scheduler
     init: Init
     early_stopping: EarlyStopping
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
-    inference: Inference = Inference.model_validate({"_target_": public_name("Inference")})
+    inference: Inference = Inference.model_validate({"_target_": INFERENCE})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 

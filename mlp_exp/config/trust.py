@@ -41,8 +41,14 @@ MOST_VALUES = 1_000_000
 DEEPEST = 20
 
 
-def check_config(config: Any, allow: Sequence[str], where: object) -> None:
+UNBUILT = ("metrics", "callbacks")
+"""Groups that only training builds; elsewhere they may name anything."""
+
+
+def check_config(config: Any, allow: Sequence[str], where: object, *, trains: bool = True) -> None:
     """Checks a saved configuration, as loaded from the file `where`, before it is built or resolved.
+
+    Without `trains`, the groups UNBUILT may name anything: the caller builds none of them.
 
     Raises UntrustedError if it names anything but listed components and what is in the packages `allow`, is not a
     mapping of plain values, is too large, or has an interpolation other than of a single value of its own.
@@ -54,7 +60,8 @@ def check_config(config: Any, allow: Sequence[str], where: object) -> None:
     if foreign:  # Hydra would apply settings of its own before any check of ours
         raise UntrustedError(f"{where}: expected the configuration of a run; it has no key {foreign[0]!r}")
     for key, value in _leaves(config):
-        if key.rpartition(".")[2] == "_target_" and not is_trusted(value, allow):
+        built = trains or key.partition(".")[0] not in UNBUILT
+        if built and key.rpartition(".")[2] == "_target_" and not is_trusted(value, allow):
             if str(value).startswith("mlp_exp."):  # --allow would be no help
                 raise UntrustedError(
                     f"{where}: {key} is {value!r}, which is no component of this version of mlp_exp ({__version__}). "

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
+from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
 from mlp_exp.errors import ConfigError
@@ -55,6 +56,8 @@ def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[
     for name, node in callbacks.items() if isinstance(callbacks, dict) else ():
         if isinstance(node, dict):
             problems += _node_problems("callbacks", node, asked, f"callbacks.{name}")
+            if group == "metrics":
+                problems += own_metric_problems(node.get("extra"))
     absent = [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
     # a missing value has also been reported as a wrong one
     return absent + [line for line in problems if line.partition(":")[0] not in missing]

@@ -71,7 +71,12 @@ def _column_rows(columns: Sequence[Column]) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def print_scores(title: str, metrics: Mapping[str, Mapping[str, float | None]]) -> None:
+def print_scores(
+    title: str,
+    metrics: Mapping[str, Mapping[str, float | None]],
+    reasons: Mapping[str, Mapping[str, str]] | None = None,
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
+) -> None:
     """Prints a table with a row for each metric and a column for each part, such as train, val and test."""
     table = Table("metric", title=escape(title), title_justify="left")
     for part in metrics:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from mlp_exp.config.components import NO_TRACKER, is_component
+from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER, is_component
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
@@ -28,6 +28,7 @@ from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.calibration import Inference
 from mlp_exp.tasks.criteria import as_loss
 from mlp_exp.tasks.losses import Loss
+from mlp_exp.tasks.metrics.chosen import Metrics
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
 from mlp_exp.training.callbacks.callback import Callback
@@ -43,15 +44,20 @@ METHODS = {
     "early_stopping": "begin",
     "scheduler": "step",
     "trainer": "epochs_for",
+    "metrics": "chosen",
+    "inference": "fit",
 }
 """By which what a group builds is known to be of its kind, where any class may be one."""
+
+ABSENT = {"metrics": METRICS, "inference": INFERENCE}
+"""Groups that configurations of earlier versions lack, and what stands for them."""
 
 
 class Components:
     """What a configuration stands for.
 
-    Loss, network and scheduler are built when the data is known that they depend on; early stopping and tracker when
-    the run begins, each time anew.
+    Loss, network and scheduler are built when the data is known that they depend on; early stopping, callbacks and
+    tracker when the run begins, each time anew.
 
     Args:
         config: a valid configuration as plain values, with references.
@@ -84,7 +90,7 @@ class Components:
         self.inference: Inference = self._build("inference")
 
     def _build(self, group: str, **supplied: Any) -> Any:
-        return build_group(self.session, group, self.config[group], **supplied)
+        return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)
 
     def _dataset(self) -> Dataset:
         node = self.config["data"]
@@ -167,7 +173,9 @@ def _factory(session: Session, group: str, node: dict[str, Any]) -> _Factory:
         spare = left_over(group, target, [str(key) for key in node])
         taken = {key: value for key, value in node.items() if key not in spare}
         with _refusals(group, node):
-            return _Factory(target, instantiate(taken, _convert_="all", _partial_=True), tuple(spare))
+            # one's own metrics are functions, which Hydra would call
+            options = {"_convert_": "all", "_partial_": True, "_recursive_": group != "metrics"}
+            return _Factory(target, instantiate(taken, **options), tuple(spare))
 
     known = is_component(node["_target_"]) or node["_target_"].startswith("torch.")
     plain = known or not any(isinstance(value, dict | list) for value in node.values())

@@ -201,14 +201,10 @@ class Plan:
                 self.loss.check_weights(of_loss)
                 return of_loss
             # of mean 1 in training, as those of the loss, so that the learning rate keeps its meaning
-            own = dataset.weights * of_loss
+            own = (dataset.weights * of_loss).astype(np.float32)
+            own /= own[self.parts.train].mean()
             self.loss.check_weights(own)
-            return (own / own[self.parts.train].mean()).astype(np.float32)
-
-        def weights() -> torch.Tensor:
-            weights = self.loss.row_weights(target(), self.parts.train)
-            self.loss.check_weights(weights)
-            return torch.from_numpy(weights)
+            return own
 
         return MemberData(
             session.table(("inputs", *self.key), inputs),
@@ -250,7 +246,11 @@ def _head(components: Components, preprocessing: Preprocessing, parts: Parts) ->
     """The loss, the task with the metrics that are asked for, and the scaling that the loss wants."""
     dataset, loss = components.dataset, components.loss()
     task = loss.task(dataset.task, dataset.targets)
-    task = task.measured_by(components.metrics.chosen(task, components.early_stopping().monitor))
+    columns = [column for callback in components.callbacks().values() for column in callback.columns]
+    monitor = components.early_stopping().monitor
+    watches_metric = monitor.startswith("val_") and monitor not in ("val_loss", "val_metric", *columns)
+    watched = [monitor.removeprefix("val_")] if watches_metric else []
+    task = task.measured_by(components.metrics.chosen(task.known, task.defaults, task.example, watched))
     components.inference.check(task, validates=len(parts.val) > 0)
     return Head(loss, task, loss.scaling(dataset.target[parts.train], preprocessing.target))
 

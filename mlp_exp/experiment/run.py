@@ -142,8 +142,9 @@ class Run:
         """Adds an epoch of an earlier training; all that decides on records sees it as it did then."""
         self.history.append(row)
         values = dict(zip(self.columns, row, strict=True))
-        own = {name: values.pop(name, None) for name in ("lr", "train_loss", "val_loss", "seconds")}
-        return self.trainee.judge(EpochRecord(0, int(values.pop("epoch")), **own, metrics=values))
+        epoch, lr, train_loss, seconds = (values.pop(name) for name in ("epoch", "lr", "train_loss", "seconds"))
+        val_loss = values.pop("val_loss", None)
+        return self.trainee.judge(EpochRecord(0, int(epoch), lr, train_loss, val_loss, seconds, values))
 
     def end(self, record: EpochRecord) -> None:
         """Marks a run that has ended with the epoch of a record."""

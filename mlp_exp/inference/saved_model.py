@@ -276,7 +276,7 @@ def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
             f"{path}: is a model of format {version}, and this version of mlp_exp reads format {MODEL_FORMAT}. Train "
             "the run again, or use the version that it was trained with"
         )
-    check_config(content["config"], allow, path)
+    check_config(content["config"], allow, path, trains=False)
     data = content["config"].get("data")
     # data from elsewhere may use the same keys for something else
     reading = data if isinstance(data, dict) and data.get("_target_") == TABLE else {}

@@ -59,7 +59,7 @@ class Entry:
     @property
     def has_classes(self) -> bool:
         """Whether it predicts classes; so does an unfinished run, which has not written its task."""
-        return self.result.get("task", "") != "regression"
+        return str(self.result.get("task", "")) != "regression"
 
     @property
     def own_ranking(self) -> str:

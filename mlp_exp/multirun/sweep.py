@@ -7,9 +7,9 @@ from pathlib import Path
 from mlp_exp.display.progress import SweepBar
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
+from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import active, check
-from mlp_exp.experiment.outcome import draw
 from mlp_exp.experiment.plan import Plan, plan_of
 from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.session import Session

@@ -24,7 +24,7 @@ class Classification(Task):
 
     has_classes = True
     answers_name = "probabilities"
-    headlines = ("accuracy", "log_loss")
+    headlines: tuple[str, ...] = ("accuracy", "log_loss")
     history_metric = "accuracy"
     ranking = "log_loss"
 
@@ -41,6 +41,11 @@ class Classification(Task):
 
     def predictions(self, target: NDArray[Any], answers: Floats, weights: Floats | None = None) -> ClassPredictions:
         return ClassPredictions(target, answers, weights, *self.thresholds)
+
+    @property
+    def example(self) -> ClassPredictions:
+        codes = np.tile(np.arange(len(self.class_names)), 2)
+        return self.predictions(codes, (np.eye(len(self.class_names)) + 1)[codes])
 
     @property
     def answer_names(self) -> list[str]:
@@ -69,7 +74,7 @@ class OrdinalClassification(Classification):
     """Three classes or more in order, with a logit for each border between two of them."""
 
     name = "ordinal"
-    headlines = ("accuracy", "mean_absolute_class_error", "quadratic_kappa")
+    headlines: tuple[str, ...] = ("accuracy", "mean_absolute_class_error", "quadratic_kappa")
     history_metric = "mean_absolute_class_error"
     ranking = "mean_absolute_class_error"
 

@@ -48,6 +48,11 @@ class Regression(Task):
         return ValuePredictions(target, answers[..., 0], weights)
 
     @property
+    def example(self) -> Predictions:
+        values = np.arange(1.0, 5.0)
+        return self.predictions(values, np.tile(values[:, None], self.answers_width))
+
+    @property
     def answer_names(self) -> list[str]:
         return [self.targets[0].name]
 
@@ -72,7 +77,7 @@ class QuantileRegression(Regression):
     """Quantiles of a value; answers are those of the levels, in ascending order, `[..., n, Q]`."""
 
     answers_name = "quantiles"
-    headlines = ("pinball", "coverage", "width")
+    headlines: tuple[str, ...] = ("pinball", "coverage", "width")
     history_metric = "pinball"
     ranking = "pinball"
 
@@ -113,7 +118,7 @@ class DistributionRegression(Regression):
     """A normal distribution of a value; answers are its mean and its standard deviation, `[..., n, 2]`."""
 
     answers_name = "distribution"
-    headlines = ("crps", "nll", "rmse")
+    headlines: tuple[str, ...] = ("crps", "nll", "rmse")
     history_metric = "crps"
     ranking = "crps"
 

@@ -1,6 +1,6 @@
 """Tasks with several targets: each is a task of its own, and metrics are means over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -25,11 +25,33 @@ class SeveralPredictions(Predictions):
 
     @property
     def target(self) -> NDArray[Any]:
-        """Of the first: a bootstrap asks for the number of rows."""
-        return self.parts[0].target
+        """`[..., n, T]`."""
+        return np.stack([part.target for part in self.parts], axis=-1)
+
+    @property
+    def predicted(self) -> NDArray[Any]:
+        """`[..., n, T]`."""
+        return np.stack([part.predicted for part in self.parts], axis=-1)
+
+    @property
+    def weights(self) -> Floats | None:
+        return self.parts[0].weights
+
+    @property
+    def n_rows(self) -> int:
+        return self.parts[0].n_rows
 
     def resampled(self, counts: NDArray[Any]) -> Self:
         return replace(self, parts=tuple(part.resampled(counts) for part in self.parts))
+
+    def alone(self) -> Iterator[Self]:
+        for parts in zip(*(part.alone() for part in self.parts), strict=True):
+            yield replace(self, parts=parts)
+
+    def one_by_one(self, compute: Callable[[Self], float]) -> Any:
+        shape = np.shape(self.parts[0].weight)
+        found = np.array([compute(each) for each in self.alone()], np.float64)
+        return found.reshape(shape) if found.size == np.prod(shape) else found
 
 
 def _mean_of(metric: Metric[Any]) -> Metric[SeveralPredictions]:
@@ -91,6 +113,10 @@ class SeveralTargets(Task):
             for place, task in enumerate(self._decided)
         )
         return SeveralPredictions(names=self.names, parts=tuple(parts))
+
+    @property
+    def example(self) -> Predictions:
+        return SeveralPredictions(self.names, tuple(task.example for task in self._alone))
 
     @property
     def _decided(self) -> list[Task]:

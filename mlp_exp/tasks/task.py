@@ -43,9 +43,9 @@ class Task(ABC):
     name: ClassVar[TaskName]
     has_classes: ClassVar[bool] = False
     answers_name: ClassVar[str] = "values"
-    headlines: ClassVar[tuple[str, ...]]
-    history_metric: ClassVar[str]
-    ranking: ClassVar[str]
+    headlines: tuple[str, ...]
+    history_metric: str
+    ranking: str
     thresholds: tuple[float, ...] = ()
 
     def __init__(self, targets: Sequence[TargetColumn]) -> None:
@@ -87,6 +87,11 @@ class Task(ABC):
             answers: `[..., n, A]` in the target's own unit.
             weights: of the rows, `[..., n]`.
         """
+
+    @property
+    @abstractmethod
+    def example(self) -> Predictions:
+        """Predictions of a few rows, on which a metric can be tried."""
 
     @abstractmethod
     def columns(self, answers: Floats) -> Mapping[str, Column]:

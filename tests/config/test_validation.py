@@ -34,7 +34,9 @@ TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
 ORDER = "a list of the classes, such as [low,medium,high], or null"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
-GROUP_NAMES = "data, early_stopping, init, loss, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
+GROUP_NAMES = (
+    "data, early_stopping, init, loss, metrics, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
+)
 
 
 def plain(config: DictConfig) -> Any:
@@ -98,9 +100,9 @@ MISTAKES = [
     ),
     ("early_stopping=patience early_stopping.patience=0", f"early_stopping.patience: expected {COUNT}, got 0"),
     (
-        "early_stopping.monitor=val_acc",
-        "early_stopping.monitor: expected one of val_loss, train_loss, val_metric, val_accuracy (classes), val_rmse "
-        "(regression), got 'val_acc'",
+        "early_stopping.monitor=test_f1",
+        "early_stopping.monitor: expected train_loss, val_loss, val_metric, or val_ and the name of a metric, such as "
+        "val_f1, got 'test_f1'",
     ),
     ("early_stopping.mode=best", "early_stopping.mode: expected one of auto, min, max, got 'best'"),
     ("split.train=0.5", f"{FRACTIONS} 0.5 + 0.1 + 0.2 = 0.8"),
@@ -546,7 +548,7 @@ def test_left_over_keys_of_other_groups(compose: Compose) -> None:
     ("override", "line"),
     [
         ("optimizer.lr=-1", "optimizer.lr: expected a number above 0, got -1"),
-        ("early_stopping.monitor=val_los", "early_stopping.monitor: expected one of val_loss, train_loss"),
+        ("early_stopping.monitor=loss", "early_stopping.monitor: expected train_loss, val_loss, val_metric, or val_"),
         ("trainer.epochs=0", "trainer.epochs: expected a whole number, 1 or more, or auto, got 0"),
         ("split.train=0.9", "split: expected train + val + test to be 1"),
         ("+typo=1", "typo: there is no such key."),

@@ -35,7 +35,7 @@ from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.losses import BinaryCrossEntropy, Huber
 from mlp_exp.tasks.task import task_named
-from mlp_exp.training.early_stopping import Monitor, NoEarlyStopping, Patience
+from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
 from mlp_exp.training.loop import Trainee, predict, train
 from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
@@ -337,7 +337,7 @@ def test_the_metric_of_the_task_is_watched(task: TaskName, validates: bool, moni
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "train_loss", "val_accuracy", "val_rmse"])
-def test_what_is_watched_decides_on_the_best_epoch(monitor: Monitor) -> None:
+def test_what_is_watched_decides_on_the_best_epoch(monitor: str) -> None:
     task: TaskName = "regression" if monitor == "val_rmse" else "binary"
     member = make_member(task, 3, lr=0.3, epochs=12, early_stopping=functools.partial(NoEarlyStopping, monitor=monitor))
     (records,) = histories([member])

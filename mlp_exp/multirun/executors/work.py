@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 
 from mlp_exp.errors import MlpExpError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import Reporter, train_stack
 from mlp_exp.experiment.job_context import active
-from mlp_exp.experiment.outcome import Evaluation, draw
+from mlp_exp.experiment.outcome import Evaluation
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask

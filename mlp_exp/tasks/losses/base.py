@@ -17,7 +17,8 @@ from mlp_exp.data.dataset import TaskName
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import ConfigError
 from mlp_exp.tasks.losses.class_weights import ClassWeight, weights_by_class
-from mlp_exp.tasks.task import Task, task_of
+from mlp_exp.tasks.task import Task
+from mlp_exp.tasks.tasks import task_of
 
 if TYPE_CHECKING:
     from mlp_exp.data.dataset import TargetColumn

@@ -4,7 +4,7 @@ To add a metric, write it into the table of what it measures (`classes`, `values
 reads these tables. They are computed here rather than by scikit-learn, whose import takes longer than many a training.
 """
 
-from mlp_exp.tasks.metrics.bootstrap import intervals
+from mlp_exp.tasks.metrics.bootstrap import Interval, intervals
 from mlp_exp.tasks.metrics.classes import CLASS_DEFAULTS, CLASS_METRICS, ORDINAL_DEFAULTS, ORDINAL_METRICS
 from mlp_exp.tasks.metrics.metric import Metric, Scores, compute, evaluate
 from mlp_exp.tasks.metrics.predictions import (
@@ -15,6 +15,7 @@ from mlp_exp.tasks.metrics.predictions import (
     ValuePredictions,
     decide,
 )
+from mlp_exp.tasks.metrics.scorers import find_metric
 from mlp_exp.tasks.metrics.uncertain import (
     DISTRIBUTION_DEFAULTS,
     DISTRIBUTION_METRICS,
@@ -36,6 +37,7 @@ __all__ = [
     "VALUE_METRICS",
     "ClassPredictions",
     "DistributionPredictions",
+    "Interval",
     "Metric",
     "Predictions",
     "QuantilePredictions",
@@ -44,5 +46,6 @@ __all__ = [
     "compute",
     "decide",
     "evaluate",
+    "find_metric",
     "intervals",
 ]

@@ -58,6 +58,10 @@ class Predictions:
         """The weighted mean over rows `[...]` of values `[..., n]`."""
         return self.total(values) / self.weight
 
+    @property
+    def n_rows(self) -> int:
+        return int(self.target.shape[-1])
+
     @cached_property
     def weight(self) -> Any:
         """The sum of the weights `[...]`; without weights the number of rows."""
@@ -139,6 +143,12 @@ class ClassPredictions(Predictions):
 
     OF_WEIGHTS = (*Predictions.OF_WEIGHTS, "hits", "occur", "guesses")
 
+    @classmethod
+    def example(cls, n_classes: int) -> Self:
+        """A few rows of every class."""
+        target = np.arange(4 * n_classes) % n_classes
+        return cls(target, np.random.default_rng(0).dirichlet(np.ones(n_classes), len(target)))
+
     @cached_property
     def probabilities(self) -> Floats:
         given = np.ascontiguousarray(self.given)
@@ -203,6 +213,11 @@ class ValuePredictions(Predictions):
     predicted: Floats
     weights: Floats | None = None
 
+    @classmethod
+    def example(cls) -> Self:
+        """A few rows of values above 0."""
+        return cls(np.arange(1.0, 9.0), np.arange(8.0, 0.0, -1.0))
+
 
 @dataclass(frozen=True, eq=False)
 class QuantilePredictions(Predictions):
@@ -212,6 +227,11 @@ class QuantilePredictions(Predictions):
     quantiles: Floats
     levels: tuple[float, ...]
     weights: Floats | None = None
+
+    @classmethod
+    def example(cls, levels: tuple[float, ...]) -> Self:
+        """A few rows of values above 0."""
+        return cls(np.arange(1.0, 9.0), np.arange(8.0, 0.0, -1.0)[:, None] + np.array(levels), levels)
 
     @cached_property
     def predicted(self) -> Floats:
@@ -228,6 +248,11 @@ class DistributionPredictions(Predictions):
     predicted: Floats
     deviation: Floats
     weights: Floats | None = None
+
+    @classmethod
+    def example(cls) -> Self:
+        """A few rows of values above 0."""
+        return cls(np.arange(1.0, 9.0), np.arange(8.0, 0.0, -1.0), np.ones(8))
 
     @cached_property
     def z(self) -> Floats:
