@@ -1,5 +1,7 @@
 """From a plan to a run: one that begins, one that continues from its checkpoint, or one that has trained."""
 
+from dataclasses import replace
+
 import torch
 
 from mlp_exp.engine.autograd import seed_torch
@@ -53,7 +55,8 @@ def load(plan: Plan, folder: RunFolder) -> Run:
     Raises:
         RunFolderError: the folder does not hold it, or holds that of another configuration or of other data.
     """
-    weights = folder.read_model()["state_dict"]
+    model = folder.read_model()
+    weights = model["state_dict"]
     if plan.components.is_mlp:
         path = folder.path / MODEL
         require_no_larger(plan.components.model, plan.preprocessing, plan.loss.out_features, path)
@@ -69,5 +72,10 @@ def load(plan: Plan, folder: RunFolder) -> Run:
             f"{folder.path / MODEL}: expected a model of this project: its weights do not fit the network and the data "
             f"of its configuration, which may have changed since: {error}"
         ) from error
+    run.head = replace(
+        run.head,
+        temperature=model.get("temperature", 1.0),
+        task=run.head.task.decided_at(model.get("thresholds", run.head.task.thresholds)),
+    )
     run.restore_history(folder.read_history(run.columns))
     return run

@@ -24,7 +24,9 @@ from support.folders import names
 from mlp_exp.data.dataset import Dataset, TargetColumn
 from mlp_exp.display import figures, plots
 from mlp_exp.display.curves import Plane
+from mlp_exp.experiment.drawn import of_test_part
 from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.tasks.tasks import task_of
 
 
 def test_a_figure_that_breaks_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,7 +472,8 @@ class TestNames:
 
 
 def figures_of(dataset: Dataset, test: np.ndarray, predicted: np.ndarray) -> dict[str, Figure]:
-    return {name: plots.FIGURES[name](*shown) for name, shown in figures.of_test_part(dataset, test, predicted).items()}
+    shown = of_test_part(task_of(dataset.task, dataset.targets), dataset.target[test], predicted)
+    return {name: plots.FIGURES[name](*arguments) for name, arguments in shown.items()}
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -493,7 +496,8 @@ def test_figures_of_a_classification(n_classes: int) -> None:
 def test_figures_of_a_test_part_without_a_class(tmp_path: Path) -> None:
     dataset = Dataset.from_arrays(np.ones((12, 3)), np.arange(12) % 3)
     test = np.array([0, 1, 3, 4, 6])
-    figures.write(tmp_path, figures.of_test_part(dataset, test, THREE))
+    shown = of_test_part(task_of(dataset.task, dataset.targets), dataset.target[test], THREE)
+    figures.write(tmp_path, shown)
     assert names(tmp_path / "plots") == ["calibration.png", "confusion_matrix.png", "roc.png"]
     assert [text.split(" (")[0] for text in legend(figures_of(dataset, test, THREE)["roc"].axes[0])] == [
         "0",
@@ -504,7 +508,7 @@ def test_figures_of_a_test_part_without_a_class(tmp_path: Path) -> None:
 
 def test_figures_of_a_regression() -> None:
     dataset = Dataset.from_arrays(np.ones((5, 3)), [1, 2, 3, 4, 5], regression=True, target_name="age")
-    drawn = figures_of(dataset, np.array([1, 4]), np.array([2.5, 4.5]))
+    drawn = figures_of(dataset, np.array([1, 4]), np.array([[2.5], [4.5]]))
     assert list(drawn) == ["predicted_actual"]
     axes = drawn["predicted_actual"].axes[0]
     assert labels(axes)[1:] == ("predicted age", "actual age")

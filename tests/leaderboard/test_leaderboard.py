@@ -110,7 +110,7 @@ def test_what_ranks_a_run(
 
 def test_a_result_without_metrics() -> None:
     one = entry(3, {"status": "failed"})
-    assert (one.metrics, one.score, one.task.name) == ({}, math.inf, "binary")
+    assert (one.metrics, one.score, one.has_classes, one.own_ranking) == ({}, math.inf, True, "log_loss")
 
 
 # ---- the file

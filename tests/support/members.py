@@ -20,12 +20,14 @@ from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.streams import Streams
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP, Block
+from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss, auto_loss
-from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
-from mlp_exp.training.loop import Trainee, predict, train
+from mlp_exp.training.loop import Trainee, logits_of, train
 from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.validation import Validation
+from support.tasks import task_for
 
 CPU = torch.device("cpu")
 CONSTANT = functools.partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
@@ -104,21 +106,45 @@ def make_member(
             module = MLP(features + wider, loss.out_features, dropout=dropout, **shape)
             if embeddings:
                 module = EmbeddedNetwork(module, **embeddings._asdict())
+    stopping = early_stopping()
+    stopping.begin(task_for(task), validates=val_rows > 0)
     return Trainee(
         data=MemberData(inputs, targets, ones if weights is None else weights, order[:train_rows], order[train_rows:]),
         module=module,
-        task=task_named(task),
+        validation=_validation(
+            task, loss, table(task, train_rows + val_rows, features, data_seed)[1][order[train_rows:]], target
+        ),
         loss=loss,
         optimizer=optimizer,
         optimizer_options={"lr": lr, **(options or {})},
         learning_rate=LearningRate(lr, scheduler),
-        early_stopping=early_stopping(),
+        early_stopping=stopping,
         streams=streams,
         epochs=epochs,
         clip_grad_norm=clip_grad_norm,
-        target=target or TargetScaling(),
         factors=factors or {},
     )
+
+
+def _validation(task: TaskName, loss: Loss, truth: np.ndarray, scaling: TargetScaling | None) -> Validation | None:
+    scaling = scaling or TargetScaling()
+    head = Head(loss, task_for(task), scaling)
+    return (
+        Validation(head, (head.task.history_metric,), scaling.unit(truth) if task == "regression" else truth)
+        if len(truth)
+        else None
+    )
+
+
+def predict(member: Trainee, rows: np.ndarray) -> Tensor:
+    """The answers `[n, A]` for rows, of the scaled target."""
+    assert member.validation
+    return member.validation.head.predict(logits_of(member, rows))
+
+
+def val_metric(record: EpochRecord) -> float | None:
+    """The only metric of the history."""
+    return next(iter(record.metrics.values()), None)
 
 
 def histories(members: Sequence[Trainee], batch_size: int | None = 10) -> list[list[EpochRecord]]:

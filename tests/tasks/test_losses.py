@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, mean_squared_error
 from sklearn.utils.class_weight import compute_sample_weight
 from torch import Tensor, nn
 
 from mlp_exp.data.dataset import TaskName
 from mlp_exp.errors import ConfigError
 from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError, auto_loss
-from mlp_exp.tasks.task import task_named
 
 ROWS = 24
 CODES = np.arange(ROWS) % 3
@@ -136,22 +134,6 @@ def test_weights_are_finite_where_training_lacks_a_class() -> None:
     weights = loss.row_weights(CODES, np.flatnonzero(CODES < 2))
     assert np.isfinite(weights).all()
     assert weights[CODES < 2].tolist() == [1.0] * 16
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_row_scores_have_the_mean_of_scikit_learn(name: str) -> None:
-    loss, target, _ = LOSSES[name]
-    task = {SquaredError: "regression", Huber: "regression", BinaryCrossEntropy: "binary"}.get(type(loss), "multiclass")
-    logits = torch.randn(ROWS, loss.out_features, generator=torch.Generator().manual_seed(1))
-    scores = task_named(task).row_scores(logits, torch.from_numpy(loss.encode(target)))
-    assert scores.shape == (ROWS,)
-    predicted = loss.predict(logits).numpy()
-    if task == "regression":
-        expected = mean_squared_error(target, predicted)
-    else:
-        expected = accuracy_score(target, predicted.argmax(axis=1))
-        assert set(scores.tolist()) == {0.0, 1.0}
-    assert scores.mean().item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(

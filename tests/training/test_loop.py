@@ -16,9 +16,12 @@ from support.members import (
     assert_fails_alone,
     histories,
     make_member,
+    predict,
     same_weights,
     timeless,
+    val_metric,
 )
+from support.tasks import task_for
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LambdaLR
 
@@ -33,12 +36,13 @@ from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.activations import ACTIVATIONS
 from mlp_exp.model.mlp import MLP
+from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import BinaryCrossEntropy, Huber
-from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping, Patience
-from mlp_exp.training.loop import Trainee, predict, train
+from mlp_exp.training.loop import Trainee, train
 from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -236,14 +240,14 @@ def test_the_last_record_is_what_the_weights_give(task: TaskName, unit: Callable
             metric = float(((logits > 0).float() == targets[rows]).float().mean())
         else:
             metric = float((logits.argmax(1) == targets[rows].argmax(1)).float().mean())
-        assert record.val_metric == pytest.approx(metric, rel=1e-5)
+        assert val_metric(record) == pytest.approx(metric, rel=1e-5)
     assert record.lr == 1e-2
 
 
 def test_without_a_validation_part_there_are_no_validation_numbers() -> None:
     member = make_member(val_rows=0)
     (records,) = histories([member])
-    assert {(record.val_loss, record.val_metric) for record in records} == {(None, None)}
+    assert {(record.val_loss, val_metric(record)) for record in records} == {(None, None)}
     best = min(records, key=lambda record: record.train_loss)
     assert (member.early_stopping.best_epoch, member.early_stopping.best_value) == (best.epoch, best.train_loss)
 
@@ -254,7 +258,7 @@ def test_a_validation_part_of_many_chunks_gives_the_same_numbers(monkeypatch: py
     (chunked,) = histories([make_member(val_rows=200)])
     for first, second in zip(whole, chunked, strict=True):
         assert second.train_loss == first.train_loss
-        assert second.val_metric == first.val_metric
+        assert second.metrics == first.metrics
         assert second.val_loss == pytest.approx(first.val_loss, rel=1e-6)
 
 
@@ -268,7 +272,7 @@ def test_predictions_of_a_trained_member(task: TaskName, monkeypatch: pytest.Mon
     expected: Tensor = {
         "binary": torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1),
         "multiclass": torch.softmax(logits, dim=1),
-        "regression": logits[:, 0],
+        "regression": logits,
     }[task]
     torch.testing.assert_close(predict(member, rows), expected)
     monkeypatch.setattr("mlp_exp.training.loop.EVALUATION_ROWS", 2)
@@ -304,6 +308,7 @@ def test_predictions_of_a_trained_member(task: TaskName, monkeypatch: pytest.Mon
 def test_early_stopping_follows_a_sequence(
     stopping: NoEarlyStopping, values: list[float], best_epoch: int, stops_after: int | None
 ) -> None:
+    stopping.begin(task_for("regression" if stopping.monitor == "val_rmse" else "binary"), validates=True)
     assert stopping.best_epoch == 0
     assert math.isnan(stopping.best_value)
     assert not stopping.stops
@@ -329,7 +334,7 @@ def test_early_stopping_follows_a_sequence(
 )
 def test_the_metric_of_the_task_is_watched(task: TaskName, validates: bool, monitor: str, best: int) -> None:
     stopping = NoEarlyStopping(monitor="val_metric")
-    stopping.begin(task_named(task), validates=validates)
+    stopping.begin(task_for(task), validates=validates)
     assert stopping.monitor == monitor
     for value in (0.7, 0.6):
         stopping.update(value)
@@ -341,8 +346,7 @@ def test_what_is_watched_decides_on_the_best_epoch(monitor: str) -> None:
     task: TaskName = "regression" if monitor == "val_rmse" else "binary"
     member = make_member(task, 3, lr=0.3, epochs=12, early_stopping=functools.partial(NoEarlyStopping, monitor=monitor))
     (records,) = histories([member])
-    column = "val_metric" if monitor in ("val_accuracy", "val_rmse") else monitor
-    values = [getattr(record, column) for record in records]
+    values = [record.columns[monitor] for record in records]
     best = max(values) if monitor == "val_accuracy" else min(values)
     assert member.early_stopping.best_value == best
     assert member.early_stopping.best_epoch == values.index(best) + 1
@@ -521,7 +525,7 @@ def _member(
         early_stopping=Patience(patience) if patience else NoEarlyStopping(),
         streams=streams,
         epochs=epochs,
-        task=task_named("binary"),
+        validation=Validation(Head(loss, task_for("binary"), TargetScaling()), ("accuracy",), data.target[rows[37:50]]),
     )
 
 
@@ -544,8 +548,8 @@ def test_a_member_alone_is_the_member_in_a_stack(norm: str | None) -> None:
         records = [record for (record,) in train([alone], 10, CPU)]
         theirs = [record for record in stacked if record.member == index]
         for mine, other in zip(records, theirs, strict=True):
-            assert repr((mine.epoch, mine.train_loss, mine.val_loss, mine.val_metric, mine.status)) == repr(
-                (other.epoch, other.train_loss, other.val_loss, other.val_metric, other.status)
+            assert repr((mine.epoch, mine.train_loss, mine.val_loss, mine.metrics, mine.status)) == repr(
+                (other.epoch, other.train_loss, other.val_loss, other.metrics, other.status)
             )
         for parameter, its in zip(alone.module.parameters(), together[index].module.parameters(), strict=True):
             assert torch.equal(parameter, its)
