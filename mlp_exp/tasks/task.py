@@ -123,7 +123,7 @@ class Regression(Task):
         if log is not None:
             shift, scale = log
             logits, targets = ((x * scale + shift).expm1() for x in (logits, targets))
-        return (logits - targets).square_().squeeze(-1)
+        return (logits - targets).square_().mean(-1)
 
     def history_value(self, mean_score: float, scaling: "TargetScaling") -> float:
         return math.sqrt(mean_score) * (1.0 if scaling.log else scaling.scale)
