@@ -148,7 +148,10 @@ MESSAGES = [
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
     (
         ["data=diabetes", "loss=cross_entropy"],
-        mistakes("loss: cross_entropy is for binary or multiclass targets, and the task is regression; use loss=auto"),
+        mistakes(
+            "loss: cross_entropy is for binary, multiclass or ordinal targets, and the task is regression; use "
+            "loss=auto, squared_error, huber, quantile, gaussian, poisson or gamma"
+        ),
     ),
     (["-m", "seed=0", "optimizer=adam,adm"], mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?")),
     (["hydra.run.dir=file/run"], "file/run: Not a directory"),

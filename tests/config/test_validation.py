@@ -28,6 +28,8 @@ BETAS = "two numbers from 0 up to 1, such as [0.9,0.999]"
 EPOCHS = "a whole number, 1 or more, or auto"
 BATCH = "a whole number, 1 or more, or full for all training rows at once, or auto by their number"
 COUNT = "a whole number, 1 or more"
+CLASS_WEIGHT = "balanced, null, or a weight above 0 for each class, such as {yes: 5, no: 1}"
+LEVELS = "a list of numbers between 0 and 1, such as [0.05,0.5,0.95]"
 NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
@@ -177,7 +179,17 @@ MISTAKES = [
     ("+data.max_row=100", "data.max_row: circle takes no 'max_row'. Did you mean 'max_rows'?"),
     ("data=spirals data.n_classes=1", "data.n_classes: expected a whole number, 2 or more, got 1"),
     ("loss.label_smoothing=1", f"loss.label_smoothing: expected {RATE}, got 1"),
-    ("loss.class_weight=balance", "loss.class_weight: expected balanced or null, got 'balance'"),
+    ("loss.class_weight=balance", f"loss.class_weight: expected {CLASS_WEIGHT}, got 'balance'"),
+    ("loss.class_weight={yes:0,no:1}", f"loss.class_weight: expected {CLASS_WEIGHT}, got {{'yes': 0, 'no': 1}}"),
+    ("loss.class_weight={yes:inf}", f"loss.class_weight: expected {CLASS_WEIGHT}, got {{'yes': inf}}"),
+    ("loss.class_weight={yes:many}", f"loss.class_weight: expected {CLASS_WEIGHT}, got {{'yes': 'many'}}"),
+    ("loss.class_weight={}", f"loss.class_weight: expected {CLASS_WEIGHT}, got {{}}"),
+    ("loss=quantile loss.quantiles=[0.5,1]", f"loss.quantiles: expected {LEVELS}, got [0.5, 1]"),
+    ("loss=quantile loss.quantiles=[0]", f"loss.quantiles: expected {LEVELS}, got [0]"),
+    ("loss=quantile loss.quantiles=[]", f"loss.quantiles: expected {LEVELS}, got []"),
+    ("loss=quantile loss.quantiles=0.5", f"loss.quantiles: expected {LEVELS}, got 0.5"),
+    ("loss=gaussian loss.score=mae", "loss.score: expected nll or crps, got 'mae'"),
+    ("loss=focal loss.gamma=-1", "loss.gamma: expected a number, 0 or more, got -1"),
     ("loss=huber loss.delta=0", "loss.delta: expected a number above 0, got 0"),
     ("scheduler=cosine scheduler.T_max=0", f"scheduler.T_max: expected {EPOCHS}, got 0"),
     ("scheduler.factor=0", "scheduler.factor: expected a number above 0, at most 1, got 0"),

@@ -8,7 +8,19 @@ from torch import Tensor, nn
 from mlp_exp.engine.arrays import NUMPY, TORCH, Arrays
 from mlp_exp.engine.losses import array_loss
 from mlp_exp.tasks.criteria import Criterion
-from mlp_exp.tasks.losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
+from mlp_exp.tasks.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    Gamma,
+    Gaussian,
+    Huber,
+    Loss,
+    Ordinal,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
 
 MEMBERS, ROWS = 3, 21
 
@@ -30,22 +42,33 @@ class Known(SquaredError):  # noqa: N818 (a loss)
         return torch.full_like(logits, 7.0)
 
 
-LOSSES: dict[str, Loss] = {
-    "binary": BinaryCrossEntropy("binary", label_smoothing=0.1),
-    "classes": CrossEntropy("multiclass", 4, label_smoothing=0.1),
-    "squared": SquaredError("regression"),
-    "huber": Huber("regression", 0.4),
-    "tripled": Tripled("regression"),
-    "criterion": Criterion(nn.SmoothL1Loss(beta=0.3), "regression", 0),
+LOSSES: dict[str, tuple[Loss, int]] = {
+    "binary": (BinaryCrossEntropy("binary", label_smoothing=0.1), 2),
+    "labels": (BinaryCrossEntropy("multilabel", n_targets=3), 2),
+    "classes": (CrossEntropy("multiclass", 4, label_smoothing=0.1), 4),
+    "ordinal": (Ordinal("ordinal", 4), 4),
+    "focal": (Focal("multiclass", 4), 4),
+    "squared": (SquaredError("regression"), 0),
+    "squared-several": (SquaredError("regression", 3), 0),
+    "huber": (Huber("regression", 0.4), 0),
+    "huber-several": (Huber("regression", 0.4, 3), 0),
+    "quantile": (Quantile("regression", [0.1, 0.5, 0.8]), 0),
+    "gaussian": (Gaussian("regression", "crps"), 0),
+    "poisson": (Poisson("regression"), 0),
+    "gamma": (Gamma("regression"), 0),
+    "gamma-several": (Gamma("regression", 3), 0),
+    "tripled": (Tripled("regression"), 0),
+    "criterion": (Criterion(nn.SmoothL1Loss(beta=0.3), "regression", 0), 0),
+    "function": (Criterion(lambda p, t: (p - t).abs().mean(), "regression", 0, 2), 0),
 }
+"""Each with the number of classes."""
 
 
-def drawn(loss: Loss, scale: float = 3.0) -> tuple[Tensor, Tensor]:
-    """Logits and encoded targets `[K, B, O]`."""
+def drawn(loss: Loss, classes: int, scale: float = 3.0) -> tuple[Tensor, Tensor]:
+    """Logits and encoded targets `[K, B, …]`."""
     rng = np.random.default_rng(0)
-    classes = {1: 2}.get(loss.out_features, loss.out_features)
-    regression = not isinstance(loss, BinaryCrossEntropy | CrossEntropy)
-    target = rng.standard_normal(MEMBERS * ROWS) if regression else rng.integers(classes, size=MEMBERS * ROWS)
+    shape = (MEMBERS * ROWS, loss.n_targets) if loss.n_targets > 1 else (MEMBERS * ROWS,)
+    target = rng.integers(classes, size=shape) if classes else rng.gamma(1.0, size=shape)
     encoded = torch.from_numpy(loss.encode(target)).view(MEMBERS, ROWS, -1)
     logits = torch.from_numpy(rng.standard_normal((MEMBERS, ROWS, loss.out_features)).astype(np.float32) * scale)
     return logits, encoded
@@ -63,8 +86,8 @@ def found(xp: Arrays, loss: Loss, logits: Tensor, target: Tensor) -> tuple[Tenso
 @pytest.mark.parametrize("xp", [NUMPY, TORCH], ids=["numpy", "torch"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_value_and_gradient_are_those_of_autograd(name: str, xp: Arrays) -> None:
-    loss = LOSSES[name]
-    logits, target = drawn(loss)
+    loss = LOSSES[name][0]
+    logits, target = drawn(*LOSSES[name])
     leaf = logits.clone().requires_grad_()
     expected = loss.value(leaf, target)
     expected.sum().backward()  # type: ignore[no-untyped-call]
@@ -74,14 +97,14 @@ def test_value_and_gradient_are_those_of_autograd(name: str, xp: Arrays) -> None
 
 
 def test_a_gradient_of_ones_own_is_taken() -> None:
-    _, gradient = found(NUMPY, Known("regression"), *drawn(Known("regression")))
+    _, gradient = found(NUMPY, Known("regression"), *drawn(Known("regression"), 0))
     assert (gradient == 7.0).all()
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("name", LOSSES)
 def test_extreme_logits_give_finite_numbers(name: str, sign: float) -> None:
-    logits, target = drawn(LOSSES[name])
+    logits, target = drawn(*LOSSES[name])
     with np.errstate(over="ignore"):
-        for numbers in found(NUMPY, LOSSES[name], torch.full_like(logits, sign * 1e4), target):
+        for numbers in found(NUMPY, LOSSES[name][0], torch.full_like(logits, sign * 1e4), target):
             assert numbers.isfinite().all()

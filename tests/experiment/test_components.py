@@ -42,7 +42,13 @@ DATA_OF_LOSS = {
     "auto": "circle",
     "binary_cross_entropy": "moons",
     "cross_entropy": "iris",
+    "focal": "breast_cancer",
+    "gamma": "diabetes",
+    "gaussian": "diabetes",
     "huber": "diabetes",
+    "ordinal": "table",
+    "poisson": "diabetes",
+    "quantile": "diabetes",
     "squared_error": "diabetes",
 }
 RESULT_KEYS = {
@@ -335,14 +341,20 @@ def test_a_column_that_is_not_there_cannot_be_watched(train: Train, overrides: s
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ("loss=huber", "loss: huber is for regression targets, and the task is binary; use loss=auto"),
+        (
+            "loss=huber",
+            "loss: huber is for regression targets, and the task is binary; use loss=auto, binary_cross_entropy, "
+            "cross_entropy or focal",
+        ),
         (
             "data=iris loss=binary_cross_entropy",
-            "loss: binary_cross_entropy is for binary targets, and the task is multiclass; use loss=auto",
+            "loss: binary_cross_entropy is for binary or multilabel targets, and the task is multiclass; use "
+            "loss=auto, cross_entropy or focal",
         ),
         (
             "data=diabetes loss=cross_entropy",
-            "loss: cross_entropy is for binary or multiclass targets, and the task is regression; use loss=auto",
+            "loss: cross_entropy is for binary, multiclass or ordinal targets, and the task is regression; "
+            "use loss=auto, squared_error, huber, quantile, gaussian, poisson or gamma",
         ),
         (
             "data=diabetes loss.label_smoothing=0.1",

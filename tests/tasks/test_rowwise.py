@@ -56,18 +56,19 @@ MIXED = [OfTheBatch, Noisy, Remembering]
 
 @pytest.mark.parametrize("kind", MIXED)
 def test_they_are_told_from_others(kind: type[nn.Module]) -> None:
-    own = Criterion(kind(), "regression", 0)
+    module = kind()
     state = torch.get_rng_state()
-    before = {name: value.clone() for name, value in own._criterion.state_dict().items()}
-    assert not is_rowwise(own)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    assert not is_rowwise(Criterion(module, "regression", 0))
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(before[name], value) for name, value in own._criterion.state_dict().items())
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
 
 
 @pytest.mark.parametrize(
     "loss",
     [
         Criterion(Plain(), "binary", 2),
+        Criterion(Plain(), "multilabel", 0, 3),
         Criterion(nn.SmoothL1Loss(), "regression", 0),
         Criterion(nn.CrossEntropyLoss(), "multiclass", 3),
         Criterion(nn.MultiMarginLoss(), "multiclass", 3),
@@ -76,7 +77,7 @@ def test_they_are_told_from_others(kind: type[nn.Module]) -> None:
         SquaredError("regression"),
         Huber("regression"),
     ],
-    ids=lambda loss: type(getattr(loss, "_criterion", loss)).__name__,
+    ids=lambda loss: type(loss).__name__,
 )
 def test_others_are_not_held_back(loss: Loss) -> None:
     assert is_rowwise(loss)

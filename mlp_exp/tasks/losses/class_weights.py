@@ -1,18 +1,19 @@
 """Weights of classes by their names, as a configuration gives them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mlp_exp.errors import ConfigError
 
-ClassWeight = str | Mapping[str | float, float] | None
-"""`balanced`, weights by class name, or None. YAML reads a name such as 1, yes or true as a number or a boolean."""
+ClassWeight = str | Mapping[Any, float] | None
+"""`balanced`, weights by class name, or None. YAML reads names such as 1, yes or true as numbers and booleans."""
 BOOLEANS = {True: ("true", "yes", "on"), False: ("false", "no", "off")}
 """Words that YAML reads as booleans."""
 MOST_NAMES = 20
 """That a message lists."""
 
 
-def weights_by_class(given: Mapping[str | float, float], names: Sequence[str]) -> list[float]:
+def weights_by_class(given: Mapping[Any, float], names: Sequence[str]) -> list[float]:
     """The weight of each class, in the order of `names`; 1 for those that are not given.
 
     >>> weights_by_class({True: 5}, ["no", "yes"])
