@@ -77,3 +77,16 @@ def test_files_of_row_numbers_still_name_rows_of_the_source(tmp_path: Path) -> N
     assert part.features[parts.train, 0].tolist() == [row for row in part.source_rows if row < 60]
     assert part.features[parts.test, 0].tolist() == [row for row in part.source_rows if row >= 60]
     assert len(parts.train) + len(parts.test) == 10
+
+
+def test_several_targets_are_in_the_order_of_the_first() -> None:
+    draw = np.random.default_rng(0)
+    target = np.stack([draw.permutation(np.arange(101.0)), draw.normal(size=101)], axis=1)
+    weights = draw.uniform(size=101)
+    whole = Dataset.from_arrays(np.arange(101)[:, None], target, regression=True, weights=weights)
+    part = whole.at_most(11)
+    assert sorted(part.target[:, 0]) == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+    np.testing.assert_array_equal(part.target, target[part.source_rows])
+    assert part.weights is not None
+    np.testing.assert_array_equal(part.weights, weights[part.source_rows])
+    assert part.targets == whole.targets

@@ -344,6 +344,34 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
         ["data.target=garden", "data.task=multiclass"],
         "data.task: '{path}': multiclass was asked for, and 'garden' has two classes: false, true",
     ),
+    "a class and a value": (
+        ["data.target=[price,garden]"],
+        "data.target: '{path}': a class and a value together are no task: 'garden' has 2 classes (false, true), and "
+        "'price' has values. Train a run for each, or take all as values: data.task=regression",
+    ),
+    "a target named twice": (["data.target=[garden,garden]"], "data.target: '{path}': 'garden' is named twice"),
+    "an unknown second target": (
+        ["data.target=[garden,pirce]"],
+        f"data.target: '{{path}}': {HAS} 'pirce'. Did you mean 'price'?",
+    ),
+    "an unknown weight": (
+        ["data.weight=ages"],
+        f"data.weight: '{{path}}': {HAS} 'ages'. It has size, rooms, city, built, garden, price, mood.",
+    ),
+    "classes of unknown order": (
+        ["data.task=ordinal"],
+        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first, as "
+        "'data.order=[bad,fair,good]'",
+    ),
+    "an order of other classes": (
+        ["data.task=ordinal", "data.order=[bad,good,best]"],
+        "data.order: '{path}': expected each of the 3 classes of 'mood' once: bad, fair, good; missing: fair; unknown: "
+        "best",
+    ),
+    "texts as weights": (
+        ["data.weight=city", "data.max_rows=20"],
+        re.compile(r"data\.weight: 'houses\.csv': column 'city', row 0: expected a number, 0 or more, found '\w+'"),
+    ),
     "another separator": (
         ["data.separator=';'"],
         f"data.target: '{{path}}': {HAS} 'mood'. Its one column is 'size,rooms,city,built,garden,price,mood'; if these "

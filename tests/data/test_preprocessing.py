@@ -1,6 +1,7 @@
 """Features and targets as the network gets them, by the figures of the training part alone."""
 
 import io
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -399,3 +400,54 @@ def test_classes_have_no_logarithm() -> None:
     with pytest.raises(DataError) as error:
         Preprocess(log_target=True).fit(mixed(), TRAIN)
     assert str(error.value) == "preprocess.log_target: 'target' has classes; it is for a regression"
+
+
+# ---- several targets
+
+
+def several(log: bool = False) -> Dataset:
+    draw = np.random.default_rng(3)
+    target = np.stack([draw.gamma(2, 3, 90), draw.normal(1e6, 5, 90) if not log else draw.gamma(1, 9, 90)], axis=1)
+    return Dataset.from_arrays(draw.normal(size=(90, 2)), target, regression=True, target_names=("a", "b"))
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_each_of_several_values_is_standardised_alone(log: bool) -> None:
+    dataset = several(log)
+    fitted = Preprocess(log_target=log).fit(dataset, TRAIN)
+    for column in range(2):
+        alone = Dataset.from_arrays(dataset.features, dataset.target[:, column], regression=True)
+        expected = Preprocess(log_target=log).fit(alone, TRAIN).target
+        found = [np.asarray(each)[column] for each in (fitted.target.shift, fitted.target.scale)]
+        assert found == pytest.approx([expected.shift, expected.scale], rel=1e-12)
+        np.testing.assert_allclose(
+            fitted.target.scaled(dataset.target)[:, column], expected.scaled(alone.target), rtol=1e-9, atol=1e-12
+        )
+    stacked = np.stack([dataset.target] * 3)
+    np.testing.assert_allclose(fitted.target.unit(fitted.target.scaled(stacked)), stacked, rtol=1e-12)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_scaling_of_several_targets_is_saved_as_lists(log: bool) -> None:
+    fitted = Preprocess(log_target=log).fit(several(log), TRAIN)
+    state = json.loads(json.dumps(fitted.state()))
+    assert {name: type(value) for name, value in state["target"].items()} == {"shift": list, "scale": list, "log": bool}
+    restored = Preprocessing.from_state(state)
+    assert restored.state() == fitted.state()
+    np.testing.assert_array_equal(restored.target.scaled(np.ones((4, 2))), fitted.target.scaled(np.ones((4, 2))))
+
+
+def test_labels_are_not_scaled() -> None:
+    labels = Dataset.from_arrays(np.arange(90.0)[:, None], np.stack([np.arange(90) % 2, np.arange(90) % 3 % 2], axis=1))
+    assert Preprocess().fit(labels, TRAIN).target == TargetScaling()
+    with pytest.raises(DataError) as error:
+        Preprocess(log_target=True).fit(labels, TRAIN)
+    assert str(error.value) == "preprocess.log_target: 'target 1' has classes; it is for a regression"
+
+
+def test_the_target_without_a_logarithm_is_named() -> None:
+    dataset = several(log=True)
+    dataset.target[7, 1] = -3
+    with pytest.raises(DataError) as error:
+        Preprocess(log_target=True).fit(dataset, TRAIN)
+    assert str(error.value) == "preprocess.log_target: 'b', row 7: found -3; log(1 + target) needs targets above -1"

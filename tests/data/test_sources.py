@@ -1,13 +1,15 @@
 """Sources and datasets."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import datasets as sk_datasets
+from support.mixed import mixed
 
-from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.dataset import Dataset, TargetColumn
 from mlp_exp.data.sources import bundled, circle, moons, spirals
 from mlp_exp.errors import DataError
 
@@ -256,3 +258,101 @@ def test_as_many_class_names_as_classes(names: tuple[str, ...]) -> None:
 def test_as_many_feature_names_as_features(names: tuple[str, ...]) -> None:
     with pytest.raises(DataError, match=r"^data: .*feature"):
         Dataset.from_arrays(X4, [0, 1, 0, 1], feature_names=names)
+
+
+# several targets, an order, weights
+
+
+@pytest.mark.parametrize("names", [(), ("length", "width")])
+def test_several_values(names: tuple[str, ...]) -> None:
+    made = Dataset.from_arrays(X4, np.array([[1, 2], [3, 4], [5, 6], [7, 8.5]]), regression=True, target_names=names)
+    assert (made.task, made.target[3].tolist()) == ("regression", [7.0, 8.5])
+    assert made.target.dtype == np.float64
+    assert made.targets == tuple(map(TargetColumn, names or ("target 1", "target 2")))
+    assert made.target_name == ("length, width" if names else "target 1, target 2")
+
+
+def test_several_labels() -> None:
+    made = Dataset.from_arrays(X4, [["b", "x"], ["a", "y"], ["a", "x"], ["a", "x"]], target_names=("one", "two"))
+    assert made.task == "multilabel"
+    assert made.target.dtype == np.int64
+    assert made.target.tolist() == [[1, 0], [0, 1], [0, 0], [0, 0]]
+    assert made.targets == (TargetColumn("one", ("a", "b")), TargetColumn("two", ("x", "y")))
+    assert (made.class_names, made.has_classes) == ((), True)
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_a_column_is_one_target(regression: bool) -> None:
+    made = Dataset.from_arrays(X4, [[0], [1], [1], [0]], regression=regression, target_names=("y",))
+    assert made.fingerprint == Dataset.from_arrays(X4, [0, 1, 1, 0], regression=regression, target_name="y").fingerprint
+
+
+def test_classes_in_order() -> None:
+    made = Dataset.from_arrays(X4, [3, 1, 10, 3], ordered=True)
+    assert (made.task, made.ordered, made.class_names) == ("ordinal", True, ("1", "3", "10"))
+    assert made.target.tolist() == [1, 0, 2, 1]
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_weights(regression: bool) -> None:
+    made = Dataset.from_arrays(X4, [0, 1, 1, 0], regression=regression, weights=[0, 1, 2.5, 7])
+    assert made.weights is not None
+    assert made.weights.dtype == np.float64
+    assert made.weights.tolist() == [0.0, 1.0, 2.5, 7.0]
+    assert Dataset.from_arrays(X4, [0, 1, 1, 0]).weights is None
+
+
+WRONG: list[tuple[Any, dict[str, Any], str]] = [
+    ([0, 1, 0, 1], {"weights": [1, 1, 1]}, "expected a weight of each of 4 rows, got shape (3,)"),
+    ([0, 1, 0, 1], {"weights": [[1], [1], [1], [1]]}, "expected a weight of each of 4 rows, got shape (4, 1)"),
+    ([0, 1, 0, 1], {"weights": [1, -0.5, 1, -1]}, "row 1 of the weights is -0.5; expected a number, 0 or more"),
+    ([0, 1, 0, 1], {"weights": [1, 1, 1, math.nan]}, "row 3 of the weights is nan; expected a number, 0 or more"),
+    ([0, 1, 0, 1], {"weights": [math.inf, 1, 1, 1]}, "row 0 of the weights is inf; expected a number, 0 or more"),
+    ([0, 1, 0, 1], {"weights": [0, 0, 0, 0]}, "the weights of all 4 rows are 0; expected one above 0"),
+    ([0, 1, 0, 1], {"ordered": True}, "the target has 2 classes; expected three or more with an order"),
+    ([0, 1, 0, 1], {"ordered": True, "regression": True}, "the target of a regression has no classes to be ordered"),
+    ([0, 1, 0, 1], {"target_names": ("a", "b")}, "expected 1 target names, got 2"),
+    ([[0, 1]] * 4, {"target_names": ("a",)}, "expected 2 target names, got 1"),
+    ([[0, 1], [1, 1]] * 2, {}, "column 1 of the target has 1 class; expected two or more"),
+    (
+        [[0, 1], [1, 0], [0, 2], [0, 0]],
+        {},
+        "column 1 of the target has 3 classes; of several each has two",
+    ),
+    ([[0, 1], [1, math.nan], [0, 1], [0, 0]], {}, "row 1 of column 1 of the target has no label (NaN)"),
+    (
+        [[0, 1], [1, 0]] * 2,
+        {"class_names": ("a", "b")},
+        "several targets have labels; names and an order are those of the classes of one",
+    ),
+    ([[0, 1], [1, math.inf]] * 2, {"regression": True}, "row 1 of the target is not a finite number"),
+]
+
+
+@pytest.mark.parametrize(("target", "options", "message"), WRONG)
+def test_targets_and_weights_that_do_not_fit(target: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError) as error:
+        Dataset.from_arrays(X4, target, **options)
+    assert str(error.value) == f"data: {message}"
+
+
+# fingerprints, as saved runs know them
+
+KNOWN: dict[str, tuple[Callable[[], Dataset], str]] = {
+    "circle": (lambda: circle(20), "e2909515f4b31160c19e8f4514e95c430aa9a12f3e66b84fdb8697a5126d7f22"),
+    "spirals": (lambda: spirals(30), "b58010db7ad757239cd2f8c7b08df4ea2beb41d11a8a8d65002bf0bbe066ff35"),
+    "iris": (lambda: bundled("iris"), "997b5b5fc7217ee8cff41e48c531f5dab6ef0bdf90c556a5cf2ef050a560a0b0"),
+    "diabetes": (lambda: bundled("diabetes"), "65dc657760f81a2557ba9b63b362f7a7a1376e35b921761e20b8a61eb937df2c"),
+    "classes of mixed columns": (mixed, "39a4f4a0ceb5062c5da172f5b269e56ec5f274d15b952d859f8531acc86b0d29"),
+    "values of mixed columns": (
+        lambda: mixed(regression=True),
+        "5e875e987f5da7e9aac941671394a3b35ebcedd7afc655d3d166809e0f9f094d",
+    ),
+}
+"""Computed before there were several targets and weights."""
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_fingerprints_of_earlier_versions(name: str) -> None:
+    made, expected = KNOWN[name]
+    assert made().fingerprint == expected

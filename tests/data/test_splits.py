@@ -1,14 +1,16 @@
 """Which rows train, validate and test."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.splits.base import Parts, Split
+from mlp_exp.data.splits.base import Parts, Split, require_weight
 from mlp_exp.data.splits.by_fraction import FoldSplit, GroupSplit, RandomSplit, TimeSplit
 from mlp_exp.data.splits.predefined import ColumnSplit, FileSplit
 from mlp_exp.errors import DataError
@@ -519,3 +521,77 @@ def test_a_file_that_is_not_there(write: Any, tmp_path: Path, monkeypatch: pytes
         with pytest.raises(DataError) as error:
             split(values(8), FileSplit(write("train", [5]), path))
         assert str(error.value) == f"split.test: there is no file '{path}' (seen from {tmp_path})"
+
+
+# several targets, and classes in order
+
+
+def labels(rows: int, rare: int, seed: int = 0) -> Dataset:
+    """Two labels, of which `rare` rows have both."""
+    generator = np.random.default_rng(seed)
+    both = np.array([[0, 0], [0, 1], [1, 0]])[np.arange(rows) % 3]
+    both[:rare] = 1
+    return Dataset.from_arrays(generator.normal(size=(rows, 2)), generator.permutation(both))
+
+
+def combinations(dataset: Dataset) -> NDArray[np.int64]:
+    codes: NDArray[np.int64] = dataset.target[:, 0] * 2 + dataset.target[:, 1]
+    return codes
+
+
+@pytest.mark.parametrize("kind", [RandomSplit(0.6, 0.2, 0.2, seed=3), FoldSplit(5, 2, 0.25, seed=3)])
+def test_combinations_of_labels_are_in_proportion(kind: Split) -> None:
+    dataset = labels(300, 20)
+    codes = combinations(dataset)
+    alone = Dataset.from_arrays(dataset.features, codes)
+    parts = split(dataset, kind)
+    assert parts.fingerprint == split(alone, kind).fingerprint
+    for rows, share in ((parts.train, 0.6), (parts.val, 0.2), (parts.test, 0.2)):
+        assert np.abs(np.bincount(codes[rows]) - share * np.bincount(codes)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "rare", "lines"),
+    [
+        (
+            RandomSplit(0.6, 0.2, 0.2, seed=3),
+            1,
+            [
+                f"split.{part}: some combination of labels is too rare to be in proportion; rows are random"
+                for part in ("test", "val")
+            ],
+        ),
+        (
+            FoldSplit(5, 2, 0.0, seed=3),
+            4,
+            ["split.folds: some combination of labels has fewer rows than folds; rows are random"],
+        ),
+    ],
+)
+def test_rows_are_random_where_a_combination_of_labels_is_rare(
+    kind: Split, rare: int, lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = labels(300, rare)
+    without = Dataset.from_arrays(dataset.features, dataset.target, regression=True)
+    with caplog.at_level(logging.INFO):
+        assert split(dataset, kind).fingerprint == split(without, kind).fingerprint
+    assert caplog.messages == lines
+
+
+@pytest.mark.parametrize("kind", [RandomSplit(0.7, 0.1, 0.2, seed=3), FoldSplit(5, 2, seed=3)])
+def test_classes_in_order_are_split_as_classes(kind: Split) -> None:
+    dataset = SETS["rare class"]
+    assert split(replace(dataset, ordered=True), kind).fingerprint == split(dataset, kind).fingerprint
+
+
+def test_each_part_needs_a_weight_above_0() -> None:
+    parts = Parts(np.array([0, 1]), np.array([2]), np.array([3, 4]))
+    require_weight(None, parts)
+    require_weight(np.array([0.0, 1, 1, 0, 1]), parts)
+    for weights, message in (
+        ([0.0, 0, 1, 1, 1], "split: the weights of all 2 rows of the train part are 0 (data.weight)"),
+        ([1.0, 0, 0, 1, 1], "split: the weights of all 1 rows of the val part are 0 (data.weight)"),
+    ):
+        with pytest.raises(DataError) as error:
+            require_weight(np.array(weights), parts)
+        assert str(error.value) == message

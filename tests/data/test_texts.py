@@ -153,6 +153,31 @@ def test_what_scores_predict(n_classes: int, width: int) -> None:
         assert correlation(wanted[:, 0], target) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("targets", "width"), [(2, 2), (MOST_SCORES, 16), (40, MOST_SCORES)])
+@pytest.mark.parametrize("labels", [False, True])
+def test_what_scores_predict_of_several_targets(labels: bool, targets: int, width: int) -> None:
+    draw = np.random.default_rng(0)
+    target = draw.integers(0, 2, (500, targets)) if labels else draw.normal(5, 2, (500, targets))
+    wanted = wanted_scores(target, 0)
+    assert wanted.shape == (500, width)
+    np.testing.assert_allclose(wanted.mean(axis=0), 0, atol=1e-12)
+    assert wanted.std() == pytest.approx(1)
+    if targets == width:
+        assert correlation(wanted[:, -1], target[:, -1]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_each_of_several_targets_has_a_score(labels: bool) -> None:
+    noise = np.random.default_rng(0).integers(0, 2, ROWS)
+    both = np.stack([noise, DATA.target], axis=1)
+    data = Dataset.from_arrays(DATA.features, both if labels else both * 30.0 + 7, regression=not labels)
+    (encoder,) = Preprocess(text_width=4).fit(replace(data, texts=DATA.texts), TRAIN).texts
+    scores = encoder.numbers(COLUMN.values)[:, 4:]
+    assert scores.shape == (ROWS, 2)
+    assert correlation(scores[:, 1], DATA.target) > 0.9
+    assert abs(correlation(scores[:, 0], DATA.target)) < 0.5
+
+
 def test_scores_of_values() -> None:
     data = replace(DATA, targets=(TargetColumn("target"),), target=DATA.target * 3.0 + 7)
     (encoder,) = Preprocess().fit(data, TRAIN).texts

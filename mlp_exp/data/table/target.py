@@ -96,8 +96,15 @@ def _no_quantity(name: str, words: Group) -> DataError:
     )
 
 
-def quantity(name: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
-    """The values `[N]` of a regression, NaN where missing; DataError if they are constant, or one is infinite."""
+def quantity(name: str, values: pa.ChunkedArray, rows: str = "rows") -> NDArray[np.float64]:
+    """The values `[N]` of a regression, NaN where missing.
+
+    Args:
+        rows: what those that have a value are called.
+
+    Raises:
+        DataError: they are no numbers, are constant, or one is infinite.
+    """
     if type_family(values.type) in ("text", "date"):
         raise DataError(
             f"data.target: '{name}' holds {values.type}; expected numbers. For classes: data.task=classification"
@@ -106,7 +113,7 @@ def quantity(name: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
     _require_finite(name, numbers)
     if np.nanmin(numbers) == np.nanmax(numbers):
         given = int((~np.isnan(numbers)).sum())
-        raise DataError(f"data.target: '{name}' is constant ({np.nanmin(numbers):g} in all {given} rows)")
+        raise DataError(f"data.target: '{name}' is constant ({np.nanmin(numbers):g} in all {given} {rows})")
     return numbers
 
 
@@ -133,11 +140,14 @@ def class_codes(name: str, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], 
     return codes.astype(np.int64), names
 
 
-def check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], task: TaskChoice) -> None:
-    """Raises DataError if codes `[N]`, -1 where missing, are constant, too few or many for a task, or one is rare."""
+def check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], task: TaskChoice, rows: str) -> None:
+    """Raises DataError for classes of codes `[N]`, -1 where missing, that are too few or many for the task, or rare.
+
+    `rows` is what those with a class are called.
+    """
     given = codes[codes >= 0]
     if len(names) < 2:
-        raise DataError(f"data.target: '{name}' is constant ('{shorten(names[0])}' in all {len(given)} rows)")
+        raise DataError(f"data.target: '{name}' is constant ('{shorten(names[0])}' in all {len(given)} {rows})")
     if task == "binary" and len(names) > 2:
         raise DataError(f"data.task: binary was asked for, and '{name}' has {len(names)} classes: {join_names(names)}")
     if task == "multiclass" and len(names) == 2:

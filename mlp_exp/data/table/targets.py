@@ -48,7 +48,7 @@ class TargetOptions:
         count, task = len(self.names), self.task
         if not count:
             raise DataError("data.target: expected the name of a column, or a list of names, got []")
-        if count > 1 and task not in ("auto", "multilabel", "regression"):
+        if count > 1 and task not in ("auto", "classification", "multilabel", "regression"):
             raise DataError(
                 f"data.task: {task} has one target, and data.target names {count}; expected one of auto, multilabel, "
                 "regression"
@@ -115,12 +115,13 @@ def make_targets(found: Mapping[str, ReadTarget], options: TargetOptions) -> Tar
             raise DataError(f"data.target: no row has a value of each of {_quoted(read)}")
         mask = pa.chunked_array([pa.array(there)])
         read = [replace(r, values=pc.if_else(mask, r.values, pa.scalar(None, r.values.type))) for r in read]
+    rows = "rows" if len(read) == 1 or there.all() else "rows with all targets"
     if _are_classes(read, options.task):
-        coded = [_codes(each, options, several=len(read) > 1) for each in read]
+        coded = [_codes(each, options, rows, several=len(read) > 1) for each in read]
         values: list[NDArray[Any]] = [codes for codes, _ in coded]
         names = [classes for _, classes in coded]
     else:
-        values, names = [quantity(each.name, each.values) for each in read], [()] * len(read)
+        values, names = [quantity(each.name, each.values, rows) for each in read], [()] * len(read)
     columns = tuple(
         TargetColumn(each.name, own, str(each.values.type), each.form) for each, own in zip(read, names, strict=True)
     )
@@ -162,16 +163,16 @@ def _or_regression(classes: Sequence[ReadTarget]) -> str:
     return "" if are_texts else ", or take all as values: data.task=regression"
 
 
-def _codes(target: ReadTarget, options: TargetOptions, *, several: bool) -> tuple[Codes, tuple[str, ...]]:
+def _codes(target: ReadTarget, options: TargetOptions, rows: str, *, several: bool) -> tuple[Codes, tuple[str, ...]]:
     """Codes `[N]`, -1 where missing, and class names."""
     name = target.name
     codes, names = class_codes(name, target.values)
     if several and len(names) > 2:
         raise DataError(
             f"data.target: '{name}' has {len(names)} classes: {join_names(names)}; each of several targets has two. "
-            f"Train a run for it{_or_regression([target])}"
+            f"Train a run for it alone{_or_regression([target])}"
         )
-    check_classes(name, codes, names, options.task)
+    check_classes(name, codes, names, options.task, rows)
     if options.order is not None:
         return _in_order(name, codes, names, options.order)
     if options.task == "ordinal" and type_family(target.values.type) == "text":
