@@ -31,7 +31,8 @@ from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.experiment.alone import train_alone
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.configs import plain_config
-from mlp_exp.experiment.plan import Plan, plan
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 

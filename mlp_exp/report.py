@@ -48,7 +48,7 @@ def draw_figures(path: Path, allow: Sequence[str] = (), helper: Helper = IN_PLAC
 
     from mlp_exp.experiment.components import Components
     from mlp_exp.experiment.drawn import draw
-    from mlp_exp.experiment.plan import plan
+    from mlp_exp.experiment.planning import plan
     from mlp_exp.experiment.prepare import load
     from mlp_exp.experiment.session import Session
 

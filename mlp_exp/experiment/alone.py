@@ -17,7 +17,8 @@ from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.outcome import Evaluation
-from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.reproduction import compare, require_history
 from mlp_exp.experiment.run import Run, losses

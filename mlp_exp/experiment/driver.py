@@ -15,7 +15,7 @@ from mlp_exp.errors import RunFolderError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.outcome import Evaluation, evaluate, save
-from mlp_exp.experiment.plan import plan_of
+from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run

@@ -12,16 +12,12 @@ from numpy.typing import NDArray
 from mlp_exp.config.components import is_component
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.row_hashes import evenly_spaced, row_hashes
-from mlp_exp.data.splits.base import Parts, require_weight
+from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
-from mlp_exp.engine.streams import Streams
-from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
+from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
-from mlp_exp.experiment.job_context import active
-from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.rowwise import is_rowwise
@@ -221,92 +217,3 @@ class Plan:
             return torch.from_numpy(row_hashes(self.data().inputs[evenly_spaced(self.parts.train)].numpy()))
 
         return self.components.session.keep(("training rows", *self.key), made)
-
-
-def plan(components: Components) -> Plan:
-    """Divides the data, and fits the preprocessing to the training part.
-
-    Raises:
-        DataError: the data cannot be used as asked.
-        ConfigError: the loss does not fit the task, or the device is not there.
-    """
-    dataset, session = components.dataset, components.session
-    parts, parts_key = _parts(components)
-    key = (*parts_key, components.text("preprocess"))
-    preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
-    head = _head(components, preprocessing, parts)
-    components.trainer.torch_device()
-    encoded: Sequence[NDArray[np.float32]] = ()
-    if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
-        encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
-    return Plan(components, parts, preprocessing, head, key, encoded)
-
-
-def _head(components: Components, preprocessing: Preprocessing, parts: Parts) -> Head:
-    """The loss, the task with the metrics that are asked for, and the scaling that the loss wants."""
-    dataset, loss = components.dataset, components.loss()
-    task = loss.task(dataset.task, dataset.targets)
-    columns = [column for callback in components.callbacks().values() for column in callback.columns]
-    monitor = components.early_stopping().monitor
-    watches_metric = monitor.startswith("val_") and monitor not in ("val_loss", "val_metric", *columns)
-    watched = [monitor.removeprefix("val_")] if watches_metric else []
-    task = task.measured_by(components.metrics.chosen(task.known, task.defaults, task.example, watched))
-    components.inference.check(task, validates=len(parts.val) > 0)
-    return Head(loss, task, loss.scaling(dataset.target[parts.train], preprocessing.target))
-
-
-def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:
-    """The plan of a run whose configuration is valid; made once a session, which a fork inherits.
-
-    Args:
-        checkpoint: that the run continues from.
-
-    Raises:
-        MlpExpError: `Components` or `plan` refuses it, its sweeper has the wrong direction, or the checkpoint is that
-            of other data.
-    """
-
-    def make() -> Plan:
-        with active(spec):
-            made = plan(Components(spec.config, session))
-            _require_direction(spec, made)
-        return made
-
-    made = session.keep(("plan", spec.folder), make)
-    return made.continued_from(checkpoint) if checkpoint else made
-
-
-def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:
-    """The parts, and what they depend on: on the seed only where the split draws from the run's stream."""
-    key: tuple[str, ...] = (components.text("data"), components.text("split"))
-
-    def divide() -> tuple[Parts, bool]:
-        generator = Streams(components.seed).split
-        untouched = generator.bit_generator.state
-        parts = components.split.parts(components.dataset, generator)
-        require_weight(components.dataset.weights, parts)
-        return parts, generator.bit_generator.state != untouched
-
-    parts, draws = components.session.keep(("parts", *key), divide)
-    if draws:
-        key = (*key, str(components.seed))
-        parts, _ = components.session.keep(("parts", *key), divide)
-    return parts, key
-
-
-def _require_direction(spec: RunSpec, plan: Plan) -> None:
-    """Checks the direction of a sweeper that optimises: with the wrong one it would return the worst run.
-
-    Raises:
-        SweeperError: it minimises what is better when it is larger, or the other way round.
-    """
-    if spec.direction is None:
-        return
-    watched = plan.early_stopping()
-    wanted = "maximize" if watched.larger_is_better else "minimize"
-    if spec.direction != wanted:
-        more = "larger" if watched.larger_is_better else "smaller"
-        raise SweeperError(
-            f"hydra.sweeper.direction: expected {wanted}, since a run returns its best {watched.monitor}, of which "
-            f"{more} values are better, got {spec.direction}. Say so: hydra.sweeper.direction={wanted}"
-        )

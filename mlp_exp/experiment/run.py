@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +19,7 @@ from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import DONE, RunFolder
 from mlp_exp.tasks.head import Head
 from mlp_exp.training.callbacks.callback import RunView
+from mlp_exp.training.learning_rates import losses_by_rate
 from mlp_exp.training.loop import Trainee
 from mlp_exp.training.records import EpochRecord
 
@@ -114,12 +115,16 @@ class Run:
                 self.components.config,
                 self.plan.task,
                 None if validation is None else validation.target,
-                trainee,
-                self.plan.batch_size,
-                self.plan.device,
+                trainee.epochs,
+                trainee.module,
+                self._try_rates,
                 [dict(zip(self.columns, row, strict=True)) for row in self.history],
             )
         )
+
+    def _try_rates(self, rates: Sequence[float], epochs: int) -> list[float]:
+        plan = self.plan
+        return losses_by_rate(self.trainee, self.components.seed, rates, epochs, plan.batch_size, plan.device)
 
     def end_callbacks(self) -> Exception | None:
         """Tells the callbacks that the run has ended; returns the error of one that fails, and so the run."""

@@ -10,7 +10,8 @@ from mlp_exp.display.tables import print_dry_run, print_dry_run_of_one
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import SweeperError, describe
 from mlp_exp.experiment.job_context import active
-from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.session import Session
 from mlp_exp.multirun.job import Job

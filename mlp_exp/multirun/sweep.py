@@ -10,7 +10,8 @@ from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
 from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import active, check
-from mlp_exp.experiment.plan import Plan, plan_of
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask

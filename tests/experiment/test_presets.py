@@ -8,7 +8,7 @@ from support.project import CONF
 from support.specs import build
 
 from mlp_exp.experiment.outcome import evaluate
-from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.run import Run
 from mlp_exp.storage.run_folder import RunFolder

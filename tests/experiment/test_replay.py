@@ -12,7 +12,7 @@ from support.resuming import Make, StopAfter, content, kill, timeless, words
 
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
-from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.session import Session
 from mlp_exp.storage.run_folder import RunFolder

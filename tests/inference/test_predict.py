@@ -21,7 +21,7 @@ import mlp_exp
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.errors import DataError
-from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.loading import load

@@ -21,7 +21,7 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import DataError
-from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.inference import tables
 from mlp_exp.inference.loading import load
 

@@ -23,7 +23,7 @@ from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.errors import DataError, ExportError, RunFolderError
-from mlp_exp.experiment.plan import plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export.export import export

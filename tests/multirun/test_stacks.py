@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from mlp_exp.cli.composing import QuickLoader
 from mlp_exp.config.validation import find_problems
 from mlp_exp.engine.batches import evaluation_rows, evaluation_shape, step_shape
-from mlp_exp.experiment.plan import Plan, plan
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session

@@ -1,6 +1,6 @@
 """The base class of callbacks, and what they see of their run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,7 @@ from mlp_exp.tasks.task import Task
 from mlp_exp.training.records import EpochRecord
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from mlp_exp.training.loop import Trainee
+    from torch import Tensor, nn
 
 Truth = NDArray[Any]
 
@@ -43,8 +40,10 @@ class RunView:
         config: the resolved configuration.
         task: what is predicted.
         target: the truth of the validation part `[n]`, or `[n, T]`; None without one.
-        trainee: the run as a member of its stack.
-        batch_size: rows a step.
+        epochs: how many the run is to train.
+        module: the network; it holds the best weights when the run has ended, and is not up to date before.
+        try_rates: what copies of the run would reach from its initial weights with these learning rates, in so many
+            epochs: the loss of each for the validation part, or else for the training part.
         history: the columns of each epoch so far, by name.
         record: of the latest epoch; None before the first.
         stopped: whether a callback has ended the run.
@@ -54,9 +53,9 @@ class RunView:
     config: Mapping[str, Any]
     task: Task
     target: Truth | None
-    trainee: "Trainee"
-    batch_size: int
-    device: "torch.device"
+    epochs: int
+    module: "nn.Module"
+    try_rates: Callable[[Sequence[float], int], list[float]]
     history: list[dict[str, float]] = field(default_factory=list)
     record: EpochRecord | None = None
     stopped: bool = False
@@ -65,11 +64,6 @@ class RunView:
     def stop(self) -> None:
         """Ends the run after this epoch, as early stopping does."""
         self.stopped = True
-
-    @property
-    def epochs(self) -> int:
-        """How many epochs the run is to train."""
-        return self.trainee.epochs
 
     def weights(self) -> dict[str, "Tensor"]:
         """Copies of the parameters after the latest epoch, on the CPU, by their names in the module."""
@@ -115,7 +109,7 @@ class Callback:
         """After an epoch, before anything is decided on it; returns a number for each of `columns`."""
 
     def on_end(self, run: RunView) -> None:
-        """After the last epoch, however the run ended, with its best weights in `run.trainee.module`."""
+        """After the last epoch, however the run ended; `run.module` holds its best weights."""
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs: numbers, texts, lists and tensors."""

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from mlp_exp.training.callbacks.callback import Callback, RunView
-from mlp_exp.training.learning_rates import losses_by_rate
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class LearningRateFinder(Callback):
     def on_begin(self, run: RunView) -> None:
         if run.history:  # it is resumed
             return
-        losses = losses_by_rate(run.trainee, run.config["seed"], self._rates, self._epochs, run.batch_size, run.device)
+        losses = run.try_rates(self._rates, self._epochs)
         with (run.folder / "learning_rates.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["lr", "loss"])
