@@ -85,7 +85,13 @@ ALIASES: dict[str, str] = {
 }
 """Names that version 0.1 wrote, with those that stand for them now."""
 
-ADDED: dict[str, Any] = {"data.max_rows": None, "data.text": [], "preprocess.text_width": 32}
+ADDED: dict[str, Any] = {
+    "data.max_rows": None,
+    "data.text": [],
+    "preprocess.text_width": 32,
+    "model.stack": False,
+    "scheduler.interval": "epoch",
+}
 """Keys that version 0.1 did not have, with the values that change nothing: a configuration without them is the same."""
 
 

@@ -29,6 +29,10 @@ Rates = Annotated[
 Betas = Annotated[
     list[Rate], Field(min_length=2, max_length=2, description="two numbers from 0 up to 1, such as [0.9,0.999]")
 ]
+Eps = Annotated[
+    Positive | Annotated[list[float | None], Field(min_length=2, max_length=2)],
+    Field(description="a number above 0 (Adafactor: two, such as [null,1e-3])"),
+]
 Widths = Annotated[
     list[Annotated[int, Field(ge=1)]],
     Field(description="a list of whole numbers from 1, such as [64,32], or [] for a linear model"),
@@ -141,6 +145,7 @@ class Model(Group):
     )
     norm: Literal["batch", "layer"] | None = Field(None, description="one of batch, layer, null")
     residual: Flag = False
+    stack: Flag = False
 
     @model_validator(mode="after")
     def fits_the_layers(self) -> Self:
@@ -168,7 +173,7 @@ class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
     betas: Betas = [0.9, 0.999]
-    eps: Positive = 1e-8
+    eps: Eps = 1e-8
     amsgrad: Flag = False
     momentum: Rate = 0.0
     dampening: Rate = 0.0
@@ -182,6 +187,7 @@ class Optimizer(Group):
 
 
 class Scheduler(Group):
+    interval: Literal["epoch", "step"] = Field("epoch", description="epoch or step")
     factor: Factor = 1.0
     patience: Natural = 0
     threshold: NonNegative = 0.0
@@ -288,5 +294,6 @@ SUPPLIED: dict[str, frozenset[str]] = {
 }
 """Arguments that the framework passes to the `_target_` of a node if its signature takes them."""
 
-APPLIED: dict[str, frozenset[str]] = {"data": frozenset({"max_rows"})}
+_APPLIED = {"data": {"max_rows"}, "model": {"stack"}, "scheduler": {"interval"}}
+APPLIED: dict[str, frozenset[str]] = {group: frozenset(keys) for group, keys in _APPLIED.items()}
 """Keys of a node that are not passed to its `_target_`: the framework applies them to what it returns."""

@@ -41,6 +41,7 @@ class Member:
         average: EMA decay per epoch of the weights that are evaluated and kept (`WeightAverage`); 0 for none.
         factors: of learning rate and weight decay, by the names of the module's parameters.
         target: how a regression's target was scaled, for errors in its own unit.
+        functional: whether a module of the user's own trains through `torch.func` (`FunctionalNetwork`), also alone.
     """
 
     data: MemberData
@@ -54,6 +55,7 @@ class Member:
     average: float = field(default=0.0, kw_only=True)
     factors: Mapping[str, Factors] = field(default_factory=dict, kw_only=True)
     target: TargetScaling = field(default_factory=TargetScaling, kw_only=True)
+    functional: bool = field(default=False, kw_only=True)
 
 
 class Evaluation(NamedTuple):

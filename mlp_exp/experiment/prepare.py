@@ -1,5 +1,7 @@
 """From a plan to a run: one that begins, one that continues from its checkpoint, or one that has trained."""
 
+import logging
+
 import torch
 
 from mlp_exp.engine.autograd import seed_torch
@@ -11,12 +13,15 @@ from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.start import continue_from
 from mlp_exp.storage.run_folder import MODEL, RunFolder
 from mlp_exp.training.loop import Trainee
-from mlp_exp.training.schedulers import LearningRate
+
+log = logging.getLogger(__name__)
 
 
 def prepare(plan: Plan, folder: RunFolder) -> Run:
     """Builds and initialises the network, and all else that the seed decides; continues from the plan's checkpoint."""
     components, trainer, loss = plan.components, plan.components.trainer, plan.loss
+    if components.stack and plan.alone:
+        log.info("model.stack: the run trains alone: %s", plan.alone)
     if plan.checkpoint and plan.checkpoint.state and components.is_mlp:
         require_no_larger(components.model, plan.preprocessing, loss.out_features, plan.checkpoint.path)
     streams = Streams(components.seed)
@@ -33,13 +38,14 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         task=plan.task,
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
-        learning_rate=LearningRate(float(components.optimizer_options["lr"]), components.scheduler(plan.epochs)),
+        learning_rate=components.learning_rate(plan.epochs, plan.steps),
         early_stopping=plan.early_stopping(),
         streams=streams,
         epochs=plan.epochs,
         clip_grad_norm=trainer.clip_grad_norm,
         average=trainer.average,
         target=plan.preprocessing.target,
+        functional=plan.functional,
     )
     run = Run(plan, trainee, folder)
     if plan.checkpoint:

@@ -58,7 +58,8 @@ def test_an_option_gives_the_rates_of_its_class(compose: Compose, name: str) -> 
     cfg = composed(compose, name)
     options: dict[str, Any] = dict(OmegaConf.to_container(cfg.scheduler, resolve=True))  # type: ignore[arg-type]
     cls = resolve_name(options.pop("_target_"))
-    found = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    assert options.pop("interval") == "epoch"
+    found = rates(build(cfg).learning_rate(EPOCHS, 1))
     assert found == pytest.approx(rates_of_torch(cls, options), rel=1e-12)
     assert all(rate > 0 for rate in found)
     assert len(set(found)) == 1 if name == "none" else len(set(found)) > 1
@@ -68,9 +69,9 @@ def test_an_option_gives_the_rates_of_its_class(compose: Compose, name: str) -> 
 def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(compose: Compose, name: str) -> None:
     """The data may ask for more epochs: trainer.steps."""
     cfg = composed(compose, name)
-    expected = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    expected = rates(build(cfg).learning_rate(EPOCHS, 1))
     cfg.trainer.epochs = 3
-    assert rates(LearningRate(LR, build(cfg).scheduler(EPOCHS))) == expected
+    assert rates(build(cfg).learning_rate(EPOCHS, 1)) == expected
     assert cfg.trainer.epochs == 3
 
 
@@ -86,7 +87,7 @@ def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(c
     ],
 )
 def test_the_rates_in_numbers(compose: Compose, name: str, expected: list[float]) -> None:
-    found = rates(LearningRate(LR, build(composed(compose, name)).scheduler(EPOCHS)))
+    found = rates(build(composed(compose, name)).learning_rate(EPOCHS, 1))
     assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -146,7 +147,7 @@ def test_a_training_goes_by_the_rates_of_its_scheduler() -> None:
 
 def test_the_cycle_is_used_up_by_the_last_epoch(compose: Compose) -> None:
     """The last step of a training is not one too many for OneCycleLR."""
-    learning_rate = LearningRate(LR, build(composed(compose, "one_cycle")).scheduler(EPOCHS))
+    learning_rate = build(composed(compose, "one_cycle")).learning_rate(EPOCHS, 1)
     found = rates(learning_rate)
     assert found[0] == pytest.approx(LR / 25)
     assert max(found) == pytest.approx(LR, rel=0.05)
