@@ -129,8 +129,9 @@ class FunctionalNetwork(Network):
         return self._units_first(logits)
 
     def dropout_rates(self, modules: Sequence[nn.Module]) -> Tensor:
-        rates = [[rate_of(module, call.layer) for module in modules] for call in self._calls]
-        return torch.tensor(rates, dtype=torch.float64)[: len(self.dropout_widths)]
+        calls = self._calls[: len(self.dropout_widths)]
+        rates = [[rate_of(module, call.layer) for module in modules] for call in calls]
+        return torch.tensor(rates, dtype=torch.float64).reshape(len(calls), len(modules))
 
     def write_best(self, row: int, module: nn.Module) -> None:
         super().write_best(row, module)

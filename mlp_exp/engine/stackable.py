@@ -25,6 +25,10 @@ CAUSES = {
     "autograd.Function": "an autograd.Function of it has no rule for vmap",
 }
 """By words of torch's messages."""
+STEP_ROWS = 8
+"""In the step that is tried."""
+MOST_ROWS = 1024
+"""From which they are chosen."""
 OWN_OF_MODULES = frozenset(vars(nn.Module()))
 
 
@@ -104,12 +108,16 @@ def _tried(modules: Sequence[nn.Module], rows: Tensor) -> Tried:
     _check_dropout(modules[0], shapes)
     for module in modules[1:]:
         if difference := _difference(modules[0], module):
-            raise _NotStackableError(
-                f"{difference} differs from run to run and is no parameter and no buffer (register_buffer makes it one)"
-            )
+            raise _NotStackableError(difference)
     values = sum(sizes) // TRIED_ROWS[-1]
-    rounding = _check_step(modules, some_rows(rows, TRIED_ROWS[-1]))
+    rounding = _check_step(modules, _different(rows))
     return Tried(sum(p.numel() for p in modules[0].parameters()), values, rounding)
+
+
+def _different(rows: Tensor) -> Tensor:
+    """Some rows that differ, where there are any: a norm makes large numbers of the rounding of equal ones."""
+    found = torch.unique(rows[:MOST_ROWS], dim=0)
+    return some_rows(found[:: -(-len(found) // STEP_ROWS)], STEP_ROWS)
 
 
 def _sizes(output: Any) -> list[int]:
@@ -133,17 +141,21 @@ def _check_dropout(module: nn.Module, shapes: Sequence[Sequence[tuple[Any, ...]]
 
 
 def _difference(first: nn.Module, other: nn.Module) -> str | None:
-    """An attribute in which two modules differ that belongs to all members of a stack."""
+    """In what two modules differ that all members of a stack have in common."""
     ours, theirs = (dict(module.named_modules()) for module in (first, other))
     if [(name, type(each)) for name, each in ours.items()] != [(name, type(each)) for name, each in theirs.items()]:
-        return "what layers it has"
+        return "its layers differ from run to run"
     for name, layer in ours.items():
         a, b = vars(layer), vars(theirs[name])
         for key in a.keys() | b.keys():
             if key in OWN_OF_MODULES or (key == "p" and type(layer) in DROPOUT):
                 continue
             if not _same(a.get(key), b.get(key)):
-                return f"{name}.{key}".lstrip(".")
+                where = f"{name}.{key}".lstrip(".")
+                return (
+                    f"{where.removeprefix('network.') if isinstance(first, EmbeddedNetwork) else where} differs from "
+                    "run to run and is no parameter and no buffer (register_buffer makes it one)"
+                )
     return None
 
 

@@ -81,6 +81,11 @@ class Components:
         optimizer = _factory(session, "optimizer", self.config["optimizer"]).make
         self.optimizer: Callable[..., Optimizer] = optimizer.func
         self.optimizer_options = dict(optimizer.keywords)
+        if "lr" not in self.optimizer_options:
+            name = self.config["optimizer"]["_target_"].rpartition(".")[2]
+            raise ConfigError(
+                [f"optimizer._target_: {name} takes no 'lr', which the scheduler sets; add that argument"]
+            )
         self.split: Split = self._build("split")
         self.trainer: Trainer = self._build("trainer")
         self.dataset = self._dataset()
