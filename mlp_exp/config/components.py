@@ -104,6 +104,8 @@ ADDED: dict[str, Any] = {
     "data.text": [],
     "data.weight": None,
     "preprocess.text_width": 32,
+    "model.stack": False,
+    "scheduler.interval": "epoch",
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
     "inference.threshold": None,

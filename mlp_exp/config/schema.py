@@ -40,6 +40,7 @@ class Model(Group):
     )
     norm: Literal["batch", "layer"] | None = Field(None, description="one of batch, layer, null")
     residual: Flag = False
+    stack: Flag = False
 
     @model_validator(mode="after")
     def fits_the_layers(self) -> Self:
@@ -104,6 +105,7 @@ class Optimizer(Group):
 
 
 class Scheduler(Group):
+    interval: Literal["epoch", "step"] = Field("epoch", description="epoch or step")
     factor: Factor = 1.0
     patience: Natural = 0
     threshold: NonNegative = 0.0
@@ -215,5 +217,6 @@ SUPPLIED: dict[str, frozenset[str]] = {
 }
 """Arguments that the framework passes to the `_target_` of a node if its signature takes them."""
 
-APPLIED: dict[str, frozenset[str]] = {"data": frozenset({"max_rows"})}
+_APPLIED = {"data": {"max_rows"}, "model": {"stack"}, "scheduler": {"interval"}}
+APPLIED: dict[str, frozenset[str]] = {group: frozenset(keys) for group, keys in _APPLIED.items()}
 """Keys of a node that are not passed to its `_target_`: the framework applies them to what it returns."""

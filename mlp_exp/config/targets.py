@@ -77,7 +77,8 @@ def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> li
 
 def _left_over(group: str, parameters: Parameters, keys: Iterable[str]) -> list[str]:
     known = GROUPS[group].model_fields if group in GROUPS else {}
-    return [key for key in keys if key in known and not _takes(parameters, key)]
+    applied = APPLIED.get(group, frozenset())
+    return [key for key in keys if key in known and key not in applied and not _takes(parameters, key)]
 
 
 def signature_problems(group: str, path: str, keys: Collection[str], asked: Collection[str], where: str) -> list[str]:

@@ -26,6 +26,10 @@ Levels = Annotated[
     list[Annotated[float, Field(gt=0, lt=1)]],
     Field(min_length=1, description="a list of numbers between 0 and 1, such as [0.05,0.5,0.95]"),
 ]
+Eps = Annotated[
+    Positive | Annotated[list[float | None], Field(min_length=2, max_length=2)],
+    Field(description="a number above 0 (Adafactor: two, such as [null,1e-3])"),
+]
 Widths = Annotated[
     list[Annotated[int, Field(ge=1)]],
     Field(description="a list of whole numbers from 1, such as [64,32], or [] for a linear model"),

@@ -39,6 +39,7 @@ class Member:
         clip_grad_norm: bound on the norm of the whole gradient; None for none.
         average: EMA decay per epoch of the weights that are evaluated and kept (`WeightAverage`); 0 for none.
         factors: of learning rate and weight decay, by the names of the module's parameters.
+        functional: whether a module of the user's own trains through `torch.func` (`FunctionalNetwork`), also alone.
     """
 
     data: MemberData
@@ -50,6 +51,7 @@ class Member:
     clip_grad_norm: float | None = field(default=None, kw_only=True)
     average: float = field(default=0.0, kw_only=True)
     factors: Mapping[str, Factors] = field(default_factory=dict, kw_only=True)
+    functional: bool = field(default=False, kw_only=True)
 
 
 class Evaluation(NamedTuple):

@@ -46,6 +46,9 @@ class SingleStepper(Stepper):
     Args:
         options: those of the class, `lr` among them.
         factors: of parameters by name.
+
+    Raises:
+        TrainingError: what is made is no optimizer.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class SingleStepper(Stepper):
             (parameters,) = groups.values()
         self._make = partial(make, parameters, **options)
         self._optimizer = self._make()
+        _require_optimizer(self._optimizer)
         self._takes_closure = takes_argument(self._optimizer.step)
         self._numbers: StepNumbers | None = None
         self._calls_closure: bool | None = None  # not known before the first step
@@ -147,6 +151,15 @@ class SingleStepper(Stepper):
 
     def select(self, rows: Tensor) -> None:
         """A stack of one never shrinks to less than one."""
+
+
+def _require_optimizer(made: object) -> None:
+    """Raises TrainingError for what cannot take a step."""
+    name = type(made).__name__
+    if not isinstance(made, Optimizer):
+        raise TrainingError(f"optimizer._target_: expected a torch.optim.Optimizer to be built, got {name}")
+    if inspect.unwrap(type(made).step) is inspect.unwrap(Optimizer.step):  # torch wraps them
+        raise TrainingError(f"optimizer._target_: {name} has no method step")
 
 
 def takes_argument(method: Callable[..., Any]) -> bool:

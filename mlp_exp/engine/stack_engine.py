@@ -19,6 +19,7 @@ from mlp_exp.engine.captured import CapturedEpochs, DeviceBatches
 from mlp_exp.engine.denormals import flushed_denormals
 from mlp_exp.engine.engine import Engine, Evaluation, Member
 from mlp_exp.engine.epochs import BlockEpochs, Epochs
+from mlp_exp.engine.functional import FunctionalNetwork
 from mlp_exp.engine.losses import IN_CLOSED_FORM, ArrayLoss, array_loss
 from mlp_exp.engine.network import Network
 from mlp_exp.engine.objective import Objective
@@ -238,6 +239,7 @@ def _kind(member: Member, batch_size: int | None) -> dict[str, Any]:
         "factors of parameters, or none": bool(member.factors),
         "number of columns": (data.inputs.shape[1], data.targets.shape[1]),
         "number of rows a step": step_shape(len(data.train), min(batch_size or len(data.train), len(data.train))),
+        "number of training rows": len(data.train) if member.functional and not stacks(module) else None,
         "number of validation rows": evaluation_shape(len(data.val)),
     }
 
@@ -255,11 +257,14 @@ def captures(network: Network, loss: ArrayLoss, device: torch.device) -> bool:
 def build_network(members: Sequence[Member], device: torch.device) -> Network:
     """The modules as one network."""
     first, modules = members[0], [member.module for member in members]
-    if all(stacks(module) for module in modules) and optimizers.stacks(first.optimizer) and is_rowwise(first.loss):
-        return StackedMLP(modules, device)
+    if optimizers.stacks(first.optimizer) and is_rowwise(first.loss):
+        if all(stacks(module) for module in modules):
+            return StackedMLP(modules, device)
+        if all(member.functional for member in members):
+            return FunctionalNetwork(modules, device, first.data.inputs)
     if len(modules) > 1:
         what = f"optimizer: {getattr(first.optimizer, '__name__', first.optimizer)}"
-        if not all(stacks(module) for module in modules):
+        if not all(stacks(member.module) or member.functional for member in members):
             what = f"model: {type(first.module).__name__}"
         elif optimizers.stacks(first.optimizer):
             what = f"loss: {type(first.loss).__name__}"

@@ -10,9 +10,8 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER, is_component
+from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER, is_component, public_name
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
@@ -33,6 +32,7 @@ from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
 from mlp_exp.training.callbacks.callback import Callback
 from mlp_exp.training.early_stopping import EarlyStopping
+from mlp_exp.training.schedulers import LearningRate
 from mlp_exp.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,14 @@ METHODS = {
 
 ABSENT = {"metrics": METRICS, "inference": INFERENCE}
 """Groups that configurations of earlier versions lack, and what stands for them."""
+
+
+SPANS = {
+    "torch.optim.lr_scheduler.CosineAnnealingLR": "T_max",
+    "torch.optim.lr_scheduler.OneCycleLR": "total_steps",
+    public_name("warmup_cosine"): "epochs",
+}
+"""Schedulers with the key that says how long the whole schedule is."""
 
 
 class Components:
@@ -81,6 +89,11 @@ class Components:
         optimizer = _factory(session, "optimizer", self.config["optimizer"]).make
         self.optimizer: Callable[..., Optimizer] = optimizer.func
         self.optimizer_options = dict(optimizer.keywords)
+        if "lr" not in self.optimizer_options:
+            name = self.config["optimizer"]["_target_"].rpartition(".")[2]
+            raise ConfigError(
+                [f"optimizer._target_: {name} takes no 'lr', which the scheduler sets; add that argument"]
+            )
         self.split: Split = self._build("split")
         self.trainer: Trainer = self._build("trainer")
         self.dataset = self._dataset()
@@ -96,8 +109,7 @@ class Components:
         node = self.config["data"]
 
         def read() -> Dataset:
-            settings = {key: value for key, value in node.items() if key not in APPLIED["data"]}
-            dataset = build_group(self.session, "data", settings, split=self.split, open_file=open_with_progress)
+            dataset = build_group(self.session, "data", node, split=self.split, open_file=open_with_progress)
             if not isinstance(dataset, Dataset):
                 raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
             if self.session.shows_data and dataset.columns:
@@ -119,18 +131,40 @@ class Components:
         """Whether the network is our own, which trains in stacks."""
         return locate(self.config["model"]["_target_"]) is MLP
 
+    @property
+    def stack(self) -> bool:
+        """Whether a network of the user's own is to train in stacks."""
+        return not self.is_mlp and bool(self.config["model"].get("stack", False))
+
     def model(self, in_features: int, out_features: int) -> nn.Module:
         module: nn.Module = self._build("model", in_features=in_features, out_features=out_features)
         return module
 
-    def scheduler(self, epochs: int) -> Callable[[Optimizer], LRScheduler]:
-        """What makes the scheduler, for the number of epochs that the data asks for, so that a schedule spans it."""
+    def learning_rate(self, epochs: int, steps: int) -> LearningRate:
+        """That of the optimizer, by the scheduler, which knows how long the training is.
+
+        Args:
+            epochs: of the training, as the data asks for it.
+            steps: in an epoch.
+
+        Raises:
+            ConfigError: the schedule is shorter than the training.
+        """
         node = self.config["scheduler"]
         if self.config["trainer"]["epochs"] != epochs:
             node = resolved(with_epochs(self.source, epochs))["scheduler"]
-            # in a model's configuration the reference to trainer.epochs is resolved
-            node = {key: epochs if value == "auto" else value for key, value in node.items()}
-        return lambda optimizer: build_group(self.session, "scheduler", node, optimizer=optimizer)
+        by_step = node.get("interval") == "step"
+        # in a model's configuration a reference to trainer.epochs, by any key, is resolved, and may be auto
+        anywhere = self.config["trainer"]["epochs"] == "auto"
+        spans = [key for key, value in node.items() if value == "auto" and (anywhere or key in SPANS.values())]
+        node = node | dict.fromkeys(spans, epochs * (steps if by_step else 1))
+        if by_step:
+            _require_all_steps(node, epochs, steps)
+        return LearningRate(
+            float(self.optimizer_options["lr"]),
+            lambda optimizer: build_group(self.session, "scheduler", node, optimizer=optimizer),
+            steps if by_step else None,
+        )
 
     def early_stopping(self) -> EarlyStopping:
         early_stopping: EarlyStopping = self._build("early_stopping")
@@ -153,6 +187,19 @@ class Components:
         return tracker
 
 
+def _require_all_steps(node: Mapping[str, Any], epochs: int, steps: int) -> None:
+    """Raises ConfigError for a schedule by step that is over before the training."""
+    key = SPANS.get(node["_target_"], "")
+    if key in node and node[key] < epochs * steps:
+        raise ConfigError(
+            [
+                f"scheduler.{key}: with scheduler.interval=step it is a number of steps, of which the training has "
+                f"{epochs * steps} ({epochs} epochs of {steps}); expected auto, which is all of them, or as many or "
+                f"more, got {node[key]}"
+            ]
+        )
+
+
 class _Factory(NamedTuple):
     """Makes a group's component.
 
@@ -171,7 +218,8 @@ def _factory(session: Session, group: str, node: dict[str, Any]) -> _Factory:
     def instantiated() -> _Factory:
         target = locate(node["_target_"])
         spare = left_over(group, target, [str(key) for key in node])
-        taken = {key: value for key, value in node.items() if key not in spare}
+        left_out = {*spare, *APPLIED.get(group, ())}
+        taken = {key: value for key, value in node.items() if key not in left_out}
         with _refusals(group, node):
             # one's own metrics are functions, which Hydra would call
             options = {"_convert_": "all", "_partial_": True, "_recursive_": group != "metrics"}

@@ -115,7 +115,7 @@ def save(run: Run, found: Evaluation) -> None:
         "intervals": found.intervals,
         "seconds": run.history[-1][-1] if run.history else 0.0,
         "stacked": run.stacked,
-        "provenance": provenance(dataset, run.parts, str(run.plan.device), trainer.threads),
+        "provenance": provenance(dataset, run.parts, str(run.plan.device), trainer.threads, run.plan.stacked_by),
     }
     if run.reason:
         result["reason"] = run.reason

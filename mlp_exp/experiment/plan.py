@@ -15,6 +15,8 @@ from mlp_exp.data.row_hashes import evenly_spaced, row_hashes
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
+from mlp_exp.engine.functional import METHOD, ROUNDING_TOLERANCE, TOLERANCE
+from mlp_exp.engine.stackable import Tried
 from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
@@ -44,6 +46,7 @@ class Plan:
         encoded: the columns of texts as numbers `[N, …]`.
         key: says what the preprocessing depends on, for `Session`.
         checkpoint: that the run continues from; None for one that begins.
+        tried: what the trial of a network shows that is `functional`.
     """
 
     components: Components
@@ -53,6 +56,7 @@ class Plan:
     key: tuple[str, ...]
     encoded: Sequence[NDArray[np.float32]] = ()
     checkpoint: Checkpoint | None = None
+    tried: Tried | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -85,6 +89,11 @@ class Plan:
         return min(self.components.trainer.batch_size_for(len(self.parts.train)), len(self.parts.train))
 
     @property
+    def steps(self) -> int:
+        """In an epoch."""
+        return step_shape(len(self.parts.train), self.batch_size)[0]
+
+    @property
     def device(self) -> torch.device:
         return self.components.trainer.torch_device()
 
@@ -104,11 +113,30 @@ class Plan:
 
     @property
     def stacks(self) -> bool:
-        """Whether the run can train with others; a user's own network or optimizer trains alone, and so does a loss
-        whose rows are not independent.
-        """
+        """Whether the run can train with others."""
+        return self.alone is None
+
+    @property
+    def alone(self) -> str | None:
+        """Why the run trains alone; None for one that can train with others."""
         components = self.components
-        return components.is_mlp and optimizers.stacks(components.optimizer) and is_rowwise(self.loss)
+        if not (components.is_mlp or components.stack):
+            return "model.stack is false"
+        if not optimizers.stacks(components.optimizer):
+            return f"the optimizer {getattr(components.optimizer, '__name__', components.optimizer)} takes one network"
+        return None if is_rowwise(self.loss) else f"a row's {type(self.loss).__name__} depends on other rows"
+
+    @property
+    def functional(self) -> bool:
+        """Whether a network of the user's own trains as a stack, be it of one."""
+        return self.components.stack and self.stacks
+
+    @property
+    def stacked_by(self) -> dict[str, Any] | None:
+        """For the provenance of a `functional` run: how it trains, and within what it has the losses of one alone."""
+        if not self.tried:
+            return None
+        return {"method": METHOD, "tolerance": ROUNDING_TOLERANCE if self.tried.rounding else TOLERANCE}
 
     def requirements(self) -> dict[str, Hashable]:
         """What must be equal in a stack, by the key of the configuration that a user would look at."""
@@ -116,6 +144,7 @@ class Plan:
         own = dict(MEMBERS_OWN)
         if not is_component(config["loss"]["_target_"]):
             own["loss"] = frozenset()  # what the user's own loss makes of its settings is not known
+        own["model"] = frozenset({"stack", *own["model"]}) if self.components.is_mlp else frozenset()
         found: dict[str, Hashable] = {
             f"{group}.{key}": repr(value)
             for group, free in own.items()
@@ -134,6 +163,8 @@ class Plan:
             "the number of inputs": made.inputs_width,
             "preprocess.embedding_width": embeddings,
             "the number of rows": (steps, validation),
+            # a network of the user's own gets no padding
+            "model.stack (the number of training rows)": None if self.components.is_mlp else len(self.parts.train),
             "the epoch of the checkpoint": self.checkpoint.epoch if self.checkpoint else 0,
         }
 

@@ -1,6 +1,7 @@
 """Makes plans: divides the data, fits the preprocessing, chooses loss, task and metrics."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.experiment.trial import tried
 from mlp_exp.tasks.head import Head
 
 
@@ -23,7 +25,7 @@ def plan(components: Components) -> Plan:
 
     Raises:
         DataError: the data cannot be used as asked.
-        ConfigError: the loss does not fit the task, or the device is not there.
+        ConfigError: the loss does not fit the task, the device is not there, or the network cannot train in a stack.
     """
     dataset, session = components.dataset, components.session
     parts, parts_key = _parts(components)
@@ -34,7 +36,10 @@ def plan(components: Components) -> Plan:
     encoded: Sequence[NDArray[np.float32]] = ()
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
         encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
-    return Plan(components, parts, preprocessing, head, key, encoded)
+    made = Plan(components, parts, preprocessing, head, key, encoded)
+    if not made.functional:
+        return made
+    return replace(made, tried=tried(components, preprocessing, made.data().inputs, made.loss.out_features))
 
 
 def _head(components: Components, preprocessing: Preprocessing, parts: Parts) -> Head:

@@ -1,5 +1,6 @@
 """From a plan to a run: one that begins, one that continues from its checkpoint, or one that has trained."""
 
+import logging
 from dataclasses import replace
 
 import torch
@@ -13,12 +14,15 @@ from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.start import continue_from
 from mlp_exp.storage.run_folder import MODEL, RunFolder
 from mlp_exp.training.loop import Trainee
-from mlp_exp.training.schedulers import LearningRate
+
+log = logging.getLogger(__name__)
 
 
 def prepare(plan: Plan, folder: RunFolder) -> Run:
     """Builds and initialises the network, and all else that the seed decides; continues from the plan's checkpoint."""
     components, trainer, loss = plan.components, plan.components.trainer, plan.loss
+    if components.stack and plan.alone:
+        log.info("model.stack: the run trains alone: %s", plan.alone)
     if plan.checkpoint and plan.checkpoint.state and components.is_mlp:
         require_no_larger(components.model, plan.preprocessing, loss.out_features, plan.checkpoint.path)
     streams = Streams(components.seed)
@@ -36,12 +40,13 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         callbacks=plan.callbacks(),
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
-        learning_rate=LearningRate(float(components.optimizer_options["lr"]), components.scheduler(plan.epochs)),
+        learning_rate=components.learning_rate(plan.epochs, plan.steps),
         early_stopping=plan.early_stopping(),
         streams=streams,
         epochs=plan.epochs,
         clip_grad_norm=trainer.clip_grad_norm,
         average=trainer.average,
+        functional=plan.functional,
     )
     run = Run(plan, trainee, folder)
     if plan.checkpoint:

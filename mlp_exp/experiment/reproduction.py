@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
 from mlp_exp.errors import NotReproducedError, RunFolderError
@@ -11,7 +12,8 @@ from mlp_exp.storage.run_folder import RunFolder
 
 
 def compare(earlier: RunFolder, again: RunFolder) -> None:
-    """Prints `identical`, and in what the environments differ all the same.
+    """Prints `identical`, or within what tolerance a run is the same that records one, and in what the environments
+    differ all the same.
 
     Raises:
         NotReproducedError: says where the first difference is, and in what the environments differ.
@@ -20,6 +22,11 @@ def compare(earlier: RunFolder, again: RunFolder) -> None:
     whole = before["status"] != "interrupted"
     difference = next(_differences(earlier, again, before, now, whole=whole), None)
     environment = _environment(before, now)
+    tolerance = min(_tolerance(before), _tolerance(now))
+    if difference and tolerance and _within(earlier, again, before, now, tolerance):
+        same = f"the same as {earlier.path} within {tolerance:g} of the losses, since its network trains by torch.func"
+        print("\n".join([same, f"not to the last bit: {difference}", *environment]))
+        return
     if difference:
         raise NotReproducedError("\n".join([f"not identical: {difference}", *environment]))
     epochs = len(earlier.read_history(earlier.history_columns))
@@ -73,6 +80,32 @@ def _in_weights(earlier: RunFolder, again: RunFolder) -> Iterator[str]:
         elif not torch.equal(old, new):
             most = (old.double() - new.double()).abs().max().item()
             yield f"weights {name}: {int((old != new).sum())} of {old.numel()} differ, by {most:.3g} at most"
+
+
+def _tolerance(result: dict[str, Any]) -> float:
+    """Within which the losses of a run are the same alone and in a stack; 0 for the last bit."""
+    stacked_by = result.get("provenance", {}).get("stacked_by")
+    value = stacked_by.get("tolerance") if isinstance(stacked_by, dict) else None
+    return float(value) if isinstance(value, float | int) else 0.0
+
+
+def _within(
+    earlier: RunFolder, again: RunFolder, before: dict[str, Any], now: dict[str, Any], tolerance: float
+) -> bool:
+    """Whether both ended alike after as many epochs, with the same rates, and with losses that differ by no more than
+    the tolerance, relative to the largest. Weights and metrics follow: some have no influence, or count rows.
+    """
+    columns = earlier.history_columns
+    if columns != again.history_columns or before["status"] != now["status"]:
+        return False
+    old, new = (np.array(folder.read_history(columns)) for folder in (earlier, again))
+    if old.shape != new.shape:
+        return False
+    of_losses = [place for place, column in enumerate(columns) if column in ("train_loss", "val_loss")]
+    exact = [place for place, column in enumerate(columns) if column in ("epoch", "lr")]
+    allowed = tolerance * np.abs(old[:, of_losses]).max(axis=0)
+    close = np.abs(old[:, of_losses] - new[:, of_losses]) <= allowed
+    return bool(close.all()) and np.array_equal(old[:, exact], new[:, exact])
 
 
 def _shape(tensor: torch.Tensor | None) -> str:

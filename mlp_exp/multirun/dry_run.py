@@ -18,6 +18,7 @@ from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
+from mlp_exp.training.schedulers import constant_rate
 
 TIMED_STEPS = 20
 PROCESS_BYTES = 400 * 2**20
@@ -105,7 +106,9 @@ def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
     for run in runs:
         data = run.trainee.data
         train_rows, val_rows = (rows[: max(1, round(share * len(rows)))] for rows in (data.train, data.val))
-        members.append(replace(run.trainee, data=replace(data, train=train_rows, val=val_rows), epochs=3))
+        fewer = replace(data, train=train_rows, val=val_rows)
+        rate = constant_rate(run.trainee.learning_rate.value)  # a schedule by step has those of a whole epoch
+        members.append(replace(run.trainee, data=fewer, learning_rate=rate, epochs=3))
     training = train(members, batch_size, kind.plan.device)
     next(training)  # the first epoch warms up
     start = time.perf_counter()

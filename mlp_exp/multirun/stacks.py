@@ -116,6 +116,8 @@ def member_bytes(plan: Plan) -> int:
 
 def network_size(plan: Plan) -> tuple[int, int]:
     """How many parameters the network has, and how many numbers it makes of a row, its inputs among them."""
+    if plan.tried:
+        return plan.tried.parameters, plan.preprocessing.inputs_width + plan.tried.values
     with torch.device("meta"):
         network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
     layers = [module.out_features for module in network.modules() if isinstance(module, nn.Linear)]
@@ -141,7 +143,8 @@ def in_words(found: Sequence[Kind], differing: Sequence[str]) -> str:
     if alone < len(found) > 1:
         reasons.append(f"{', '.join(differing)} differ{'s' * (len(differing) == 1)}")
     if alone:
-        reasons.append(f"{alone} of a network, an optimizer or a loss that trains alone")
+        because = dict.fromkeys(kind.plan.alone for kind in found if kind.plan.alone)
+        reasons.append(f"{alone} alone ({'; '.join(map(str, because))})")
     if len(sizes) > len(found):
         reasons.append(f"{max(sizes)} at most in each, {found[0].parallel} at a time")
     text = f"{runs} run{'s' * (runs != 1)} in {len(sizes)} stack{'s' * (len(sizes) != 1)}"

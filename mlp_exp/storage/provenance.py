@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -13,9 +14,15 @@ from mlp_exp.data.splits.base import Parts
 PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
 
 
-def provenance(dataset: Dataset, parts: Parts, device: str, threads: int) -> dict[str, Any]:
-    """Versions, commit of the working directory, fingerprints of data and split, device, threads and machine."""
-    return {
+def provenance(
+    dataset: Dataset, parts: Parts, device: str, threads: int, stacked_by: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Versions, commit of the working directory, fingerprints of data and split, device, threads and machine.
+
+    Args:
+        stacked_by: how a network of the user's own was stacked; None for any other run.
+    """
+    found = {
         "versions": versions(),
         "git": git_state(),
         "data_fingerprint": dataset.fingerprint,
@@ -24,6 +31,7 @@ def provenance(dataset: Dataset, parts: Parts, device: str, threads: int) -> dic
         "threads": threads,
         "machine": platform.platform(),
     }
+    return found | ({"stacked_by": dict(stacked_by)} if stacked_by else {})
 
 
 @cache

@@ -72,7 +72,7 @@ class Trainee(Member):
             if snapshot:
                 record = self.callbacks.observe(record, snapshot)
             ends = [decider.status for decider in self.all_deciders if decider.judge(record)]
-            self.learning_rate.advance(record.watched_loss)
+            self.learning_rate.advance(record.watched_loss, last=record.epoch == self.epochs)
         except Exception as error:  # the user's own code may raise anything; the others go on
             return replace(record, status="failed", error=error)
         if record.epoch == self.epochs:
@@ -154,8 +154,9 @@ class _Loop:
     def run_epoch(self) -> list[EpochRecord]:
         """Trains an epoch, evaluates it, and removes those that have ended from the stack."""
         self.epoch += 1
-        lr = [self._trainees[index].learning_rate.value for index in self.active]
-        losses = self._engine.train_epoch(lr)
+        rates = [self._trainees[index].learning_rate.rates for index in self.active]
+        lr = [own[0] for own in rates]
+        losses = self._engine.train_epoch(_by_step(rates))
         val_losses, metrics = self._evaluate()
         elapsed = time.perf_counter() - self._start
         records = [
@@ -239,6 +240,12 @@ class _Loop:
         stay = [row for row in range(len(self.active)) if row not in set(rows)]
         self.active = [self.active[row] for row in stay]
         self._engine.select(stay)
+
+
+def _by_step(rates: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Learning rates of K members as `[steps, K]`, or `[1, K]`; those with a single one have it in all steps."""
+    steps = max(map(len, rates))
+    return np.stack([np.broadcast_to(own, steps) for own in rates], axis=1)
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:

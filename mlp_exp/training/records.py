@@ -22,7 +22,7 @@ class EpochRecord:
     Attributes:
         member: index in the sequence given to `train`.
         epoch: from 1.
-        lr: the learning rate during the epoch.
+        lr: the learning rate during the epoch, or in its first step.
         train_loss: mean over the epoch's rows, as the weights changed, with dropout.
         val_loss: after the epoch, without dropout; None without a validation part.
         seconds: since training began.

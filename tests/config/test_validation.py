@@ -205,7 +205,10 @@ MISTAKES = [
     ("model=linear +model.mine=???", "model.mine: missing; expected a value. Give it: model.mine=…"),
     ("optimizer.lr=${nope} data=table", "optimizer.lr: Interpolation key 'nope' not found"),
     # keys
-    ("+model.widht=3", "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual."),
+    (
+        "+model.widht=3",
+        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack.",
+    ),
     (
         "+model.hiden_sizes=[3]",
         "model.hiden_sizes: MLP takes no 'hiden_sizes'. Did you mean 'hidden_sizes'?",
@@ -273,7 +276,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         "optimizer.lr: expected a number above 0, got -1",
         f"trainer.epochs: expected {EPOCHS}, got 0",
         "modle: there is no such key. Did you mean 'model'?",
-        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual.",
+        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack.",
     ]
     with pytest.raises(ConfigError) as caught:
         require_valid(plain(compose(overrides)), overrides)
@@ -523,12 +526,12 @@ def users_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["model._target_={}.UsersNet", "model.dropout=0.3"], []),
         (
             ["model._target_={}.UsersNet", "model.norm=batch"],
-            ["model.norm: UsersNet takes no 'norm'. Known: dropout, width."],
+            ["model.norm: UsersNet takes no 'norm'. Known: dropout, stack, width."],
         ),
-        (["model._target_={}.Plain", "model.dropout=0.3"], ["model.dropout: Plain takes no 'dropout'. Known: none."]),
+        (["model._target_={}.Plain", "model.dropout=0.3"], ["model.dropout: Plain takes no 'dropout'. Known: stack."]),
         (
             ["model._target_={}.Plain", "++model.hidden_sizes=[3]"],
-            ["model.hidden_sizes: Plain takes no 'hidden_sizes'. Known: none."],
+            ["model.hidden_sizes: Plain takes no 'hidden_sizes'. Known: stack."],
         ),
         (
             ["model._target_={}.UsersNet", "+model.widht=5"],

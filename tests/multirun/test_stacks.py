@@ -229,11 +229,9 @@ def test_a_users_own_network_or_optimizer_trains_alone(overrides: list[str], sta
 def test_in_words() -> None:
     plain, own = make(), make(*OWN_NETWORK)
     assert in_words(*kinds([plain], None)) == "1 run in 1 stack"
-    assert in_words(*kinds([own] * 2, None)) == (
-        "2 runs in 2 stacks: 2 of a network, an optimizer or a loss that trains alone"
-    )
+    assert in_words(*kinds([own] * 2, None)) == ("2 runs in 2 stacks: 2 alone (model.stack is false)")
     assert in_words(*kinds([plain, own, own], None)) == (
-        "3 runs in 3 stacks: model differs; 2 of a network, an optimizer or a loss that trains alone"
+        "3 runs in 3 stacks: model differs; 2 alone (model.stack is false)"
     )
     assert in_words([Kind(list(range(7)), plain, 2, 3)], []) == "7 runs in 3 stacks: 3 at most in each, 2 at a time"
     found, differing = kinds([plain, make("model.norm=batch"), plain], 1)

@@ -175,14 +175,14 @@ LINES = [
         "6 runs in 4 stacks: model.hidden_sizes differs; 2 at most in each, 2 at a time",
     ),
     ("seed=range(3) hydra.launcher.max_stack=1", "3 runs in 3 stacks: 1 at most in each, 2 at a time"),
-    (f"seed=0,1 {NET}", "2 runs in 2 stacks: 2 of a network, an optimizer or a loss that trains alone"),
+    (f"seed=0,1 {NET}", "2 runs in 2 stacks: 2 alone (model.stack is false)"),
     (
         "seed=0,1 optimizer._target_=torch.optim.Rprop",
-        "2 runs in 2 stacks: 2 of a network, an optimizer or a loss that trains alone",
+        "2 runs in 2 stacks: 2 alone (the optimizer Rprop takes one network)",
     ),
     (
         f"seed=0,1 {NET},mlp_exp.components.MLP",
-        "4 runs in 3 stacks: model differs; 2 of a network, an optimizer or a loss that trains alone",
+        "4 runs in 3 stacks: model differs; 2 alone (model.stack is false)",
     ),
 ]
 

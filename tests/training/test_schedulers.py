@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pkgutil import resolve_name
 from typing import Any
@@ -7,10 +8,13 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 from support.compositions import Compose
-from support.members import histories, make_member
+from support.members import histories, make_member, timeless
 from support.project import CONF
 from support.specs import build
+from torch import Tensor
 
+from mlp_exp.errors import ConfigError, TrainingError
+from mlp_exp.training.loop import Trainee
 from mlp_exp.training.schedulers import LearningRate, warmup_cosine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +62,8 @@ def test_an_option_gives_the_rates_of_its_class(compose: Compose, name: str) -> 
     cfg = composed(compose, name)
     options: dict[str, Any] = dict(OmegaConf.to_container(cfg.scheduler, resolve=True))  # type: ignore[arg-type]
     cls = resolve_name(options.pop("_target_"))
-    found = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    assert options.pop("interval") == "epoch"
+    found = rates(build(cfg).learning_rate(EPOCHS, 1))
     assert found == pytest.approx(rates_of_torch(cls, options), rel=1e-12)
     assert all(rate > 0 for rate in found)
     assert len(set(found)) == 1 if name == "none" else len(set(found)) > 1
@@ -68,9 +73,9 @@ def test_an_option_gives_the_rates_of_its_class(compose: Compose, name: str) -> 
 def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(compose: Compose, name: str) -> None:
     """The data may ask for more epochs: trainer.steps."""
     cfg = composed(compose, name)
-    expected = rates(LearningRate(LR, build(cfg).scheduler(EPOCHS)))
+    expected = rates(build(cfg).learning_rate(EPOCHS, 1))
     cfg.trainer.epochs = 3
-    assert rates(LearningRate(LR, build(cfg).scheduler(EPOCHS))) == expected
+    assert rates(build(cfg).learning_rate(EPOCHS, 1)) == expected
     assert cfg.trainer.epochs == 3
 
 
@@ -86,7 +91,7 @@ def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(c
     ],
 )
 def test_the_rates_in_numbers(compose: Compose, name: str, expected: list[float]) -> None:
-    found = rates(LearningRate(LR, build(composed(compose, name)).scheduler(EPOCHS)))
+    found = rates(build(composed(compose, name)).learning_rate(EPOCHS, 1))
     assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -146,8 +151,144 @@ def test_a_training_goes_by_the_rates_of_its_scheduler() -> None:
 
 def test_the_cycle_is_used_up_by_the_last_epoch(compose: Compose) -> None:
     """The last step of a training is not one too many for OneCycleLR."""
-    learning_rate = LearningRate(LR, build(composed(compose, "one_cycle")).scheduler(EPOCHS))
+    learning_rate = build(composed(compose, "one_cycle")).learning_rate(EPOCHS, 1)
     found = rates(learning_rate)
     assert found[0] == pytest.approx(LR / 25)
     assert max(found) == pytest.approx(LR, rel=0.05)
     assert found[-1] == pytest.approx(LR / 25 / 1e4)
+
+
+# ---- after every step
+
+STEPS = 4
+
+
+def by_step(compose: Compose, name: str, *overrides: str) -> LearningRate:
+    words = [f"scheduler={name}", "scheduler.interval=step", f"trainer.epochs={EPOCHS}", f"optimizer.lr={LR}"]
+    return build(compose([*words, *overrides])).learning_rate(EPOCHS, STEPS)
+
+
+def all_rates(learning_rate: LearningRate) -> list[float]:
+    found: list[float] = []
+    for epoch in range(1, EPOCHS + 1):
+        assert len(learning_rate.rates) == STEPS
+        assert learning_rate.value == learning_rate.rates[0]
+        found += learning_rate.rates
+        learning_rate.advance(1.0, last=epoch == EPOCHS)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "expected"),
+    [
+        ("none", None, [LR] * EPOCHS * STEPS),
+        ("exponential", None, [LR * 0.97**step for step in range(EPOCHS * STEPS)]),
+        ("step", None, [LR * 0.1 ** (step // 30) for step in range(EPOCHS * STEPS)]),
+        (
+            "cosine",
+            "T_max",
+            [LR * (1 + math.cos(math.pi * step / (EPOCHS * STEPS))) / 2 for step in range(EPOCHS * STEPS)],
+        ),
+        ("warmup_cosine", "epochs", [warm(step, EPOCHS * STEPS, 5, 0.1, 0.0) for step in range(EPOCHS * STEPS)]),
+        ("one_cycle", "total_steps", None),
+    ],
+)
+def test_a_scheduler_may_step_after_every_step(
+    compose: Compose, name: str, key: str | None, expected: list[float] | None
+) -> None:
+    """`auto` is the number of all steps."""
+    found = all_rates(by_step(compose, name, *[f"scheduler.{key}=auto"] * bool(key)))
+    if expected:
+        assert found == pytest.approx(expected, rel=1e-9)
+    else:
+        assert (found[0], max(found), found[-1]) == pytest.approx((LR / 25, LR, LR / 25 / 1e4), rel=1e-2)
+    if key:
+        assert all_rates(by_step(compose, name, f"scheduler.{key}={EPOCHS * STEPS}")) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "override", "got"),
+    [
+        ("cosine", "T_max", [], EPOCHS),
+        ("one_cycle", "total_steps", [], EPOCHS),
+        ("warmup_cosine", "epochs", [], EPOCHS),
+        ("cosine", "T_max", ["scheduler.T_max=47"], 47),
+    ],
+)
+def test_a_schedule_that_is_over_before_the_training_is_refused(
+    compose: Compose, name: str, key: str, override: list[str], got: int
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        by_step(compose, name, *override)
+    assert caught.value.problems == [
+        f"scheduler.{key}: with scheduler.interval=step it is a number of steps, of which the training has 48 (12 "
+        f"epochs of 4); expected auto, which is all of them, or as many or more, got {got}"
+    ]
+
+
+def test_auto_is_the_number_of_epochs_where_a_scheduler_steps_by_epoch(compose: Compose) -> None:
+    cfg = composed(compose, "cosine")
+    expected = rates(build(cfg).learning_rate(EPOCHS, STEPS))
+    cfg.scheduler.T_max = "auto"
+    assert rates(build(cfg).learning_rate(EPOCHS, STEPS)) == expected
+
+
+def test_the_plateau_of_a_loss_is_one_of_epochs(compose: Compose) -> None:
+    text = r"^scheduler.interval: ReduceLROnPlateau watches the loss of an epoch; expected epoch, got step$"
+    with pytest.raises(TrainingError, match=text):
+        by_step(compose, "reduce_on_plateau")
+
+
+def halved_by_step(steps: int | None) -> LearningRate:
+    return LearningRate(0.1, lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.5), steps)
+
+
+def test_steps_are_taken_at_their_own_rates_alone_and_in_company() -> None:
+    """37 rows in batches of 10: four steps an epoch."""
+
+    def member(seed: int, steps: int | None) -> Trainee:
+        made = make_member(seed=seed, lr=0.1, optimizer=torch.optim.SGD, epochs=3)
+        made.learning_rate = halved_by_step(steps)
+        return made
+
+    kinds = [(1, 4), (2, None), (3, 4)]
+    together = histories([member(*kind) for kind in kinds])
+    for kind, found in zip(kinds, together, strict=True):
+        (alone,) = histories([member(*kind)])
+        assert timeless(found) == timeless(alone)
+        factor = 0.5 ** (kind[1] or 1)
+        assert [record.lr for record in found] == pytest.approx([0.1 * factor**epoch for epoch in range(3)])
+    single = member(1, 4)
+    single.optimizer = torch.optim.Rprop
+    assert [record.lr for record in histories([single])[0]] == [record.lr for record in together[0]]
+
+
+def test_rates_of_zero_after_the_first_step_leave_one_step() -> None:
+    member = make_member(lr=0.1, optimizer=torch.optim.SGD, epochs=1)
+    member.learning_rate = LearningRate(
+        0.1, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: float(step == 0)), 4
+    )
+    start = member.module.get_parameter("head.bias").detach().clone()
+    gradients: list[Tensor] = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            super().step(closure)
+            gradients.append(self.param_groups[0]["params"][-1].grad.clone())
+
+    member.optimizer = Watched
+    histories([member])
+    assert len(gradients) > 3
+    torch.testing.assert_close(member.module.get_parameter("head.bias").detach(), start - 0.1 * gradients[0])
+
+
+def test_a_schedule_that_ends_in_the_training_fails_its_run_alone() -> None:
+    """Of a scheduler whose length is not known beforehand."""
+    member, other = make_member(seed=1, epochs=5), make_member(seed=2, epochs=5)
+    member.learning_rate = LearningRate(
+        0.01, lambda o: torch.optim.lr_scheduler.OneCycleLR(o, max_lr=0.01, total_steps=10, cycle_momentum=False), 4
+    )
+    found, expected = histories([member, other])
+    assert [record.status for record in found] == [None, "failed"]
+    assert re.match(r"scheduler: OneCycleLR: Tried to step 11 times", str(found[-1].error))
+    assert [record.status for record in expected][-1] == "finished"
