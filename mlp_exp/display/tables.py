@@ -1,7 +1,9 @@
 """Tables on the console: columns of the data, metrics, leaderboard, dry run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from rich import get_console
 from rich.markup import escape
@@ -17,6 +19,9 @@ MAX_NOTABLE = 15
 MAX_CLASSES = 20
 MAX_RUNS = 20
 MAX_JOBS = 200
+REASON_WIDTH = 9
+SMALL = 0.001
+"""Four decimals of a value below this say too little."""
 
 
 def print_columns(dataset: Dataset) -> None:
@@ -74,17 +79,44 @@ def _column_rows(columns: Sequence[Column]) -> list[tuple[str, str, str, str]]:
 def print_scores(
     title: str,
     metrics: Mapping[str, Mapping[str, float | None]],
-    reasons: Mapping[str, Mapping[str, str]] | None = None,
-    intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
+    reasons: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    intervals: Mapping[str, Mapping[str, tuple[float, float] | None]] = MappingProxyType({}),
 ) -> None:
-    """Prints a table with a row for each metric and a column for each part, such as train, val and test."""
-    table = Table("metric", title=escape(title), title_justify="left")
-    for part in metrics:
-        table.add_column(part, justify="right")
-    for name in next(iter(metrics.values()), {}):
-        values = [scores.get(name) for scores in metrics.values()]
-        table.add_row(name, *("–" if value is None else f"{value:.4f}" for value in values))
+    """Prints a table with a row for each metric and a column for each part, such as train, val and test.
+
+    Args:
+        title: above the table.
+        metrics: values by part and name.
+        reasons: likewise why there is none, which is printed instead.
+        intervals: likewise the lowest and highest value, which are printed beside it.
+    """
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("metric", overflow="fold")
+    columns = [list(next(iter(metrics.values()), {}))]
+    for part, scores in metrics.items():
+        cells = []
+        for name in columns[0]:
+            value, interval = scores.get(name), intervals.get(part, {}).get(name)
+            reason = reasons.get(part, {}).get(name, "–")
+            cells.append((_score(value, interval), True) if value is not None else (reason, False))
+        # only a reason may take several lines
+        width = max((len(text) if whole else min(len(text), REASON_WIDTH) for text, whole in cells), default=1)
+        table.add_column(part, justify="right", min_width=width, max_width=width)
+        columns.append([text for text, _ in cells])
+    for row in zip(*columns, strict=True):
+        table.add_row(*map(escape, row))
     get_console().print(table)
+
+
+def _score(value: float, interval: tuple[float, float] | None) -> str:
+    """A value such as `0.9512`, or `0.9512 (0.931–0.967)`; a small one has four significant digits."""
+    text = f"{value:.4g}" if 0 < abs(value) < SMALL else f"{value:.4f}"
+    if interval is None:
+        return text
+    size = max(map(abs, interval))
+    digits = f".{max(0, 2 - math.floor(math.log10(size)))}f" if size >= SMALL else ".3g"
+    low, high = (format(end, digits) for end in interval)
+    return f"{text} ({low}–{high})"
 
 
 def print_leaderboard(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: Path) -> None:

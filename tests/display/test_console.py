@@ -42,7 +42,7 @@ def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
         ["metric", "train", "val", "test"],
         ["accuracy", "1.0000", "0.5000", "0.6667"],
         ["roc_auc", "1.0000", "0.1235", "–"],
-        ["log_loss", "0.0000", "12.5000", "0.0000"],
+        ["log_loss", "4e-05", "12.5000", "0.0000"],
     ]
     assert err == ""
     assert "\x1b" not in out
@@ -59,6 +59,28 @@ def test_the_table_of_a_regression_without_validation(capsys: pytest.CaptureFixt
         ["r2", "-0.5000", "–"],
     ]
     assert "│ r2     │ -0.5000 │          – │" in out  # numbers are on the right
+
+
+def test_intervals_and_reasons_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("mean_absolute_class_error", "roc_auc", "r2", "rmse", "brier", "crps")
+    values = dict(zip(names, (0.95123, None, -0.25, 123.456, 0.000123456, 0.0), strict=True))
+    ends = dict(zip(names, ((0.9312, 0.9671), None, (-0.7, 0.25), (98.7, 154.3), (1e-5, 2e-4), (0, 0)), strict=True))
+    print_scores(
+        "Results of the best epoch",
+        {"train": values, "val": values, "test": values},
+        {"val": {"roc_auc": "only one class in this part"}, "test": {"roc_auc": "only one class in this part"}},
+        {"test": ends},
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert table_of(lines)[1] == ["mean_absolute_class_error", "0.9512", "0.9512", "0.9512 (0.931–0.967)"]
+    assert [row[3] for row in table_of(lines) if row[0] in names[2:]] == [
+        "-0.2500 (-0.700–0.250)",
+        "123.4560 (99–154)",
+        "0.0001235 (1e-05–0.0002)",
+        "0.0000 (0–0)",
+    ]
+    assert "only one class in" in " ".join(lines)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ MOST_DRAWN = 2**24
 """Rows times resamples; with more rows there are fewer resamples …"""
 FEWEST = 100
 """… down to this number."""
-CHUNK = 2**18
-"""Weights that are in memory at once: 2 MB."""
+CHUNK = 2**13
+"""Weights that are in memory at once: arrays of 64 KB, for which no memory has to be fetched from the system."""
 ONE_BY_ONE = 200
 """Resamples of a metric that is computed for each alone, such as scikit-learn's."""
 

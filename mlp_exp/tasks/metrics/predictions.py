@@ -5,6 +5,7 @@ member alone. A bootstrap is another kind of leading dimension: the predictions 
 resample weights of its own.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, fields, replace
@@ -15,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
+
+FEW_CLASSES = 16
+"""Of up to so many, a product of matrices is the fastest way to count the rows of each class in many resamples."""
 
 
 class Predictions:
@@ -36,6 +40,15 @@ class Predictions:
     """Cached properties that depend on weights."""
     _drawn: ClassVar[Any] = None
 
+    def __post_init__(self) -> None:
+        """Arrays in one layout: sums of others are rounded in another order."""
+        for name, array in self._arrays():
+            self.__dict__[name] = np.ascontiguousarray(array)
+
+    def _arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+        return ((name, value) for name, value in values if isinstance(value, np.ndarray))
+
     @cached_property
     def _kept(self) -> dict[Any, Any]:
         return {}
@@ -49,10 +62,10 @@ class Predictions:
     def total(self, values: NDArray[Any]) -> Any:
         """The weighted sum over rows `[...]` of values `[..., n]`."""
         if self.weights is None:
-            return np.ascontiguousarray(values).sum(axis=-1)
+            return values.sum(axis=-1)
         if self.weights.ndim > values.ndim:
             return self.weights @ values
-        return np.ascontiguousarray(values * self.weights).sum(axis=-1)
+        return (values * self.weights).sum(axis=-1)
 
     def mean(self, values: NDArray[Any]) -> Any:
         """The weighted mean over rows `[...]` of values `[..., n]`."""
@@ -67,7 +80,7 @@ class Predictions:
         """The sum of the weights `[...]`; without weights the number of rows."""
         if self.weights is None:
             return float(self.target.shape[-1])
-        return np.ascontiguousarray(self.weights).sum(axis=-1)
+        return self.weights.sum(axis=-1)
 
     @cached_property
     def n_present(self) -> Any:
@@ -87,16 +100,8 @@ class Predictions:
 
     def at(self, index: Any) -> Self:
         """Those at an index of the first axis: of one member of a stack, or of some rows."""
-        axes = self.target.ndim
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return replace(  # type: ignore[type-var]
-            self,
-            **{
-                name: array[index]
-                for name, array in arrays.items()
-                if isinstance(array, np.ndarray) and array.ndim >= axes
-            },
-        )
+        arrays = {name: array[index] for name, array in self._arrays() if array.ndim >= self.target.ndim}
+        return replace(self, **arrays)  # type: ignore[type-var]
 
     def alone(self) -> Iterator[Self]:
         """Each without leading dimensions: the members one by one, or the resamples, with their rows repeated."""
@@ -141,7 +146,7 @@ class ClassPredictions(Predictions):
     weights: Floats | None = None
     threshold: float = 0.5
 
-    OF_WEIGHTS = (*Predictions.OF_WEIGHTS, "hits", "occur", "guesses")
+    OF_WEIGHTS = (*Predictions.OF_WEIGHTS, "counts")
 
     @classmethod
     def example(cls, n_classes: int) -> Self:
@@ -151,8 +156,7 @@ class ClassPredictions(Predictions):
 
     @cached_property
     def probabilities(self) -> Floats:
-        given = np.ascontiguousarray(self.given)
-        scaled: Floats = given / given.sum(axis=-1, keepdims=True)
+        scaled: Floats = self.given / self.given.sum(axis=-1, keepdims=True)
         return scaled
 
     @property
@@ -179,30 +183,45 @@ class ClassPredictions(Predictions):
         found: Floats = np.take_along_axis(self.probabilities, self.target[..., None], axis=-1)[..., 0]
         return found
 
-    @cached_property
-    def hits(self) -> Floats:
+    @property
+    def hits(self) -> Any:
         """Of each class, the weight of its rows that are predicted as such `[..., C]`."""
-        return self._by_class(self.target, self.hit)
+        return self.counts[0]
 
-    @cached_property
-    def occur(self) -> Floats:
+    @property
+    def occur(self) -> Any:
         """Of each class, the weight of its rows `[..., C]`."""
-        return self._by_class(self.target)
+        return self.counts[1]
+
+    @property
+    def guesses(self) -> Any:
+        """Of each class, the weight of the rows that are predicted as such `[..., C]`."""
+        return self.counts[2]
 
     @cached_property
-    def guesses(self) -> Floats:
-        """Of each class, the weight of the rows that are predicted as such `[..., C]`."""
-        return self._by_class(self.predicted)
-
-    def _by_class(self, codes: NDArray[np.int64], counted: NDArray[np.bool_] | None = None) -> Floats:
+    def counts(self) -> Any:
+        """Hits, occurrences and guesses `[3, ..., C]`."""
+        if self._drawn and self.n_classes <= FEW_CLASSES:
+            return np.asarray(self.weights) @ self.of_rows(_class_columns)
+        codes = self.of_rows(_class_codes)
+        codes = codes[:, None] if self._drawn else codes
         weights = np.ones(1) if self.weights is None else self.weights
-        if counted is not None:
-            weights = weights * counted
         shape = np.broadcast_shapes(codes.shape, weights.shape)
-        groups = int(np.prod(shape[:-1]))
-        place = np.arange(groups).reshape((*shape[:-1], 1)) * self.n_classes + codes
-        flat = np.broadcast_to(weights, shape).ravel()
-        return np.bincount(place.ravel(), flat, groups * self.n_classes).reshape((*shape[:-1], self.n_classes))
+        groups, width = math.prod(shape[:-1]), self.n_classes + 1
+        place = np.arange(groups).reshape((*shape[:-1], 1)) * width + codes
+        sums = np.bincount(place.ravel(), np.broadcast_to(weights, shape).ravel(), groups * width)
+        return np.ascontiguousarray(sums.reshape((*shape[:-1], width))[..., :-1])
+
+
+def _class_codes(of: ClassPredictions) -> NDArray[np.int64]:
+    """The class as which a row is a hit (C if it is none), occurs, and is guessed `[3, ..., n]`."""
+    return np.stack([np.where(of.hit, of.target, of.n_classes), of.target, of.predicted])
+
+
+def _class_columns(of: ClassPredictions) -> Floats:
+    """Whether a row counts for a class `[3, n, C]`."""
+    columns: Floats = (_class_codes(of)[..., None] == np.arange(of.n_classes)).astype(np.float64)
+    return columns
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,32 +58,32 @@ def _weights(of: ClassPredictions, ranking: _Ranking) -> Any:
 
 def _before(sums: Floats, place: NDArray[np.intp]) -> Floats:
     """Of cumulative sums `[..., n]`, those of all rows before a place `[..., n]`."""
-    padded = np.zeros((*sums.shape[:-1], sums.shape[-1] + 1))
-    padded[..., 1:] = sums
+    padded = np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
     found: Floats = np.take_along_axis(padded, place, axis=-1) if place.ndim > 1 else padded.take(place, axis=-1)
     return found
 
 
 def _area(positive: Floats, negative: Floats, ranking: _Ranking) -> Any:
     """How often a positive row has the larger score than a negative one, half for equal scores (Hanley & McNeil,
-    1982).
+    1982). The arrays are overwritten: memory costs more than sums.
     """
-    above = negative.cumsum(axis=-1)
-    all_negative = above[..., -1]
+    above = np.cumsum(negative, axis=-1, out=negative)
+    pairs = positive.sum(axis=-1) * above[..., -1]
     if ranking.ties:
         above = (_before(above, ranking.start) + _before(above, ranking.end)) / 2
-    pairs = np.ascontiguousarray(positive).sum(axis=-1) * all_negative
-    return 1 - (positive * above).sum(axis=-1) / pairs
+    positive *= above
+    return 1 - positive.sum(axis=-1) / pairs
 
 
 def _precision_by_recall(positive: Floats, whole: Floats, ranking: _Ranking) -> Any:
     """The mean over positive rows of the precision among the rows of at least their score."""
-    hits, rows = positive.cumsum(axis=-1), whole.cumsum(axis=-1)
-    all_positive = hits[..., -1]
+    hits, rows = positive.cumsum(axis=-1), np.cumsum(whole, axis=-1, out=whole)
+    all_positive = hits[..., -1].copy()
     if ranking.ties:
         hits, rows = _before(hits, ranking.end), _before(rows, ranking.end)
-    precision = hits / np.where(rows > 0, rows, 1.0)
-    return (positive * precision).sum(axis=-1) / all_positive
+    hits /= np.where(rows > 0, rows, 1.0)
+    hits *= positive
+    return hits.sum(axis=-1) / all_positive
 
 
 def roc_auc(of: ClassPredictions) -> Any:
