@@ -170,6 +170,13 @@ class Trainer(Group):
 class Callback(Group):
     """One of several, each with a name of its own."""
 
+    layers: Annotated[list[Text], Field(description="a list of names of parameters, such as [head.weight]")] = Field([])
+    every: Count = 10
+    low: Positive = 1e-5
+    high: Positive = 1.0
+    rates: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 32
+    epochs: Count = 1
+
 
 class Tracker(Group):
     tracking_uri: Text = ""

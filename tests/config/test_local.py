@@ -36,7 +36,7 @@ def composed(conf: Path, overrides: Sequence[str] = ()) -> DictConfig:
 def conf(tmp_path: Path) -> Path:
     """A copy of `conf/`, with a default and another option of this group."""
     copy = shutil.copytree(CONF, tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
-    assert set(composed(copy)) == {*GROUPS, "seed"}  # without it nothing is amiss
+    assert set(composed(copy)) == {*GROUPS, "callbacks", "seed"}  # without it nothing is amiss
     (copy / "local").mkdir()
     (copy / "local/default.yaml").write_text(LOCAL, encoding="utf-8")
     (copy / "local/office.yaml").write_text("# @package _global_\ntrainer:\n  threads: 2\n", encoding="utf-8")

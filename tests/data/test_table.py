@@ -201,7 +201,8 @@ def test_a_run_says_what_it_found_and_keeps_it(
     folder = the_run_folder(tmp_path)
     model = torch.load(folder / "model.pt", weights_only=True)
     found = table(str(tmp_path / "t.csv"), "mood", drop=["sold"])
-    assert (model["class_names"], model["target_name"], model["task"]) == (names, "mood", "binary")
+    assert model["task"] == "binary"
+    assert [(target["name"], target["class_names"]) for target in model["targets"]] == [("mood", names)]
     assert [Column(**{**column, "parts": tuple(column["parts"])}) for column in model["columns"]] == list(found.columns)
     assert model["feature_names"] == list(found.feature_names)
     assert [(c["name"], c["texts"]) for c in model["preprocess"]["categories"]] == [

@@ -36,7 +36,7 @@ def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[Run], list[Metr
         for record in records:
             assert record.status not in ("diverged", "failed")
             runs[record.member].add(record)
-    return runs, [{part: numbers(scores) for part, scores in evaluate(run).items()} for run in runs]
+    return runs, [{part: numbers(scores) for part, scores in evaluate(run).metrics.items()} for run in runs]
 
 
 def test_the_default_experiment_reaches_98_percent_for_every_seed() -> None:

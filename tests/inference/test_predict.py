@@ -100,8 +100,8 @@ def test_metrics_of_the_parts_are_those_of_the_result(
         head = [*(["ignored: split"] if name == "s/0" else []), *seen, f"{target} of {len(source)} rows"]
         assert [line.rstrip() for line in lines[: len(head)]] == head
         assert metrics_in(lines) == {key: f"{value:.4f}" for key, value in result["metrics"][part].items()}
-        found = tables.predict_table(Ensemble([load(small / name)]), str(path), tmp_path / "p.csv", target)
-        assert found.metrics == pytest.approx(result["metrics"][part], abs=1e-6)
+        found = tables.predict_table(Ensemble([load(small / name)]), str(path), tmp_path / "p.csv", [target])
+        assert found.scores.values == pytest.approx(result["metrics"][part], abs=1e-6)
         assert (found.rows, found.without_target) == (len(source), 0)
 
 
@@ -175,10 +175,10 @@ def test_labels_of_each_type(labels: list[Any], kind: str, file_labels: list[str
         tmp_path / "r", "data=table", f"data.path={tmp_path / 't.parquet'}", "data.target=y", "data.task=classification"
     )
     run = load(tmp_path / "r")
-    assert run.target_type == kind
+    assert run.task.targets[0].type == kind
     write_rows(tmp_path / "t.csv", [["x", "y"], *([repr(a), b] for a, b in zip(x, file_labels, strict=True))])
     found = [
-        tables.predict_table(Ensemble([run]), str(tmp_path / name), tmp_path / "o.csv", "y").metrics
+        tables.predict_table(Ensemble([run]), str(tmp_path / name), tmp_path / "o.csv", ["y"]).scores.values
         for name in ("t.parquet", "t.csv")
     ]
     assert found[0] == found[1]
@@ -263,7 +263,7 @@ def test_runs_share_what_is_the_same(small: Path, monkeypatch: pytest.MonkeyPatc
 def test_load_gives_a_plain_module(small: Path) -> None:
     assert mlp_exp.load is load
     run = mlp_exp.load(small / "s/0")
-    assert (run.task, run.class_names, run.target_name) == ("binary", ("no", "yes"), "answer")
+    assert (run.task.name, run.class_names, run.target_name) == ("binary", ("no", "yes"), "answer")
     assert [column.name for column in run.columns] == ["x", "age", "colour", "city", "patient", "time"]
     assert run.feature_names == ("x", "age", "time")
     assert run.config["seed"] == 0
