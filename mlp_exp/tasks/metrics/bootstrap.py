@@ -40,7 +40,7 @@ def intervals(metrics: Mapping[str, Metric[Q]], predictions: Q, resamples: int) 
     """
     if not resamples:
         return {}
-    counts = _drawn(predictions.target.shape[-1], resamples)
+    counts = _drawn(predictions.n_rows, resamples)
     found: dict[str, list[Floats]] = {name: [] for name in metrics}
     rows = max(1, CHUNK // counts.shape[1])
     for slow, most in ((False, len(counts)), (True, min(ONE_BY_ONE, len(counts)))):
