@@ -51,6 +51,20 @@ def _arguments(cls: type) -> str:
 
 
 MISTAKES = [
+    # metrics
+    ("metrics.intervals=-1", "metrics.intervals: expected a whole number, 0 or more, got -1"),
+    ("metrics.extra=[3]", "metrics.extra: expected a list of names, and of nodes with a _target_, got [3]"),
+    ("metrics.history=f1", "metrics.history: expected a list of names of metrics, such as [f1,roc_auc], got 'f1'"),
+    (
+        "metrics.extra=[{_target_:math.dist}]",
+        "metrics.extra.0.larger_is_better: expected true or false, as in "
+        "{_target_: my_package.profit, larger_is_better: true}",
+    ),
+    (
+        "metrics.extra=[f1,{_target_:math.dits,larger_is_better:true}]",
+        "metrics.extra.1._target_: cannot import 'math.dits': module 'math' has no attribute 'dits'. "
+        "Did you mean 'dist'?",
+    ),
     # values
     ("optimizer.lr=-1", "optimizer.lr: expected a number above 0, got -1"),
     ("optimizer.lr=0", "optimizer.lr: expected a number above 0, got 0"),
