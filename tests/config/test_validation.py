@@ -28,6 +28,7 @@ BETAS = "two numbers from 0 up to 1, such as [0.9,0.999]"
 EPOCHS = "a whole number, 1 or more, or auto"
 BATCH = "a whole number, 1 or more, or full for all training rows at once, or auto by their number"
 COUNT = "a whole number, 1 or more"
+EPS = "a number above 0 (Adafactor: two, such as [null,1e-3])"
 NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
@@ -175,6 +176,10 @@ MISTAKES = [
         "scheduler=one_cycle scheduler.cycle_momentum=true",
         "scheduler.cycle_momentum: expected false: momentum is the optimizer's, got true",
     ),
+    ("scheduler.interval=batch", "scheduler.interval: expected epoch or step, got 'batch'"),
+    ("model.stack=1", "model.stack: expected true or false, got 1"),
+    ("optimizer.eps=0", f"optimizer.eps: expected {EPS}, got 0"),
+    ("optimizer.eps=[1]", f"optimizer.eps: expected {EPS}, got [1]"),
     ("init=kaiming_normal init.weight.mode=fan", "init.weight.mode: expected fan_in or fan_out, got 'fan'"),
     ("init=kaiming_normal init.weight=3", "init.weight: expected a group of settings, got 3"),
     # interpolations and missing values
