@@ -97,9 +97,10 @@ def _with_thresholds(task: Task, metric: str, target: NDArray[Any], answers: Flo
     for place in range(len(task.thresholds)):
         measure = task.known[metric if single else f"{metric}_{task.targets[place].name}"]
         probabilities = np.unique(answers[:, -1 if single else place])
-        ranks = np.linspace(0, len(probabilities) - 1, min(CANDIDATES, len(probabilities))).round().astype(int)
+        between = (probabilities[1:] + probabilities[:-1]) / 2  # so that no row is just at the threshold
+        ranks = np.linspace(0, len(between) - 1, min(CANDIDATES, len(between))).round().astype(int)
         best, at = -math.inf, 0.5
-        for candidate in (0.5, *probabilities[ranks].tolist()):
+        for candidate in (0.5, *between[ranks].tolist()):
             decided = task.decided_at([candidate] * len(task.thresholds))
             value = float(measure.compute(decided.predictions(target, answers, weights)))
             value = value if measure.larger_is_better else -value

@@ -30,6 +30,7 @@ BATCH = "a whole number, 1 or more, or full for all training rows at once, or au
 COUNT = "a whole number, 1 or more"
 CLASS_WEIGHT = "balanced, null, or a weight above 0 for each class, such as {yes: 5, no: 1}"
 LEVELS = "a list of numbers between 0 and 1, such as [0.05,0.5,0.95]"
+EPS = "a number above 0 (Adafactor: two, such as [null,1e-3])"
 NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
@@ -211,6 +212,10 @@ MISTAKES = [
         "scheduler=one_cycle scheduler.cycle_momentum=true",
         "scheduler.cycle_momentum: expected false: momentum is the optimizer's, got true",
     ),
+    ("scheduler.interval=batch", "scheduler.interval: expected epoch or step, got 'batch'"),
+    ("model.stack=1", "model.stack: expected true or false, got 1"),
+    ("optimizer.eps=0", f"optimizer.eps: expected {EPS}, got 0"),
+    ("optimizer.eps=[1]", f"optimizer.eps: expected {EPS}, got [1]"),
     ("init=kaiming_normal init.weight.mode=fan", "init.weight.mode: expected fan_in or fan_out, got 'fan'"),
     ("init=kaiming_normal init.weight=3", "init.weight: expected a group of settings, got 3"),
     # interpolations and missing values
