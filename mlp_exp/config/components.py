@@ -66,6 +66,7 @@ def public_name(name: str) -> str:
 NO_TRACKER = public_name("NoTracker")
 METRICS = public_name("Metrics")
 INFERENCE = public_name("Inference")
+NO_EARLY_STOPPING = {"_target_": public_name("NoEarlyStopping")}
 
 _VERSION_0_1 = {
     "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},

@@ -91,7 +91,7 @@ class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
     betas: Betas = Field([0.9, 0.999])
-    eps: Positive = 1e-8
+    eps: Eps = 1e-8
     amsgrad: Flag = False
     momentum: Rate = 0.0
     dampening: Rate = 0.0

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.own_metrics import own_metric_problems
+from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
 from mlp_exp.errors import ConfigError
@@ -52,6 +53,8 @@ def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[
         node = values.get(group)
         if isinstance(node, dict):
             problems += _node_problems(group, node, asked, group)
+            if group == "metrics":
+                problems += own_metric_problems(node.get("extra"))
     callbacks = values.get("callbacks")
     for name, node in callbacks.items() if isinstance(callbacks, dict) else ():
         if isinstance(node, dict):

@@ -36,7 +36,7 @@ def test_own_functions_are_built_and_not_called(compose: Compose, tmp_path: Path
     words = [EXTRA, "metrics.history=[recall]", "metrics.intervals=10"]
     cfg = compose(words)
     assert find_problems(cfg, words) == []
-    metrics = build(cfg).metrics()
+    metrics = build(cfg).metrics
     example = ClassPredictions.example(2)
     chosen = metrics.chosen(CLASS_METRICS, CLASS_DEFAULTS, example)
     assert not (tmp_path / "called").exists()
@@ -47,14 +47,14 @@ def test_own_functions_are_built_and_not_called(compose: Compose, tmp_path: Path
 
 def test_something_else_is_no_metrics(compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
-        build(compose(["metrics._target_=builtins.dict"])).metrics()
-    assert caught.value.problems == ["metrics._target_: expected Metrics, got dict"]
+        build(compose(["metrics._target_=builtins.dict"])).metrics
+    assert caught.value.problems == ["metrics._target_: expected an object with a method chosen, got dict"]
 
 
 def test_configurations_without_the_group_have_its_defaults(compose: Compose) -> None:
     cfg = compose(["~metrics"])
     assert find_problems(cfg) == []
-    assert build(cfg).metrics().extra == []
+    assert build(cfg).metrics.extra == []
 
 
 @pytest.mark.slow
