@@ -16,6 +16,7 @@ from mlp_exp.config.value_types import (
     ClassWeight,
     Count,
     Epochs,
+    Eps,
     Factor,
     Flag,
     Levels,

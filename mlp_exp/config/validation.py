@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.own_metrics import own_metric_problems
-from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
 from mlp_exp.errors import ConfigError
