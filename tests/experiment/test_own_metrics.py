@@ -47,7 +47,7 @@ def test_own_functions_are_built_and_not_called(compose: Compose, tmp_path: Path
 
 def test_something_else_is_no_metrics(compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
-        build(compose(["metrics._target_=builtins.dict"])).metrics
+        build(compose(["metrics._target_=builtins.dict"]))
     assert caught.value.problems == ["metrics._target_: expected an object with a method chosen, got dict"]
 
 
