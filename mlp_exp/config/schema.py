@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER, public_name
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, public_name
 from mlp_exp.config.value_types import (
     Betas,
     ClassWeight,
@@ -261,6 +261,10 @@ class Callback(Group):
     """One of several, each with a name of its own."""
 
 
+class Baselines(Group):
+    """A constant, a linear model and boosting, or none."""
+
+
 class Tracker(Group):
     tracking_uri: Text = ""
     experiment: Text = ""
@@ -290,6 +294,7 @@ class Experiment(BaseModel):
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
+    baselines: Baselines = Baselines.model_validate({"_target_": NO_BASELINES})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 
