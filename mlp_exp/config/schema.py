@@ -261,10 +261,6 @@ class Callback(Group):
     """One of several, each with a name of its own."""
 
 
-class Baselines(Group):
-    """A constant, a linear model and boosting, or none."""
-
-
 class Tracker(Group):
     tracking_uri: Text = ""
     experiment: Text = ""
@@ -294,7 +290,7 @@ class Experiment(BaseModel):
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
-    baselines: Baselines = Baselines.model_validate({"_target_": NO_BASELINES})
+    baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 
