@@ -26,17 +26,17 @@ class Leaderboard:
         [entry.job for entry in Leaderboard.read(Path("multirun/2026-01-31/12-00-00")).entries]  # [3, 0, 2, 1]
     """
 
-    def __init__(self, folder: Path, entries: Sequence[Entry] = (), sources: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, entries: Sequence[Entry] = (), baselines: Sequence[Entry] = ()) -> None:
         self._folder = Path(os.path.abspath(folder))  # as those of the jobs
-        self._sources = [Path(os.path.abspath(source)) for source in sources or [folder]]
+        self._baselines = baselines
         self._entries = {entry.folder: entry for entry in entries}
         self._written = -math.inf
 
     @classmethod
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
-        """Reads all runs in a sweep's folder, or in the sources; see `read_entries`."""
+        """Reads all runs in a sweep's folder, or in the sources; see `read_entries`, `read_baselines`."""
         entries = [entry for path in sources or [folder] for entry in read_entries(path, configs=configs)]
-        return cls(folder, entries, sources)
+        return cls(folder, entries, read_baselines([*(sources or [folder]), *(entry.folder for entry in entries)]))
 
     @property
     def entries(self) -> list[Entry]:
@@ -45,8 +45,8 @@ class Leaderboard:
 
     @property
     def baselines(self) -> list[Entry]:
-        """What is saved of baselines beside these runs; no runs themselves. RunFolderError for a damaged file."""
-        return ranked_like(read_baselines([*self._sources, *self._entries]), self.entries)
+        """Those that were saved beside the runs when they were read, ranked like these."""
+        return ranked_like(self._baselines, self.entries)
 
     def add(self, job: int, overrides: Sequence[str], folder: Path) -> None:
         """Adds the result of a run that ended, and writes the file if it was not written just now."""
