@@ -61,8 +61,8 @@ class Leaderboard:
         if not entries:  # the file may list runs that are not found any more
             return
         keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
-        baselines = self.baselines
-        entries = sorted([*entries, *baselines], key=lambda entry: entry.rank)  # equal ones stay in their order
+        baselines = self.baselines  # after the runs, so that the first row is the best run
+        entries += sorted(baselines, key=lambda entry: entry.rank)
         metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -55,11 +55,11 @@ def test_the_file(sweep: Path) -> None:
     shown = [(row["job"], row["status"], row["baseline"], row["folder"], row["val_log_loss"]) for row in rows]
     assert shown == [
         ("1", "finished", "", "1", "0.2"),
-        ("", "baseline", "linear model", "", "0.3"),
         ("0", "finished", "", "0", "0.4"),
+        ("", "baseline", "linear model", "", "0.3"),
         ("", "baseline", "majority class", "", "0.7"),
     ]
-    assert (rows[1]["optimizer.lr"], rows[1]["seconds"], rows[1]["reason"]) == ("", "0.5", "")
+    assert (rows[2]["optimizer.lr"], rows[2]["seconds"], rows[2]["reason"]) == ("", "0.5", "")
     (sweep / "baselines.json").unlink()
     Leaderboard.read(sweep).write()
     assert "baseline" not in (sweep / "leaderboard.csv").read_text(encoding="utf-8")
