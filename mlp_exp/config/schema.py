@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER
 from mlp_exp.config.schema_data import Data, Group, Preprocess, Split
 from mlp_exp.config.value_types import (
     Betas,
@@ -206,6 +206,7 @@ class Experiment(BaseModel):
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
+    baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 
