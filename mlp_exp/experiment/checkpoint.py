@@ -96,7 +96,7 @@ class Checkpoint:
         """
         path = folder.checkpoint
         content = folder.read_checkpoint()
-        if content["format"] != FORMAT:
+        if content["format"] != FORMAT and "history" in content:  # a model has a format of its own
             raise CheckpointVersionError(
                 f"{path}: expected a checkpoint of format {FORMAT}, got {content['format']!r}: {_writer(content)} has "
                 "written it, and can resume it. Go on with that version, or train another run"

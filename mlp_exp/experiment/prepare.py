@@ -83,7 +83,9 @@ def load(plan: Plan, folder: RunFolder) -> Run:
         temperature=model.get("temperature", 1.0),
         task=run.head.task.decided_at(model.get("thresholds", run.head.task.thresholds)),
     )
-    run.columns = folder.history_columns
-    run.history = folder.read_history(run.columns)
+    columns = folder.history_columns
+    if not set(run.columns) <= set(columns):
+        folder.read_history(run.columns)  # raises, with what was expected
+    run.columns, run.history = columns, folder.read_history(columns)
     run.trainee.early_stopping.best_epoch = result.get("best_epoch", 0)
     return run

@@ -20,7 +20,13 @@ from mlp_exp.data.sources import bundled
 from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import MODEL_FORMAT, RunFolder
-from mlp_exp.tasks.metrics import CLASS_DEFAULTS, VALUE_DEFAULTS
+from mlp_exp.tasks.metrics import (
+    CLASS_DEFAULTS,
+    DISTRIBUTION_DEFAULTS,
+    ORDINAL_DEFAULTS,
+    QUANTILE_DEFAULTS,
+    VALUE_DEFAULTS,
+)
 from mlp_exp.training.trainer import Trainer
 
 CLASSES = set(CLASS_DEFAULTS)
@@ -59,7 +65,12 @@ RESULT_KEYS = {
     "epochs",
     "monitor",
     "best_value",
+    "ranking",
+    "headlines",
+    "larger_is_better",
     "metrics",
+    "undefined",
+    "intervals",
     "seconds",
     "stacked",
     "provenance",
@@ -99,13 +110,36 @@ def train(compose: Compose, tmp_path: Path) -> Train:
     return train_run
 
 
-def check(run: Trained, task: str) -> None:
+METRICS_OF_LOSS = {
+    "gamma": ("gamma_deviance", {"gamma_deviance", *VALUES}),
+    "gaussian": ("crps", set(DISTRIBUTION_DEFAULTS)),
+    "ordinal": ("mean_absolute_class_error", set(ORDINAL_DEFAULTS)),
+    "poisson": ("poisson_deviance", {"poisson_deviance", *VALUES}),
+    "quantile": ("pinball", set(QUANTILE_DEFAULTS)),
+}
+"""That of the history, and all, of the losses that predict something else than the data's task says."""
+
+
+COLUMNS_OF_CALLBACK = {"gradient_norms": ["gradient_norm"]}
+FILES_OF_CALLBACK = {"lr_finder": ["learning_rates.csv"]}
+
+
+def check(run: Trained, task: str, loss: str = "auto", callback: str = "none") -> None:
     """What holds for every run of two epochs with the default split."""
-    metric = "val_rmse" if task == "regression" else "val_accuracy"
-    assert run.columns == ["epoch", "lr", "train_loss", "val_loss", metric, "seconds"]
+    name, every = METRICS_OF_LOSS.get(loss, ("rmse", VALUES) if task == "regression" else ("accuracy", CLASSES))
+    metric = f"val_{name}"
+    assert run.columns == [
+        "epoch",
+        "lr",
+        "train_loss",
+        "val_loss",
+        metric,
+        *COLUMNS_OF_CALLBACK.get(callback, []),
+        "seconds",
+    ]
     assert run.history["epoch"] == [1, 2]
     assert all(math.isfinite(value) for column in run.history.values() for value in column)
-    assert all(loss > 0 for name in ("train_loss", "val_loss") for loss in run.history[name])
+    assert all(value > 0 for name in ("train_loss", "val_loss") for value in run.history[name] if loss != "gaussian")
     assert 0 < run.history["seconds"][0] < run.history["seconds"][1]
 
     result = run.result
@@ -114,7 +148,8 @@ def check(run: Trained, task: str) -> None:
     stopping = run.model()["config"]["early_stopping"]
     monitor = metric if stopping["monitor"] == "val_metric" else stopping["monitor"]
     watched = run.history[monitor]
-    best = max(watched) if stopping["monitor"] == "val_metric" and task != "regression" else min(watched)
+    larger = stopping["monitor"] == "val_metric" and name == "accuracy"
+    best = max(watched) if larger else min(watched)
     equals = [epoch for epoch, value in enumerate(watched, 1) if value == best]
     assert result["best_epoch"] == equals[-1 if stopping["latest"] else 0]
     assert run.returned == best
@@ -122,12 +157,15 @@ def check(run: Trained, task: str) -> None:
     assert result["seconds"] >= run.history["seconds"][1]
     assert list(result["metrics"]) == ["train", "val", "test"]
     for scores in result["metrics"].values():
-        assert set(scores) == (VALUES if task == "regression" else CLASSES)
+        assert set(scores) == every
         assert all(math.isfinite(score) for score in scores.values())
+    assert set(result["intervals"]["test"]) == every
+    assert result["undefined"] == {}
     # the metric of the best epoch is that of the saved weights
     of_best = run.history[metric][result["best_epoch"] - 1]
     assert result["metrics"]["val"][metric.removeprefix("val_")] == pytest.approx(of_best, rel=1e-4)
-    assert files_in(run.folder) == {"history.csv", "result.json", "model.pt", "checkpoint.pt"}
+    files = {"history.csv", "result.json", "model.pt", "checkpoint.pt", *FILES_OF_CALLBACK.get(callback, [])}
+    assert files_in(run.folder) == files
     checkpoint = Checkpoint.read(RunFolder(run.folder))
     assert checkpoint.history == [list(row) for row in zip(*run.history.values(), strict=True)]
     assert checkpoint.state is not None
@@ -143,6 +181,15 @@ def fitting(group: str, option: str) -> str:
     return DATA_OF_LOSS[option] if group == "loss" else "circle"
 
 
+def ordered(folder: Path) -> list[str]:
+    """A table of three numbers and a grade."""
+    rng = np.random.default_rng(0)
+    rows = [[*row, int(np.digitize(row[0], [-0.5, 0.5]))] for row in rng.normal(size=(TABLE_ROWS, 3)).tolist()]
+    with (folder / "grades.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["a", "b", "c", "grade"], *rows])
+    return [f"data.path={folder / 'grades.csv'}", "data.target=grade", "data.task=ordinal"]
+
+
 def test_the_tables_name_every_option() -> None:
     assert {option for group, option in options() if group == "data"} == set(SETS)
     assert {option for group, option in options() if group == "loss"} == set(DATA_OF_LOSS)
@@ -151,15 +198,22 @@ def test_the_tables_name_every_option() -> None:
 @pytest.mark.parametrize(("group", "option"), options(), ids=[f"{g}={o}" for g, o in options()])
 def test_every_option_trains(train: Train, compose: Compose, tmp_path: Path, group: str, option: str) -> None:
     data = fitting(group, option)
-    run = train(*dict.fromkeys([f"data={data}", *option_with_values(group, option, tmp_path)]))
-    check(run, SETS[data][0])
+    words = [f"data={data}", *option_with_values(group, option, tmp_path)]
+    is_ordinal = (group, option) == ("loss", "ordinal")
+    if is_ordinal:
+        words += ordered(tmp_path)
+    run = train(*dict.fromkeys(words))
+    task = "ordinal" if is_ordinal else SETS[data][0]
+    loss, callback = (option if group == wanted else "" for wanted in ("loss", "callbacks"))
+    check(run, task, loss, callback)
     model = run.model()
     written = compose([f"{group}={option}"])[group]
     saved = model["config"].get(group, {})
     assert set(saved) == (set(written) if group != "tracker" else set())  # on which no result depends
-    assert saved.get("_target_") == (written["_target_"] if group != "tracker" else None)
+    if group != "callbacks":  # which are several
+        assert saved.get("_target_") == (written["_target_"] if group != "tracker" else None)
     assert model["format"] == MODEL_FORMAT
-    assert model["task"] == SETS[data][0]
+    assert model["task"] == task
     assert len(model["feature_names"]) == SETS[data][2]
     assert all(torch.isfinite(tensor).all() for tensor in model["state_dict"].values())
 

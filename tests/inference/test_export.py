@@ -20,6 +20,7 @@ from support.compositions import compose_run
 from support.folders import names, result_of
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.specs import train_in
+from support.tasks import task_for
 from support.tables import write_table
 
 from mlp_exp.data.dataset import Category, Dataset
@@ -33,6 +34,7 @@ from mlp_exp.inference.export.normal_quantile import normal_quantile
 from mlp_exp.inference.export.random_rows import as_table, random_rows
 from mlp_exp.inference.export.raw_columns import RawColumns
 from mlp_exp.inference.loading import load
+from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import SquaredError
 
 Patch = pytest.MonkeyPatch
@@ -139,10 +141,11 @@ def test_values_in_the_unit_of_the_target(log_target: bool) -> None:
     network = torch.nn.Linear(fitted.inputs_width, 1)
     inputs = torch.from_numpy(fitted.inputs(dataset.features, dataset.categories))
     expected = fitted.target.unit(network(inputs).squeeze(1).detach().double().numpy())
-    run: Any = SimpleNamespace(module=network, preprocessing=fitted, loss=SquaredError("regression"), class_names=())
+    head = Head(SquaredError("regression"), task_for("regression"), fitted.target)
+    run: Any = SimpleNamespace(module=network, head=head)
     found = Prediction(run)(inputs)
     assert found.dtype == torch.float64
-    np.testing.assert_allclose(found.detach(), expected, rtol=1e-14)
+    np.testing.assert_allclose(found.detach()[:, 0], expected, rtol=1e-14)
 
 
 # ---- files
@@ -172,7 +175,8 @@ CASES = {
 def rows_and_predictions_of(ensemble: Ensemble, count: int) -> tuple[Rows, np.ndarray]:
     raw = RawColumns.of(ensemble)
     rows = random_rows(raw, ensemble, count, np.random.default_rng(count))
-    return rows, ensemble.outputs(as_table(raw, rows), Misfits("the table"))
+    answers = ensemble.outputs(as_table(raw, rows), Misfits("the table"))
+    return rows, answers[:, 0] if answers.shape[1] == 1 else answers
 
 
 def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
@@ -238,6 +242,8 @@ def test_a_table(command: Command, tmp_path: Path) -> None:
     assert metadata == {
         "task": "regression",
         "target_name": "time",
+        "answers": ["time"],
+        "thresholds": [],
         "class_names": [],
         "numbers": {"x": "number", "age": "number"},
         "categories": {

@@ -21,7 +21,7 @@ OURS = "expected a model of this project: "
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "format 1": (
         put("format", value=1),
-        "is a model of format 1, and this version of mlp_exp reads format 2. Train the run",
+        "is a model of format 1, and this version of mlp_exp reads format 3. Train the run",
     ),
     "no format": (lambda model: model.pop("format"), "is a model of format None, and this version"),
     "wide": (
@@ -118,7 +118,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         f"{OURS}training_rows: Input should be an instance of Tensor",
     ),
     "three classes": (
-        put("class_names", value=["a", "b", "c"]),
+        put("targets", 0, "class_names", value=["a", "b", "c"]),
         f"{OURS}expected the class names of a binary task, got 3",
     ),
     "no such task": (

@@ -273,7 +273,7 @@ def test_load_gives_a_plain_module(small: Path) -> None:
     linear = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
     assert {tuple(layer.weight.shape) for layer in linear} >= {(8, linear[0].in_features)}
     saved = torch.load(small / "s/0/model.pt", weights_only=True)
-    assert saved["format"] == 2
+    assert saved["format"] == 3
     for name, tensor in module.state_dict().items():
         assert torch.equal(tensor, saved["state_dict"][name])
 
@@ -460,7 +460,7 @@ def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) ->
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path, env=clean_environment()
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: mlp-predict [-h] -o OUT [--target COLUMN] [--keep COLUMNS] [--top N]")
+    assert done.stdout.startswith("usage: mlp-predict [-h] -o OUT [--target COLUMNS] [--keep COLUMNS] [--top N]")
     assert done.stdout.endswith("False 0 False\n")
     done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv", process=True)
     assert (done.returncode, done.stderr) == (0, "")
