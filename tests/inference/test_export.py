@@ -20,8 +20,8 @@ from support.compositions import compose_run
 from support.folders import names, result_of
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
 from support.specs import train_in
-from support.tasks import task_for
 from support.tables import write_table
+from support.tasks import task_for
 
 from mlp_exp.data.dataset import Category, Dataset
 from mlp_exp.data.preprocessing import Preprocess, Preprocessing, Scaling
