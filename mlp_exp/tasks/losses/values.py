@@ -90,7 +90,7 @@ class _LogLink(Loss):
         return PositiveRegression(targets, f"{self.option}_deviance")
 
     def scaling(self, target: NDArray[Any], standard: TargetScaling) -> TargetScaling:
-        """The unit is the mean of the training target.
+        """The unit is the mean of the training target, which is what `standard` subtracts.
 
         Raises:
             ConfigError: the target is a logarithm already.
@@ -99,8 +99,7 @@ class _LogLink(Loss):
         if standard.log:
             raise ConfigError([f"preprocess.log_target: expected false, since loss={self.option} predicts a logarithm"])
         self.check(target)
-        mean = target.mean(axis=0, dtype=np.float64)
-        scale: Any = np.where(mean > 0, mean, 1.0)
+        scale: Any = np.where(standard.shift > 0, standard.shift, 1.0)
         shift: Any = np.zeros_like(scale)
         return TargetScaling(shift, scale) if target.ndim == 2 else TargetScaling(0.0, float(scale))
 
