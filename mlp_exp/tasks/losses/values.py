@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import ConfigError, DataError
 from mlp_exp.tasks.losses.base import Loss, require_task
 from mlp_exp.tasks.regression import PositiveRegression
+from mlp_exp.tasks.several import SeveralValues
 from mlp_exp.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ class _LogLink(Loss):
         return values.squeeze(-1) if self.out_features == 1 else values
 
     def task(self, name: TaskName, targets: "Sequence[TargetColumn]") -> Task:
-        return PositiveRegression(targets, f"{self.option}_deviance")
+        alone = partial(PositiveRegression, deviance=f"{self.option}_deviance")
+        return alone(targets) if len(targets) == 1 else SeveralValues(targets, alone)
 
     def scaling(self, target: NDArray[Any], standard: TargetScaling) -> TargetScaling:
         """The unit is the mean of the training target, which is what `standard` subtracts.
