@@ -90,7 +90,7 @@ class _LogLink(Loss):
 
     def task(self, name: TaskName, targets: "Sequence[TargetColumn]") -> Task:
         alone = partial(PositiveRegression, deviance=f"{self.option}_deviance")
-        return alone(targets) if len(targets) == 1 else SeveralValues(targets, alone)
+        return SeveralValues(targets, alone) if len(targets) > 1 else alone(targets)
 
     def scaling(self, target: NDArray[Any], standard: TargetScaling) -> TargetScaling:
         """The unit is the mean of the training target, which is what `standard` subtracts.
