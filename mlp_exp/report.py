@@ -38,13 +38,15 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
 
 def draw_figures(path: Path, allow: Sequence[str] = (), helper: Helper = IN_PLACE) -> None:
     """Draws the figures of a run that has trained: its data is read again, its weights are those that it saved."""
+    from mlp_exp.config.components import NO_EARLY_STOPPING
     from mlp_exp.config.trust import UNBUILT, check_config
     from mlp_exp.config.validation import require_valid
 
     folder = RunFolder(path)
     config = folder.read_model()["config"]
     check_config(config, allow, folder.path, trains=False)
-    require_valid({key: value for key, value in config.items() if key not in UNBUILT})
+    config = {key: value for key, value in config.items() if key not in UNBUILT} | {"early_stopping": NO_EARLY_STOPPING}
+    require_valid(config)
 
     from mlp_exp.experiment.components import Components
     from mlp_exp.experiment.drawn import draw

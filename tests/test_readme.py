@@ -19,9 +19,9 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    python -m mlp_exp\.(run|report|predict|export)(.*?)(?:#.*)?$", README, re.MULTILINE)
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-MY_PACKAGE = "\n".join(snippet for snippet in PYTHON if snippet.startswith("# my_package.py\n"))
-SNIPPETS = [snippet for snippet in PYTHON if not snippet.startswith("# my_package.py\n")]
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SNIPPETS = [block for block in BLOCKS if "import load" in block]
+MY_PACKAGE = "".join(block for block in BLOCKS if block not in SNIPPETS)
 
 MY_NET = """
 from torch import nn
@@ -104,7 +104,7 @@ def results_in(folder: Path) -> set[Path]:
 
 
 def test_the_commands_are_found() -> None:
-    assert len(COMMANDS) == 40
+    assert len(COMMANDS) == 44
     assert len(SNIPPETS) == 1
     assert "make run" in README
     assert "make test" in README

@@ -17,8 +17,9 @@ from mlp_exp.compare.made import how_made
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
+from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
-from mlp_exp.leaderboard.ranking import group_repetitions
+from mlp_exp.leaderboard.ranking import Experiment, group_repetitions
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
 
@@ -38,10 +39,13 @@ Curves = tuple[list[int], dict[str, list[float | None]]]
 """Epochs, and by name a value for each; None where it is no finite number."""
 
 
-def gather(folders: Sequence[Path], entries: Sequence[Entry], helper: Helper = IN_PLACE) -> dict[str, Any]:
+def gather(
+    folders: Sequence[Path], entries: Sequence[Entry], helper: Helper = IN_PLACE, baselines: Sequence[Entry] = ()
+) -> dict[str, Any]:
     """What a page shows of the runs in these folders; RunFolderError if the settings of a sweep are damaged.
 
-    `entries` are the runs with their configurations, best first, one at least; `helper` fits the forests.
+    `entries` are the runs with their configurations, best first, one at least; `helper` fits the forests. `baselines`
+    are ranked like them.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
@@ -54,13 +58,15 @@ def gather(folders: Sequence[Path], entries: Sequence[Entry], helper: Helper = I
     curves = [_curves(entry, most) for entry in entries]
     place = {entry.folder: index for index, entry in enumerate(entries)}
     names = _names(entries)
+    groups = group_repetitions(entries)
     return {
         "keys": {key: _values(entries, key) for key in varying},
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
-        "groups": [[place[entry.folder] for entry in group.entries] for group in group_repetitions(entries)],
+        "groups": [[place[entry.folder] for entry in group.entries] for group in groups],
+        "baselines": [_baseline(name, of, groups) for name, of in over_splits(baselines).items()],
         "importance": {name: found() for name, found in important.items()},
         "config": shared,
         "figures": _figures(entries, names),
@@ -143,6 +149,15 @@ def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> 
         "config": config,
         "at": epochs,
         "curves": columns,
+    }
+
+
+def _baseline(name: str, over: Experiment, groups: Sequence[Experiment]) -> dict[str, Any]:
+    """A row of the leaderboard: after so many groups of runs, with the metrics of each split."""
+    return {
+        "name": name,
+        "after": sum(by_rank(group) <= by_rank(over) for group in groups),
+        "splits": [{"metrics": entry.metrics, "seconds": entry.result["seconds"]} for entry in over.entries],
     }
 
 

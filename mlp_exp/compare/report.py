@@ -10,6 +10,7 @@ from typing import Any
 
 from mlp_exp.compare.gather import gather
 from mlp_exp.display.console import print_path
+from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
 from mlp_exp.leaderboard.printed import write_and_print
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.atomic import write_text
@@ -27,7 +28,8 @@ def report_on(folders: Sequence[Path], output: Path, helper: Helper = IN_PLACE) 
     entries = write_and_print(output, folders)
     if entries:
         title = ", ".join(folder.absolute().name for folder in folders)
-        write_page(output / PAGE, title, gather(folders, entries, helper))
+        baselines = ranked_like(read_baselines([*folders, *(entry.folder for entry in entries)]), entries)
+        write_page(output / PAGE, title, gather(folders, entries, helper, baselines))
         print_path(output / PAGE)
     return bool(entries)
 

@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
     "trainer": {"Trainer": "mlp_exp.training.trainer"},
+    "baselines": dict.fromkeys(("NoBaselines", "Baselines"), "mlp_exp.experiment.baselines.standard"),
     "tracker": {
         "NoTracker": "mlp_exp.trackers.none",
         "TensorBoard": "mlp_exp.trackers.tensorboard",
@@ -66,6 +67,8 @@ def public_name(name: str) -> str:
 NO_TRACKER = public_name("NoTracker")
 METRICS = public_name("Metrics")
 INFERENCE = public_name("Inference")
+NO_EARLY_STOPPING = {"_target_": public_name("NoEarlyStopping")}
+NO_BASELINES = public_name("NoBaselines")
 
 _VERSION_0_1 = {
     "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},
@@ -106,6 +109,7 @@ ADDED: dict[str, Any] = {
     "preprocess.text_width": 32,
     "model.stack": False,
     "scheduler.interval": "epoch",
+    "baselines._target_": NO_BASELINES,
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
     "inference.threshold": None,

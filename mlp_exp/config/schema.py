@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER
 from mlp_exp.config.schema_data import Data, Group, Preprocess, Split
 from mlp_exp.config.value_types import (
     Betas,
     ClassWeight,
     Count,
     Epochs,
+    Eps,
     Factor,
     Flag,
     Levels,
@@ -91,7 +92,7 @@ class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
     betas: Betas = Field([0.9, 0.999])
-    eps: Positive = 1e-8
+    eps: Eps = 1e-8
     amsgrad: Flag = False
     momentum: Rate = 0.0
     dampening: Rate = 0.0
@@ -205,6 +206,7 @@ class Experiment(BaseModel):
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
+    baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 

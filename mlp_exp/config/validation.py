@@ -52,12 +52,12 @@ def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[
         node = values.get(group)
         if isinstance(node, dict):
             problems += _node_problems(group, node, asked, group)
+            if group == "metrics":
+                problems += own_metric_problems(node.get("extra"))
     callbacks = values.get("callbacks")
     for name, node in callbacks.items() if isinstance(callbacks, dict) else ():
         if isinstance(node, dict):
             problems += _node_problems("callbacks", node, asked, f"callbacks.{name}")
-            if group == "metrics":
-                problems += own_metric_problems(node.get("extra"))
     absent = [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
     # a missing value has also been reported as a wrong one
     return absent + [line for line in problems if line.partition(":")[0] not in missing]

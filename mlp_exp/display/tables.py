@@ -1,7 +1,7 @@
 """Tables on the console: columns of the data, metrics, leaderboard, dry run."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -119,15 +119,50 @@ def _score(value: float, interval: tuple[float, float] | None) -> str:
     return f"{text} ({low}–{high})"
 
 
-def print_leaderboard(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: Path) -> None:
-    """Prints the best runs of a sweep, and the path of the file with all of them."""
+def print_comparison(
+    compared: Mapping[str, Mapping[str, Mapping[str, float | None]]], headlines: Sequence[str], notes: Sequence[str]
+) -> None:
+    """Prints a row for each of several models, the first of which is the run, and the notes below.
+
+    Args:
+        compared: metrics by part and name of each; the headlines of the parts that the others have are shown.
+    """
+    if compared:
+        _, *others = compared.values()
+        shown = [(part, name) for part in others[0] for name in headlines]
+        table = Table("", title="Beside baselines", title_justify="left")
+        for part, name in shown:
+            table.add_column(f"{part}\n{escape(name)}", justify="right")
+        for place, (label, metrics) in enumerate(compared.items()):
+            values = [metrics.get(part, {}).get(name) for part, name in shown]
+            table.add_row(
+                label,
+                *("–" if value is None else _score(value, None) for value in values),
+                style=None if place else "bold",
+            )
+        get_console().print(table)
+    for note in notes:
+        get_console().print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_leaderboard(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: Path, baselines: Collection[str] = ()
+) -> None:
+    """Prints the best runs of a sweep, and the path of the file with all of them.
+
+    Rows that begin with the name of one of the baselines are printed however many there are.
+    """
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(escape(column.replace(".", "\n").replace("_", "\n", 1)), overflow="fold")
+    rest = rows[MAX_RUNS:]
+    kept = [row for row in rest if row[0] in baselines]
     for row in rows[:MAX_RUNS]:
         table.add_row(*map(escape, row))
-    if len(rows) > MAX_RUNS:
-        table.add_row(f"… {len(rows) - MAX_RUNS} more", *[""] * (len(columns) - 1))
+    if len(rest) > len(kept):
+        table.add_row(f"… {len(rest) - len(kept)} more", *[""] * (len(columns) - 1))
+    for row in kept:
+        table.add_row(*map(escape, row))
     get_console().print(table)
     print_path(file)
 

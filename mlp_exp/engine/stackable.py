@@ -214,7 +214,8 @@ def _check_step(modules: Sequence[nn.Module], rows: Tensor) -> tuple[str, ...]:
     for row, module in enumerate(modules):
         template, own = with_masks(module)
         dropped = network.masks_of(batch)
-        own.give(None if dropped is None else [(mask[row], scale[row]) for mask, scale in dropped])
+        given = [each[row] for each in dropped]
+        own.give(zip(given[::2], given[1::2], strict=True) if given else None)
         with torch.enable_grad():
             alone = template.train()(rows.clone())
             alone.backward(slopes[row].T)

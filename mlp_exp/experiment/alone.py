@@ -12,8 +12,8 @@ from mlp_exp.display.commands import REPORT, RESUME, on_run, program
 from mlp_exp.display.progress import epoch_bar
 from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DivergedError, TrainingError
+from mlp_exp.experiment.after import look_back
 from mlp_exp.experiment.checkpoint import Checkpoint
-from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.outcome import Evaluation
@@ -113,9 +113,9 @@ def _train(spec: RunSpec, start: Start, tracking: Tracking, helper: Helper) -> R
     if reporter.error:
         raise reporter.error
     assert reporter.run
-    if spec.draws and reporter.run.status in DONE:
+    if reporter.run.status in DONE:
         with active(spec):
-            draw(reporter.run, helper)
+            look_back(spec, reporter.run, reporter.found, helper)
     return reporter.run
 
 
@@ -123,7 +123,7 @@ class ConsoleReporter(Reporter):
     """Shows a run to a person.
 
     Attributes:
-        run: once it has ended.
+        run, found: once it has ended.
         error: that ended it.
     """
 
@@ -135,6 +135,7 @@ class ConsoleReporter(Reporter):
         self.bar = epoch_bar()
         self._task = self.bar.add_task("", total=plan.epochs, completed=plan.checkpoint.epoch if plan.checkpoint else 0)
         self.run: Run | None = None
+        self.found = Evaluation()
         self.error: Exception | None = None
 
     def log(self, spec: RunSpec) -> AbstractContextManager[None]:
@@ -146,7 +147,7 @@ class ConsoleReporter(Reporter):
 
     def ended(self, spec: RunSpec, run: Run, found: Evaluation, error: Exception | None) -> None:
         self.bar.stop()
-        self.run, self.error = run, error
+        self.run, self.found, self.error = run, found, error
         if found.metrics:
             print_scores("Results of the best epoch", found.metrics, found.undefined, found.intervals)
         log.info("%s", run.summary)

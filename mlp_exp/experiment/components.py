@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_TRACKER, is_component, public_name
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, is_component, public_name
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
@@ -20,6 +20,7 @@ from mlp_exp.data.splits.base import Split
 from mlp_exp.display.progress import open_with_progress
 from mlp_exp.display.tables import print_columns
 from mlp_exp.errors import ConfigError, MlpExpError
+from mlp_exp.experiment.baselines.standard import NoBaselines
 from mlp_exp.experiment.configs import resolved, with_epochs
 from mlp_exp.experiment.session import Session
 from mlp_exp.model.initial_weights import DefaultInit, WeightInit
@@ -46,10 +47,11 @@ METHODS = {
     "trainer": "epochs_for",
     "metrics": "chosen",
     "inference": "fit",
+    "baselines": "compute",
 }
 """By which what a group builds is known to be of its kind, where any class may be one."""
 
-ABSENT = {"metrics": METRICS, "inference": INFERENCE}
+ABSENT = {"metrics": METRICS, "inference": INFERENCE, "baselines": NO_BASELINES}
 """Groups that configurations of earlier versions lack, and what stands for them."""
 
 
@@ -101,6 +103,7 @@ class Components:
         self.init: DefaultInit | WeightInit = self._build("init")
         self.metrics: Metrics = self._build("metrics")
         self.inference: Inference = self._build("inference")
+        self.baselines: NoBaselines = self._build("baselines")
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)

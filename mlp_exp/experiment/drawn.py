@@ -1,6 +1,7 @@
 """The figures of a run."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,15 @@ from mlp_exp.training.loop import evaluating
 
 def draw(run: Run, helper: Helper = IN_PLACE) -> None:
     """Draws the figures that fit the task; the helper does so, unless matplotlib may have been set up here."""
-    if run.best_epoch:
-        draws = IN_PLACE if "matplotlib" in sys.modules else helper
-        draws.ask(figures.write, run.folder.path, _figures(run))()
+    begin_drawing(run, helper)()
+
+
+def begin_drawing(run: Run, helper: Helper) -> Callable[[], None]:
+    """Like `draw`, at the same time as what is done here; what is returned waits for the end, and is to be called."""
+    if not run.best_epoch:
+        return lambda: None
+    draws = IN_PLACE if "matplotlib" in sys.modules else helper
+    return draws.ask(figures.write, run.folder.path, _figures(run))
 
 
 def _figures(run: Run) -> figures.Figures:

@@ -66,7 +66,8 @@ def load(plan: Plan, folder: RunFolder) -> Run:
         path = folder.path / MODEL
         require_no_larger(plan.components.model, plan.preprocessing, plan.loss.out_features, path)
     run = prepare(plan, folder)
-    saved = (folder.result() or {}).get("provenance", {})
+    result = folder.result() or {}
+    saved = result.get("provenance", {})
     for what, now in (("data", run.dataset.fingerprint), ("split", run.parts.fingerprint)):
         if saved.get(f"{what}_fingerprint") not in (None, now):
             raise RunFolderError(f"{folder.path}: its {what} has changed since it trained")
@@ -82,5 +83,7 @@ def load(plan: Plan, folder: RunFolder) -> Run:
         temperature=model.get("temperature", 1.0),
         task=run.head.task.decided_at(model.get("thresholds", run.head.task.thresholds)),
     )
-    run.restore_history(folder.read_history(run.columns))
+    run.columns = folder.history_columns
+    run.history = folder.read_history(run.columns)
+    run.trainee.early_stopping.best_epoch = result.get("best_epoch", 0)
     return run

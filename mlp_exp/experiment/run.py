@@ -34,6 +34,7 @@ class Run:
     """A run that is ready to train, trains, or has trained.
 
     Attributes:
+        columns: of the history; those of the validation part are left out where there is none.
         history: a row for each epoch so far, in the order of `columns`.
         reason: why it diverged or failed.
         stacked: how many runs trained together, this one among them.
@@ -50,9 +51,12 @@ class Run:
     stacked: int = 1
     state: MemberState | None = None
     head: Head = field(init=False)
+    columns: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.head = self.plan.head
+        validation = ["val_loss", *(f"val_{name}" for name in self.plan.history_metrics)] if len(self.parts.val) else []
+        self.columns = ["epoch", "lr", "train_loss", *validation, *self.trainee.callbacks.columns, "seconds"]
 
     @property
     def components(self) -> Components:
@@ -65,12 +69,6 @@ class Run:
     @property
     def parts(self) -> Parts:
         return self.plan.parts
-
-    @property
-    def columns(self) -> list[str]:
-        """Of the history; those of the validation part are left out where there is none."""
-        validation = ["val_loss", *(f"val_{name}" for name in self.plan.history_metrics)] if len(self.parts.val) else []
-        return ["epoch", "lr", "train_loss", *validation, *self.trainee.callbacks.columns, "seconds"]
 
     @property
     def best_epoch(self) -> int:
@@ -209,11 +207,6 @@ class Run:
         except UntrustedError as error:  # the user's own optimizer keeps what is not loaded again
             log.warning("the run cannot be resumed from here: %s", error)
         return checkpoint
-
-    def restore_history(self, rows: list[list[float]]) -> None:
-        """Restores the epochs of an earlier training that a checkpoint has not."""
-        for row in rows[len(self.history) :]:
-            self.replay(row)
 
     @property
     def over(self) -> bool:

@@ -71,19 +71,13 @@ def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], 
     of_torch = target.startswith("torch.nn.") if group == "model" else target in CRITERIA
     if not (is_component(target, group) or of_torch):
         raise UntrustedError(f"{where}: {group}._target_ is '{target}', which is no {group}")
-    weights = node.get("class_weight")
-    plain = (
-        group == "loss"
-        and isinstance(weights, dict)
-        and all(isinstance(each, int | float) for each in weights.values())
-    )
-    values = [value for value in node.values() if isinstance(value, dict | list) and not (plain and value is weights)]
+    values = [value for value in node.values() if isinstance(value, dict | list)]
     while values:
         value = values.pop()
-        if isinstance(value, dict) and any(str(key).startswith("_") for key in value):
-            raise UntrustedError(f"{where}: {group}: expected plain values as settings, found another component")
-        inside = value.values() if isinstance(value, dict) else value
-        values += [each for each in inside if isinstance(each, dict | list)]
+        if isinstance(value, list):
+            values += [each for each in value if isinstance(each, dict | list)]
+        elif not all(isinstance(each, int | float) for each in value.values()):  # weights of classes build nothing
+            raise UntrustedError(f"{where}: {group}: expected numbers, texts and lists as settings, found a mapping")
 
 
 def _head(saved: SavedModel) -> Head:

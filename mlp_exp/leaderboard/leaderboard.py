@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
 from mlp_exp.leaderboard.entry import Entry, by_key, read_entries
 from mlp_exp.leaderboard.ranking import ranked
 from mlp_exp.storage.atomic import write_text
@@ -25,20 +26,27 @@ class Leaderboard:
         [entry.job for entry in Leaderboard.read(Path("multirun/2026-01-31/12-00-00")).entries]  # [3, 0, 2, 1]
     """
 
-    def __init__(self, folder: Path, entries: Sequence[Entry] = ()) -> None:
+    def __init__(self, folder: Path, entries: Sequence[Entry] = (), baselines: Sequence[Entry] = ()) -> None:
         self._folder = Path(os.path.abspath(folder))  # as those of the jobs
+        self._baselines = baselines
         self._entries = {entry.folder: entry for entry in entries}
         self._written = -math.inf
 
     @classmethod
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
-        """Reads all runs in a sweep's folder, or in the sources; see `read_entries`."""
-        return cls(folder, [entry for path in sources or [folder] for entry in read_entries(path, configs=configs)])
+        """Reads all runs in a sweep's folder, or in the sources; see `read_entries`, `read_baselines`."""
+        entries = [entry for path in sources or [folder] for entry in read_entries(path, configs=configs)]
+        return cls(folder, entries, read_baselines([*(sources or [folder]), *(entry.folder for entry in entries)]))
 
     @property
     def entries(self) -> list[Entry]:
         """Best first."""
         return ranked(self._entries.values())
+
+    @property
+    def baselines(self) -> list[Entry]:
+        """Those that were saved beside the runs when they were read, ranked like these."""
+        return ranked_like(self._baselines, self.entries)
 
     def add(self, job: int, overrides: Sequence[str], folder: Path) -> None:
         """Adds the result of a run that ended, and writes the file if it was not written just now."""
@@ -53,17 +61,22 @@ class Leaderboard:
         if not entries:  # the file may list runs that are not found any more
             return
         keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
+        baselines = self.baselines  # after the runs, so that the first row is the best run
+        entries += sorted(baselines, key=lambda entry: entry.rank)
         metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["job", *keys, "status", "best_epoch", "epochs", *metrics, "seconds", "folder", "reason"])
+        head = ["job", *keys, "status", "best_epoch", "epochs", *metrics, "seconds", "folder", "reason"]
+        writer.writerow([*head, "baseline"] if baselines else head)
         for entry in entries:
             found, result = entry.metrics, entry.result
             job = "" if entry.job is None else entry.job
             overrides = [entry.overrides.get(key, "") for key in keys]
             state = [result["status"], result.get("best_epoch", ""), result.get("epochs", "")]
             values = ["" if found.get(name) is None else repr(found[name]) for name in metrics]
-            end = [result.get("seconds", ""), os.path.relpath(entry.folder, self._folder), result.get("reason", "")]
+            baseline = result.get("baseline", "")
+            folder = "" if baseline else os.path.relpath(entry.folder, self._folder)
+            end = [result.get("seconds", ""), folder, result.get("reason", ""), *([baseline] if baselines else [])]
             writer.writerow([job, *overrides, *state, *values, *end])
         write_text(self._folder / LEADERBOARD, text.getvalue(), errors="backslashreplace")
         self._written = time.monotonic()

@@ -1,17 +1,23 @@
 """The leaderboard as it is printed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlp_exp.display.tables import print_leaderboard
+from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
 
-def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]:
-    """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation."""
+def as_table(
+    entries: Sequence[Entry], baselines: Mapping[str, Experiment] | None = None
+) -> tuple[str, list[str], list[list[str]]]:
+    """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation.
+
+    Baselines are rows between them, with their names in the place of the job.
+    """
     groups = group_repetitions(entries)
     one_each = all(len(group.entries) == 1 for group in groups)
     if one_each:  # then a seed is a column like any other
@@ -23,15 +29,21 @@ def as_table(entries: Sequence[Entry]) -> tuple[str, list[str], list[list[str]]]
     names = [name for name in names if any(name in entry.metrics for entry in entries)]
     all_well = all(entry.ended_well for entry in entries)
     rows = []
-    for group in groups:
-        first = group.entries[0]
-        label = (first.folder.name if first.job is None else str(first.job)) if one_each else str(len(group.entries))
+    named = [(_label(group, one_each=one_each), group) for group in groups] + list((baselines or {}).items())
+    for label, group in sorted(named, key=lambda pair: by_rank(pair[1])):  # equal ones stay in their order
         overrides = [group.overrides.get(key, "") for key in keys]
         scores = [group.mean_and_deviation(name) for name in names]
         status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
         rows.append([label, *overrides, *scores, *status])
     title = _title(entries, one_each=one_each)
     return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
+
+
+def _label(group: Experiment, *, one_each: bool) -> str:
+    first = group.entries[0]
+    if not one_each:
+        return str(len(group.entries))
+    return first.folder.name if first.job is None else str(first.job)
 
 
 def _title(entries: Sequence[Entry], *, one_each: bool) -> str:
@@ -49,5 +61,6 @@ def write_and_print(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:
     entries = leaderboard.entries
     if entries:
         leaderboard.write()
-        print_leaderboard(*as_table(entries), folder / LEADERBOARD)
+        baselines = over_splits(leaderboard.baselines)
+        print_leaderboard(*as_table(entries, baselines), folder / LEADERBOARD, baselines)
     return entries

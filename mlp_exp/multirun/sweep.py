@@ -1,13 +1,16 @@
 """A sweep: its jobs are composed and sorted into stacks, these train, and figures of the best runs are drawn."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from mlp_exp.display.progress import SweepBar
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
-from mlp_exp.experiment.drawn import draw
+from mlp_exp.experiment.after import compute_baselines
+from mlp_exp.experiment.drawn import begin_drawing
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.plan import Plan
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 BEST_DRAWN = 2
 """For how many runs a sweep draws figures."""
+T = TypeVar("T")
 Planned = tuple[RunSpec, Plan]
 """A run that is ready to train."""
 
@@ -62,7 +66,7 @@ def train_sweep(
         planned = sweep.begin(resumes)
         if planned:
             sweep.train(planned, max_stack)
-            sweep.draw_best(planned, helper)
+            sweep.look_back(planned, helper)
     finally:
         sweep.leaderboard.write()
 
@@ -158,14 +162,28 @@ class _Sweep(Listener):
             self._tracking.end(Path(spec.folder))
         self._bar.advance(event.spared, ended=1)
 
-    def draw_best(self, planned: Sequence[Planned], helper: Helper) -> None:
-        """Draws the figures of the best runs."""
-        drawn = {Path(spec.folder): (spec, plan) for spec, plan in planned if plan.components.trainer.plots == "auto"}
-        ranked = [entry for entry in self.leaderboard.entries if entry.folder in drawn and entry.ended_well]
-        for spec, plan in [drawn[entry.folder] for entry in ranked[:BEST_DRAWN]]:
-            with active(spec), self._session.logs.of(spec):
-                try:
-                    draw(load(plan, RunFolder(spec.folder)), helper)
-                except Exception:
-                    log.exception("the figures could not be drawn")  # the run itself is complete
+    def look_back(self, planned: Sequence[Planned], helper: Helper) -> None:
+        """Draws the figures of the best runs, and computes the baselines at the same time, once for each split."""
+        by_folder = {Path(spec.folder): (spec, plan) for spec, plan in planned}
+        ended = [entry.folder for entry in self.leaderboard.entries if entry.folder in by_folder and entry.ended_well]
+        ranked = [by_folder[folder] for folder in ended]
+        best = [(spec, plan) for spec, plan in ranked if plan.components.trainer.plots == "auto"][:BEST_DRAWN]
+        begun = [(spec, self._drawn(spec, partial(_begin_drawing, spec, plan, helper))) for spec, plan in best]
+        compute_baselines(ranked, self._folder)
+        for spec, wait in begun:
+            if wait:
+                self._drawn(spec, wait)
             self._tracking.attach(Path(spec.folder))
+
+    def _drawn(self, spec: RunSpec, draw: Callable[[], T]) -> T | None:
+        """What a step of drawing returns; None if it fails, which the run's log then says."""
+        with active(spec), self._session.logs.of(spec):
+            try:
+                return draw()
+            except Exception:
+                log.exception("the figures could not be drawn")  # the run itself is complete
+                return None
+
+
+def _begin_drawing(spec: RunSpec, plan: Plan, helper: Helper) -> Callable[[], None]:
+    return begin_drawing(load(plan, RunFolder(spec.folder)), helper)

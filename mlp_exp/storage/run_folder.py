@@ -28,6 +28,7 @@ UNFINISHED = "unfinished"
 
 HISTORY = "history.csv"
 RESULT = "result.json"
+BASELINES = "baselines.json"
 MODEL = "model.pt"
 CHECKPOINT = "checkpoint.pt"
 HYDRA = ".hydra"
@@ -257,8 +258,8 @@ class RunFolder:
         return self.path / EVENT_FILES
 
     def attachments(self) -> list[Path]:
-        """The files that a tracker stores: configuration, history, result, model and figures, as far as they exist."""
-        files = [self.path / name for name in (HYDRA_CONFIG, HISTORY, RESULT, MODEL)]
+        """The files that a tracker stores, as far as they exist: configuration, history, results, model and figures."""
+        files = [self.path / name for name in (HYDRA_CONFIG, HISTORY, RESULT, BASELINES, MODEL)]
         return [file for file in files if file.is_file() and not file.is_symlink()] + self.figure_files()
 
     def write_figure(self, name: str, png: bytes) -> None:

@@ -56,8 +56,9 @@ class SeveralPredictions(Predictions):
 
 def _mean_of(metric: Metric[Any]) -> Metric[SeveralPredictions]:
     def compute(of: SeveralPredictions) -> Floats:
-        found: Floats = np.mean([metric.compute(part) for part in of.parts], axis=0)
-        return found
+        found = [metric.compute(part) for part in of.parts]
+        total: Floats = sum(found[1:], start=found[0])  # not np.mean, whose order of terms depends on the shape
+        return total / len(found)
 
     def undefined(of: SeveralPredictions) -> str | None:
         reasons = zip(of.names, map(metric.undefined, of.parts), strict=True)

@@ -109,8 +109,8 @@ def test_the_example_of_the_page(command: Command, tmp_path: Path) -> None:
     (tmp_path / "my_net.py").write_text(example, encoding="utf-8")
     alone, sweep = (line.split() for line in commands)
     more = (*QUIET, "trainer.epochs=3")
-    said(command("run", *alone, *more, "hydra.run.dir=alone"))
-    lines = said(command("run", *sweep, *more, "hydra.sweep.dir=sweep"))
+    said(command("run", *alone, *more, "hydra.run.dir=alone", fork=True))  # the name of its module is nobody's own
+    lines = said(command("run", *sweep, *more, "hydra.sweep.dir=sweep", fork=True))
     assert stacks_in(lines) == ["6 runs in 2 stacks: model.width differs"]
     assert result_of(tmp_path / "sweep/0")["stacked"] == 3
     assert_close(tmp_path / "sweep/0", tmp_path / "alone")  # width 16, seed 0

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from support.commands import Command
-from support.runs import DIVERGED, FAILED, classes, values, write_run
+from support.runs import DIVERGED, FAILED, classes, values, write_baselines, write_run
 
 from mlp_exp.compare.effects import axis_of, importance, ranks
 from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather, split_common
@@ -32,6 +32,24 @@ Capture = pytest.CaptureFixture[str]
 
 def shown(folder: Path) -> dict[str, Any]:
     return gather([folder], Leaderboard.read(folder, configs=True).entries)
+
+
+def test_baselines_stand_between_the_groups_of_runs(tmp_path: Path) -> None:
+    for job, (lr, seed, loss) in enumerate([("1", "0", 0.2), ("1", "1", 0.4), ("2", "0", 0.5)]):
+        write_run(tmp_path / str(job), classes(loss), [f"optimizer.lr={lr}", f"seed={seed}"], job)
+    for split, losses in {"a": (0.6, 0.3), "b": (0.7, 0.35)}.items():
+        write_baselines(tmp_path, split, dict(zip(("majority class", "linear model"), losses, strict=True)))
+    found = Leaderboard.read(tmp_path, configs=True)
+    shown = gather([tmp_path], found.entries, baselines=found.baselines)
+    assert (len(shown["runs"]), len(shown["groups"])) == (3, 2)
+    assert shown["baselines"] == [
+        {
+            "name": name,
+            "after": after,
+            "splits": [{"metrics": {"val_accuracy": 0.5, "val_log_loss": loss}, "seconds": 0.5} for loss in losses],
+        }
+        for name, after, losses in (("majority class", 2, (0.6, 0.7)), ("linear model", 1, (0.3, 0.35)))
+    ]
 
 
 def write_config(folder: Path, config: Any) -> None:

@@ -13,7 +13,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from support.page import ENDS, HEAD, HEADLINES, PNG, OpenPage, drawn, mean_and_deviation, needs_browser, write_job
-from support.runs import DIVERGED, FAILED, classes, metrics
+from support.runs import DIVERGED, FAILED, classes, metrics, write_baselines
 
 from mlp_exp.compare.report import report_on
 
@@ -489,3 +489,28 @@ def test_keyboard_names_dark_print_and_phone(sweep: Path, open_page: OpenPage) -
     page.until(lambda: page.layout("#curves", "width") < 380)
     assert page.js("document.documentElement.scrollWidth") <= 380
     assert page.js("document.querySelector('.scroll').scrollWidth > document.querySelector('.scroll').clientWidth")
+
+
+# ---- baselines
+
+
+def test_baselines_are_rows_of_the_table(tmp_path: Path, open_page: OpenPage) -> None:
+    for job, loss in enumerate([0.4, 0.2]):
+        write_job(tmp_path, job, classes(loss), [f"optimizer.lr={job}"])
+    write_baselines(tmp_path, "first", {"majority class": 0.7, "linear model": 0.3})
+    write_baselines(tmp_path, "second", {"majority class": 0.6, "linear model": 0.3})
+    report_on([tmp_path], tmp_path)
+    page = open_page(tmp_path)
+    assert page.column("run") == ["1", "linear model", "0", "majority class"]
+    assert page.column("val_log_loss") == ["0.2", "0.3 ± 0", "0.4", "0.65 ± 0.071"]
+    assert page.column("optimizer.lr") == ["1", "", "0", ""]
+    assert page.column("status") == ["finished", "baseline", "finished", "baseline"]
+    assert len(page.all("#leaderboard tbody input")) == len(page.all("#leaderboard tbody .again button")) == 2
+    assert page.one("#shown").text == "2 of 2 runs"
+    page.sort("val_log_loss")
+    page.sort("val_log_loss")
+    assert page.column("run") == ["majority class", "0", "linear model", "1"]
+    assert page.filter("status=finished") == ["2 of 2 runs"]
+    assert page.column("run") == ["0", "1"]
+    assert page.filter("linear") == ["0 of 2 runs"]
+    assert page.column("run") == ["linear model"]

@@ -235,7 +235,7 @@ def test_a_model_of_something_else(command: Command, run: Path, kind: str, says:
     other: dict[str, object] = {
         "dictionary": {"epoch": 3},
         "list": [1, 2],
-        "no weights": {**model, "state_dict": {}},
+        "no weights": {**model, "state_dict": {}, "training_rows": model["training_rows"][:1].clone()},
         "other weights": {
             **model,
             "state_dict": {name: torch.zeros(1) for name in model["state_dict"]},

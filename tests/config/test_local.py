@@ -75,7 +75,7 @@ def test_it_may_stand_in_a_folder_of_ones_own_and_saved_runs_are_taken_as_they_a
     assert (done.returncode, done.stderr) == (0, "")
     config = config_of(tmp_path / "run")
     assert (config["trainer"]["epochs"], config["trainer"]["plots"]) == (3, "never")
-    assert set(config) == {*GROUPS, "seed"}
+    assert set(config) == {*GROUPS, "callbacks", "seed"}
     (tmp_path / "mine/local/default.yaml").write_text("# @package _global_\ntrainer:\n  epochs: 5\n")
     for words in (
         ("--config-dir", "run/.hydra", "--config-name", "config", "hydra.run.dir=again"),

@@ -123,6 +123,24 @@ def test_a_name_of_ours_that_is_no_component_is_not_to_be_allowed(path: str) -> 
     assert str(caught.value) == f"model.pt: {is_no_component('model._target_', path)}"
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"metrics": {"_target_": "mlp_exp.components.Metrics", "extra": ["f1", {"_target_": "my_package.profit"}]}},
+        {"metrics": {"_target_": "my_package.Metrics"}},
+    ],
+)
+def test_metrics_are_trusted_by_those_who_do_not_build_them(config: dict[str, Any]) -> None:
+    check_config(config, [], "model.pt", trains=False)
+    check_config(config, ["my_package"], "model.pt")
+    with pytest.raises(UntrustedError, match=r"metrics\.(extra\.1\.)?_target_ is .* --allow my_package"):
+        check_config(config, [], "model.pt")
+    with pytest.raises(UntrustedError, match="model"):
+        check_config({**config, "model": {"_target_": "my_package.Net"}}, [], "model.pt", trains=False)
+    with pytest.raises(UntrustedError, match="may refer to a single value"):
+        check_config({"metrics": {"extra": ["${oc.env:HOME}"]}}, [], "model.pt", trains=False)
+
+
 def targets(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         yield from [node["_target_"]] if "_target_" in node else []

@@ -30,15 +30,14 @@ BATCH = "a whole number, 1 or more, or full for all training rows at once, or au
 COUNT = "a whole number, 1 or more"
 CLASS_WEIGHT = "balanced, null, or a weight above 0 for each class, such as {yes: 5, no: 1}"
 LEVELS = "a list of numbers between 0 and 1, such as [0.05,0.5,0.95]"
+EPS = "a number above 0 (Adafactor: two, such as [null,1e-3])"
 NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
 ORDER = "a list of the classes, such as [low,medium,high], or null"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
-GROUP_NAMES = (
-    "data, early_stopping, init, loss, metrics, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer"
-)
+GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "seed"]))
 
 
 def plain(config: DictConfig) -> Any:
@@ -51,6 +50,20 @@ def _arguments(cls: type) -> str:
 
 
 MISTAKES = [
+    # metrics
+    ("metrics.intervals=-1", "metrics.intervals: expected a whole number, 0 or more, got -1"),
+    ("metrics.extra=[3]", "metrics.extra: expected a list of names, and of nodes with a _target_, got [3]"),
+    ("metrics.history=f1", "metrics.history: expected a list of names of metrics, such as [f1,roc_auc], got 'f1'"),
+    (
+        "metrics.extra=[{_target_:math.dist}]",
+        "metrics.extra.0.larger_is_better: expected true or false, as in "
+        "{_target_: my_package.profit, larger_is_better: true}",
+    ),
+    (
+        "metrics.extra=[f1,{_target_:math.dits,larger_is_better:true}]",
+        "metrics.extra.1._target_: cannot import 'math.dits': module 'math' has no attribute 'dits'. "
+        "Did you mean 'dist'?",
+    ),
     # values
     ("optimizer.lr=-1", "optimizer.lr: expected a number above 0, got -1"),
     ("optimizer.lr=0", "optimizer.lr: expected a number above 0, got 0"),
@@ -197,6 +210,10 @@ MISTAKES = [
         "scheduler=one_cycle scheduler.cycle_momentum=true",
         "scheduler.cycle_momentum: expected false: momentum is the optimizer's, got true",
     ),
+    ("scheduler.interval=batch", "scheduler.interval: expected epoch or step, got 'batch'"),
+    ("model.stack=1", "model.stack: expected true or false, got 1"),
+    ("optimizer.eps=0", f"optimizer.eps: expected {EPS}, got 0"),
+    ("optimizer.eps=[1]", f"optimizer.eps: expected {EPS}, got [1]"),
     ("init=kaiming_normal init.weight.mode=fan", "init.weight.mode: expected fan_in or fan_out, got 'fan'"),
     ("init=kaiming_normal init.weight=3", "init.weight: expected a group of settings, got 3"),
     # interpolations and missing values
@@ -411,7 +428,10 @@ def test_every_option_says_what_it_is_and_every_key_what_it_does() -> None:
         if not re.match(r"# \S", text[0]):
             missing.append(f"{group}/{option}: no first line that says what it is")
         for number, line in enumerate(text, 1):
-            bare += line.lstrip().startswith("_target_: ") and (group, option) not in inherits
+            bare += (line.lstrip() if group == "callbacks" else line).startswith("_target_: ") and (
+                group,
+                option,
+            ) not in inherits
             if KEY_WITH_VALUE.match(line):
                 lines += 1
                 if not re.search(r" # \S", line):

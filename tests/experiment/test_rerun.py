@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
@@ -254,6 +255,35 @@ def test_seconds_and_stacks_do_not_matter(run: Path, tmp_path: Path, capfd: Capt
     change_result(run, lambda result: result.update(seconds=9.0, stacked=128))
     compare(RunFolder(run), RunFolder(again))
     assert capfd.readouterr().out == identical(run)
+
+
+@pytest.mark.parametrize(
+    ("factor", "both", "same"), [(1 + 5e-4, True, True), (1 + 2e-3, True, False), (1 + 5e-4, False, False)]
+)
+def test_losses_within_the_recorded_tolerance_are_the_same(
+    run: Path, tmp_path: Path, capfd: Capture, factor: float, both: bool, same: bool
+) -> None:
+    again = shutil.copytree(run, tmp_path / "again")
+    recorded = {"method": "torch.func", "tolerance": 1e-3}
+    for folder in (run, again) if both else (run,):
+        change_result(folder, lambda result: result["provenance"].update(stacked_by=recorded))
+    value = float(history(run)[2][2])
+    change_history(run, lambda rows: rows[2].__setitem__(2, repr(value * factor)))
+    change_model(run, lambda weights: weights["head.bias"].add_(0.25))  # losses alone are compared
+    first = f"epoch 2, train_loss: {value * factor!r} before, {value!r} now"
+    if not same:
+        with pytest.raises(NotReproducedError, match=re.escape(f"not identical: {first}")):
+            compare(RunFolder(run), RunFolder(again))
+        return
+    compare(RunFolder(run), RunFolder(again))
+    assert capfd.readouterr().out.splitlines() == [
+        f"the same as {run} within 0.001 of the losses, since its network trains by torch.func",
+        f"not to the last bit: {first}",
+        "the environment is the same",
+    ]
+    change_result(run, lambda result: result.update(status="stopped_early"))
+    with pytest.raises(NotReproducedError):
+        compare(RunFolder(run), RunFolder(again))
 
 
 def test_the_environment_is_compared(run: Path, tmp_path: Path, capfd: Capture) -> None:

@@ -123,7 +123,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "no such task": (
         put("task", value="ranking"),
-        f"{OURS}task: Input should be 'binary', 'multiclass' or 'regression'",
+        f"{OURS}task: Input should be 'binary', 'multiclass', 'ordinal', 'multilabel' or 'regression'",
     ),
     "no network": (lambda model: model["config"].pop("model"), f"{OURS}config: expected model with a _target_"),
     "network of lists": (put("config", "model", value=[1]), f"{OURS}config: expected model with a _target_"),
@@ -143,6 +143,14 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "data inside the network": (
         put("config", "model", "activation", value={"_target_": "sklearn.datasets.make_moons", "n_samples": 10}),
         "model: expected numbers, texts and lists as settings",
+    ),
+    "data inside the loss": (
+        put("config", "loss", "class_weight", value={"_target_": "sklearn.datasets.make_moons", "n_samples": 10}),
+        "loss: expected numbers, texts and lists as settings",
+    ),
+    "weights of other classes": (
+        put("config", "loss", "class_weight", value={"a": 10}),
+        f"{OURS}The configuration has 1 mistake:\n  loss.class_weight: expected weights above 0 for classes among",
     ),
     "a call": (
         put("config", "model", "_target_", value="os.system"),

@@ -78,6 +78,7 @@ IRIS, DIABETES, HUBER = ["data=iris"], ["data=diabetes"], ["data=diabetes", "los
 LBFGS = ["optimizer=sgd", "optimizer._target_=torch.optim.Rprop"]
 LBFGS += ["~optimizer.momentum", "~optimizer.dampening", "~optimizer.nesterov", "~optimizer.weight_decay"]
 OWN_NETWORK = ["model=linear", f"model._target_={__name__}.WithParts"]
+OWN_STACK = [*OWN_NETWORK, "model.stack=true"]
 OWN_LOSS = [f"loss._target_={__name__}.OwnLoss"]
 
 
@@ -136,6 +137,9 @@ TOGETHER: list[tuple[list[str], list[str]]] = [
     (["trainer.batch_size=full", "data.n_samples=90"], ["trainer.batch_size=full", "data.n_samples=91"]),
     (HUBER, [*HUBER, "seed=1"]),
     (OWN_LOSS, [*OWN_LOSS, "seed=1"]),
+    (OWN_STACK, [*OWN_STACK, "seed=1", "optimizer.lr=1", "split.seed=7", "trainer.epochs=3"]),
+    ([], ["model.stack=true"]),
+    ([], ["scheduler.interval=step"]),
 ]
 APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["model.hidden_sizes=[64,33]"], ["model.hidden_sizes"]),
@@ -169,6 +173,14 @@ APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["split.train=0.6", "split.val=0.2"], ["the number of rows"]),
     ([], ["split.train=0.8", "split.val=0"], ["the number of rows"]),
     ([], ["trainer.threads=2"], ["trainer.threads"]),
+    (OWN_STACK, [*OWN_STACK, "+model.part=1"], ["model.part"]),
+    (OWN_STACK, [*OWN_STACK, "trainer.batch_size=33"], ["trainer.batch_size"]),
+    (
+        [*OWN_STACK, "trainer.batch_size=full", "data.n_samples=100"],
+        [*OWN_STACK, "trainer.batch_size=full", "data.n_samples=101"],
+        ["model.stack (the number of training rows)"],
+    ),
+    ([], OWN_STACK, ["model"]),
 ]
 
 
@@ -425,6 +437,13 @@ def test_memory_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, free: int, size:
 def test_the_cache_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, overrides: list[str], size: int) -> None:
     monkeypatch.setattr(stacks, "free_memory", lambda device: 2**40)
     assert stack_size(make(*overrides)) == size
+
+
+def test_a_network_of_ones_own_is_as_large_as_its_trial_found() -> None:
+    """Two inputs, one output."""
+    assert network_size(make(*OWN_STACK)) == (3, 3)
+    assert make(*OWN_NETWORK).tried is None
+    assert make("model.stack=true").stacked_by is None
 
 
 def test_embeddings_count(table: list[str]) -> None:

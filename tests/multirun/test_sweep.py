@@ -92,7 +92,7 @@ def table(tmp_path: Path) -> tuple[str, ...]:
     path = write_table(tmp_path)
     return (
         *(*QUIET, "trainer.epochs=3", "data=table", f"data.path={path}", "data.target=answer"),
-        *("preprocess.one_hot_max=5", "split.seed=null", "seed=0,1"),
+        *("preprocess.one_hot_max=5", "split.seed=null", "baselines=none", "seed=0,1"),
     )
 
 

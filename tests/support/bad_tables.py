@@ -16,7 +16,7 @@ Generator = np.random.Generator
 Table = dict[str, list[str]]
 Expected = str | re.Pattern[str]
 ROWS = 60
-TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never")
+TINY = ("data=table", "baselines=none", "trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never")
 SEPARATORS = {"csv": ",", "csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
 
 

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from mlp_exp.data.dataset import Dataset
 
 Columns = Mapping[str, Sequence[Any]]
-TINY = ("data=table", "trainer.epochs=1", "trainer.device=cpu")
+TINY = ("data=table", "baselines=none", "trainer.epochs=1", "trainer.device=cpu")
 ROWS = 40
 SEPARATORS = {"table.csv": ",", "table.csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
 

@@ -43,7 +43,10 @@ def wait_for_checkpoints(count: int, folder: Path, process: Started) -> None:
 
 
 SHORT = (*QUIET[:3], "trainer.epochs=4", "data.n_samples=100")
-TABLE = ("data=table", "data.path=table.csv", "data.target=answer", "preprocess.one_hot_max=5", "scheduler=none")
+TABLE = (
+    *("data=table", "data.path=table.csv", "data.target=answer", "preprocess.one_hot_max=5", "scheduler=none"),
+    "baselines=none",
+)
 DIVERGES = ("data=diabetes", "optimizer=sgd", "optimizer.lr=1e30")
 STOPS = ("early_stopping=patience", "early_stopping.patience=1", "optimizer.lr=0.5", "trainer.epochs=40")
 PLATEAU = ("scheduler=reduce_on_plateau", "scheduler.patience=0", "scheduler.threshold=0.5")

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from mlp_exp.storage.baselines_file import Baseline, BaselinesFile, OfSplit
+
 
 def metrics(val: Mapping[str, float | None], test: Mapping[str, float | None] | None = None) -> dict[str, Any]:
     return {"train": {}, "val": dict(val), "test": dict(test or {})}
@@ -37,3 +39,17 @@ def write_run(
     (folder / ".hydra/hydra.yaml").write_text(yaml.safe_dump({"hydra": {"job": {"num": num}}}), encoding="utf-8")
     if result is not None:
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def write_baselines(folder: Path, split: str, losses: Mapping[str, float], target: str = "y", rows: int = 100) -> None:
+    """Those of a split, with these log losses of the validation part."""
+    baselines = {
+        name: Baseline(metrics={"val": {"accuracy": 0.5, "log_loss": loss}, "test": {}}, rows=70, seconds=0.5)
+        for name, loss in losses.items()
+    }
+    folder.mkdir(exist_ok=True, parents=True)
+    shared = {"headlines": ["accuracy", "log_loss"], "larger_is_better": ["accuracy"], "ranking": "log_loss"}
+    of = OfSplit.model_validate(
+        {"task": "binary", "target": target, "data": "d", "rows": rows, "baselines": baselines, **shared}
+    )
+    BaselinesFile(folder).add(split, of)

@@ -328,7 +328,10 @@ def test_functions_and_what_makes_them_are_told_apart(command: Command, tmp_path
 @pytest.mark.slow
 def test_runs_with_a_function_train_alone_and_in_a_sweep_alike(command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine_losses.py").write_text(MINE, encoding="utf-8")
-    for name, stacks in (("distance", "1 stack"), ("correlation", "2 stacks: 2 of a network, an optimizer or a loss")):
+    for name, stacks in (
+        ("distance", "1 stack"),
+        ("correlation", "2 stacks: 2 alone (a row's Criterion depends on other rows)"),
+    ):
         words = [*SHORT, f"loss._target_=mine_losses.{name}"]
         swept = command("run", "-m", *words, "seed=0,1", f"hydra.sweep.dir=sweep-{name}")
         alone = command("run", *words, "seed=1", f"hydra.run.dir=alone-{name}")

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from support.commands import Command
 from support.tracking import FILES, FINAL, METRICS, PARAMS, SMALL, final, history, words
 
 from mlp_exp.display import figures
-from mlp_exp.experiment import alone
+from mlp_exp.experiment import after
 from mlp_exp.experiment.run import Run
 from mlp_exp.multirun import sweep as story
 from mlp_exp.multirun.executors import work
@@ -165,8 +166,9 @@ def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     def quick_draw(run: Run, helper: Helper = IN_PLACE) -> None:
         figures.write(run.folder.path, {"loss": ({"epoch": [1], "train_loss": [1.0]}, 1)})
 
-    for module in (story, alone, work):
-        monkeypatch.setattr(module, "draw", quick_draw)
+    for module in (story, after):
+        monkeypatch.setattr(module, "begin_drawing", partial(partial, quick_draw))
+    monkeypatch.setattr(work, "draw", quick_draw)
     monkeypatch.setattr(story, "BEST_DRAWN", 99)
 
 

@@ -4,7 +4,7 @@ const watched = [...new Set(data.runs.flatMap((run) => Object.keys(run.curves)))
 
 function drawCurves() {
   const column = find("column").value;
-  const runs = filtered();
+  const runs = filtered(data.runs);
   const all = { ...curves(runs, column), name: "all", line: { width: 1, color: style("--faint") }, showlegend: false };
   const above = runs.filter((run) => chosen.has(run)).map((run, index) => (
     { ...curves([run], column), name: short(title(run), 40), line: line(index) }

@@ -45,6 +45,11 @@ function ordered(lists) {
   return lists.map((runs) => [key(runs), runs]).sort(([a], [b]) => compare(a, b)).map(([, runs]) => runs);
 }
 
+// Baselines stand between the groups of runs; each of their splits looks like a run without keys
+const baselines = data.baselines.map(({ name, after, splits }) => ({
+  after, splits: splits.map((split) => ({ ...split, name, overrides: bare(null, {}), status: "baseline" })),
+}));
+
 // ---- the filter
 
 const constants = Object.entries(data.constants).map(([name, value]) => ({ name, of: () => value }));
@@ -65,9 +70,9 @@ function condition(word) {
   };
 }
 
-function filtered() {
+function filtered(runs) {
   const conditions = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean).map(condition);
-  return data.runs.filter((run) => conditions.every((holds) => holds(run)));
+  return runs.filter((run) => conditions.every((holds) => holds(run)));
 }
 
 // ---- rows
@@ -127,23 +132,27 @@ function row(runs, kind, group) {
   });
   const last = element("td", { className: "again" });
   if (kind === "group") cells[0].replaceChildren(opener(group, runs));
-  else last.append(copyButton(runs[0].again));
-  const made = element("tr", {}, element("td", { className: "choose" }, checkbox(runs)), ...cells, last);
+  else if (kind !== "baseline") last.append(copyButton(runs[0].again));
+  const choose = kind === "baseline" ? [] : [checkbox(runs)];
+  const made = element("tr", {}, element("td", { className: "choose" }, ...choose), ...cells, last);
   made.className = runs.every((run) => chosen.has(run)) ? `${kind} chosen` : kind;
   if (kind === "group") made.dataset.group = group;
   return made;
 }
 
 function drawTable() {
-  const left = new Set(filtered());
+  const left = new Set(filtered(data.runs));
   const place = new Map();
   const groups = data.groups.flatMap((members, group) => {
     const runs = members.map((index) => data.runs[index]).filter((run) => left.has(run));
     place.set(runs, group);
     return runs.length ? [runs] : [];
   });
-  const rows = ordered(groups).flatMap((runs) => {
+  const between = baselines.map(({ after, splits }) => [after - 0.5, filtered(splits)]).filter(([, of]) => of.length);
+  const lists = [...groups.map((runs) => [place.get(runs), runs]), ...between].sort(([a], [b]) => a - b);
+  const rows = ordered(lists.map(([, runs]) => runs)).flatMap((runs) => {
     const group = place.get(runs);
+    if (group === undefined) return [row(runs, "baseline")];
     if (data.groups[group].length === 1) return [row(runs, "run", group)];
     const members = table.open.has(group) ? ordered(runs.map((run) => [run])) : [];
     return [row(runs, "group", group), ...members.map((run) => row(run, "member", group))];

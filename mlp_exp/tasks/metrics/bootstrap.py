@@ -43,11 +43,12 @@ def intervals(metrics: Mapping[str, Metric[Q]], predictions: Q, resamples: int) 
     counts = _drawn(predictions.n_rows, resamples)
     found: dict[str, list[Floats]] = {name: [] for name in metrics}
     rows = max(1, CHUNK // counts.shape[1])
-    for start in range(0, len(counts), rows):
-        several = {name: metric for name, metric in metrics.items() if not metric.one_by_one or start < ONE_BY_ONE}
-        chunk = predictions.resampled(counts[start : start + rows])
-        for name, values in compute(several, chunk).items():
-            found[name].append(values)
+    for slow, most in ((False, len(counts)), (True, min(ONE_BY_ONE, len(counts)))):
+        several = {name: metric for name, metric in metrics.items() if metric.one_by_one is slow}
+        for start in range(0, most if several else 0, rows):
+            chunk = predictions.resampled(counts[start : min(start + rows, most)])
+            for name, values in compute(several, chunk).items():
+                found[name].append(values)
     return {name: _middle(np.concatenate(values)) for name, values in found.items()}
 
 

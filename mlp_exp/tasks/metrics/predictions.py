@@ -79,13 +79,13 @@ class Predictions:
     def weight(self) -> Any:
         """The sum of the weights `[...]`; without weights the number of rows."""
         if self.weights is None:
-            return float(self.target.shape[-1])
+            return float(self.n_rows)
         return self.weights.sum(axis=-1)
 
     @cached_property
     def n_present(self) -> Any:
         """The number of rows whose weight is not 0 `[...]`."""
-        return self.target.shape[-1] if self.weights is None else (self.weights > 0).sum(axis=-1)
+        return self.n_rows if self.weights is None else (self.weights > 0).sum(axis=-1)
 
     def resampled(self, counts: NDArray[Any]) -> Self:
         """The same predictions with rows drawn anew: `counts [B, n]` says how often each is in each of B resamples."""

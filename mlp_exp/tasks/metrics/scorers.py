@@ -38,7 +38,7 @@ def _score(name: str, of: Predictions) -> Any:
     from sklearn.metrics import get_scorer
 
     weights = {} if of.weights is None else {"sample_weight": of.weights}
-    return get_scorer(name)(_answering(of), np.empty((of.target.shape[-1], 0)), of.target, **weights)
+    return get_scorer(name)(_answering(of), np.empty((of.n_rows, 0)), of.target, **weights)
 
 
 def _answering(of: Predictions) -> Any:

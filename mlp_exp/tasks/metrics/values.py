@@ -76,7 +76,8 @@ def _median_absolute_error(of: Predictions) -> Any:
     order, error = of.of_rows(_sorted_errors)
     below = _sorted_weights(of, order).cumsum(axis=-1)
     half = below[..., -1:] / 2
-    places = (below < half).sum(axis=-1), (below <= half).sum(axis=-1)
+    rounding = 1e-12 * half
+    places = (below < half - rounding).sum(axis=-1), (below <= half + rounding).sum(axis=-1)
     if error.ndim == 1:
         return (error[places[0]] + error[np.minimum(places[1], len(error) - 1)]) / 2
     pair = np.stack([places[0], np.minimum(places[1], error.shape[-1] - 1)], axis=-1)

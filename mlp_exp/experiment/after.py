@@ -1,0 +1,67 @@
+"""What follows the printed result of a run: its figures, and at the same time the baselines and the notes beside it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlp_exp.display.tables import print_comparison
+from mlp_exp.experiment.baselines.beside import baselines_of, key_of
+from mlp_exp.experiment.drawn import begin_drawing
+from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.notes import Facts, notes
+from mlp_exp.experiment.outcome import Evaluation
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.run import Run
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.processes.helper import Helper
+from mlp_exp.storage.baselines_file import Baseline
+
+log = logging.getLogger(__name__)
+
+
+def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> None:
+    """Draws the figures while the baselines are computed and printed, with the notes.
+
+    Those of a run of a sweep, as another launcher trains it, are saved in the sweep's folder, and printed at its end.
+    """
+    drawn = begin_drawing(run, helper) if spec.draws else None
+    if run.best_epoch:
+        baselines = _computed(run.plan, Path(spec.sweep or spec.folder))
+        if not spec.sweep:
+            headlines = run.head.task.headlines
+            named = {name: baseline.metrics for name, baseline in baselines.items()}
+            print_comparison(
+                {"this run": found.metrics, **named} if named else {}, headlines, notes(_facts(run, found, baselines))
+            )
+    if drawn:
+        drawn()
+
+
+def compute_baselines(planned: Sequence[tuple[RunSpec, Plan]], folder: Path) -> None:
+    """Computes the baselines of a sweep's runs, once for each split, unless its folder has them."""
+    for spec, plan in {key_of(plan): (spec, plan) for spec, plan in planned}.values():
+        with active(spec):
+            _computed(plan, folder)
+
+
+def _computed(plan: Plan, folder: Path) -> Mapping[str, Baseline]:
+    """The baselines of a run; none, with a line in the log, if their file cannot be read or written."""
+    try:
+        return baselines_of(plan, folder)
+    except Exception as error:  # the run itself is complete
+        log.warning("the baselines could not be computed: %s", error)
+        return {}
+
+
+def _facts(run: Run, found: Evaluation, baselines: Mapping[str, Baseline]) -> Facts:
+    return Facts(
+        run.head.task,
+        found.metrics,
+        {name: len(rows) for name, rows in run.parts.items()},
+        found.intervals.get("test", {}),
+        dict(zip(run.columns, zip(*run.history, strict=True), strict=True)),
+        run.trainee.early_stopping.monitor,
+        run.best_epoch,
+        run.status == "stopped_early",
+        {name: baseline.metrics for name, baseline in baselines.items()},
+    )

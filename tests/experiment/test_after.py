@@ -1,0 +1,143 @@
+"""What follows the result of a run or a sweep: baselines and notes, in the console and in the folders."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import QUIET, SHORT
+from support.commands import Command, clean_environment, said, table_of
+from support.tables import write_table
+
+from mlp_exp.experiment.baselines.standard import Baselines
+
+NAMES = ["majority class", "linear model", "gradient boosting"]
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    return [*QUIET, "data=table", f"data.path={write_table(tmp_path)}", "data.target=answer"]
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of training rows for which baselines were computed."""
+    found: list[int] = []
+    compute = Baselines.compute
+
+    def counted(self: Baselines, dataset: Any, parts: Any, *args: Any) -> Any:
+        found.append(len(parts.train))
+        return compute(self, dataset, parts, *args)
+
+    monkeypatch.setattr(Baselines, "compute", counted)
+    return found
+
+
+def baselines_in(folder: Path) -> list[Any]:
+    return list(json.loads((folder / "baselines.json").read_text(encoding="utf-8")).values())
+
+
+def test_a_run_is_printed_beside_its_baselines(command: Command, tmp_path: Path, words: list[str]) -> None:
+    lines = said(command("run", *words, "hydra.run.dir=r"))
+    rows = {row[0]: row[1:] for row in table_of(lines) if row[0] in ("this run", *NAMES)}
+    assert list(rows) == ["this run", *NAMES]
+    result = json.loads((tmp_path / "r" / "result.json").read_text(encoding="utf-8"))
+    (split,) = baselines_in(tmp_path / "r")
+    metrics = {"this run": result["metrics"]} | {name: of["metrics"] for name, of in split["baselines"].items()}
+    for name, cells in rows.items():
+        shown = [metrics[name][part][metric] for part in ("val", "test") for metric in ("accuracy", "log_loss")]
+        assert cells == [f"{value:.4f}" for value in shown]
+    assert "Note: the test part has 48 rows: its metrics are uncertain." in lines
+    places = [
+        next(i for i, line in enumerate(lines) if text in line) for text in ("finished after", "this run", "Note:")
+    ]
+    assert places == sorted(places)
+
+
+def test_baselines_none_computes_none(command: Command, tmp_path: Path, words: list[str], computed: list[int]) -> None:
+    for name, off in (("a", ["baselines=none", *words]), ("b", [*words, "baselines=none"])):
+        lines = said(command("run", *off, f"hydra.run.dir={name}"))
+        assert not [line for line in lines if "linear model" in line]
+        assert "Note: the test part has 48 rows: its metrics are uncertain." in lines
+    assert computed == []
+    assert not list(tmp_path.rglob("baselines.json"))
+    said(command("run", *SHORT, "trainer.plots=never", "hydra.run.dir=circle"))  # other data has none by itself
+    assert computed == []
+
+
+def test_a_run_without_its_baselines_gets_them_again(
+    command: Command, tmp_path: Path, words: list[str], computed: list[int]
+) -> None:
+    said(command("run", *words, "scheduler=none", "hydra.run.dir=r"))
+    said(command("run", "resume=r", "trainer.epochs=3"))
+    assert computed == [168]  # those that are saved are of the same split
+    (tmp_path / "r" / "baselines.json").write_text("{", encoding="utf-8")
+    done = command("run", "resume=r", "trainer.epochs=4")
+    assert done.returncode == 0
+    assert "the baselines could not be computed" in done.stdout + done.stderr
+    (tmp_path / "r" / "baselines.json").unlink()
+    said(command("run", "resume=r", "trainer.epochs=5"))
+    assert computed == [168, 168]
+    said(command("run", "rerun=r", "hydra.run.dir=again"))
+    assert computed == [168] * 3
+    first, second = (baselines_in(tmp_path / name)[0]["baselines"] for name in ("r", "again"))
+    assert [of["metrics"] for of in first.values()] == [of["metrics"] for of in second.values()]
+
+
+def rows_of(folder: Path) -> list[tuple[str, str]]:
+    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["job"], row.get("baseline") or "") for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_a_sweep_computes_them_once_for_each_split(
+    launcher: str, command: Command, tmp_path: Path, words: list[str], computed: list[int]
+) -> None:
+    axes = ["split=folds", "split.folds=3", "split.fold=0,1", "optimizer.lr=0.001,0.01", "preprocess.scaling=standard"]
+    words = [*words, *axes, f"hydra/launcher={launcher}"]
+    lines = said(command("run", "-m", *words, "hydra.sweep.dir=s"))
+    assert computed == [144, 144]
+    assert [path.parent.name for path in tmp_path.rglob("baselines.json")] == ["s"]
+    assert len(baselines_in(tmp_path / "s")) == 2
+    assert {row[0] for row in table_of(lines)} >= {*NAMES}
+    assert not [line for line in lines if line.startswith("Note:")]
+    rows = rows_of(tmp_path / "s")
+    assert sorted(rows) == [*[("", name) for name in sorted(NAMES * 2)], *[(str(job), "") for job in range(4)]]
+
+    said(command("run", "-m", *words, "hydra.sweep.dir=s", "resume=true"))
+    assert computed == [144, 144]
+    said(command("report", "s", "-o", "out"))
+    assert computed == [144, 144]
+    assert rows_of(tmp_path / "out") == rows
+
+
+CODE = """
+import sys
+import mlp_exp.display.tables as tables
+before = tables.print_scores
+def noted(*args, **more):
+    before(*args, **more)
+    print("loaded:", *[name for name in sys.modules if name == "sklearn"], "<")
+tables.print_scores = noted
+from mlp_exp.run import main
+main()
+print("at the end:", "sklearn" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_scikit_learn_is_imported_after_the_result_is_printed(tmp_path: Path, words: list[str]) -> None:
+    for off in (False, True):
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, *words, f"hydra.run.dir={off}", *(["baselines=none"] if off else [])],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=clean_environment(),
+        )
+        assert "loaded: <" in done.stdout.splitlines()
+        assert done.stdout.splitlines()[-1] == f"at the end: {not off}"
