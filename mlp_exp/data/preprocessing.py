@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlp_exp.data.dataset import Category, Dataset, TextColumn
 from mlp_exp.data.scaler import LARGEST, Scaler
 from mlp_exp.data.splits.base import Rows
-from mlp_exp.data.statistics import Floats, mean_and_scale, quantiles
+from mlp_exp.data.statistics import Floats, mean_and_scale, quantile, quantiles
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.data.text.encoder import TextEncoder
 from mlp_exp.data.text.fit import fit_texts, wanted_scores
@@ -148,16 +148,23 @@ class Preprocess:
     text_width: int = 32
 
     def fit(self, dataset: Dataset, train: Rows) -> Preprocessing:
-        """Fits all statistics on the training part; raises DataError if a target of -1 or less has no logarithm."""
+        """Fits all statistics on the training part, whose rows have weights above 0 if they have any.
+
+        A row of weight w counts as w rows do; only texts count all rows alike.
+
+        Raises:
+            DataError: a target of -1 or less has no logarithm.
+        """
         features = dataset.features
+        weights = None if dataset.weights is None else dataset.weights[train]
         step = max(1, FIT_VALUES // len(train))
         blocks = [features[train, start : start + step] for start in range(0, features.shape[1], step)]
         none = np.zeros(0)
-        fitted = [self._fit_numbers(block) for block in blocks] or [(none, none, none, np.zeros((1, 0)))]
+        fitted = [self._fit_numbers(block, weights) for block in blocks] or [(none, none, none, np.zeros((1, 0)))]
         fill, shift, scale, kept = (np.concatenate(part, axis=-1) for part in zip(*fitted, strict=True))
         normal = self.scaling == "quantile"
         indicators = np.flatnonzero([np.isnan(column[train]).any() for column in features.T])
-        target = self._fit_target(dataset, train)
+        target = self._fit_target(dataset, train, weights)
         return Preprocessing(
             Scaler(fill, shift, scale, self.scaling == "robust", normal, kept if normal or self.ranks else None),
             self.ranks,
@@ -168,23 +175,24 @@ class Preprocess:
             self._fit_texts(dataset, train, target),
         )
 
-    def _fit_numbers(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Fill, shift and scale `[F]` and quantiles `[Q, F]` of training values `[n, F]`."""
-        count = values.shape[1]
+    def _fit_numbers(self, values: Floats, weights: Floats | None) -> tuple[Floats, Floats, Floats, Floats]:
+        """Fill, shift and scale `[F]` and quantiles `[Q, F]` of training values `[n, F]` with weights `[n]`."""
+        rows, count = values.shape
         missing = np.isnan(values)
-        fill = np.nanmedian(np.where(missing.all(axis=0), 0.0, values), axis=0)
+        fill = _medians(np.where(missing.all(axis=0), 0.0, values), weights)
         filled = np.where(missing, fill, values)
         low, high = filled.min(axis=0), filled.max(axis=0)
         shift, scale, kept = np.zeros(count), np.ones(count), np.zeros((1, count))
         if self.scaling == "standard":
-            shift, scale = mean_and_scale(filled)
+            shift, scale = mean_and_scale(filled, weights)
         elif self.scaling == "robust":
-            low_quartile, shift, high_quartile = np.quantile(filled, [0.25, 0.5, 0.75], axis=0)
+            low_quartile, shift, high_quartile = quantile(filled, [0.25, 0.5, 0.75], weights)
             spread = high_quartile - low_quartile
             scale = np.where(spread > 0, spread, (high - low) / 2)  # most values are equal
         if self.scaling == "quantile" or self.ranks:
-            n_quantiles = min(int(np.clip(len(values) // 30, 10, QUANTILES)), len(values))
-            kept = quantiles(filled, n_quantiles)
+            if weights is not None:
+                rows = max(rows, round(weights.sum()))
+            kept = quantiles(filled, min(int(np.clip(rows // 30, 10, QUANTILES)), rows), weights)
         if self.scaling != "none":
             shift, scale = np.where(low == high, low, shift), np.where(low == high, np.inf, scale)
         return fill, shift, scale, kept
@@ -201,7 +209,7 @@ class Preprocess:
         wanted = wanted_scores(own if dataset.has_classes else target.scaled(own), len(dataset.class_names))
         return tuple(fit_texts(column, train, wanted, self.text_width) for column in dataset.texts)
 
-    def _fit_target(self, dataset: Dataset, train: Rows) -> TargetScaling:
+    def _fit_target(self, dataset: Dataset, train: Rows, weights: Floats | None) -> TargetScaling:
         if dataset.has_classes:
             if self.log_target:
                 raise DataError(
@@ -214,4 +222,14 @@ class Preprocess:
                 f"preprocess.log_target: '{dataset.targets[column].name}', row {dataset.source_rows[place]}: found "
                 f"{lowest:g}; log(1 + target) needs targets above -1"
             )
-        return TargetScaling.fit(dataset.target[train], log=self.log_target)
+        return TargetScaling.fit(dataset.target[train], log=self.log_target, weights=weights)
+
+
+def _medians(values: Floats, weights: Floats | None) -> Floats:
+    """Of the numbers of each column `[n, F]` that are not missing."""
+    medians: Floats
+    if weights is None:
+        medians = np.nanmedian(values, axis=0)
+        return medians
+    medians = quantile(values, [0.5], weights[:, None] * ~np.isnan(values))[0]
+    return medians

@@ -22,13 +22,15 @@ class TargetScaling:
     log: bool = False
 
     @classmethod
-    def fit(cls, target: NDArray[Any], *, log: bool = False) -> "TargetScaling":
+    def fit(cls, target: NDArray[Any], *, log: bool = False, weights: Floats | None = None) -> "TargetScaling":
         """Standardises training values `[n]` or `[n, T]` to mean 0 and standard deviation 1; a constant keeps its unit.
+
+        `weights` are those of the rows, `[n]`.
 
         >>> TargetScaling.fit(np.array([1.0, 3.0]))
         TargetScaling(shift=2.0, scale=1.0, log=False)
         """
-        mean, scale = mean_and_scale(cls(log=log).scaled(target).reshape(len(target), -1))
+        mean, scale = mean_and_scale(cls(log=log).scaled(target).reshape(len(target), -1), weights)
         return cls(mean, scale, log) if target.ndim > 1 else cls(float(mean[0]), float(scale[0]), log)
 
     def scaled(self, target: NDArray[Any]) -> Floats:

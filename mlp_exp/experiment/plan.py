@@ -223,15 +223,15 @@ class Plan:
             return self.head.scaling.scaled(dataset.target)
 
         def weights() -> NDArray[np.float32]:
-            of_loss = self.loss.row_weights(target(), self.parts.train)
+            train = self.parts.train
             if dataset.weights is None:
-                self.loss.check_weights(of_loss)
-                return of_loss
-            # of mean 1 in training, as those of the loss, so that the learning rate keeps its meaning
-            own = (dataset.weights * of_loss).astype(np.float32)
-            own /= own[self.parts.train].mean()
-            self.loss.check_weights(own)
-            return own
+                found = self.loss.row_weights(target(), train)
+            else:
+                own = dataset.weights * self.loss.row_weights(target(), train, dataset.weights)
+                # of mean 1 in training, as those of the loss, so that the learning rate keeps its meaning
+                found = (own / own[train].mean()).astype(np.float32)
+            self.loss.check_weights(found)
+            return found
 
         return MemberData(
             session.table(("inputs", *self.key), inputs),

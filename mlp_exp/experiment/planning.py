@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.splits.base import Parts, require_weight
+from mlp_exp.data.splits.base import Parts, without_weightless
 from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import SweeperError
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -84,7 +84,7 @@ def _parts(components: Components) -> tuple[Parts, tuple[str, ...]]:
         generator = Streams(components.seed).split
         untouched = generator.bit_generator.state
         parts = components.split.parts(components.dataset, generator)
-        require_weight(components.dataset.weights, parts)
+        parts = without_weightless(parts, components.dataset.weights)
         return parts, generator.bit_generator.state != untouched
 
     parts, draws = components.session.keep(("parts", *key), divide)

@@ -107,8 +107,9 @@ def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
         data = run.trainee.data
         train_rows, val_rows = (rows[: max(1, round(share * len(rows)))] for rows in (data.train, data.val))
         fewer = replace(data, train=train_rows, val=val_rows)
+        validation = run.trainee.validation and run.trainee.validation.first(len(val_rows))
         rate = constant_rate(run.trainee.learning_rate.value)  # a schedule by step has those of a whole epoch
-        members.append(replace(run.trainee, data=fewer, learning_rate=rate, epochs=3))
+        members.append(replace(run.trainee, data=fewer, validation=validation, learning_rate=rate, epochs=3))
     training = train(members, batch_size, kind.plan.device)
     next(training)  # the first epoch warms up
     start = time.perf_counter()

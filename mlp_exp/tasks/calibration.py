@@ -91,13 +91,16 @@ def _lowest(function: Callable[[float], float], low: float, high: float) -> floa
 
 
 def _with_thresholds(task: Task, metric: str, target: NDArray[Any], answers: Floats, weights: Floats | None) -> Task:
-    """The task with the best thresholds for a metric, each chosen by itself."""
+    """The task with the best thresholds for a metric, each chosen by itself.
+
+    They lie between two probabilities: one computed anew, in other batches, may differ from that of a row by rounding.
+    """
     single = len(task.thresholds) == 1
     thresholds = []
     for place in range(len(task.thresholds)):
         measure = task.known[metric if single else f"{metric}_{task.targets[place].name}"]
-        probabilities = np.unique(answers[:, -1 if single else place])
-        between = (probabilities[1:] + probabilities[:-1]) / 2  # so that no row is just at the threshold
+        edges = np.concatenate([[0], np.unique(answers[:, -1 if single else place]), [1]])
+        between = (edges[:-1] + edges[1:]) / 2
         ranks = np.linspace(0, len(between) - 1, min(CANDIDATES, len(between))).round().astype(int)
         best, at = -math.inf, 0.5
         for candidate in (0.5, *between[ranks].tolist()):

@@ -83,7 +83,7 @@ class SeveralTargets(Task):
     `rmse_TARGET`.
     """
 
-    def __init__(self, targets: Sequence[TargetColumn], alone: type[Task]) -> None:
+    def __init__(self, targets: Sequence[TargetColumn], alone: Callable[[Sequence[TargetColumn]], Task]) -> None:
         self._alone = [alone([target]) for target in targets]
         first = self._alone[0]
         self.headlines, self.history_metric, self.ranking = first.headlines, first.history_metric, first.ranking
@@ -136,8 +136,10 @@ class SeveralValues(SeveralTargets):
 
     name = "regression"
 
-    def __init__(self, targets: Sequence[TargetColumn]) -> None:
-        super().__init__(targets, Regression)
+    def __init__(
+        self, targets: Sequence[TargetColumn], alone: Callable[[Sequence[TargetColumn]], Task] = Regression
+    ) -> None:
+        super().__init__(targets, alone)
 
     def in_unit(self, answers: Floats, scaling: TargetScaling) -> Floats:
         return scaling.unit(answers)

@@ -30,6 +30,11 @@ class Validation:
     target: NDArray[Any]
     weights: Floats | None = None
 
+    def first(self, rows: int) -> "Validation":
+        """That of the first rows alone."""
+        weights = None if self.weights is None else self.weights[:rows]
+        return replace(self, target=self.target[:rows], weights=weights)
+
     @property
     def kind(self) -> tuple[object, ...]:
         """What is equal for members whose metrics can be computed at once."""

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
-from mlp_exp.data.splits.base import Parts, Split, require_weight
+from mlp_exp.data.splits.base import Parts, Split
 from mlp_exp.data.splits.by_fraction import FoldSplit, GroupSplit, RandomSplit, TimeSplit
 from mlp_exp.data.splits.predefined import ColumnSplit, FileSplit
 from mlp_exp.errors import DataError
@@ -582,16 +582,3 @@ def test_rows_are_random_where_a_combination_of_labels_is_rare(
 def test_classes_in_order_are_split_as_classes(kind: Split) -> None:
     dataset = SETS["rare class"]
     assert split(replace(dataset, ordered=True), kind).fingerprint == split(dataset, kind).fingerprint
-
-
-def test_each_part_needs_a_weight_above_0() -> None:
-    parts = Parts(np.array([0, 1]), np.array([2]), np.array([3, 4]))
-    require_weight(None, parts)
-    require_weight(np.array([0.0, 1, 1, 0, 1]), parts)
-    for weights, message in (
-        ([0.0, 0, 1, 1, 1], "split: the weights of all 2 rows of the train part are 0 (data.weight)"),
-        ([1.0, 0, 0, 1, 1], "split: the weights of all 1 rows of the val part are 0 (data.weight)"),
-    ):
-        with pytest.raises(DataError) as error:
-            require_weight(np.array(weights), parts)
-        assert str(error.value) == message

@@ -33,7 +33,7 @@ from mlp_exp.tasks.losses import (
     SquaredError,
     auto_loss,
 )
-from mlp_exp.tasks.losses.class_weights import weights_by_class
+from mlp_exp.tasks.losses.class_weights import ClassWeight, weights_by_class
 from mlp_exp.tasks.regression import DistributionRegression, PositiveRegression, QuantileRegression, Regression
 
 ROWS = 24
@@ -236,6 +236,18 @@ def test_balanced_weights_are_those_of_scikit_learn(codes: NDArray[np.int64], tr
     # rows of the other parts get the weight of their class
     for code in np.unique(codes):
         assert len(np.unique(weights[codes == code])) == 1
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"0": 1, "1": 4}], ids=str)
+def test_of_rows_with_weights_classes_weigh_as_of_repeated_rows(class_weight: ClassWeight) -> None:
+    loss = CrossEntropy("multiclass", 3, class_weight=class_weight)
+    counts, train = np.arange(ROWS) % 4, np.arange(17)
+    weights = loss.row_weights(CODES, train, counts.astype(np.float64))
+    repeated = np.repeat(CODES[train], counts[train])
+    expected = loss.row_weights(repeated, np.arange(len(repeated)))
+    np.testing.assert_allclose(np.repeat(weights[train], counts[train]), expected, rtol=1e-6)
+    halved = loss.row_weights(CODES, train, counts / 100)
+    np.testing.assert_allclose(halved, weights, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -495,16 +507,17 @@ def test_given_weights_have_mean_one_over_the_training_rows(build: Callable[...,
 @pytest.mark.parametrize("of", [Poisson, Gamma])
 def test_with_a_log_link_the_unit_is_the_mean(of: type[Poisson | Gamma]) -> None:
     loss, several = of("regression"), of("regression", 2)
-    assert loss.scaling(AMOUNTS, TargetScaling(3.0, 2.0)) == TargetScaling(0.0, AMOUNTS.mean())
+    assert loss.scaling(AMOUNTS, TargetScaling(3.0, 2.0)) == TargetScaling(0.0, 3.0)
     table = np.stack([AMOUNTS, 3 * AMOUNTS], axis=1)
-    found = several.scaling(table, TargetScaling())
+    found = several.scaling(table, TargetScaling.fit(table))
     np.testing.assert_array_equal(found.shift, [0.0, 0.0])
     np.testing.assert_allclose(found.scale, table.mean(axis=0))
     assert several.predict(torch.zeros(4, 2)).tolist() == [[1.0, 1.0]] * 4
 
 
 def test_counts_that_are_all_zero_keep_their_unit() -> None:
-    assert Poisson("regression").scaling(np.zeros(4), TargetScaling()) == TargetScaling()
+    zeros = np.zeros(4)
+    assert Poisson("regression").scaling(zeros, TargetScaling.fit(zeros)) == TargetScaling()
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -76,11 +76,14 @@ class Split(ABC):
         return dataset.aside[self.aside]
 
 
-def require_weight(weights: NDArray[np.float64] | None, parts: Parts) -> None:
-    """Raises DataError for a part in which the weights `[N]` of all rows are 0, so that it has no mean."""
+def without_weightless(parts: Parts, weights: NDArray[np.float64] | None) -> Parts:
+    """The parts without rows of weight 0, by the weights `[N]`; raises DataError for a part of none but these."""
+    if weights is None:
+        return parts
     for name, rows in parts.items():
-        if weights is not None and not weights[rows].any():
+        if not weights[rows].any():
             raise DataError(f"split: the weights of all {len(rows)} rows of the {name} part are 0 (data.weight)")
+    return Parts(*(rows[weights[rows] > 0] for rows in (parts.train, parts.val, parts.test)))
 
 
 def parts_by_code(code: NDArray[np.int64]) -> Parts:

@@ -98,19 +98,26 @@ class Loss(ABC):
         """
         return standard
 
-    def row_weights(self, target: NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
-        """A weight `[N]` for each row of the target, by the classes of the rows with the indices `train`."""
+    def row_weights(
+        self, target: NDArray[Any], train: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """A weight `[N]` for each row of the target, by the classes of the rows with the indices `train`.
+
+        Args:
+            weights: `[N]` of the rows, each of which counts as so many rows in sums and means.
+        """
         if self.class_weight is None:
             return np.ones(len(target), dtype=np.float32)
-        codes = target.astype(np.int64)
+        codes, counted = target.astype(np.int64), None if weights is None else weights[train]
         if isinstance(self.class_weight, Mapping):
             names = self.class_names or tuple(map(str, range(int(codes.max()) + 1)))
-            weights = np.array(weights_by_class(self.class_weight, names))
-            weights = weights / weights[codes[train]].mean()
+            by_class = np.array(weights_by_class(self.class_weight, names))
+            by_class = by_class / np.average(by_class[codes[train]], weights=counted)
         else:
-            counts = np.bincount(codes[train], minlength=int(codes.max()) + 1)
-            weights = len(train) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-        return weights[codes].astype(np.float32)
+            rows = np.bincount(codes[train], counted, minlength=int(codes.max()) + 1)
+            by_class = rows.sum() / (np.count_nonzero(rows) * np.where(rows > 0, rows, 1))
+        found: NDArray[np.float32] = by_class[codes].astype(np.float32)
+        return found
 
     def check_weights(self, weights: NDArray[Any]) -> None:
         """Raises ConfigError if rows cannot have these weights `[N]`."""

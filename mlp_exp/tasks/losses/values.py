@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import ConfigError, DataError
 from mlp_exp.tasks.losses.base import Loss, require_task
 from mlp_exp.tasks.regression import PositiveRegression
+from mlp_exp.tasks.several import SeveralValues
 from mlp_exp.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -87,10 +89,11 @@ class _LogLink(Loss):
         return values.squeeze(-1) if self.out_features == 1 else values
 
     def task(self, name: TaskName, targets: "Sequence[TargetColumn]") -> Task:
-        return PositiveRegression(targets, f"{self.option}_deviance")
+        alone = partial(PositiveRegression, deviance=f"{self.option}_deviance")
+        return SeveralValues(targets, alone) if len(targets) > 1 else alone(targets)
 
     def scaling(self, target: NDArray[Any], standard: TargetScaling) -> TargetScaling:
-        """The unit is the mean of the training target.
+        """The unit is the mean of the training target, which is what `standard` subtracts.
 
         Raises:
             ConfigError: the target is a logarithm already.
@@ -99,8 +102,7 @@ class _LogLink(Loss):
         if standard.log:
             raise ConfigError([f"preprocess.log_target: expected false, since loss={self.option} predicts a logarithm"])
         self.check(target)
-        mean = target.mean(axis=0, dtype=np.float64)
-        scale: Any = np.where(mean > 0, mean, 1.0)
+        scale: Any = np.where(standard.shift > 0, standard.shift, 1.0)
         shift: Any = np.zeros_like(scale)
         return TargetScaling(shift, scale) if target.ndim == 2 else TargetScaling(0.0, float(scale))
 

@@ -1,0 +1,158 @@
+"""Every task and loss through the command line: the same alone and in a sweep, resumed as if never stopped."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.commands import Command, mistakes, refusal
+from support.drawn_sets import QUIET, features, numbers, read_csv, write_csv
+from support.folders import history_of, result_of
+from support.resuming import Make, timeless
+
+pytestmark = pytest.mark.slow
+ROWS = 160
+
+
+@pytest.fixture(autouse=True)
+def table(tmp_path: Path) -> None:
+    """Targets of all tasks, of the same features."""
+    rng = np.random.default_rng(0)
+    x = features(rng, ROWS)
+    value = x["x1"] - x["x2"] + rng.normal(size=ROWS)
+    columns = {
+        **x,
+        "value": value,
+        "other": 100 * x["x3"] + rng.normal(size=ROWS),
+        "amount": np.exp(value),
+        "larger": 5 + np.exp(x["x3"]),
+        "count": rng.poisson(np.exp(0.5 * value)),
+        "two": np.where(value > 0, "yes", "no"),
+        "three": np.array(["a", "b", "c"])[np.digitize(value, [-0.7, 0.7])],
+        "grade": np.digitize(value, [-1, 0, 1]),
+        "label": (x["x3"] > 0).astype(int),
+        "w": rng.integers(1, 4, ROWS) / 2,
+        "below": np.where(np.arange(ROWS) == 3, -1, 1),
+    }
+    write_csv(tmp_path / "tasks.csv", columns)
+
+
+CASES = {
+    "binary": ["two"],
+    "binary by softmax": ["two", "loss=cross_entropy", "loss.class_weight=balanced"],
+    "focal": ["two", "loss=focal", "data.weight=w", "inference.calibrate=true", "inference.threshold=f1"],
+    "multiclass": ["three", "loss.label_smoothing=0.1", "inference.calibrate=true"],
+    "focal of three": ["three", "loss=focal"],
+    "ordinal": ["grade", "data.task=ordinal"],
+    "ordinal by softmax": ["grade", "data.task=ordinal", "loss=cross_entropy", "data.weight=w"],
+    "labels": ["[two,label]", "inference.threshold=f1", "metrics.history=[roc_auc]"],
+    "value": ["value", "data.weight=w"],
+    "huber": ["value", "loss=huber"],
+    "values": ["[value,other]", "data.weight=w"],
+    "quantile": ["value", "loss=quantile"],
+    "gaussian": ["value", "loss=gaussian", "data.weight=w"],
+    "crps": ["value", "loss=gaussian", "loss.score=crps"],
+    "poisson": ["count", "data.task=regression", "loss=poisson", "data.weight=w"],
+    "gamma": ["amount", "loss=gamma"],
+    "gammas": ["[amount,larger]", "loss=gamma"],
+}
+
+
+TABLE = ("data=table", "data.path=tasks.csv", "data.columns=[x1,x2,x3]", *QUIET[:2])
+SHORT = (*TABLE, "metrics.intervals=50", "trainer.epochs=3", "model.hidden_sizes=[7]", "model.dropout=0.2")
+
+
+def words_of(case: str) -> list[str]:
+    target, *settings = CASES[case]
+    return [*SHORT, f"data.target={target}", *settings]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_of_a_sweep_is_that_alone(command: Command, tmp_path: Path, case: str) -> None:
+    alone = command("run", *words_of(case), "seed=1", "hydra.run.dir=alone")
+    sweep = command("run", "-m", *words_of(case), "seed=0,1,2", "hydra.sweep.dir=sweep")
+    assert [(done.returncode, done.stderr) for done in (alone, sweep)] == [(0, "")] * 2
+    one, other = tmp_path / "alone", tmp_path / "sweep" / "1"
+    assert result_of(other)["stacked"] == 3
+    assert history_of(one) == history_of(other)
+    results = [result_of(folder) for folder in (one, other)]
+    for key in ("task", "best_epoch", "best_value", "metrics", "undefined", "intervals", "headlines", "ranking"):
+        assert results[0][key] == results[1][key], key
+    for name, folder in (("one", one), ("other", other)):
+        assert command("predict", folder, "tasks.csv", "-o", f"{name}.csv").returncode == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(make: Make, command: Command, case: str) -> None:
+    run, whole = make(*words_of(case), stopped=2), make(*words_of(case), name="whole")
+    done = command("run", "resume=run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert timeless(run) == timeless(whole)
+
+
+CORRELATION = """
+import torch
+
+
+def correlation(prediction, target):
+    return -torch.corrcoef(torch.stack([prediction[:, 0], target[:, 0]]))[0, 1]
+"""
+WRONG = [
+    (
+        "value loss=quantile loss.quantiles=[0.1,1.5]",
+        "loss.quantiles: expected a list of numbers between 0 and 1, such as [0.05,0.5,0.95], got [0.1, 1.5]",
+    ),
+    (
+        "[value,other] loss=gaussian",
+        "loss: gaussian is for one target, and there are 2; use loss=auto, squared_error or huber",
+    ),
+    ("value loss=poisson", "loss: poisson is for targets of 0 or more, got {lowest}; use loss=squared_error or huber"),
+    ("value loss=gamma", "loss: gamma is for targets above 0, got {lowest}; use loss=squared_error or huber"),
+    (
+        "amount loss=gamma preprocess.log_target=true",
+        "preprocess.log_target: expected false, since loss=gamma predicts a logarithm",
+    ),
+    (
+        "three loss=ordinal",
+        "loss: ordinal is for ordinal targets, and the task is multiclass; use loss=auto, cross_entropy or focal",
+    ),
+    (
+        "[two,three]",
+        "data.target: 'tasks.csv': 'three' has 3 classes: a, b, c; each of several targets has two. "
+        "Train a run for it alone",
+    ),
+    (
+        "three data.task=ordinal",
+        "data.order: 'tasks.csv': 'three' holds texts, whose order is not known; give it, the lowest first, as "
+        "'data.order=[a,b,c]'",
+    ),
+    (
+        "value data.weight=below",
+        "data.weight: 'tasks.csv': column 'below', row 3: expected a number, 0 or more, found -1",
+    ),
+    ("value inference.calibrate=true", "inference.calibrate: is for classes, and the task is regression; use false"),
+    ("three inference.threshold=f1", "inference.threshold: is for two classes, and the task is multiclass; use null"),
+    (
+        "two inference.calibrate=true split.train=0.8 split.val=0",
+        "inference.calibrate: needs a validation part, and split.val is 0",
+    ),
+    (
+        "[two,label] loss.class_weight=balanced",
+        "loss.class_weight: expected null for 2 targets, which have classes of their own, got balanced",
+    ),
+    (
+        "value data.weight=w loss._target_=batch_loss.correlation",
+        "loss: expected a loss for each row, or their mean or sum, since the rows have weights; got one that belongs "
+        "to a batch as a whole",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "problem"), WRONG, ids=[words for words, _ in WRONG])
+def test_a_wrong_use_is_one_message(command: Command, tmp_path: Path, words: str, problem: str) -> None:
+    (tmp_path / "batch_loss.py").write_text(CORRELATION, encoding="utf-8")
+    target, *settings = words.split()
+    said = refusal(command("run", *TABLE, f"data.target={target}", *settings))
+    values = numbers(read_csv(tmp_path / "tasks.csv")["value"])
+    expected = problem.format(lowest=f"{values.min():g}")
+    assert said in (expected, mistakes(expected))
