@@ -57,7 +57,7 @@ CASES = {
 }
 
 
-TABLE = ("data=table", "data.path=tasks.csv", "data.columns=[x1,x2,x3]", *QUIET[:2])
+TABLE = ("data=table", "data.path=tasks.csv", "data.columns=[x1,x2,x3]", *QUIET[:3])
 SHORT = (*TABLE, "metrics.intervals=50", "trainer.epochs=3", "model.hidden_sizes=[7]", "model.dropout=0.2")
 
 
