@@ -109,14 +109,17 @@ def print_scores(
 
 
 def _score(value: float, interval: tuple[float, float] | None) -> str:
-    """A value such as `0.9512`, or `0.9512 (0.931–0.967)`; a small one has four significant digits."""
+    """A value such as `0.9512`, or `0.9512 (0.931–0.967)`; a small one has four significant digits.
+
+    The ends of an interval have so many digits that two of its width are seen.
+    """
     text = f"{value:.4g}" if 0 < abs(value) < SMALL else f"{value:.4f}"
     if interval is None:
         return text
-    size = max(map(abs, interval))
-    digits = f".{max(0, 2 - math.floor(math.log10(size)))}f" if size >= SMALL else ".3g"
-    low, high = (format(end, digits) for end in interval)
-    return f"{text} ({low}–{high})"
+    width = interval[1] - interval[0]
+    digits = min(4, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 4
+    low, high = (format(end, ".3g" if 0 < width < SMALL else f".{digits}f") for end in interval)
+    return f"{text} ({low}{' to ' if interval[0] < 0 else '–'}{high})"
 
 
 def print_comparison(

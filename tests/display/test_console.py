@@ -75,10 +75,10 @@ def test_intervals_and_reasons_fit_80_columns(capsys: pytest.CaptureFixture[str]
     assert max(map(len, lines)) <= 80
     assert table_of(lines)[1] == ["mean_absolute_class_error", "0.9512", "0.9512", "0.9512 (0.931–0.967)"]
     assert [row[3] for row in table_of(lines) if row[0] in names[2:]] == [
-        "-0.2500 (-0.700–0.250)",
+        "-0.2500 (-0.70 to 0.25)",
         "123.4560 (99–154)",
         "0.0001235 (1e-05–0.0002)",
-        "0.0000 (0–0)",
+        "0.0000 (0.0000–0.0000)",
     ]
     assert "only one class in" in " ".join(lines)
 
