@@ -191,7 +191,7 @@ class Trainer(Group):
 class Callback(Group):
     """One of several, each with a name of its own. These are the keys of ours; one's own may use them otherwise."""
 
-    layers: Annotated[list[Text], Field(description="a list of names of parameters, such as [head.weight]")] = Field([])
+    layers: Annotated[list[Text], Field(description="a list of names of layers, such as [head]")] = Field([])
     every: Count = 10
     low: Positive = 1e-5
     high: Positive = 1.0
