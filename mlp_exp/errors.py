@@ -53,6 +53,10 @@ class DivergedError(TrainingError):
         )
 
 
+class CallbackError(TrainingError):
+    """A callback of a run has failed; the cause is what it raised, and the run's log has the traceback."""
+
+
 class NotReproducedError(TrainingError):
     """A run that was trained again came out differently."""
 
@@ -71,6 +75,12 @@ class CheckpointVersionError(RunFolderError):
 
 class UntrustedError(RunFolderError):
     """What a saved run holds or names is not loaded: its folder may come from a stranger."""
+
+
+def traceback_of(error: BaseException) -> BaseException | None:
+    """The error, where its traceback helps; None where a user has caused it and the message says it all."""
+    expected = isinstance(error, MlpExpError | OSError) and not isinstance(error, CallbackError)
+    return None if expected else error
 
 
 def describe(error: BaseException) -> str:

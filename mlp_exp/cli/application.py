@@ -28,7 +28,7 @@ from mlp_exp.cli.options import SWEEP_DIR, Options, quoted, take_options
 from mlp_exp.cli.used_folder import RESUMES
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
-from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe
+from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe, traceback_of
 from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Command:
                 raise
             name = f"{job_name(hydra_node.job.num, typed_overrides(hydra_node))}: " if in_sweep else ""
             self._failed.append(f"{name}{describe(error)}")
-            logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=None if is_users else error)
+            logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=traceback_of(error))
             return None
 
     def run_jobs(self, jobs: Sequence["Job"], sweep_folder: Path, max_stack: int | None) -> None:

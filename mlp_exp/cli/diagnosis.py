@@ -85,13 +85,21 @@ def _check_choice(override: Override, options: Sequence[str]) -> tuple[list[str]
 
     group = override.key_or_group
     values = _values(override)
-    valid = [value for value in values if value in options]
     mistakes = [
-        f"{group}: there is no option '{value}'.{did_you_mean(value, options, 'Options')}"
+        f"{group}: there is no option '{option}'.{did_you_mean(option, options, 'Options')}"
         for value in values
-        if value not in options
+        for option in _chosen(value)
+        if option not in options
     ]
-    return mistakes, [f"{group}={valid[0]}"] if valid else []
+    valid = [[option for option in _chosen(value) if option in options] for value in values]
+    return mistakes, [
+        f"{group}=[{','.join(chosen)}]" if len(chosen) > 1 else f"{group}={chosen[0]}" for chosen in valid if chosen
+    ][:1]
+
+
+def _chosen(value: str) -> list[str]:
+    """The options in a value: of some groups several can be chosen, as `[mine,debug]`."""
+    return value[1:-1].split(",") if value.startswith("[") else [value]
 
 
 def _forced(override: Override) -> str:

@@ -5,11 +5,20 @@ fit. Groups allow further keys, since their class may be the user's own: those a
 the `_target_` (see `targets`).
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, is_component
 from mlp_exp.config.schema_data import Data, Group, Preprocess, Split
 from mlp_exp.config.value_types import (
     Betas,
@@ -30,6 +39,10 @@ from mlp_exp.config.value_types import (
     Widths,
 )
 
+HAS_CALLBACKS = "has_callbacks"
+"""In the context of a validation: whether there are callbacks, whose columns are known only when they are built."""
+
+MONITORED = re.compile(r"train_loss|val_[A-Za-z]\w*")
 MONITOR = "train_loss, val_loss, val_metric, or val_ and the name of a metric, such as val_f1"
 
 
@@ -146,11 +159,18 @@ class Init(Group):
 
 
 class EarlyStopping(Group):
-    monitor: Annotated[str, Field(pattern=r"^(train_loss|val_[A-Za-z]\w*)$", description=MONITOR)] = "val_loss"
+    monitor: Annotated[str, Field(description=MONITOR)] = "val_loss"
     mode: Literal["auto", "min", "max"] = Field("auto", description="one of auto, min, max")
     latest: Flag = False
     patience: Count = 1
     min_delta: NonNegative = 0.0
+
+    @field_validator("monitor")
+    @classmethod
+    def is_a_column(cls, monitor: str, info: ValidationInfo) -> str:
+        if not MONITORED.fullmatch(monitor) and not (info.context or {}).get(HAS_CALLBACKS):
+            raise ValueError(f"expected {MONITOR}, got {monitor!r}")
+        return monitor
 
 
 class Trainer(Group):
@@ -169,14 +189,20 @@ class Trainer(Group):
 
 
 class Callback(Group):
-    """One of several, each with a name of its own."""
+    """One of several, each with a name of its own. These are the keys of ours; one's own may use them otherwise."""
 
-    layers: Annotated[list[Text], Field(description="a list of names of parameters, such as [head.weight]")] = Field([])
+    layers: Annotated[list[Text], Field(description="a list of names of layers, such as [head]")] = Field([])
     every: Count = 10
     low: Positive = 1e-5
     high: Positive = 1.0
     rates: Annotated[int, Field(ge=2, description="a whole number, 2 or more")] = 32
     epochs: Count = 1
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def only_ours(cls, node: Any, check: ModelWrapValidatorHandler[Self]) -> Any:
+        target = node.get("_target_") if isinstance(node, dict) else None
+        return check(node) if target is None or is_component(str(target)) else Group.model_validate(node)
 
 
 class Tracker(Group):

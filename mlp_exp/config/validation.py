@@ -1,7 +1,7 @@
 """Checks a whole composed configuration and reports all mistakes together."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.own_metrics import own_metric_problems
-from mlp_exp.config.schema import GROUPS, Experiment
+from mlp_exp.config.schema import GROUPS, HAS_CALLBACKS, Experiment
 from mlp_exp.config.targets import did_you_mean, signature_problems
 from mlp_exp.errors import ConfigError
 
@@ -78,7 +78,7 @@ def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str
 
 def _schema_problems(values: Mapping[Any, Any]) -> list[str]:
     try:
-        Experiment.model_validate(values)
+        Experiment.model_validate(values, context={HAS_CALLBACKS: bool(values.get("callbacks"))})
     except ValidationError as error:
         # pydantic reports each branch of a union; they are one mistake
         return list(dict.fromkeys(_line(detail, values) for detail in error.errors()))
@@ -90,16 +90,21 @@ def _line(detail: ErrorDetails, values: Any) -> str:
     model: type[BaseModel] | None = Experiment
     keys: list[str] = []
     expected = ""
+    named = False  # whether the next part is one of several names
     for part in detail["loc"]:
         if model is None:
             break
+        if named:
+            keys.append(str(part))
+            values, named = values.get(part), False
+            continue
         field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
         keys.append(str(part))
         values = values.get(part)
         if field is None:
             break
         expected = field.description or "a group of settings"
-        model = _nested(field)
+        model, named = _nested(field), get_origin(field.annotation) is dict
     key = ".".join(keys)
     if detail["type"] == "extra_forbidden":
         return f"{key}: there is no such key.{did_you_mean(key, Experiment.model_fields)}"

@@ -35,6 +35,11 @@ class WeightAverage:
                 mean.copy_(torch.where(self._decays > 0, mean, matrix))  # all bits of those that are not averaged
 
     @property
+    def parameters(self) -> Tensor:
+        """`[K, P]`: the averaged ones, or those of the network where none is averaged."""
+        return self._means[0] if self._averages else self._network.parameters
+
+    @property
     def _weights(self) -> list[Tensor]:
         return [self._network.parameters, self._network.buffers]
 

@@ -40,6 +40,7 @@ class Member:
         average: EMA decay per epoch of the weights that are evaluated and kept (`WeightAverage`); 0 for none.
         factors: of learning rate and weight decay, by the names of the module's parameters.
         functional: whether a module of the user's own trains through `torch.func` (`FunctionalNetwork`), also alone.
+        keeps_gradients: whether `Engine.gradients` will be asked for; keeping them costs a copy each step.
     """
 
     data: MemberData
@@ -52,6 +53,7 @@ class Member:
     average: float = field(default=0.0, kw_only=True)
     factors: Mapping[str, Factors] = field(default_factory=dict, kw_only=True)
     functional: bool = field(default=False, kw_only=True)
+    keeps_gradients: bool = field(default=False, kw_only=True)
 
 
 class Evaluation(NamedTuple):
@@ -107,11 +109,11 @@ class Engine(ABC):
 
     @abstractmethod
     def weights(self, row: int) -> dict[str, Tensor]:
-        """Copies of a member's parameters as they are evaluated, on the CPU, by their names in the module."""
+        """Copies of a member's trained parameters as they are evaluated, on the CPU, by their names in the module."""
 
     @abstractmethod
     def gradients(self, row: int) -> dict[str, Tensor]:
-        """Likewise the gradients of the latest step."""
+        """Likewise the gradients of the latest step, after clipping, of a member that keeps them."""
 
     @abstractmethod
     def select(self, rows: Sequence[int]) -> None:

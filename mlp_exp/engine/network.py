@@ -19,7 +19,8 @@ class Network(ABC):
     Padding rows of a batch get a zero gradient at the logits and must not count anywhere else.
 
     Attributes:
-        parameters, gradients: `[K, P]`, a row a member.
+        parameters, gradients: `[K, P]`, a row a member. Optimizers overwrite gradients.
+        kept_gradients: a copy of those of the latest step, after clipping; None where nobody asks for them.
         dropout_widths: units of each dropout layer, whose masks `forward` expects; empty where nothing is dropped.
         takes_ones: whether inputs have a last column of ones.
         parameter_rows, buffer_rows: how parameters and running statistics lie in their matrices.
@@ -36,6 +37,7 @@ class Network(ABC):
             [{n: b for n, b in m.named_buffers() if b.is_floating_point()} for m in modules], device
         )
         self.gradients = torch.zeros_like(self.parameters)
+        self.kept_gradients: Tensor | None = None
         self._best = (self.parameters.clone(), self.buffers.clone())
         self._before: list[tuple[Tensor, Tensor, Tensor]] = []
         self._bind()
@@ -101,6 +103,11 @@ class Network(ABC):
         state.update({name: tensor[0].clone() for name, tensor in tensors.items() if name in state})
         module.load_state_dict(state)
 
+    def keep_gradients(self) -> None:
+        """Copies the gradients, if they are asked for."""
+        if self.kept_gradients is not None:
+            self.kept_gradients.copy_(self.gradients)
+
     def named(self, matrix: Tensor, row: int) -> dict[str, Tensor]:
         """A member's row of a matrix laid out as `parameters`: copies on the CPU, by the names of the parameters."""
         return {name: view[0].clone() for name, view in self.parameter_rows.views(copy_row(matrix, row)[None]).items()}
@@ -133,5 +140,7 @@ class Network(ABC):
         self.parameter_rows.values = self.parameters[rows]
         self.buffer_rows.values = self.buffers[rows]
         self.gradients = self.gradients[rows]
+        if self.kept_gradients is not None:
+            self.kept_gradients = self.kept_gradients[rows]
         self._best = (self._best[0][rows], self._best[1][rows])
         self._bind()

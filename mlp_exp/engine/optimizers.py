@@ -78,6 +78,7 @@ class StackedStepper(Stepper):
             decays = 1 - decays if self._decoupled else decays
         if self._clips:
             clip(gradients, self._max_norm)
+        self._network.keep_gradients()
         if self._maximize:
             gradients.neg_()
         if self._decays and self._decoupled:

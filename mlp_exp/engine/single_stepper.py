@@ -94,6 +94,7 @@ class SingleStepper(Stepper):
             evaluations.append(logits)
             if self._clips:
                 clip(self._network.gradients, self._max_norm)
+            self._network.keep_gradients()
             return objective.value(logits, batch)
 
         if self._calls_closure is None:

@@ -57,6 +57,8 @@ class StackEngine(Engine):
         self._members = list(members)
         self._loss = array_loss(self._xp, members[0].loss)
         self._network = build_network(members, self._device)
+        if any(member.keeps_gradients for member in members):
+            self._network.kept_gradients = torch.zeros_like(self._network.gradients)
         self._stepper = build_stepper(
             self._network,
             members[0].optimizer,
@@ -162,11 +164,12 @@ class StackEngine(Engine):
         self._network.write_best(row, self._members[row].module)
 
     def weights(self, row: int) -> dict[str, Tensor]:
-        with self._average.applied():
-            return self._network.named(self._network.parameters, row)
+        return self._network.named(self._average.parameters, row)
 
     def gradients(self, row: int) -> dict[str, Tensor]:
-        return self._network.named(self._network.gradients, row)
+        kept = self._network.kept_gradients
+        assert kept is not None, "no member keeps its gradients"
+        return self._network.named(kept, row)
 
     @torch.no_grad()
     def select(self, rows: Sequence[int]) -> None:

@@ -21,6 +21,7 @@ class MemberState:
         optimizer: moments and the count of steps.
         shuffle, dropout: states of the NumPy generators.
         callbacks: what the run's callbacks keep, by name.
+        stopped: whether one of them has ended the run.
     """
 
     epoch: int
@@ -31,3 +32,4 @@ class MemberState:
     shuffle: Mapping[str, Any]
     dropout: Mapping[str, Any]
     callbacks: Mapping[str, Any] = field(default_factory=dict)
+    stopped: bool = False

@@ -29,6 +29,7 @@ class _SavedState(Closed):
     shuffle: dict[str, Any]
     dropout: dict[str, Any]
     callbacks: Annotated[dict[str, Any], Field(default_factory=dict)]  # none in checkpoints of earlier versions
+    stopped: bool = False
 
 
 class _Saved(Closed):

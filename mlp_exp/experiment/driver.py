@@ -126,10 +126,9 @@ class _Driver:
         with self._inside(spec):  # the user's own network may ask for its folder and variables
             run = prepare(plan, RunFolder(spec.folder))
             run.begin()
-            if not run.over:
-                run.begin_callbacks(partial(self._inside, spec))
-        if self._reporter.saves_start:
-            run.write_checkpoint(start.state if start else None)
+            if self._reporter.saves_start:
+                run.write_checkpoint(start.state if start else None)
+            run.begin_callbacks(partial(self._inside, spec))
         return run
 
     @contextmanager

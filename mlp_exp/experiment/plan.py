@@ -24,9 +24,7 @@ from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.rowwise import is_rowwise
 from mlp_exp.tasks.task import Task
-from mlp_exp.training.callbacks.run_callbacks import RunCallbacks
 from mlp_exp.training.early_stopping import EarlyStopping
-from mlp_exp.training.records import EpochRecord
 from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
@@ -47,6 +45,7 @@ class Plan:
         key: says what the preprocessing depends on, for `Session`.
         checkpoint: that the run continues from; None for one that begins.
         tried: what the trial of a network shows that is `functional`.
+        callback_columns: what callbacks add to the history.
     """
 
     components: Components
@@ -57,6 +56,7 @@ class Plan:
     encoded: Sequence[NDArray[np.float32]] = ()
     checkpoint: Checkpoint | None = None
     tried: Tried | None = None
+    callback_columns: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -79,6 +79,12 @@ class Plan:
         watched = self.components.early_stopping().monitor.removeprefix("val_")
         names = (self.task.history_metric, *self.components.metrics.history, watched)
         return tuple(dict.fromkeys(name for name in names if name in self.task.metrics))
+
+    @property
+    def columns(self) -> list[str]:
+        """Those of the history; those of the validation part are left out where there is none."""
+        validation = ["val_loss", *(f"val_{name}" for name in self.history_metrics)] if len(self.parts.val) else []
+        return ["epoch", "lr", "train_loss", *validation, *self.callback_columns, "seconds"]
 
     @property
     def epochs(self) -> int:
@@ -177,10 +183,10 @@ class Plan:
         early_stopping = self.components.early_stopping()
         validates = len(self.parts.val) > 0
         columns = ["train_loss", "val_loss", "val_metric", *(f"val_{name}" for name in self.history_metrics)]
-        if early_stopping.monitor in self.callbacks().columns:
-            columns.append(early_stopping.monitor)
+        columns += self.callback_columns
         if early_stopping.monitor not in columns:
             known = [f"val_{name}" for name in self.task.known] if validates else []
+            known += self.callback_columns
             raise ConfigError(
                 [
                     f"early_stopping.monitor: expected one of {', '.join([*columns[:3], *known])} for this data, got "
@@ -203,11 +209,6 @@ class Plan:
         dataset = self.components.dataset
         weights = None if dataset.weights is None else dataset.weights[rows]
         return Validation(self.head, self.history_metrics, dataset.target[rows], weights)
-
-    def callbacks(self) -> RunCallbacks:
-        """New ones, with the columns that they add to the history."""
-        taken = EpochRecord(0, 0, 0.0, 0.0, 0.0, 0.0).columns
-        return RunCallbacks(self.components.callbacks(), [*taken, *(f"val_{name}" for name in self.history_metrics)])
 
     def data(self) -> MemberData:
         """The rows, ready for the network; runs with the same rows share them."""

@@ -18,6 +18,7 @@ from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.experiment.trial import tried
 from mlp_exp.tasks.head import Head
+from mlp_exp.training.callbacks.run_callbacks import columns_of, require_free
 
 
 def plan(components: Components) -> Plan:
@@ -25,28 +26,32 @@ def plan(components: Components) -> Plan:
 
     Raises:
         DataError: the data cannot be used as asked.
-        ConfigError: the loss does not fit the task, the device is not there, or the network cannot train in a stack.
+        ConfigError: the loss does not fit the task, the device is not there, the network cannot train in a stack, or a
+            callback adds a column that the history has.
     """
     dataset, session = components.dataset, components.session
     parts, parts_key = _parts(components)
     key = (*parts_key, components.text("preprocess"))
     preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
-    head = _head(components, preprocessing, parts)
+    callbacks = components.callbacks()
+    columns = columns_of(callbacks)
+    head = _head(components, preprocessing, parts, columns)
     components.trainer.torch_device()
     encoded: Sequence[NDArray[np.float32]] = ()
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
         encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
     made = Plan(components, parts, preprocessing, head, key, encoded)
+    require_free(callbacks, made.columns)
+    made = replace(made, callback_columns=columns)
     if not made.functional:
         return made
     return replace(made, tried=tried(components, preprocessing, made.data().inputs, made.loss.out_features))
 
 
-def _head(components: Components, preprocessing: Preprocessing, parts: Parts) -> Head:
+def _head(components: Components, preprocessing: Preprocessing, parts: Parts, columns: Sequence[str]) -> Head:
     """The loss, the task with the metrics that are asked for, and the scaling that the loss wants."""
     dataset, loss = components.dataset, components.loss()
     task = loss.task(dataset.task, dataset.targets)
-    columns = [column for callback in components.callbacks().values() for column in callback.columns]
     monitor = components.early_stopping().monitor
     watches_metric = monitor.startswith("val_") and monitor not in ("val_loss", "val_metric", *columns)
     watched = [monitor.removeprefix("val_")] if watches_metric else []

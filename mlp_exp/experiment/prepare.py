@@ -13,6 +13,7 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.start import continue_from
 from mlp_exp.storage.run_folder import MODEL, RunFolder
+from mlp_exp.training.callbacks.run_callbacks import RunCallbacks
 from mlp_exp.training.loop import Trainee
 
 log = logging.getLogger(__name__)
@@ -32,12 +33,14 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         module = build_network(components.model, plan.preprocessing, loss.out_features)
         components.init.apply(module)
         check_network(module, data.inputs[:2], loss.out_features)
+    callbacks = RunCallbacks(components.callbacks())
     trainee = Trainee(
         data=data,
         module=module,
         loss=loss,
         validation=plan.validation(),
-        callbacks=plan.callbacks(),
+        callbacks=callbacks,
+        keeps_gradients=bool(callbacks),
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
         learning_rate=components.learning_rate(plan.epochs, plan.steps),

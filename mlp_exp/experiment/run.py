@@ -34,7 +34,7 @@ class Run:
     """A run that is ready to train, trains, or has trained.
 
     Attributes:
-        columns: of the history; those of the validation part are left out where there is none.
+        columns: of the history.
         history: a row for each epoch so far, in the order of `columns`.
         reason: why it diverged or failed.
         stacked: how many runs trained together, this one among them.
@@ -55,8 +55,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.head = self.plan.head
-        validation = ["val_loss", *(f"val_{name}" for name in self.plan.history_metrics)] if len(self.parts.val) else []
-        self.columns = ["epoch", "lr", "train_loss", *validation, *self.trainee.callbacks.columns, "seconds"]
+        self.columns = self.plan.columns
 
     @property
     def components(self) -> Components:
@@ -104,7 +103,7 @@ class Run:
             self.folder.save_extended(self.components.source, f"{EXTENDS}={self.plan.epochs}")
 
     def begin_callbacks(self, inside: Callable[[], AbstractContextManager[None]]) -> None:
-        """Shows the run to its callbacks; `inside` makes the context in which they are called."""
+        """Shows the run to its callbacks; `inside` makes the context in which they see its epochs."""
         trainee, validation = self.trainee, self.trainee.validation
         trainee.callbacks.inside = inside
         trainee.callbacks.begin(
@@ -127,10 +126,12 @@ class Run:
     def end_callbacks(self) -> Exception | None:
         """Tells the callbacks that the run has ended; returns the error of one that fails, and so the run."""
         try:
-            self.trainee.callbacks.end()
+            self.trainee.callbacks.end(self.status, self.trainee.latest, len(self.history))
         except Exception as error:  # the user's own code may raise anything
-            self.fail(error)
-            return error
+            if self.over and not self.reason:
+                self.fail(error)
+                return error
+            log.error("%s", error, exc_info=error)  # why it has ended stays as it is
         return None
 
     def add(self, record: EpochRecord) -> None:

@@ -89,6 +89,8 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
                 f"got {run.trainee.epochs}"
             ]
         )
+    if checkpoint.state:
+        run.trainee.callbacks.restore(checkpoint.state.callbacks, stopped=checkpoint.state.stopped)
     record = _replay(run, checkpoint)
     run.trainee.state = checkpoint.state
     try:

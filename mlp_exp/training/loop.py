@@ -4,7 +4,6 @@ The loop does no input or output. It yields the records of each epoch; its calle
 """
 
 import copy
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ class Trainee(Member):
         validation: what the history says of the validation part; None without one.
         callbacks: that see each epoch before anything is decided on it.
         deciders: beside early stopping; any of them may end the run.
-        state: where an earlier training ended; learning rate and deciders have then seen its history.
+        state: where an earlier training ended; learning rate, deciders and callbacks then know it already.
         latest: the record of the latest epoch that was judged; an interrupt may keep it from the caller.
     """
 
@@ -65,9 +64,7 @@ class Trainee(Member):
         """
         self.early_stopping.improved = False
         if record.diverged:
-            return replace(
-                record, status="diverged", metrics={**dict.fromkeys(self.callbacks.columns, math.nan), **record.metrics}
-            )
+            return replace(record, status="diverged")
         try:
             if snapshot:
                 record = self.callbacks.observe(record, snapshot)
@@ -148,8 +145,6 @@ class _Loop:
         if states:
             engine.restore(states)
             self.epoch = states[0].epoch
-            for trainee, state in zip(trainees, states, strict=True):
-                trainee.callbacks.restore(state.callbacks)
 
     def run_epoch(self) -> list[EpochRecord]:
         """Trains an epoch, evaluates it, and removes those that have ended from the stack."""
@@ -190,8 +185,9 @@ class _Loop:
 
     def _state(self, index: int) -> MemberState:
         seconds = time.perf_counter() - self._start + self._earlier_seconds[index]
-        callbacks = self._trainees[index].callbacks.state()
-        return replace(self._engine.state(self.active.index(index)), seconds=seconds, callbacks=callbacks)
+        callbacks = self._trainees[index].callbacks
+        state = self._engine.state(self.active.index(index))
+        return replace(state, seconds=seconds, callbacks=callbacks.state(), stopped=callbacks.stopped)
 
     def _judge(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
         """Has each epoch judged, and the weights of those that improved kept; an interrupt undoes it."""

@@ -29,7 +29,7 @@ class EpochRecord:
         metrics: further columns of the history by name: metrics of the validation part, and those of callbacks.
         status: how the member ended, in its last record.
         state: gives what an exact resume after this epoch needs; good until the next epoch begins, and not in a replay.
-        error: why it failed: its own scheduler or early stopping raised this.
+        error: why it failed: its own scheduler, early stopping or callback raised this.
     """
 
     member: int
@@ -70,7 +70,7 @@ class EpochRecord:
 
 
 class Decider(ABC):
-    """Sees the record of each epoch of one run, and may end the run: early stopping, pruning, callbacks.
+    """Sees the record of each epoch of one run, and may end the run: early stopping, pruning.
 
     A decision depends on records alone, never on timing or on other runs of the stack, so that it is the same wherever
     the run trains. A run that continues shows the records of its earlier epochs again, in order. The attributes are

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from mlp_exp.errors import MlpExpError, describe
+from mlp_exp.errors import describe, traceback_of
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import Reporter, train_stack
@@ -86,7 +86,7 @@ class _Sender(Reporter):
 def log_failure(spec: RunSpec, error: Exception, session: Session) -> None:
     """Writes to a run's log why it failed; with a traceback where a user could not have caused it."""
     with session.logs.of(spec):
-        log.error("%s", describe(error), exc_info=None if isinstance(error, MlpExpError | OSError) else error)
+        log.error("%s", describe(error), exc_info=traceback_of(error))
 
 
 def _epochs(run: Run) -> tuple[int, int]:

@@ -1,7 +1,12 @@
 """Predictions of the validation part after chosen epochs, as files."""
 
 import csv
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from numpy.typing import NDArray
+
+from mlp_exp.data.dataset import TargetColumn
 from mlp_exp.training.callbacks.callback import Callback, RunView
 
 
@@ -24,17 +29,17 @@ class EpochPredictions(Callback):
             return
         assert run.target is not None
         columns = run.task.columns(answers)
-        truth = run.target.reshape(len(answers), -1).T
+        truth = run.target.reshape(len(answers), -1)
         names = [f"true_{target.name}" for target in run.task.targets]
         folder = run.folder / "predictions"
         folder.mkdir(exist_ok=True)
         with (folder / f"{run.record.epoch}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*names, *columns])
-            writer.writerows(zip(*_labelled(run, truth), *columns.values(), strict=True))
+            writer.writerows(zip(*_labelled(run.task.targets, truth), *columns.values(), strict=True))
 
 
-def _labelled(run: RunView, truth):  # type: ignore[no-untyped-def]
-    """Class names in place of codes."""
-    for target, column in zip(run.task.targets, truth, strict=True):
-        yield [target.class_names[int(code)] for code in column] if target.class_names else column.tolist()
+def _labelled(targets: Sequence[TargetColumn], truth: NDArray[Any]) -> Iterator[list[Any]]:
+    """The columns of `[n, T]`, with class names in place of codes."""
+    for target, column in zip(targets, truth.T, strict=True):
+        yield [target.class_names[code] for code in column] if target.class_names else column.tolist()

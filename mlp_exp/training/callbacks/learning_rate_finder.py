@@ -46,8 +46,9 @@ class LearningRateFinder(Callback):
             return
         loss, rate = min(finite)
         log.info(
-            "learning rates: the lowest loss after %d epochs, %.4f, is that of optimizer.lr=%.2g",
+            "learning rates: the lowest loss after %d epoch%s, %.4f, is that of optimizer.lr=%.2g",
             self._epochs,
+            "s" * (self._epochs > 1),
             loss,
             rate,
         )

@@ -1,39 +1,45 @@
 """The callbacks of one run, in their order."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import logging
+import numbers
+import re
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from mlp_exp.errors import ConfigError
+import numpy as np
+
+from mlp_exp.errors import CallbackError, ConfigError, MlpExpError, describe
 from mlp_exp.training.callbacks.callback import Callback, RunView, Snapshot
 from mlp_exp.training.records import EpochRecord
+
+log = logging.getLogger(__name__)
+
+COLUMN = re.compile(r"[A-Za-z_][\w.]*")
+"""The name of a column."""
 
 
 class RunCallbacks:
     """Calls the callbacks of a run.
 
+    Whatever they raise becomes a CallbackError; one of the project's own errors, which says it all, stays as it is.
+
     Args:
         callbacks: by the names of their configuration.
 
     Attributes:
-        columns: that they add to the history.
-        inside: makes the context in which they are called, as that of the run's log.
-
-    Raises:
-        ConfigError: two add the same column.
+        inside: makes the context in which they see an epoch, as that of the run's log.
+        stopped: whether one of them has ended the run.
     """
 
-    def __init__(self, callbacks: Mapping[str, Callback], taken: Sequence[str] = ()) -> None:
+    def __init__(self, callbacks: Mapping[str, Callback]) -> None:
         self._callbacks = dict(callbacks)
-        self.columns: list[str] = []
-        for name, callback in self._callbacks.items():
-            for column in callback.columns:
-                if column in (*self.columns, *taken):
-                    raise ConfigError([f"callbacks.{name}: the history has a column '{column}' already; rename it"])
-                self.columns.append(column)
         self.inside: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.stopped = False
         self._view: RunView | None = None
+        self._states: dict[str, Any] = {}
 
     def __bool__(self) -> bool:
         return bool(self._callbacks)
@@ -41,9 +47,11 @@ class RunCallbacks:
     def begin(self, view: RunView) -> None:
         """Before the first epoch of this command."""
         self._view = view
-        with self.inside():
-            for callback in self._callbacks.values():
+        view.stopped = self.stopped
+        for name, callback in self._callbacks.items():
+            with _named(name, "on_begin"):
                 callback.on_begin(view)
+        self.stopped = view.stopped
 
     def observe(self, record: EpochRecord, snapshot: Snapshot) -> EpochRecord:
         """Shows them an epoch; returns its record with their columns."""
@@ -52,40 +60,118 @@ class RunCallbacks:
             return record
         view.record, view.snapshot = record, snapshot
         found: dict[str, float] = {}
-        with self.inside():
-            for name, callback in self._callbacks.items():
-                found |= _numbers(name, callback, callback.on_epoch(view))
+        try:
+            with self.inside():
+                for name, callback in self._callbacks.items():
+                    with _named(name, "on_epoch"):
+                        found |= _numbers(callback.columns, callback.on_epoch(view))
+                self._states = self._kept()
+        finally:
+            view.snapshot = None
+        self.stopped = view.stopped
         view.record = replace(record, metrics={**record.metrics, **found})
-        view.history.append({**view.record.columns, **found})
+        view.history.append(view.record.columns)
         return view.record
 
-    @property
-    def stopped(self) -> bool:
-        """Whether one of them has ended the run."""
-        return self._view is not None and self._view.stopped
+    def end(self, status: str, latest: EpochRecord | None, epochs: int) -> None:
+        """After the last epoch, once; all are told, also if one of them fails.
 
-    def end(self) -> None:
-        """After the last epoch."""
-        if self._view:
-            with self.inside():
-                for callback in self._callbacks.values():
-                    callback.on_end(self._view)
+        Args:
+            status: how the run ended.
+            latest, epochs: what its history has, from which an interrupt may have kept an epoch.
+        """
+        view, self._view = self._view, None
+        if view is None:
+            return
+        view.status, view.record = status, latest
+        del view.history[epochs:]
+        failed: Exception | None = None
+        for name, callback in self._callbacks.items():
+            try:
+                with _named(name, "on_end"):
+                    callback.on_end(view)
+            except Exception as error:
+                if failed:
+                    log.error("%s", error, exc_info=error)
+                failed = failed or error
+        if failed:
+            raise failed
 
     def state(self) -> dict[str, Any]:
-        """What each keeps, by name."""
-        return {name: state for name, callback in self._callbacks.items() if (state := callback.state())}
+        """What each kept after the latest epoch, by name."""
+        return self._states
 
-    def restore(self, states: Mapping[str, Any]) -> None:
-        """Puts back what `state` gave."""
-        for name, state in states.items():
-            if name in self._callbacks:
-                self._callbacks[name].restore(state)
+    def _kept(self) -> dict[str, Any]:
+        kept = {}
+        for name, callback in self._callbacks.items():
+            with _named(name, "state"):
+                if state := callback.state():
+                    kept[name] = state
+        return kept
+
+    def restore(self, states: Mapping[str, Any], *, stopped: bool) -> None:
+        """Puts back what `state` and `stopped` were."""
+        self._states, self.stopped = dict(states), stopped
+        for name, callback in self._callbacks.items():
+            if name in states:
+                with _named(name, "restore"):
+                    callback.restore(states[name])
 
 
-def _numbers(name: str, callback: Callback, returned: Mapping[str, float] | None) -> dict[str, float]:
+def columns_of(callbacks: Mapping[str, Callback]) -> tuple[str, ...]:
+    """All that they add to the history; ConfigError for what are no names."""
+    for name, callback in callbacks.items():
+        columns = callback.columns
+        if not isinstance(columns, tuple | list) or not all(
+            isinstance(c, str) and COLUMN.fullmatch(c) for c in columns
+        ):
+            raise ConfigError(
+                [
+                    f"callbacks.{name}: expected columns to be a tuple of names of letters, digits, _ and ., "
+                    f"got {columns!r}"
+                ]
+            )
+    return tuple(column for callback in callbacks.values() for column in callback.columns)
+
+
+def require_free(callbacks: Mapping[str, Callback], taken: Iterable[str]) -> None:
+    """Raises ConfigError for a column that is one of those taken, or of a callback before."""
+    seen = {"val_loss", "val_metric", *taken}
+    for name, callback in callbacks.items():
+        for column in callback.columns:
+            if column in seen:
+                raise ConfigError([f"callbacks.{name}: the history has a column '{column}' already; rename it"])
+            seen.add(column)
+
+
+@contextmanager
+def _named(name: str, method: str) -> Iterator[None]:
+    """Inside, what a callback raises becomes an error that names it."""
+    try:
+        yield
+    except MlpExpError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        message = f"callbacks.{name}.{method}: {describe(error)}. The run's log has the traceback"
+        raise CallbackError(message) from error
+
+
+def _numbers(columns: tuple[str, ...], returned: object) -> dict[str, float]:
     """What `on_epoch` returns, as numbers; ValueError unless it is one for each column."""
-    values = dict(returned or {})
-    if set(values) != set(callback.columns):
-        expected, found = ", ".join(callback.columns) or "nothing", ", ".join(values) or "nothing"
-        raise ValueError(f"callbacks.{name}: expected on_epoch to return its columns ({expected}), got {found}")
-    return {column: float(values[column]) for column in callback.columns}
+    values = {} if returned is None else returned
+    wanted = f"expected a number for each of its columns ({', '.join(columns)})" if columns else "expected no columns"
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{wanted}, got {reprlib.repr(returned)}")
+    if set(values) != set(columns):
+        raise ValueError(f"{wanted}, got {', '.join(map(str, values)) or 'none'}")
+    return {column: _number(column, values[column]) for column in columns}
+
+
+def _number(column: str, value: Any) -> float:
+    """ValueError for what is none; a tensor or an array of one is."""
+    if isinstance(value, numbers.Real) or np.shape(value) in ((), (1,)):
+        try:
+            return float(value.item() if hasattr(value, "item") else value)
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(f"expected a number for the column '{column}', got {reprlib.repr(value)}")
