@@ -140,6 +140,7 @@ TOGETHER: list[tuple[list[str], list[str]]] = [
     (OWN_STACK, [*OWN_STACK, "seed=1", "optimizer.lr=1", "split.seed=7", "trainer.epochs=3"]),
     ([], ["model.stack=true"]),
     ([], ["scheduler.interval=step"]),
+    (DIABETES, [*DIABETES, "preprocess.log_target=true"]),
 ]
 APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["model.hidden_sizes=[64,33]"], ["model.hidden_sizes"]),
@@ -165,7 +166,6 @@ APART: list[tuple[list[str], list[str], list[str]]] = [
     ),
     ([], ["loss=cross_entropy"], ["loss", "the number of classes"]),
     (OWN_LOSS, [*OWN_LOSS, "loss.label_smoothing=0.1"], ["loss.label_smoothing"]),
-    (DIABETES, [*DIABETES, "preprocess.log_target=true"], ["preprocess.log_target"]),
     (IRIS, ["data=wine"], ["the number of inputs"]),
     ([], ["preprocess.ranks=true"], ["the number of inputs"]),
     (["data=spirals"], ["data=spirals", "data.n_classes=4"], ["the number of classes"]),
