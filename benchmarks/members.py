@@ -19,7 +19,6 @@ from mlp_exp.engine.threads import set_threads
 from mlp_exp.model.mlp import MLP
 from mlp_exp.multirun.stacks import most_in_cache
 from mlp_exp.tasks.losses import BinaryCrossEntropy
-from mlp_exp.tasks.task import task_named
 from mlp_exp.training.early_stopping import NoEarlyStopping
 from mlp_exp.training.loop import Trainee, train
 from mlp_exp.training.records import EpochRecord
@@ -42,7 +41,6 @@ def make_members(count: int, work: Work, epochs: int = TIMED + 3, dropout: float
             data=MemberData(features, targets, torch.ones(work.rows), order, order[:0]),
             module=MLP(work.features, 1, work.hidden, dropout),
             loss=loss,
-            task=task_named("binary"),
             optimizer=torch.optim.Adam,
             optimizer_options={"lr": work.lr},
             learning_rate=LearningRate(work.lr, partial(ConstantLR, factor=1.0)),

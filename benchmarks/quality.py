@@ -26,7 +26,6 @@ from tables import Case, bundled_cases, made_cases, metric, planned, preset, sci
 from threadpoolctl import threadpool_limits
 
 from mlp_exp.experiment.plan import Plan
-from mlp_exp.tasks.task import larger_is_better
 
 CHANGED = "val=0"
 """In the names of cases that do not take the preset as it is."""
@@ -106,7 +105,9 @@ def row(case: Case, found: Sequence[dict[str, Score]]) -> list[str]:
     """Mean ± standard deviation over the runs, and median seconds; the best mean is bold."""
     run = planned([*case.shared, *case.runs[0]])
     scores = {name: [each[name][0] for each in found] for name in found[0]}
-    best = (max if larger_is_better(metric(run)) else min)(statistics.fmean(values) for values in scores.values())
+    best = (max if run.task.larger_is_better(metric(run)) else min)(
+        statistics.fmean(values) for values in scores.values()
+    )
     cells = []
     for name in CONTENDERS:
         if name not in scores:

@@ -21,7 +21,7 @@ from support.command_line import FOLDER_NAME, HYDRA_FILES, LAUNCHERS, QUIET, RUN
 from support.commands import Command, mistakes, refusal, table_of
 from support.folders import files_in, history_of, leaderboard_of, result_of, run_folders, the_run_folder, weights_of
 
-from mlp_exp.experiment import alone
+from mlp_exp.experiment import after
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -57,7 +57,7 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(comma
     assert OmegaConf.load(folder / ".hydra/overrides.yaml") == [*SHORT, "seed=5"]
     model = torch.load(folder / "model.pt", weights_only=True)
     assert model["config"]["seed"] == 5
-    assert model["class_names"] == ["inside", "outside"]
+    assert model["targets"][0]["class_names"] == ["inside", "outside"]
     assert {name: tuple(tensor.shape) for name, tensor in model["state_dict"].items()} == {
         "blocks.0.linear.weight": (64, 2),
         "blocks.0.linear.bias": (64,),
@@ -141,8 +141,8 @@ MESSAGES = [
     (
         ["+typo=1"],
         mistakes(
-            "typo: there is no such key. Known: data, early_stopping, init, loss, model, optimizer, preprocess, "
-            "scheduler, seed, split, tracker, trainer."
+            "typo: there is no such key. Known: baselines, callbacks, data, early_stopping, inference, init, loss, "
+            "metrics, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer."
         ),
     ),
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
@@ -498,7 +498,7 @@ def test_an_interrupt_while_figures_are_drawn(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(alone, "draw", interrupted)
+    monkeypatch.setattr(after, "begin_drawing", interrupted)
     done = command("run", "trainer.epochs=1", "hydra.run.dir=run")
     advice = f"python -m mlp_exp.report {tmp_path / 'run'}"
     assert (done.returncode, done.stderr) == (

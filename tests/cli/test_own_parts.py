@@ -80,7 +80,7 @@ def test_a_users_own_network_and_data(command: Command, tmp_path: Path) -> None:
     folder = the_run_folder(tmp_path)
     assert result_of(folder)["task"] == "multiclass"
     model = torch.load(folder / "model.pt", weights_only=True)
-    assert model["class_names"] == ["left", "middle", "right"]
+    assert model["targets"][0]["class_names"] == ["left", "middle", "right"]
     assert {name: tuple(tensor.shape) for name, tensor in model["state_dict"].items()} == {
         "layers.0.weight": (5, 4),
         "layers.0.bias": (5,),

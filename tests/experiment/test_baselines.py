@@ -216,7 +216,7 @@ def test_inputs() -> None:
     features = X.copy()
     features[4, 0] = np.nan
     task = task_of("regression", (VALUE,))
-    data = replace(of(task, SCORE), features=features, categories=(Category("c", codes, texts),))
+    data = replace(of(task, SCORE, None), features=features, categories=(Category("c", codes, texts),))
     encoded = draw.normal(size=(ROWS, 3)).astype(np.float32)
     rows = np.arange(80)
     made = BaselineInputs(data, [encoded], rows)

@@ -38,7 +38,7 @@ CASES = {
 }
 
 
-TABLE = ("data=table", "data.path=tasks.csv", FEATURES, *QUIET[:2])
+TABLE = ("data=table", "data.path=tasks.csv", FEATURES, *QUIET[:3])
 SHORT = (*TABLE, "metrics.intervals=50", "trainer.epochs=3", "model.hidden_sizes=[7]", "model.dropout=0.2")
 
 
