@@ -19,7 +19,7 @@ from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
-from mlp_exp.leaderboard.ranking import Experiment, group_repetitions
+from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, shown_metrics
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
 
@@ -51,7 +51,7 @@ def gather(
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
-    headlines = [name for name in _headlines(first) if name in metrics]
+    headlines = [name for name in _headlines(entries) if name in metrics]
     important = {name: helper.ask(importance, *_ranked(entries, varying, name)) for name in headlines}
     shared, own = split_common([entry.values for entry in entries])
     most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
@@ -92,11 +92,11 @@ def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
     }
 
 
-def _headlines(first: Entry) -> list[str]:
-    """The metric that ranks, and the other headlines."""
-    part = first.ranked_by.partition("_")[0]
-    names = [f"{of}_{name}" for of in (part, "test") for name in first.headlines]
-    return list(dict.fromkeys([first.ranked_by, *names]))
+def _headlines(entries: Sequence[Entry]) -> list[str]:
+    """The metric that ranks, and the others that are shown."""
+    ranked_by = entries[0].ranked_by
+    names = [f"{part}_{name}" for part in (ranked_by.partition("_")[0], "test") for name in shown_metrics(entries)]
+    return list(dict.fromkeys([ranked_by, *names]))
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

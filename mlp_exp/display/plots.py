@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib import rcParams, rcParamsDefault
@@ -18,7 +19,12 @@ Floats = NDArray[np.float64]
 # the palette of Okabe & Ito, which colour-blind people can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 MAX_POINTS = 5000
-MAX_PANELS = 9
+LINES = ("-", "--", ":", "-.")
+"""Curves of one colour have different ones."""
+MAX_INSIDE = 8
+"""More curves than that have their legend beside them."""
+MAX_TARGETS = 12
+"""The first of many targets that are shown."""
 DPI = 120
 
 
@@ -51,10 +57,14 @@ def losses(history: Mapping[str, Sequence[float]], best_epoch: int) -> Figure:
     return figure
 
 
-def decision_boundary(dataset: Dataset, test: NDArray[np.int64], plane: curves.Plane, answer: Floats) -> Figure:
+def decision_boundary(
+    dataset: Dataset, test: NDArray[np.int64], plane: curves.Plane, answer: Floats, threshold: float = 0.5
+) -> Figure:
     """Predictions over the plane of two features, with the data points.
 
-    `answer`: probabilities `[n, C]` or values `[n]` at the points of the plane.
+    Args:
+        answer: probabilities `[n, C]` or values `[n]` at the points of the plane.
+        threshold: the probability from which on the second of two classes is predicted.
     """
     figure, axes = _axes("Decision boundary" if dataset.class_names else "Prediction over the plane", 7.2)
     x, y = plane.x, plane.y
@@ -65,7 +75,7 @@ def decision_boundary(dataset: Dataset, test: NDArray[np.int64], plane: curves.P
     elif dataset.task == "binary":
         probability = answer[:, 1].reshape(shape)
         filled = axes.contourf(x, y, probability, levels=np.linspace(0, 1, 21), cmap="coolwarm", alpha=0.7)
-        axes.contour(x, y, probability, levels=[0.5], colors="black", linewidths=1.5)
+        axes.contour(x, y, probability, levels=[threshold], colors="black", linewidths=1.5)
         figure.colorbar(filled, ticks=np.linspace(0, 1, 6), label=f"probability of {plain(dataset.class_names[1])}")
     else:
         codes = answer.argmax(axis=1).reshape(shape)
@@ -120,59 +130,78 @@ def _short(count: int) -> str:
     return min(f"{count:.2g}", str(count), key=len)
 
 
-Curve = tuple[NDArray[np.bool_], Floats, str, str]
-"""Whether an event happened `[n]`, its probability `[n]`, a label and a colour."""
+Curve = tuple[NDArray[np.bool_], Floats, str, dict[str, str]]
+"""Whether an event happened `[n]`, its probability `[n]`, a label, and how its line is drawn."""
+
+
+def _style(place: int) -> dict[str, str]:
+    """Another colour or line for each of many curves."""
+    line, colour = divmod(place, len(COLOURS))
+    return {"color": COLOURS[colour], "linestyle": LINES[line % len(LINES)]}
 
 
 def _events(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> list[Curve]:
     """The second of two classes, or each class against the rest."""
     codes = [1] if len(class_names) == 2 else range(len(class_names))
-    return [
-        (target == code, probabilities[:, code], legend_label(class_names[code]), COLOURS[code % len(COLOURS)])
-        for code in codes
-    ]
+    return [(target == code, probabilities[:, code], legend_label(class_names[code]), _style(code)) for code in codes]
 
 
 def _labels(target: NDArray[np.int64], probabilities: Floats, names: Sequence[str]) -> list[Curve]:
-    """Each of several labels `[n, T]`."""
+    """Each of several labels `[n, T]`, but for those beyond `MAX_TARGETS`."""
     return [
-        (target[:, place] == 1, probabilities[:, place], legend_label(name), COLOURS[place % len(COLOURS)])
-        for place, name in enumerate(names)
+        (target[:, place] == 1, probabilities[:, place], legend_label(name), _style(place))
+        for place, name in enumerate(names[:MAX_TARGETS])
     ]
 
 
-def _roc(events: Sequence[Curve]) -> Figure:
-    figure, axes = _axes("ROC, test")
-    for happened, probability, name, colour in events:
+def _with_count(title: str, names: Sequence[str]) -> str:
+    return title if len(names) <= MAX_TARGETS else f"{title} (the first {MAX_TARGETS} of {len(names)} targets)"
+
+
+def _curve_axes(title: str, count: int) -> tuple[Figure, Axes]:
+    return _axes(title, 6.4 if count <= MAX_INSIDE else 8.8)
+
+
+def _legend(axes: Axes, count: int, place: Literal["lower right", "upper left"]) -> None:
+    """Of so many curves; at a place inside the axes, unless it would cover them."""
+    if count <= MAX_INSIDE:
+        axes.legend(fontsize="small", loc=place)
+    else:
+        axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1))
+
+
+def _roc(events: Sequence[Curve], title: str) -> Figure:
+    figure, axes = _curve_axes(title, len(events))
+    for happened, probability, name, style in events:
         if 0 < happened.sum() < len(happened):
             false_rate, true_rate = curves.roc(happened, probability)
             label = f"{name} (AUC {np.trapezoid(true_rate, false_rate):.4f})"
-            axes.plot(false_rate, true_rate, label=label, color=colour)
+            axes.plot(false_rate, true_rate, label=label, **style)  # type: ignore[arg-type]
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.legend(fontsize="small", loc="lower right")
+    _legend(axes, len(events), "lower right")
     return figure
 
 
 def roc_curves(target: NDArray[np.int64], probabilities: Floats, class_names: Sequence[str]) -> Figure:
     """The ROC curve of the second class, or of each class against the rest, with the area below it."""
-    return _roc(_events(target, probabilities, class_names))
+    return _roc(_events(target, probabilities, class_names), "ROC, test")
 
 
 def roc_of_labels(target: NDArray[np.int64], probabilities: Floats, names: Sequence[str]) -> Figure:
     """The ROC curve of each of several labels, `[n, T]`."""
-    return _roc(_labels(target, probabilities, names))
+    return _roc(_labels(target, probabilities, names), _with_count("ROC, test", names))
 
 
-def _calibration(events: Sequence[Curve]) -> Figure:
-    figure, axes = _axes("Calibration, test")
+def _calibration(events: Sequence[Curve], title: str) -> Figure:
+    figure, axes = _curve_axes(title, len(events))
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
-    for happened, probability, name, colour in events:
+    for happened, probability, name, style in events:
         bins = int(np.clip(len(happened) // 20, 2, 10))
         frequency, mean = curves.calibration(happened, np.clip(probability, 0, 1), bins)
-        axes.plot(mean, frequency, marker="s", label=name, color=colour)
+        axes.plot(mean, frequency, marker="s", label=name, **style)  # type: ignore[arg-type]
     axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
-    axes.legend(fontsize="small", loc="upper left")
+    _legend(axes, len(events), "upper left")
     return figure
 
 
@@ -186,12 +215,12 @@ def calibration(target: NDArray[np.int64], probabilities: Floats, class_names: S
     else:
         happened, probability = target == probabilities.argmax(axis=1), probabilities.max(axis=1)
         name = "the answer is right"
-    return _calibration([(happened, probability, name, COLOURS[0])])
+    return _calibration([(happened, probability, name, _style(0))], "Calibration, test")
 
 
 def calibration_of_labels(target: NDArray[np.int64], probabilities: Floats, names: Sequence[str]) -> Figure:
     """The calibration curve of each of several labels, `[n, T]`."""
-    return _calibration(_labels(target, probabilities, names))
+    return _calibration(_labels(target, probabilities, names), _with_count("Calibration, test", names))
 
 
 def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Figure:
@@ -202,13 +231,13 @@ def predicted_against_actual(target: Floats, predicted: Floats, name: str) -> Fi
 
 
 def predicted_of_several(target: Floats, predicted: Floats, names: Sequence[str]) -> Figure:
-    """The same of several targets `[n, T]`, of which the first `MAX_PANELS` are shown."""
-    names = names[:MAX_PANELS]
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
+    """The same of several targets `[n, T]`, of which the first `MAX_TARGETS` are shown."""
+    shown = names[:MAX_TARGETS]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
     figure = Figure(figsize=(4.4 * columns, 4.2 * rows), layout="constrained")
-    figure.suptitle("Predicted against actual, test")
-    for place, name in enumerate(names):
+    figure.suptitle(_with_count("Predicted against actual, test", names))
+    for place, name in enumerate(shown):
         axes = figure.add_subplot(rows, columns, place + 1)
         _predicted_panel(axes, target[:, place], predicted[:, place], name)
     return figure

@@ -41,16 +41,19 @@ def _figures(run: Run) -> figures.Figures:
     found: figures.Figures = {"loss": (history, run.best_epoch)}
     if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts) and len(dataset.targets) == 1:
         plane = Plane.around(dataset.features)
-        found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points)
+        found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points), *run.head.task.thresholds
     answers = predictions(run, test) if len(test) else None
     if answers is not None and np.isfinite(answers).all():
         found |= of_test_part(run.head.task, dataset.target[test], answers)
     return found
 
 
-def _predict_points(run: Run, points: Floats) -> Floats:
+def _predict_points(run: Run, points: Floats) -> Any:
+    """Probabilities `[n, C]`, or values `[n]`."""
     with evaluating(run.trainee) as module:
-        return run.head.answers(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+        answers = run.head.answers(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+    task = run.head.task
+    return answers if task.has_classes else task.columns(answers)["prediction"]
 
 
 def of_test_part(task: Task, target: NDArray[Any], answers: Floats) -> figures.Figures:

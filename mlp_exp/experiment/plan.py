@@ -165,7 +165,7 @@ class Plan:
             "trainer.batch_size": batch,
             "trainer.device": str(self.device),
             "trainer.threads": trainer.threads,
-            "the number of classes": self.loss.out_features,
+            "the number of classes": (self.task.name, self.loss.out_features),
             "the number of inputs": made.inputs_width,
             "preprocess.embedding_width": embeddings,
             "the number of rows": (steps, validation),

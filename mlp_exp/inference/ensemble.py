@@ -109,7 +109,7 @@ def _require_alike(first: TrainedRun, run: TrainedRun) -> None:
         ("target", first.target_name, run.target_name),
         ("task", first.task.name, run.task.name),
         ("classes", _classes(first), _classes(run)),
-        ("predictions", *(", ".join(each.task.column_names) for each in (first, run))),
+        ("output", *(", ".join(each.task.column_names) for each in (first, run))),
         ("data.separator", first.reading.separator, run.reading.separator),
         ("data.encoding", first.reading.encoding, run.reading.encoding),
     ):

@@ -157,7 +157,7 @@ class SavedModel(BaseModel):
     preprocess: SavedPreprocess
     scaling: SavedScaling
     temperature: Scale = 1.0
-    thresholds: Annotated[list[FiniteFloat], Field(default_factory=list)]
+    thresholds: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(default_factory=list)]
     out_features: Annotated[int, Field(ge=1)]
     state_dict: dict[str, torch.Tensor]
     reading: SavedReading
@@ -193,9 +193,13 @@ class SavedModel(BaseModel):
         }
         if not fits[self.task]:
             raise ValueError(f"expected the class names of a {self.task} task, got {', '.join(map(str, counts))}")
+        for names in ([target.name for target in self.targets], *(target.class_names for target in self.targets)):
+            if len({*names}) < len(names):
+                raise ValueError("expected targets, and classes of a target, of different names")
+        scaled = len(counts) if self.task == "regression" else 1
         for size in (self.scaling.shift, self.scaling.scale):
-            if isinstance(size, list) and len(size) != len(counts):
-                raise ValueError(f"expected a scaling of {len(counts)} targets")
+            if (len(size) if isinstance(size, list) else 1) != scaled or isinstance(size, list) != (scaled > 1):
+                raise ValueError(f"expected the scaling of {scaled} target{'s' * (scaled > 1)}")
         if len(self.preprocess.numbers.fill) != len(self.feature_names):
             raise ValueError(f"expected figures of {len(self.feature_names)} numbers, one for each feature name")
         if missing := [group for group in ("data", "model", "loss") if not _has_target(self.config.get(group))]:

@@ -61,8 +61,12 @@ class TrainedRun(Predictor):
         encoded = self.preprocessing.encoded(texts)
         return self.outputs_of_inputs(self.preprocessing.inputs(features, categories, encoded))
 
-    def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
-        """Preprocessed rows `[N, W]` → answers `[N, A]`."""
+    def logits_of_inputs(self, inputs: NDArray[np.float32]) -> torch.Tensor:
+        """Preprocessed rows `[N, W]` → logits `[N, O]`."""
         with torch.inference_mode():
             chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
-            return self.head.answers(torch.cat([self.module(chunk) for chunk in chunks]))
+            return torch.cat([self.module(chunk) for chunk in chunks])
+
+    def outputs_of_inputs(self, inputs: NDArray[np.float32]) -> Floats:
+        """Preprocessed rows `[N, W]` → answers `[N, A]`."""
+        return self.head.answers(self.logits_of_inputs(inputs))

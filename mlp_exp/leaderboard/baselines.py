@@ -21,13 +21,13 @@ def read_baselines(folders: Iterable[Path]) -> list[Entry]:
     splits: dict[str, OfSplit] = {}
     for folder in dict.fromkeys(folders):
         splits |= BaselinesFile(folder).read()
-    several = {(split.target, split.rows) for split in splits.values()}
-    targets = {target for target, _ in several}
+    targets, rankings, sizes = (
+        {getattr(split, name) for split in splits.values()} for name in ("target", "ranking", "rows")
+    )
     found = []
     for split in splits.values():
-        which = ""
-        if len(several) > 1:
-            which = f", {split.target}" if len(targets) > 1 else f", {split.rows:,} rows"
+        which = f", {split.target}" if len(targets) > 1 else f", {split.rows:,} rows" if len(sizes) > 1 else ""
+        which += f", {split.ranking}" if len(rankings) > 1 else ""
         for name, baseline in split.baselines.items():
             result = {
                 **split.model_dump(include={"task", "ranking", "headlines", "larger_is_better"}),

@@ -103,7 +103,7 @@ class Entry:
 def _of_version_0_1(result: Mapping[str, Any]) -> Task:
     """The task of a result that does not say how it is compared; unfinished runs have classes."""
     name = result.get("task", "")
-    return TASKS[name if name in TASKS else "binary"]([])
+    return TASKS[name if name in ("multiclass", "regression") else "binary"]([])
 
 
 def read_entries(folder: Path, *, configs: bool) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
-from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions
+from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions, shown_metrics
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
 
@@ -25,7 +25,7 @@ def as_table(
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
     keys = [key for key in keys if len({group.overrides.get(key) for group in groups}) > 1]
     parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
-    names = [f"{part}_{name}" for part in parts for name in entries[0].headlines]
+    names = [f"{part}_{name}" for part in parts for name in shown_metrics(entries)]
     names = [name for name in names if any(name in entry.metrics for entry in entries)]
     all_well = all(entry.ended_well for entry in entries)
     rows = []

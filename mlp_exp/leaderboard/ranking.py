@@ -35,6 +35,18 @@ def _common_ranking(entries: Sequence[Entry]) -> str:
     return next(having, "") if entries else ""
 
 
+def shown_metrics(entries: Sequence[Entry]) -> list[str]:
+    """The metrics that are shown of runs, best first: the headlines that runs like the first share, and what ranks it.
+
+    That comes first where it is no headline.
+    """
+    first = entries[0]
+    alike = [entry for entry in entries if entry.metrics and entry.has_classes == first.has_classes]
+    shared = [name for name in first.headlines if all(name in entry.headlines for entry in alike)]
+    ranking = first.ranked_by.partition("_")[2]
+    return shared if ranking in shared else [ranking, *shared]
+
+
 def _parts(entry: Entry) -> Sequence[Mapping[str, Any]]:
     return list(entry.result.get("metrics", {}).values())
 

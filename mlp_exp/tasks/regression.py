@@ -1,6 +1,5 @@
 """Tasks with one value: the value itself, quantiles of it, or its distribution."""
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,20 +96,11 @@ class QuantileRegression(Regression):
 
     @property
     def answer_names(self) -> list[str]:
-        return [f"quantile_{level:g}" for level in self.levels]
-
-    @property
-    def median(self) -> tuple[int, int, float]:
-        """The places of the quantiles around the median, and how far from the first to the second it is."""
-        above = min(bisect_left(self.levels, 0.5), len(self.levels) - 1)
-        below = above if self.levels[above] <= 0.5 else max(above - 1, 0)
-        share = (0.5 - self.levels[below]) / (self.levels[above] - self.levels[below]) if above > below else 0.0
-        return below, above, share
+        return [f"quantile_{level}" for level in self.levels]
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
-        """The median, between its neighbours where it is no level itself, and the quantiles."""
-        below, above, share = self.median
-        median = answers[:, below] + share * (answers[:, above] - answers[:, below])
+        """The median and the quantiles."""
+        median = QuantilePredictions(np.zeros(len(answers)), answers, self.levels).predicted
         return {"prediction": median, **dict(zip(self.answer_names, answers.T, strict=True))}
 
 

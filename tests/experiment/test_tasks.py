@@ -2,38 +2,19 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.commands import Command, mistakes, refusal
-from support.drawn_sets import QUIET, features, numbers, read_csv, write_csv
+from support.drawn_sets import QUIET, numbers, read_csv
 from support.folders import history_of, result_of
 from support.resuming import Make, timeless
+from support.task_runs import FEATURES, write_tasks
 
 pytestmark = pytest.mark.slow
-ROWS = 160
 
 
 @pytest.fixture(autouse=True)
 def table(tmp_path: Path) -> None:
-    """Targets of all tasks, of the same features."""
-    rng = np.random.default_rng(0)
-    x = features(rng, ROWS)
-    value = x["x1"] - x["x2"] + rng.normal(size=ROWS)
-    columns = {
-        **x,
-        "value": value,
-        "other": 100 * x["x3"] + rng.normal(size=ROWS),
-        "amount": np.exp(value),
-        "larger": 5 + np.exp(x["x3"]),
-        "count": rng.poisson(np.exp(0.5 * value)),
-        "two": np.where(value > 0, "yes", "no"),
-        "three": np.array(["a", "b", "c"])[np.digitize(value, [-0.7, 0.7])],
-        "grade": np.digitize(value, [-1, 0, 1]),
-        "label": (x["x3"] > 0).astype(int),
-        "w": rng.integers(1, 4, ROWS) / 2,
-        "below": np.where(np.arange(ROWS) == 3, -1, 1),
-    }
-    write_csv(tmp_path / "tasks.csv", columns)
+    write_tasks(tmp_path)
 
 
 CASES = {
@@ -57,7 +38,7 @@ CASES = {
 }
 
 
-TABLE = ("data=table", "data.path=tasks.csv", "data.columns=[x1,x2,x3]", *QUIET[:3])
+TABLE = ("data=table", "data.path=tasks.csv", FEATURES, *QUIET[:3])
 SHORT = (*TABLE, "metrics.intervals=50", "trainer.epochs=3", "model.hidden_sizes=[7]", "model.dropout=0.2")
 
 

@@ -1,11 +1,20 @@
 """Runs on the small table of all tests."""
 
+import importlib.util
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.predictions import as_job, train
 from support.tables import write_table
+from support.task_runs import TaskRuns
+
+LIBRARIES = ("numpy", "numpy.libs", "onnxruntime", "onnxruntime.libs", "flatbuffers", "google", "packaging")
+"""numpy, onnxruntime, and what this installs with it."""
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +34,43 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(small: Path, tmp_path: Path) -> Path:
     """A copy of a run, to be spoilt."""
     return Path(shutil.copytree(small / "s/0", tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> TaskRuns:
+    """Runs of each task."""
+    return TaskRuns(tmp_path_factory.mktemp("tasks"))
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path], str]:
+    """What a script prints of a table in an environment of `LIBRARIES` alone, in another folder."""
+    libraries, elsewhere = tmp_path_factory.mktemp("libraries"), tmp_path_factory.mktemp("elsewhere")
+    spec = importlib.util.find_spec("onnxruntime")
+    assert spec is not None
+    installed = Path(str(spec.origin)).parent.parent
+    for name in LIBRARIES:
+        if (installed / name).exists():
+            (libraries / name).symlink_to(installed / name)
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")}
+
+    def python(*words: Path | str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-S", "-B", *map(str, words)],  # without site-packages
+            cwd=elsewhere,
+            env={**kept, "PYTHONPATH": str(libraries), "PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for package in ("mlp_exp", "torch", "pyarrow", "pandas"):
+        assert f"No module named '{package}'" in python("-c", f"import {package}").stderr
+
+    def predictions(script: Path, table: Path) -> str:
+        done = python(script, table)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    return predictions

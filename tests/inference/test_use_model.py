@@ -2,11 +2,7 @@
 
 import csv
 import datetime as dt
-import importlib.util
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,8 +17,6 @@ from mlp_exp.inference.loading import load
 pytestmark = pytest.mark.slow
 
 Row = dict[str, str]
-LIBRARIES = ("numpy", "numpy.libs", "onnxruntime", "onnxruntime.libs", "flatbuffers", "google", "packaging")
-"""numpy, onnxruntime, and what this installs with it."""
 ZONE = dt.timezone(dt.timedelta(hours=-5))
 TOWNS = ["Rom", "Köln", "a, b", 'the "old" one', "nan-town"]
 EXTREME_DAYS = [dt.date(1, 1, 1), dt.date(9999, 12, 31), dt.date(1900, 3, 1), dt.date(2000, 2, 29)]
@@ -85,40 +79,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             train(folder / target / str(job), *words, f"data.target={target}", drop, more)
             as_job(folder / target / str(job), job, more)
     return folder
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path], str]:
-    """What a script prints of a table in an environment of `LIBRARIES` alone, in another folder."""
-    libraries, elsewhere = tmp_path_factory.mktemp("libraries"), tmp_path_factory.mktemp("elsewhere")
-    spec = importlib.util.find_spec("onnxruntime")
-    assert spec is not None
-    installed = Path(str(spec.origin)).parent.parent
-    for name in LIBRARIES:
-        if (installed / name).exists():
-            (libraries / name).symlink_to(installed / name)
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")}
-
-    def python(*words: Path | str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-S", "-B", *map(str, words)],  # without site-packages
-            cwd=elsewhere,
-            env={**kept, "PYTHONPATH": str(libraries), "PYTHONUTF8": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    for package in ("mlp_exp", "torch", "pyarrow", "pandas"):
-        assert f"No module named '{package}'" in python("-c", f"import {package}").stderr
-
-    def predictions(script: Path, table: Path) -> str:
-        done = python(script, table)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
-
-    return predictions
 
 
 def compare(found: str, expected: Path, unit: float) -> float:

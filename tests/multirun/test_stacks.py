@@ -140,6 +140,7 @@ TOGETHER: list[tuple[list[str], list[str]]] = [
     (OWN_STACK, [*OWN_STACK, "seed=1", "optimizer.lr=1", "split.seed=7", "trainer.epochs=3"]),
     ([], ["model.stack=true"]),
     ([], ["scheduler.interval=step"]),
+    (DIABETES, [*DIABETES, "preprocess.log_target=true"]),
 ]
 APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["model.hidden_sizes=[64,33]"], ["model.hidden_sizes"]),

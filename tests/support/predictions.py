@@ -71,9 +71,9 @@ def inputs_of(run: TrainedRun, file: Path, rows: int) -> NDArray[np.float32]:
     return np.concatenate(found)
 
 
-def rows_of(small: Path) -> list[list[str]]:
+def rows_of(folder: Path, name: str = "table.csv") -> list[list[str]]:
     """Header and rows of the table."""
-    with (small / "table.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / name).open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
 
 

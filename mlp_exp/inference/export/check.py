@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
@@ -22,7 +23,7 @@ Predict = Callable[[Arrays], NDArray[Any]]
 TOLERANCE = 1e-4
 """Allowed difference from the run's own prediction, in probability or in standard deviations of the target …"""
 SENSITIVITY = 30
-"""… plus so many times the change when each input becomes the next larger float32 …"""
+"""… plus so many times the changes when each input, and when each logit, becomes the next larger float32 …"""
 LARGEST_TOLERANCE = 0.01
 """… but no more than this in probability."""
 BATCHES = (1, 2, 7, 1000)
@@ -66,8 +67,16 @@ def _expected(ensemble: Ensemble, table: pa.Table) -> tuple[Floats, Floats]:
         groups = list(ensemble.inputs(table, Misfits(IN_MEMORY)))
         expected = ensemble.outputs_of_inputs(groups)
         nudged = ensemble.outputs_of_inputs((runs, np.nextafter(rows, np.float32(np.inf))) for runs, rows in groups)
-    tolerances = TOLERANCE + SENSITIVITY * _distances(ensemble.first, nudged, expected)
+        rounded = ensemble.task.mean([_of_next_logits(run, rows) for runs, rows in groups for run in runs])
+    changes = _distances(ensemble.first, nudged, expected) + _distances(ensemble.first, rounded, expected)
+    tolerances = TOLERANCE + SENSITIVITY * changes
     return expected, np.minimum(tolerances, LARGEST_TOLERANCE) if ensemble.task.has_classes else tolerances
+
+
+def _of_next_logits(run: TrainedRun, rows: NDArray[np.float32]) -> Floats:
+    """The answers if each logit were the next larger float32: behind an exponential that is more than rounding."""
+    logits = run.logits_of_inputs(rows)
+    return run.head.answers(torch.nextafter(logits, torch.full_like(logits, torch.inf)))
 
 
 def _distances(run: TrainedRun, found: Floats, expected: Floats) -> Floats:

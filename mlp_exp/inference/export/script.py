@@ -1,6 +1,7 @@
 """A short Python script that reads a CSV table and predicts it with an exported file and onnxruntime alone."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from mlp_exp.data.table.dates import MONTHS, PIVOT
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export.raw_columns import RawColumns, conversion
 from mlp_exp.tasks.classification import Classification
+from mlp_exp.tasks.metrics import around_median
 from mlp_exp.tasks.regression import QuantileRegression
 from mlp_exp.tasks.several import Multilabel
 from mlp_exp.tasks.task import Task
@@ -232,10 +234,10 @@ def _written(task: Task) -> str:
 def _row(task: Task) -> tuple[str, str]:
     """Constants, and the columns of a `row` of the output, as code."""
     if isinstance(task, Multilabel):
-        names = ", ".join(f"({_items(target.class_names)}, {at})" for target, at in _decided(task))
-        return f"LABELS = [{names}]\n", "[each for (names, at), p in zip(LABELS, row) for each in (names[p >= at], p)]"
+        labels = ", ".join(f"({_items(target.class_names)}, {_lowest(at)})" for target, at in _decided(task))
+        return f"LABELS = [{labels}]\n", "[each for (names, at), p in zip(LABELS, row) for each in (names[p >= at], p)]"
     if isinstance(task, QuantileRegression):
-        below, above, share = task.median
+        below, above, share = around_median(task.levels)
         return "", f"[row[{below}] + {share} * (row[{above}] - row[{below}]), *row]"
     if not isinstance(task, Classification):
         return "", "[row]" if task.answers_width == 1 else "row"
@@ -243,6 +245,11 @@ def _row(task: Task) -> tuple[str, str]:
     if task.thresholds and task.thresholds[0] != 0.5:
         decided = f"row[1] >= {task.thresholds[0]}"
     return f"CLASSES = {_items(task.class_names)}\n", f"[CLASSES[{decided}], *row]"
+
+
+def _lowest(threshold: float) -> float:
+    """The lowest probability of the second class that decides for it: as of `decide`, more than a half."""
+    return math.nextafter(0.5, 1) if threshold == 0.5 else threshold
 
 
 def _decided(task: Multilabel) -> Iterable[tuple[TargetColumn, float]]:

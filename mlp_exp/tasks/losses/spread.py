@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlp_exp.data.dataset import TaskName
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import ConfigError
 from mlp_exp.tasks.losses.base import Loss, require_one_target, require_task
 from mlp_exp.tasks.regression import DistributionRegression, QuantileRegression
@@ -112,6 +113,17 @@ class Gaussian(Loss):
 
     def task(self, name: TaskName, targets: "Sequence[TargetColumn]") -> Task:
         return DistributionRegression(targets)
+
+    def scaling(self, target: NDArray[Any], standard: TargetScaling) -> TargetScaling:
+        """Raises ConfigError for a target whose logarithm is learned, which is not normal in its own unit."""
+        if standard.log:
+            raise ConfigError(
+                [
+                    "preprocess.log_target: expected false, since loss=gaussian predicts a standard deviation in the "
+                    "target's own unit"
+                ]
+            )
+        return standard
 
 
 def _density(z: Tensor) -> Tensor:

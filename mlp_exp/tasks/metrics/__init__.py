@@ -13,6 +13,7 @@ from mlp_exp.tasks.metrics.predictions import (
     Predictions,
     QuantilePredictions,
     ValuePredictions,
+    around_median,
     decide,
 )
 from mlp_exp.tasks.metrics.scorers import find_metric
@@ -43,6 +44,7 @@ __all__ = [
     "QuantilePredictions",
     "Scores",
     "ValuePredictions",
+    "around_median",
     "compute",
     "decide",
     "evaluate",

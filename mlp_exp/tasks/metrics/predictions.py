@@ -6,7 +6,8 @@ resample weights of its own.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -238,6 +239,20 @@ class ValuePredictions(Predictions):
         return cls(np.arange(1.0, 9.0), np.arange(8.0, 0.0, -1.0))
 
 
+def around_median(levels: Sequence[float]) -> tuple[int, int, float]:
+    """The places of the levels around 0.5, and how far from the first to the second it is.
+
+    Twice the nearest level where 0.5 is one, or where all are on one side of it.
+
+    >>> around_median((0.25, 0.75))
+    (0, 1, 0.5)
+    """
+    above = min(bisect_left(levels, 0.5), len(levels) - 1)
+    below = above if levels[above] <= 0.5 else max(above - 1, 0)
+    share = (0.5 - levels[below]) / (levels[above] - levels[below]) if above > below else 0.0
+    return below, above, share
+
+
 @dataclass(frozen=True, eq=False)
 class QuantilePredictions(Predictions):
     """True values `[..., n]` beside predicted quantiles `[..., n, Q]` of ascending `levels` between 0 and 1."""
@@ -254,9 +269,10 @@ class QuantilePredictions(Predictions):
 
     @cached_property
     def predicted(self) -> Floats:
-        """The quantile whose level is nearest to 0.5, the median `[..., n]`."""
-        middle = int(np.abs(np.array(self.levels) - 0.5).argmin())
-        return self.quantiles[..., middle]
+        """The median `[..., n]`, as of `around_median`."""
+        below, above, share = around_median(self.levels)
+        low, high = self.quantiles[..., below], self.quantiles[..., above]
+        return np.ascontiguousarray(low) if below == above else low + share * (high - low)
 
 
 @dataclass(frozen=True, eq=False)

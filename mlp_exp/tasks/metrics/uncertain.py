@@ -86,7 +86,7 @@ QUANTILE_METRICS: Mapping[str, Metric[QuantilePredictions]] = {
     "calibration_error": Metric(False, _quantile_calibration),
     **VALUE_METRICS,
 }
-QUANTILE_DEFAULTS = ("pinball", "coverage", "width")
+QUANTILE_DEFAULTS = ("pinball", "coverage", "width", "mae")
 
 DISTRIBUTION_METRICS: Mapping[str, Metric[DistributionPredictions]] = {
     "nll": _normal(False, _nll),
