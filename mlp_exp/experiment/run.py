@@ -105,6 +105,8 @@ class Run:
     def begin_callbacks(self, inside: Callable[[], AbstractContextManager[None]]) -> None:
         """Shows the run to its callbacks; `inside` makes the context in which they see its epochs."""
         trainee, validation = self.trainee, self.trainee.validation
+        if not trainee.callbacks:
+            return
         trainee.callbacks.inside = inside
         trainee.callbacks.begin(
             RunView(

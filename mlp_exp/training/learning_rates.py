@@ -1,4 +1,4 @@
-"""What a run's first epoch makes of other learning rates, trained side by side."""
+"""What a run's first epochs make of other learning rates, trained side by side."""
 
 import copy
 from collections.abc import Sequence
@@ -20,10 +20,8 @@ def losses_by_rate(
     All begin with the run's initial weights and see its batches; the run itself is left as it is. The copies train as
     one stack where the run can, else one after another.
     """
-    copies = [
-        replace(trainee, module=copy.deepcopy(trainee.module), streams=Streams(seed), latest=None, state=None)
-        for _ in rates
-    ]
+    plain = replace(trainee, latest=None, state=None, keeps_gradients=False)
+    copies = [replace(plain, module=copy.deepcopy(trainee.module), streams=Streams(seed)) for _ in rates]
     try:
         return _final_losses(copies, rates, epochs, batch_size, device)
     except TrainingError:  # it trains alone

@@ -61,6 +61,12 @@ TABLE = [
 ]
 
 
+def network_of(members: int) -> Any:
+    """In the place of a network: parameters and gradients."""
+    parameters, gradients = torch.ones(members, WIDTH), torch.zeros(members, WIDTH)
+    return SimpleNamespace(parameters=parameters, gradients=gradients, keep_gradients=lambda: None)
+
+
 def slope(member: int, step: int, parameters: Tensor) -> Tensor:
     """The gradient of some bowl that moves a little from step to step."""
     place = torch.arange(WIDTH, dtype=torch.float32)
@@ -82,7 +88,7 @@ def stacked_trajectory(
 ) -> dict[int, list[Tensor]]:
     """Parameters of each member after each step; with `leave_at`, member 1 leaves before that step."""
     active = list(members)
-    network: Any = SimpleNamespace(parameters=torch.ones(len(active), WIDTH), gradients=torch.zeros(len(active), WIDTH))
+    network = network_of(len(active))
     all_options = [
         {"lr": LR[m], **({"weight_decay": DECAY[m]} if decays else {"weight_decay": 0.0}), **options} for m in active
     ]
@@ -155,7 +161,7 @@ def test_a_thousand_recorded_gradients_lead_where_torch_goes(
     cls: Callable[..., torch.optim.Optimizer], options: Mapping[str, Any]
 ) -> None:
     recorded = torch.randn(1000, WIDTH, generator=torch.Generator().manual_seed(0)) + 0.3
-    network: Any = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
+    network = network_of(1)
     stepper = build_stepper(network, cls, [{"lr": 1e-3, "weight_decay": 1e-2, **options}], [math.inf])
     objective: Any = SimpleNamespace(gradients=lambda step: network.gradients.copy_(recorded[step]))
     parameter = nn.Parameter(torch.ones(WIDTH))
@@ -186,7 +192,7 @@ def test_who_leaves_does_not_move_the_others(
 
 @pytest.mark.parametrize("cls", RULES)
 def test_a_weight_decay_that_is_not_given_is_the_classs_own(cls: Callable[..., torch.optim.Optimizer]) -> None:
-    network: Any = SimpleNamespace(parameters=torch.ones(1, WIDTH), gradients=torch.zeros(1, WIDTH))
+    network = network_of(1)
     stepper = build_stepper(network, cls, [{"lr": 0.5}], [math.inf])
     objective: Any = SimpleNamespace(gradients=lambda _: torch.zeros(1))
     batch: Any = None
@@ -484,7 +490,7 @@ def test_a_gradient_of_infinite_norm_beside_one_that_is_clipped_is_as_alone() ->
 
     def moved(max_norm: list[float]) -> Tensor:
         members = len(max_norm)
-        network: Any = SimpleNamespace(parameters=torch.ones(members, WIDTH), gradients=torch.zeros(members, WIDTH))
+        network = network_of(members)
         stepper = build_stepper(network, torch.optim.SGD, [{"lr": 1e-20}] * members, max_norm)
         objective: Any = SimpleNamespace(gradients=lambda _: network.gradients.fill_(1e20))
         batch: Any = None
