@@ -94,6 +94,11 @@ WRONG = [
         "preprocess.log_target: expected false, since loss=gamma predicts a logarithm",
     ),
     (
+        "amount loss=gaussian preprocess.log_target=true",
+        "preprocess.log_target: expected false, since loss=gaussian predicts a standard deviation in the target's own "
+        "unit",
+    ),
+    (
         "three loss=ordinal",
         "loss: ordinal is for ordinal targets, and the task is multiclass; use loss=auto, cross_entropy or focal",
     ),

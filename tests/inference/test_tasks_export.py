@@ -60,7 +60,7 @@ def parsed(text: str) -> dict[str, list[str]]:
     return {name: list(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
 
 
-ALONE = ("ordinal", "values", "counts", "amounts")
+ALONE = ("ordinal", "values", "logarithms", "counts", "amounts")
 """The other tasks are exported as an ensemble; an ONNX file of each is written and read in some seconds."""
 
 
