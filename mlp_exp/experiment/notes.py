@@ -92,6 +92,8 @@ def beside_constant(facts: Facts) -> str | None:
     if gain > 0 and not within and not close:
         return None
     where = f"{facts.part} {_words(facts.metric)}"
+    if _number(run) == _number(other):
+        return f"{where} is that of the {name}"
     if facts.in_points:
         return f"{where} is {abs(100 * gain):.1f} points {'above' if gain > 0 else 'below'} the {name}"
     percent = f"{abs(100 * gain / other):.1f} %" if other else f"{abs(gain):.4g}"
@@ -157,7 +159,7 @@ def still_learning(facts: Facts) -> str | None:
     values = [value for value in facts.history.get(facts.watched, ()) if math.isfinite(value)]
     tail = max(2, round(TAIL * len(values)))
     is_last = facts.best_epoch == len(values) >= 2 * tail
-    if not is_last or facts.stopped or not facts.watched.startswith("val_"):
+    if not is_last or facts.stopped or not facts.watched.startswith("val_") or loss_has_risen(facts):
         return None
     whole, late = values[-1] - values[0], fmean(values[-tail:]) - fmean(values[-2 * tail : -tail])
     return "the best epoch is the last: more epochs may help" if late * whole > GAIN * whole**2 else None

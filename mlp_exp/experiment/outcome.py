@@ -55,7 +55,15 @@ def _fitted(run: Run) -> Head:
     logits = logits_of(run.trainee, rows)
     if not bool(torch.isfinite(logits).all()):
         return run.plan.head
-    return inference.fit(run.plan.head, logits, run.dataset.target[rows], _weights(run, rows))
+    head = inference.fit(run.plan.head, logits, run.dataset.target[rows], _weights(run, rows))
+    log.info("fitted to the validation part: %s", ", ".join(f"{name} {value:.4g}" for name, value in _fit(head)))
+    return head
+
+
+def _fit(head: Head) -> list[tuple[str, float]]:
+    """What was fitted to the validation part, by name."""
+    thresholds = zip(head.task.targets, head.task.thresholds, strict=False)
+    return [("temperature", head.temperature), *((f"threshold of {target.name}", at) for target, at in thresholds)]
 
 
 def _weights(run: Run, rows: NDArray[np.int64]) -> Floats | None:
@@ -117,6 +125,8 @@ def save(run: Run, found: Evaluation) -> None:
         "stacked": run.stacked,
         "provenance": provenance(dataset, run.parts, str(run.plan.device), trainer.threads, run.plan.stacked_by),
     }
+    if run.components.inference.fits and found.metrics:
+        result["fitted"] = dict(_fit(run.head))
     if run.reason:
         result["reason"] = run.reason
     if run.best_epoch:

@@ -28,6 +28,9 @@ def target_columns(asked: Sequence[str], task: Task, names: Sequence[str]) -> li
     for word in asked:
         parts = [word] if word in names or len(task.targets) == 1 else [part.strip() for part in word.split(",")]
         found += [find_column(part, names, "--target") for part in parts]
+    own = [target.name for target in task.targets]
+    if sorted(found) == sorted(own):
+        return own  # in whatever order they were named
     if found and len(found) != len(task.targets):
         wanted = ",".join(target.name for target in task.targets)
         raise DataError(f"--target: expected a column for each of {wanted}, got {', '.join(found)}")

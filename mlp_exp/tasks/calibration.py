@@ -20,6 +20,11 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 WIDEST = math.log(100)
 """Of the logarithm of a temperature, on both sides of 0."""
 STEPS = 40
+OF_DECISIONS = (
+    *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_macro", "f1_micro", "f1_weighted"),
+    *("matthews_corrcoef", "cohen_kappa"),
+)
+"""Metrics that depend on thresholds; of several targets the same for each."""
 CANDIDATES = 200
 """Thresholds that are tried, at equal distances in rank."""
 
@@ -50,9 +55,9 @@ class Inference:
             problems.append(f"inference.calibrate: is for classes, and the task is {task.name}; use false")
         if self.threshold is not None and not task.thresholds:
             problems.append(f"inference.threshold: is for two classes, and the task is {task.name}; use null")
-        elif self.threshold is not None and self.threshold not in task.known:
-            known = ", ".join(task.known)
-            problems.append(f"inference.threshold: expected a metric, such as {known}, got '{self.threshold}'")
+        elif self.threshold is not None and self.threshold not in OF_DECISIONS:
+            known = ", ".join(OF_DECISIONS)
+            problems.append(f"inference.threshold: expected one of {known}, got '{self.threshold}'")
         asked = "calibrate" if self.calibrate else "threshold"
         if self.fits and not validates and not problems:
             problems.append(f"inference.{asked}: needs a validation part, and split.val is 0")

@@ -85,8 +85,6 @@ class SeveralTargets(Task):
 
     def __init__(self, targets: Sequence[TargetColumn], alone: Callable[[Sequence[TargetColumn]], Task]) -> None:
         self._alone = [alone([target]) for target in targets]
-        first = self._alone[0]
-        self.headlines, self.history_metric, self.ranking = first.headlines, first.history_metric, first.ranking
         self.names = tuple(target.name for target in targets)
         super().__init__(targets)
 
@@ -132,13 +130,19 @@ class SeveralTargets(Task):
 
 
 class SeveralValues(SeveralTargets):
-    """Several values, each scaled by itself."""
+    """Several values, each scaled by itself. They may differ in unit, so that R² is compared: it has none."""
 
     name = "regression"
+    headlines: tuple[str, ...] = ("r2", "rmse")
+    history_metric = "r2"
+    ranking = "r2"
 
     def __init__(
         self, targets: Sequence[TargetColumn], alone: Callable[[Sequence[TargetColumn]], Task] = Regression
     ) -> None:
+        if alone is not Regression:
+            first = alone(targets[:1])
+            self.headlines, self.history_metric, self.ranking = first.headlines, first.history_metric, first.ranking
         super().__init__(targets, alone)
 
     def in_unit(self, answers: Floats, scaling: TargetScaling) -> Floats:
@@ -151,6 +155,9 @@ class Multilabel(SeveralTargets):
     name = "multilabel"
     has_classes = True
     answers_name = "probabilities"
+    headlines = ("accuracy", "f1", "log_loss")
+    history_metric = "accuracy"
+    ranking = "log_loss"
 
     def __init__(self, targets: Sequence[TargetColumn]) -> None:
         super().__init__(targets, BinaryClassification)

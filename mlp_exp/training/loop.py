@@ -22,6 +22,7 @@ from mlp_exp.engine.batches import EVALUATION_ROWS
 from mlp_exp.engine.engine import Engine, Evaluation, Member
 from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.state import MemberState
+from mlp_exp.errors import TrainingError
 from mlp_exp.training.callbacks.callback import Snapshot
 from mlp_exp.training.callbacks.run_callbacks import RunCallbacks
 from mlp_exp.training.early_stopping import EarlyStopping
@@ -72,10 +73,14 @@ class Trainee(Member):
             self.learning_rate.advance(record.watched_loss, last=record.epoch == self.epochs)
         except Exception as error:  # the user's own code may raise anything; the others go on
             return replace(record, status="failed", error=error)
-        if record.epoch == self.epochs:
-            return replace(record, status="finished")
         if self.callbacks.stopped:
             ends.append("stopped_early")
+        if record.epoch == self.epochs:
+            ends.insert(0, "finished")
+        if ends and not self.early_stopping.best_epoch:
+            column = self.early_stopping.monitor
+            nothing = TrainingError(f"early_stopping.monitor: '{column}' had no value in any epoch: none is the best")
+            return replace(record, status="failed", error=nothing)
         return replace(record, status=ends[0] if ends else None)
 
 

@@ -295,8 +295,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"target": "mood", "task": "ordinal"},
-        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first, as "
-        "'data.order=[bad,fair,good]'",
+        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first: "
+        "data.order=[…] with bad, fair, good",
     ),
     (
         {"target": "mood", "task": "ordinal", "order": ["bad", "poor", "good", "great", "good"]},

@@ -398,7 +398,7 @@ def test_a_column_that_is_not_there_cannot_be_watched(train: Train, overrides: s
         (
             "loss=huber",
             "loss: huber is for regression targets, and the task is binary; use loss=auto, binary_cross_entropy, "
-            "cross_entropy or focal",
+            "cross_entropy or focal, or of a table say data.task=regression",
         ),
         (
             "data=iris loss=binary_cross_entropy",

@@ -100,7 +100,8 @@ WRONG = [
     ),
     (
         "three loss=ordinal",
-        "loss: ordinal is for ordinal targets, and the task is multiclass; use loss=auto, cross_entropy or focal",
+        "loss: ordinal is for ordinal targets, and the task is multiclass; use loss=auto, cross_entropy or focal, "
+        "or of a table say data.task=ordinal",
     ),
     (
         "[two,three]",
@@ -109,8 +110,8 @@ WRONG = [
     ),
     (
         "three data.task=ordinal",
-        "data.order: 'tasks.csv': 'three' holds texts, whose order is not known; give it, the lowest first, as "
-        "'data.order=[a,b,c]'",
+        "data.order: 'tasks.csv': 'three' holds texts, whose order is not known; give it, the lowest first: "
+        "data.order=[…] with a, b, c",
     ),
     (
         "value data.weight=below",

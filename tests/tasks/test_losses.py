@@ -313,13 +313,13 @@ REFUSED: list[tuple[Callable[[], Loss], str]] = [
     (
         lambda: Ordinal("binary", 2),
         "loss: ordinal is for ordinal targets, and the task is binary; use loss=auto, binary_cross_entropy, "
-        "cross_entropy or focal",
+        "cross_entropy or focal, or of a table say data.task=ordinal",
     ),
     *(
         (
             lambda cls=cls: cls("ordinal"),
             f"loss: {option} is for regression targets, and the task is ordinal; use loss=auto, ordinal, "
-            "cross_entropy or focal",
+            "cross_entropy or focal, or of a table say data.task=regression",
         )
         for option, cls in {
             "squared_error": SquaredError,

@@ -122,7 +122,7 @@ def test_several_runs_together() -> None:
 
 def test_metrics_of_several_targets_are_means_and_one_each() -> None:
     task = ALL["several values"]
-    assert list(task.defaults) == [*VALUE_DEFAULTS, "rmse_y1", "r2_y1", "rmse_y2", "r2_y2"]
+    assert list(task.defaults) == [*VALUE_DEFAULTS, "r2_y1", "rmse_y1", "r2_y2", "rmse_y2"]
     target = np.array([[1.0, 10.0], [2.0, 30.0]])
     scores = evaluate(task.metrics, task.predictions(target, target + np.array([1.0, 3.0]))).values
     assert (scores["rmse_y1"], scores["rmse_y2"], scores["rmse"]) == (1.0, 3.0, 2.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import TargetColumn
 from mlp_exp.data.table.columns import find_column
-from mlp_exp.data.table.problems import override
+from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.target import (
     ReadTarget,
     TaskChoice,
@@ -177,8 +177,8 @@ def _codes(target: ReadTarget, options: TargetOptions, rows: str, *, several: bo
         return _in_order(name, codes, names, options.order)
     if options.task == "ordinal" and type_family(target.values.type) == "text":
         raise DataError(
-            f"data.order: '{name}' holds texts, whose order is not known; give it, the lowest first, as "
-            f"{override('data.order', names[:MOST_SHOWN])}"
+            f"data.order: '{name}' holds texts, whose order is not known; give it, the lowest first: data.order=[…] "
+            f"with {', '.join(map(shorten, names[:MOST_SHOWN]))}"
         )
     return codes, names
 

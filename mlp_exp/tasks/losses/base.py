@@ -151,9 +151,15 @@ def require_task(option: str, task: TaskName, *tasks: TaskName) -> None:
         raise ConfigError(
             [
                 f"loss: {option} is for {alternatives(tasks)} targets, and the task is {task}; "
-                f"use loss={alternatives(('auto', *OPTIONS[task]))}"
+                f"use loss={alternatives(('auto', *OPTIONS[task]))}{_hint(tasks)}"
             ]
         )
+
+
+def _hint(tasks: Sequence[TaskName]) -> str:
+    """How a table's target becomes one of an option's tasks, where that has to be said."""
+    asked = next((task for task in ("regression", "ordinal") if tasks == (task,)), None)
+    return f", or of a table say data.task={asked}" if asked else ""
 
 
 def require_one_target(option: str, n_targets: int) -> None:

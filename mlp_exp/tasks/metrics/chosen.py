@@ -94,5 +94,7 @@ def _problem(
     else:
         return None
     fitting = [other for other in scorer_names() if other != name and not scorer(other).undefined(example)]
+    if "." in name:
+        return f"{problem}. A function of your own is {{_target_: {name}, larger_is_better: true}}"
     hint = did_you_mean(name, {*table, *own, *fitting})
     return f"{problem}.{hint if 'Did you mean' in hint else did_you_mean(name, {*table, *own})}"

@@ -29,6 +29,11 @@ class _Ranking(NamedTuple):
 
 def _rank(of: ClassPredictions, code: int) -> _Ranking:
     score = -of.probabilities[..., code]
+    if (
+        of.binary
+    ):  # the odds: probabilities near 1 are all 1 after rounding, and those of the other class tell them apart
+        with np.errstate(divide="ignore"):
+            score = np.log(of.probabilities[..., 1 - code]) - np.log(of.probabilities[..., code])
     order = np.argsort(score, axis=-1, kind="stable")
     score = np.take_along_axis(score, order, axis=-1)
     place = np.broadcast_to(np.arange(score.shape[-1]), score.shape)
