@@ -56,6 +56,7 @@ def run(cwd: Path, name: str, *arguments: str, process: bool = False) -> Result:
 def folder(tmp_path: Path) -> Path:
     """A folder with all that the README speaks of, but for runs and sweeps."""
     (tmp_path / "my_package.py").write_text(MY_PACKAGE + MY_NET)
+    sys.modules.pop("my_package", None)  # that of another page, which a test here has imported
     for option, text in {
         "model/deep": "_target_: mlp_exp.components.MLP\nhidden_sizes: [8, 8, 8]\n",
         "experiment/mine": "# @package _global_\nseed: 7\n",

@@ -57,6 +57,7 @@ def _head(components: Components, preprocessing: Preprocessing, parts: Parts, co
     watched = [monitor.removeprefix("val_")] if watches_metric else []
     task = task.measured_by(components.metrics.chosen(task.known, task.defaults, task.example, watched))
     components.inference.check(task, validates=len(parts.val) > 0)
+    loss.check(dataset.target)
     return Head(loss, task, loss.scaling(dataset.target[parts.train], preprocessing.target))
 
 

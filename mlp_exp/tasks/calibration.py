@@ -1,5 +1,6 @@
 """What is fitted to the validation part after training: a temperature, and thresholds of decisions."""
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from mlp_exp.tasks.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+log = logging.getLogger(__name__)
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 WIDEST = math.log(100)
@@ -72,7 +75,11 @@ class Inference:
                 answers = replace(head, temperature=math.exp(log_temperature)).answers(logits)
                 return float(head.task.known["log_loss"].compute(head.task.predictions(target, answers, weights)))
 
-            head = replace(head, temperature=math.exp(_lowest(log_loss, -WIDEST, WIDEST)))
+            lowest = _lowest(log_loss, -WIDEST, WIDEST)
+            if abs(lowest) < WIDEST - 0.1:
+                head = replace(head, temperature=math.exp(lowest))
+            else:
+                log.warning("inference.calibrate: no temperature, since the validation part tells nothing of it")
         if self.threshold is not None:
             answers = head.answers(logits)
             head = replace(head, task=_with_thresholds(head.task, self.threshold, target, answers, weights))

@@ -90,6 +90,9 @@ class Loss(ABC):
         """What is predicted with this loss."""
         return task_of(name, targets)
 
+    def check(self, target: NDArray[Any]) -> None:  # noqa: B027 (most are for any)
+        """Raises DataError for values `[n]` or `[n, T]`, of any part, that the loss is not for."""
+
     def scaling(self, target: NDArray[Any], standard: TargetScaling) -> TargetScaling:
         """How the network sees the values `[n]` or `[n, T]` of the training rows, instead of `standard`.
 

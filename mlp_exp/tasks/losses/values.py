@@ -1,6 +1,5 @@
 """Losses of values: the prediction is a value for each target."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -105,10 +104,6 @@ class _LogLink(Loss):
         scale: Any = np.where(standard.shift > 0, standard.shift, 1.0)
         shift: Any = np.zeros_like(scale)
         return TargetScaling(shift, scale) if target.ndim == 2 else TargetScaling(0.0, float(scale))
-
-    @abstractmethod
-    def check(self, target: NDArray[Any]) -> None:
-        """Raises DataError for values `[n]` or `[n, T]` that are out of range."""
 
 
 class Poisson(_LogLink):
