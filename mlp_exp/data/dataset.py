@@ -197,12 +197,16 @@ class Dataset:
             self,
             features=self.features[chosen],
             target=self.target[chosen],
-            weights=None if self.weights is None else self.weights[chosen],
+            weights=self.weights_of(chosen),
             categories=tuple(replace(each, codes=each.codes[chosen]) for each in self.categories),
             texts=tuple(replace(each, values=each.values[chosen]) for each in self.texts),
             kept=kept,
             aside={name: values[chosen] for name, values in self.aside.items()},
         )
+
+    def weights_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """The weights of some rows; None if all count the same."""
+        return None if self.weights is None else self.weights[rows]
 
     @property
     def source_rows(self) -> NDArray[np.int64]:

@@ -156,7 +156,7 @@ class Preprocess:
             DataError: a target of -1 or less has no logarithm.
         """
         features = dataset.features
-        weights = None if dataset.weights is None else dataset.weights[train]
+        weights = dataset.weights_of(train)
         step = max(1, FIT_VALUES // len(train))
         blocks = [features[train, start : start + step] for start in range(0, features.shape[1], step)]
         none = np.zeros(0)

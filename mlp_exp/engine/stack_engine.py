@@ -72,6 +72,8 @@ class StackEngine(Engine):
         self.steps, _ = step_shape(rows, self._batch_size)
         self._epochs = self._build_epochs()
         self._val_chunks = self._evaluation_chunks()
+        counted = [counted.cpu() for _, counted in self._val_chunks] or [torch.empty(len(members), 0)]
+        self._val_counted = torch.cat(counted, dim=1).numpy() > 0
 
     def _build_epochs(self) -> Epochs:
         members, network = self._members, self._network
@@ -143,11 +145,10 @@ class StackEngine(Engine):
                 chunks.append(logits.to("cpu", copy=True))  # the network's buffer is used for the next chunk
         columns = torch.stack(sums, dim=-1).tolist()
         losses_and_weights = ([math.fsum(row) for row in column] for column in columns)
-        counted_rows = torch.cat([counted for _, counted in self._val_chunks], dim=1).cpu().numpy() > 0
         return Evaluation(
             [loss / weight if weight else math.nan for loss, weight in zip(*losses_and_weights, strict=True)],
             torch.cat(chunks, dim=2).mT.contiguous().numpy(),
-            counted_rows,
+            self._val_counted,
         )
 
     @torch.no_grad()
@@ -182,6 +183,7 @@ class StackEngine(Engine):
         self._data.select(rows)
         self._epochs.select(rows)
         self._val_chunks = [(chunk[list(rows)], counted[index]) for chunk, counted in self._val_chunks]
+        self._val_counted = self._val_counted[list(rows)]
 
     def admit(self, members: Sequence[Member], states: Sequence[MemberState]) -> None:
         own = [self.state(row) for row in range(len(self._members))]

@@ -55,7 +55,7 @@ def _fitted(run: Run) -> Head:
     logits = logits_of(run.trainee, rows)
     if not bool(torch.isfinite(logits).all()):
         return run.plan.head
-    head = inference.fit(run.plan.head, logits, run.dataset.target[rows], _weights(run, rows))
+    head = inference.fit(run.plan.head, logits, run.dataset.target[rows], run.dataset.weights_of(rows))
     log.info("fitted to the validation part: %s", ", ".join(f"{name} {value:.4g}" for name, value in _fit(head)))
     return head
 
@@ -64,10 +64,6 @@ def _fit(head: Head) -> list[tuple[str, float]]:
     """What was fitted to the validation part, by name."""
     thresholds = zip(head.task.targets, head.task.thresholds, strict=False)
     return [("temperature", head.temperature), *((f"threshold of {target.name}", at) for target, at in thresholds)]
-
-
-def _weights(run: Run, rows: NDArray[np.int64]) -> Floats | None:
-    return None if run.dataset.weights is None else run.dataset.weights[rows]
 
 
 def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], found: Evaluation) -> None:
@@ -87,7 +83,7 @@ def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], found: Evaluati
         found.metrics[name] = {}
         return
     task = run.head.task
-    of = task.predictions(run.dataset.target[rows], answers, _weights(run, rows))
+    of = task.predictions(run.dataset.target[rows], answers, run.dataset.weights_of(rows))
     scores = evaluate_metrics(task.metrics, of)
     found.metrics[name] = scores.values
     if scores.reasons:

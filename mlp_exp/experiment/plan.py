@@ -76,9 +76,9 @@ class Plan:
         """The metrics of the validation part that the history has."""
         if not len(self.parts.val):
             return ()
-        watched = self.components.early_stopping().monitor.removeprefix("val_")
+        watched = self.task.metric_of(self.components.early_stopping().monitor)
         names = (self.task.history_metric, *self.components.metrics.history, watched)
-        return tuple(dict.fromkeys(name for name in names if name in self.task.metrics))
+        return tuple(dict.fromkeys(name for name in names if name))
 
     @property
     def columns(self) -> list[str]:
@@ -207,8 +207,7 @@ class Plan:
         if not len(rows):
             return None
         dataset = self.components.dataset
-        weights = None if dataset.weights is None else dataset.weights[rows]
-        return Validation(self.head, self.history_metrics, dataset.target[rows], weights)
+        return Validation(self.head, self.history_metrics, dataset.target[rows], dataset.weights_of(rows))
 
     def data(self) -> MemberData:
         """The rows, ready for the network; runs with the same rows share them."""

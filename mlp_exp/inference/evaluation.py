@@ -32,8 +32,7 @@ def target_columns(asked: Sequence[str], task: Task, names: Sequence[str]) -> li
     if sorted(found) == sorted(own):
         return own  # in whatever order they were named
     if found and len(found) != len(task.targets):
-        wanted = ",".join(target.name for target in task.targets)
-        raise DataError(f"--target: expected a column for each of {wanted}, got {', '.join(found)}")
+        raise DataError(f"--target: expected a column for each of {','.join(own)}, got {', '.join(found)}")
     return found
 
 

@@ -123,10 +123,14 @@ class Task(ABC):
     def history_column(self) -> str:
         return f"val_{self.history_metric}"
 
+    def metric_of(self, column: str) -> str | None:
+        """The metric that a column of the history holds, None if it holds something else."""
+        name = column.removeprefix("val_")
+        return name if column != name and name in self.metrics else None
+
     def ranking_for(self, monitor: str) -> str:
         """The metric that ranks runs whose early stopping watches this column."""
-        name = monitor.removeprefix("val_")
-        return name if monitor != name and name in self.metrics else self.ranking
+        return self.metric_of(monitor) or self.ranking
 
     def larger_is_better(self, column: str) -> bool:
         """The direction of a metric, or of a column with a metric or loss of a part.

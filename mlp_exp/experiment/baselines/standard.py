@@ -126,8 +126,7 @@ def _tried(kind: _Kind, dataset: Dataset, parts: Parts, task: Task) -> Baseline 
 def _baseline(kind: _Kind, dataset: Dataset, parts: Parts, task: Task) -> Baseline:
     begun = time.perf_counter()
     inputs = kind.inputs(kind.rows)
-    weights = None if dataset.weights is None else dataset.weights[kind.rows]
-    answer = kind.fit(Training(inputs, dataset.target[kind.rows], weights))
+    answer = kind.fit(Training(inputs, dataset.target[kind.rows], dataset.weights_of(kind.rows)))
     block = max(1, BLOCK_VALUES // max(1, inputs.shape[1]))
     metrics = {}
     for name, rows in parts.items():
@@ -137,8 +136,8 @@ def _baseline(kind: _Kind, dataset: Dataset, parts: Parts, task: Task) -> Baseli
         answers = np.concatenate([answer(kind.inputs(each)) for each in blocks])
         if not np.isfinite(answers).all():
             raise ValueError("its predictions are not all finite numbers")
-        weights = None if dataset.weights is None else dataset.weights[rows]
-        metrics[name] = evaluate(task.metrics, task.predictions(dataset.target[rows], answers, weights)).values
+        of = task.predictions(dataset.target[rows], answers, dataset.weights_of(rows))
+        metrics[name] = evaluate(task.metrics, of).values
     return Baseline(metrics=metrics, rows=len(kind.rows), seconds=time.perf_counter() - begun)
 
 

@@ -128,8 +128,13 @@ class Loss(ABC):
             expected = "a loss for each row, or their mean or sum, since the rows have weights"
             raise ConfigError([f"loss: expected {expected}; got one that belongs to a batch as a whole"])
 
-    def weigh_classes(self, class_weight: ClassWeight, class_names: Sequence[str]) -> None:
-        """Sets `class_weight` and `class_names`; ConfigError for a weight that is not above 0, or of no class."""
+    def weigh_classes(self, class_weight: ClassWeight, class_names: Sequence[str], n_classes: int) -> None:
+        """Sets `class_weight` and `class_names`, which are 0 … C - 1 where none are given.
+
+        Raises:
+            ConfigError: a weight is not above 0, or of no class.
+        """
+        class_names = class_names or tuple(map(str, range(n_classes)))
         if isinstance(class_weight, Mapping):
             weights_by_class(class_weight, class_names)
         elif class_weight not in ("balanced", None):

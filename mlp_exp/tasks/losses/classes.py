@@ -15,7 +15,23 @@ from mlp_exp.tasks.losses.base import Loss, require_task
 from mlp_exp.tasks.losses.class_weights import ClassWeight
 
 
-class BinaryCrossEntropy(Loss):
+def _of_two(logits: Tensor) -> Tensor:
+    """The probabilities `[..., 2]` of two classes, from the logit `[..., 1]` of the second."""
+    # 1 - sigmoid would round a small probability to 0
+    return torch.sigmoid(torch.cat([-logits, logits], dim=-1))
+
+
+class _OfSigmoids(Loss):
+    """The mean binary cross-entropy of O logits, each with a label of its own."""
+
+    def value(self, logits: Tensor, target: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(-1)
+
+    def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
+        return torch.sigmoid(logits).sub_(target).div_(self.out_features)
+
+
+class BinaryCrossEntropy(_OfSigmoids):
     """Cross-entropy of a sigmoid, as `torch.nn.BCEWithLogitsLoss`, on one logit.
 
     For T targets of two classes each (multilabel), it is the mean over them, with a logit for each.
@@ -39,22 +55,15 @@ class BinaryCrossEntropy(Loss):
         super().__init__(out_features=n_targets)
         self.n_targets = n_targets
         self.label_smoothing = label_smoothing
-        self.weigh_classes(class_weight, class_names or ("0", "1"))
+        self.weigh_classes(class_weight, class_names, 2)
         self._multilabel = task == "multilabel"
 
     def encode(self, target: NDArray[Any]) -> NDArray[np.float32]:
         hard = target.astype(np.float64).reshape(len(target), -1)
         return (hard * (1 - self.label_smoothing) + self.label_smoothing / 2).astype(np.float32)
 
-    def value(self, logits: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(-1)
-
-    def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
-        return torch.sigmoid(logits).sub_(target).div_(self.out_features)
-
     def predict(self, logits: Tensor) -> Tensor:
-        # 1 - sigmoid would round a small probability to 0
-        return torch.sigmoid(logits if self._multilabel else torch.cat([-logits, logits], dim=-1))
+        return torch.sigmoid(logits) if self._multilabel else _of_two(logits)
 
 
 class CrossEntropy(Loss):
@@ -75,7 +84,7 @@ class CrossEntropy(Loss):
         require_task("cross_entropy", task, "binary", "multiclass", "ordinal")
         super().__init__(n_classes)
         self.label_smoothing = label_smoothing
-        self.weigh_classes(class_weight, class_names or tuple(map(str, range(n_classes))))
+        self.weigh_classes(class_weight, class_names, n_classes)
 
     def encode(self, target: NDArray[Any]) -> NDArray[np.float32]:
         hard = np.eye(self.out_features)[target.astype(np.int64)]
@@ -115,7 +124,7 @@ class Focal(Loss):
         require_task("focal", task, "binary", "multiclass", "ordinal")
         super().__init__(1 if n_classes == 2 else n_classes)
         self.gamma = gamma
-        self.weigh_classes(class_weight, class_names or tuple(map(str, range(n_classes))))
+        self.weigh_classes(class_weight, class_names, n_classes)
 
     def encode(self, target: NDArray[Any]) -> NDArray[np.float32]:
         codes = target.astype(np.int64)
@@ -149,12 +158,10 @@ class Focal(Loss):
         return (torch.softmax(logits, dim=-1) * (1 - target)).sum(-1)
 
     def predict(self, logits: Tensor) -> Tensor:
-        if self.out_features == 1:
-            return torch.sigmoid(torch.cat([-logits, logits], dim=-1))
-        return torch.softmax(logits, dim=-1)
+        return _of_two(logits) if self.out_features == 1 else torch.softmax(logits, dim=-1)
 
 
-class Ordinal(Loss):
+class Ordinal(_OfSigmoids):
     """The mean binary cross-entropy of P(class > j) for each of the C - 1 thresholds j, with a logit each.
 
     Ordinal regression by binary classification (Li & Lin, 2006). Predicted probabilities are differences of the
@@ -173,16 +180,10 @@ class Ordinal(Loss):
     ) -> None:
         require_task("ordinal", task, "ordinal")
         super().__init__(n_classes - 1)
-        self.weigh_classes(class_weight, class_names or tuple(map(str, range(n_classes))))
+        self.weigh_classes(class_weight, class_names, n_classes)
 
     def encode(self, target: NDArray[Any]) -> NDArray[np.float32]:
         return (target[:, None] > np.arange(self.out_features)).astype(np.float32)
-
-    def value(self, logits: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(-1)
-
-    def gradient(self, logits: Tensor, target: Tensor) -> Tensor:
-        return torch.sigmoid(logits).sub_(target).div_(self.out_features)
 
     def predict(self, logits: Tensor) -> Tensor:
         falling = logits.sort(dim=-1, descending=True).values
