@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GOLDEN = (math.sqrt(5) - 1) / 2
 WIDEST = math.log(100)
 """Of the logarithm of a temperature, on both sides of 0."""
-STEPS = 40
 OF_DECISIONS = (
     *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_macro", "f1_micro", "f1_weighted"),
     *("matthews_corrcoef", "cohen_kappa"),
@@ -75,7 +72,9 @@ class Inference:
                 answers = replace(head, temperature=math.exp(log_temperature)).answers(logits)
                 return float(head.task.known["log_loss"].compute(head.task.predictions(target, answers, weights)))
 
-            lowest = _lowest(log_loss, -WIDEST, WIDEST)
+            from scipy.optimize import minimize_scalar  # it takes longer than many a training
+
+            lowest = float(minimize_scalar(log_loss, bounds=(-WIDEST, WIDEST), method="bounded").x)
             if abs(lowest) < WIDEST - 0.1:
                 head = replace(head, temperature=math.exp(lowest))
             else:
@@ -84,22 +83,6 @@ class Inference:
             answers = head.answers(logits)
             head = replace(head, task=_with_thresholds(head.task, self.threshold, target, answers, weights))
         return head
-
-
-def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with a single minimum is lowest, by golden-section search."""
-    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-    at_left, at_right = function(left), function(right)
-    for _ in range(STEPS):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - GOLDEN * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + GOLDEN * (high - low)
-            at_right = function(right)
-    return (low + high) / 2
 
 
 def _with_thresholds(task: Task, metric: str, target: NDArray[Any], answers: Floats, weights: Floats | None) -> Task:
