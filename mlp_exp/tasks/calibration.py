@@ -74,10 +74,10 @@ class Inference:
 
             from scipy.optimize import minimize_scalar  # it takes longer than many a training
 
-            lowest = float(minimize_scalar(log_loss, bounds=(-WIDEST, WIDEST), method="bounded").x)
-            if abs(lowest) < WIDEST - 0.1:
-                head = replace(head, temperature=math.exp(lowest))
-            else:
+            found = minimize_scalar(log_loss, bounds=(-WIDEST, WIDEST), method="bounded")
+            if found.fun < min(map(log_loss, (-WIDEST, WIDEST))):
+                head = replace(head, temperature=math.exp(found.x))
+            else:  # of rows without a mistake, larger logits are better still, as far as numbers tell
                 log.warning("inference.calibrate: no temperature, since the validation part tells nothing of it")
         if self.threshold is not None:
             answers = head.answers(logits)

@@ -143,3 +143,13 @@ def test_a_wrong_use_is_one_message(command: Command, tmp_path: Path, words: str
     values = numbers(read_csv(tmp_path / "tasks.csv")["value"])
     expected = problem.format(lowest=f"{values.min():g}")
     assert said in (expected, mistakes(expected))
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_a_value_that_a_loss_is_not_for_is_found_in_any_part(command: Command, tmp_path: Path, part: str) -> None:
+    rows = [f"{row},{row % 5 + 1},{('train', 'val', 'test')[row % 3]}" for row in range(60)]
+    rows += [f"7,-2,{part}"]
+    (tmp_path / "counts.csv").write_text("\n".join(["x,n,part", *rows]), encoding="utf-8")
+    words = ["data=table", "data.path=counts.csv", "data.target=n", "data.task=regression"]
+    said = refusal(command("run", *words, "split=column", "split.column=part", "loss=poisson", *QUIET))
+    assert said == "loss: poisson is for targets of 0 or more, got -2; use loss=squared_error or huber"

@@ -272,6 +272,11 @@ def test_targets_that_do_not_fit(
     assert files_in(tmp_path) == {"tasks.csv"}
 
 
+def test_targets_may_be_named_in_any_order(tasks: TaskRuns, command: Command, tmp_path: Path) -> None:
+    words = ("predict", tasks("values") / "0", tasks.table, "-o", "o.csv", "--target")
+    assert said(command(*words, "other,value")) == said(command(*words, "value,other"))
+
+
 def test_targets_of_other_names_and_gaps(tasks: TaskRuns, command: Command, tmp_path: Path) -> None:
     """A row counts if it has all of them; each `--target` may name one or several."""
     header, *rows = rows_of(tasks.folder, "tasks.csv")

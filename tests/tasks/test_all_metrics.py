@@ -374,3 +374,10 @@ def test_r2_of_equal_targets(value: float, weights: np.ndarray | None) -> None:
     met = evaluate(VALUE_METRICS, ValuePredictions(target, target, weights)).values
     missed = evaluate(VALUE_METRICS, ValuePredictions(target, target + np.array([0.0, 0.0, 1.0]), weights)).values
     assert (met["r2"], missed["r2"]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_probabilities_that_are_rounded_to_1_are_ranked_by_those_of_the_other_class(name: str) -> None:
+    given = np.array([[1e-12, 1.0], [1e-9, 1.0], [1e-10, 1.0], [0.5, 0.5]])
+    of = ClassPredictions(np.array([1, 0, 1, 0]), given)
+    assert evaluate({name: CLASS_METRICS[name]}, of).values == {name: 1.0}

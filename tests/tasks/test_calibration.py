@@ -48,6 +48,18 @@ def test_rows_of_weight_0_do_not_calibrate() -> None:
     assert found.temperature == Inference(calibrate=True).fit(head, logits, target, None).temperature
 
 
+@pytest.mark.parametrize("of_one_class", [False, True])
+def test_there_is_no_temperature_where_the_rows_tell_nothing_of_it(
+    of_one_class: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a mistake, any larger logits are better still."""
+    head = head_for("binary")
+    logits = torch.tensor([[2.0], [1.0]] if of_one_class else [[-2.0], [1.0]])
+    found = Inference(calibrate=True).fit(head, logits, (logits[:, 0] > 0).numpy().astype(np.int64), None)
+    assert found.temperature == 1.0
+    assert caplog.messages == ["inference.calibrate: no temperature, since the validation part tells nothing of it"]
+
+
 @pytest.mark.parametrize(("metric", "score"), [("f1", f1_score), ("accuracy", accuracy_score)])
 def test_of_few_rows_the_threshold_is_the_best_of_all(metric: str, score: Any) -> None:
     """Between two probabilities, or above or below all of them; 0.5 where nothing is better."""

@@ -99,6 +99,7 @@ class Returns(nn.Module):
             "for each row, of 2 rows [2], or one number, got ndarray",
         ),
         (Returns(lambda error: error[:3]), "regression", "loss for each row, of 5 rows [5], or one number, got [3, 1]"),
+        (Returns(lambda error: error[:5]), "regression", "for each row, of 37 rows [37], or one number, got [5, 1]"),
         (Returns(lambda error: error.detach()), "regression", "got one without a gradient: it is detached from the"),
         (
             nn.NLLLoss(),

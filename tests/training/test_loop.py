@@ -341,6 +341,16 @@ def test_the_metric_of_the_task_is_watched(task: TaskName, validates: bool, moni
     assert stopping.best_epoch == best
 
 
+@pytest.mark.parametrize(("epochs", "stopping"), [(2, NoEarlyStopping), (9, functools.partial(Patience, 2))])
+def test_a_run_without_a_best_epoch_has_failed(epochs: int, stopping: Callable[..., NoEarlyStopping]) -> None:
+    member = make_member(epochs=epochs, early_stopping=functools.partial(stopping, monitor="val_accuracy"))
+    nothing = {"val_accuracy": math.nan}
+    first, second = (member.judge(EpochRecord(0, epoch, 0.1, 1.0, 1.0, 0.0, nothing)) for epoch in (1, 2))
+    assert (first.status, second.status) == (None, "failed")
+    message = "early_stopping.monitor: 'val_accuracy' had no value in any epoch: none is the best"
+    assert str(second.error) == message
+
+
 @pytest.mark.parametrize("monitor", ["val_loss", "train_loss", "val_accuracy", "val_rmse"])
 def test_what_is_watched_decides_on_the_best_epoch(monitor: str) -> None:
     task: TaskName = "regression" if monitor == "val_rmse" else "binary"
