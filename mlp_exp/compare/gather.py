@@ -59,6 +59,7 @@ def gather(
     place = {entry.folder: index for index, entry in enumerate(entries)}
     names = _names(entries)
     groups = group_repetitions(entries)
+    best_first = sorted(over_splits(baselines).items(), key=lambda named: by_rank(named[1]))
     return {
         "keys": {key: _values(entries, key) for key in varying},
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
@@ -66,7 +67,7 @@ def gather(
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
         "groups": [[place[entry.folder] for entry in group.entries] for group in groups],
-        "baselines": [_baseline(name, of, groups) for name, of in over_splits(baselines).items()],
+        "baselines": [_baseline(name, of, groups) for name, of in best_first],
         "importance": {name: found() for name, found in important.items()},
         "config": shared,
         "figures": _figures(entries, names),

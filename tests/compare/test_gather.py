@@ -37,8 +37,9 @@ def shown(folder: Path) -> dict[str, Any]:
 def test_baselines_stand_between_the_groups_of_runs(tmp_path: Path) -> None:
     for job, (lr, seed, loss) in enumerate([("1", "0", 0.2), ("1", "1", 0.4), ("2", "0", 0.5)]):
         write_run(tmp_path / str(job), classes(loss), [f"optimizer.lr={lr}", f"seed={seed}"], job)
-    for split, losses in {"a": (0.6, 0.3), "b": (0.7, 0.35)}.items():
-        write_baselines(tmp_path, split, dict(zip(("majority class", "linear model"), losses, strict=True)))
+    names = ("majority class", "linear model", "gradient boosting")
+    for split, losses in {"a": (0.6, 0.34, 0.3), "b": (0.7, 0.35, 0.36)}.items():
+        write_baselines(tmp_path, split, dict(zip(names, losses, strict=True)))
     found = Leaderboard.read(tmp_path, configs=True)
     shown = gather([tmp_path], found.entries, baselines=found.baselines)
     assert (len(shown["runs"]), len(shown["groups"])) == (3, 2)
@@ -48,7 +49,11 @@ def test_baselines_stand_between_the_groups_of_runs(tmp_path: Path) -> None:
             "after": after,
             "splits": [{"metrics": {"val_accuracy": 0.5, "val_log_loss": loss}, "seconds": 0.5} for loss in losses],
         }
-        for name, after, losses in (("majority class", 2, (0.6, 0.7)), ("linear model", 1, (0.3, 0.35)))
+        for name, after, losses in (  # best first
+            ("gradient boosting", 1, (0.3, 0.36)),
+            ("linear model", 1, (0.34, 0.35)),
+            ("majority class", 2, (0.6, 0.7)),
+        )
     ]
 
 
