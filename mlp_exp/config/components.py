@@ -35,6 +35,9 @@ GROUPS: dict[str, dict[str, str]] = {
     "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
+    "ensemble": dict.fromkeys(
+        ("NoEnsemble", "FoldEnsemble", "SeedEnsemble", "BaggingEnsemble"), "mlp_exp.data.ensembles"
+    ),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
     "trainer": {"Trainer": "mlp_exp.training.trainer"},
     "baselines": dict.fromkeys(("NoBaselines", "Baselines"), "mlp_exp.experiment.baselines.standard"),
@@ -69,6 +72,7 @@ METRICS = public_name("Metrics")
 INFERENCE = public_name("Inference")
 NO_EARLY_STOPPING = {"_target_": public_name("NoEarlyStopping")}
 NO_BASELINES = public_name("NoBaselines")
+NO_ENSEMBLE = public_name("NoEnsemble")
 
 _VERSION_0_1 = {
     "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},
@@ -110,6 +114,8 @@ ADDED: dict[str, Any] = {
     "model.stack": False,
     "scheduler.interval": "epoch",
     "baselines._target_": NO_BASELINES,
+    "ensemble._target_": NO_ENSEMBLE,
+    "ensemble.members": 1,
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
     "inference.threshold": None,

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, is_component
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_ENSEMBLE, NO_TRACKER, is_component
 from mlp_exp.config.schema_data import Data, Group, Preprocess, Split
 from mlp_exp.config.value_types import (
     Betas,
@@ -41,6 +41,9 @@ from mlp_exp.config.value_types import (
 
 HAS_CALLBACKS = "has_callbacks"
 """In the context of a validation: whether there are callbacks, whose columns are known only when they are built."""
+
+MOST_MEMBERS = 1000
+"""Of an ensemble."""
 
 MONITORED = re.compile(r"train_loss|val_[A-Za-z]\w*")
 MONITOR = "train_loss, val_loss, val_metric, or val_ and the name of a metric, such as val_f1"
@@ -93,6 +96,18 @@ class Loss(Group):
 class Inference(Group):
     calibrate: Flag = False
     threshold: Annotated[str | None, Field(description="the name of a metric, such as f1, or null")] = None
+
+
+class Ensemble(Group):
+    members: Annotated[int, Field(ge=1, le=MOST_MEMBERS, description=f"a whole number from 1 to {MOST_MEMBERS}")] = 1
+
+    @model_validator(mode="after")
+    def is_several(self) -> Self:
+        alone = self.import_path == NO_ENSEMBLE
+        if is_component(self.import_path) and alone != (self.members == 1):
+            expected = "1 with ensemble=none" if alone else "2 or more networks; ensemble=none is a single one"
+            raise ValueError(f"members: expected {expected}, got {self.members}")
+        return self
 
 
 class Metrics(Group):
@@ -232,6 +247,7 @@ class Experiment(BaseModel):
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
+    ensemble: Ensemble = Ensemble.model_validate({"_target_": NO_ENSEMBLE})
     baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 

@@ -29,7 +29,8 @@ class MemberData:
         inputs: `[N, F]` float32; members may share it.
         targets: `[N, O]` float32, as the loss encodes them.
         weights: `[N]` float32, the loss's weight of each row.
-        train, val: row numbers.
+        train, val: row numbers; those of `train` may repeat.
+        evaluated_as: for how many validation rows their chunks are made; those of an ensemble are made alike.
     """
 
     inputs: Tensor
@@ -37,6 +38,12 @@ class MemberData:
     weights: Tensor
     train: NDArray[np.int64]
     val: NDArray[np.int64]
+    evaluated_as: int = 0
+
+    @property
+    def val_size(self) -> int:
+        """Validation rows, and padding."""
+        return max(self.evaluated_as, len(self.val))
 
 
 class Mask(NamedTuple):
@@ -172,12 +179,17 @@ def evaluation_shape(rows: int) -> tuple[int, int]:
     return chunks, padded(-(-rows // chunks)) if chunks else 0
 
 
-def evaluation_rows(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Row numbers in the chunks of `evaluation_shape`, and which are valid."""
-    chunks, width = evaluation_shape(len(rows))
+def evaluation_rows(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Row numbers in the chunks of `evaluation_shape(size)`, and which are valid; size is their number or more."""
+    chunks, width = evaluation_shape(size)
     if not chunks:
         return np.empty((0, 0), np.int64), np.empty((0, 0), np.float32)
-    return pad_rows(rows, -(-len(rows) // chunks), width)
+    filled = np.full(size, rows[0])
+    filled[: len(rows)] = rows
+    index, valid = pad_rows(filled, -(-size // chunks), width)
+    padding = np.cumsum(valid, axis=None).reshape(valid.shape) > len(rows)
+    valid[padding] = 0.0
+    return index, valid
 
 
 def pad_rows(rows: NDArray[np.int64], batch_size: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

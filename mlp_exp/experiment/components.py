@@ -11,10 +11,19 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, is_component, public_name
+from mlp_exp.config.components import (
+    INFERENCE,
+    METRICS,
+    NO_BASELINES,
+    NO_ENSEMBLE,
+    NO_TRACKER,
+    is_component,
+    public_name,
+)
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
+from mlp_exp.data.ensembles import Ensemble
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
 from mlp_exp.display.progress import open_with_progress
@@ -48,10 +57,11 @@ METHODS = {
     "metrics": "chosen",
     "inference": "fit",
     "baselines": "compute",
+    "ensemble": "divide",
 }
 """By which what a group builds is known to be of its kind, where any class may be one."""
 
-ABSENT = {"metrics": METRICS, "inference": INFERENCE, "baselines": NO_BASELINES}
+ABSENT = {"metrics": METRICS, "inference": INFERENCE, "baselines": NO_BASELINES, "ensemble": NO_ENSEMBLE}
 """Groups that configurations of earlier versions lack, and what stands for them."""
 
 
@@ -104,6 +114,7 @@ class Components:
         self.metrics: Metrics = self._build("metrics")
         self.inference: Inference = self._build("inference")
         self.baselines: NoBaselines = self._build("baselines")
+        self.ensemble: Ensemble = self._build("ensemble")
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)

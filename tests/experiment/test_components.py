@@ -167,9 +167,10 @@ def check(run: Trained, task: str, loss: str = "auto", callback: str = "none") -
     files = {"history.csv", "result.json", "model.pt", "checkpoint.pt", *FILES_OF_CALLBACK.get(callback, [])}
     assert files_in(run.folder) == files
     checkpoint = Checkpoint.read(RunFolder(run.folder))
-    assert checkpoint.history == [list(row) for row in zip(*run.history.values(), strict=True)]
-    assert checkpoint.state is not None
-    assert checkpoint.state.epoch == 2
+    ((history, state),) = checkpoint.networks
+    assert history == [list(row) for row in zip(*run.history.values(), strict=True)]
+    assert state is not None
+    assert state.epoch == 2
 
 
 def fitting(group: str, option: str) -> str:
