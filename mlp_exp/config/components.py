@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "ensemble": dict.fromkeys(
         ("NoEnsemble", "FoldEnsemble", "SeedEnsemble", "BaggingEnsemble"), "mlp_exp.data.ensembles"
     ),
+    "init": dict.fromkeys(("DefaultInit", "WeightInit", "DataDrivenInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
     "trainer": {"Trainer": "mlp_exp.training.trainer"},
     "baselines": dict.fromkeys(("NoBaselines", "Baselines"), "mlp_exp.experiment.baselines.standard"),
@@ -112,6 +113,12 @@ ADDED: dict[str, Any] = {
     "data.weight": None,
     "preprocess.text_width": 32,
     "model.stack": False,
+    "model.number_embedding": "none",
+    "model.embedding_hidden": 16,
+    "model.embedding_width": 3,
+    "model.frequency_scale": 0.1,
+    "model.most_embedded": 64,
+    "model.scale_inputs": False,
     "scheduler.interval": "epoch",
     "baselines._target_": NO_BASELINES,
     "ensemble._target_": NO_ENSEMBLE,

@@ -58,6 +58,14 @@ class Model(Group):
     norm: Literal["batch", "layer"] | None = Field(None, description="one of batch, layer, null")
     residual: Flag = False
     stack: Flag = False
+    number_embedding: Literal["none", "periodic", "piecewise_linear"] = Field(
+        "none", description="one of none, periodic, piecewise_linear"
+    )
+    embedding_hidden: Count = 16
+    embedding_width: Count = 3
+    frequency_scale: Positive = 0.1
+    most_embedded: Natural = 64
+    scale_inputs: Flag = False
 
     @model_validator(mode="after")
     def fits_the_layers(self) -> Self:
@@ -260,7 +268,7 @@ GROUPS: dict[str, type[Group]] = {
 
 SUPPLIED: dict[str, frozenset[str]] = {
     "data": frozenset({"split", "open_file"}),
-    "model": frozenset({"in_features", "out_features"}),
+    "model": frozenset({"in_features", "out_features", "numbers"}),
     "loss": frozenset({"task", "n_classes", "n_targets", "class_names"}),
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer"}),

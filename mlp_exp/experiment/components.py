@@ -21,7 +21,7 @@ from mlp_exp.config.components import (
     public_name,
 )
 from mlp_exp.config.schema import APPLIED
-from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
+from mlp_exp.config.targets import NAMED, left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
 from mlp_exp.data.ensembles import Ensemble
 from mlp_exp.data.preprocessing import Preprocess
@@ -32,7 +32,7 @@ from mlp_exp.errors import ConfigError, MlpExpError
 from mlp_exp.experiment.baselines.standard import NoBaselines
 from mlp_exp.experiment.configs import resolved, with_epochs
 from mlp_exp.experiment.session import Session
-from mlp_exp.model.initial_weights import DefaultInit, WeightInit
+from mlp_exp.model.initial_weights import DataDrivenInit, DefaultInit, WeightInit
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.calibration import Inference
 from mlp_exp.tasks.criteria import as_loss
@@ -110,7 +110,7 @@ class Components:
         self.trainer: Trainer = self._build("trainer")
         self.dataset = self._dataset()
         self.preprocess: Preprocess = self._build("preprocess")
-        self.init: DefaultInit | WeightInit = self._build("init")
+        self.init: DefaultInit | WeightInit | DataDrivenInit = self._build("init")
         self.metrics: Metrics = self._build("metrics")
         self.inference: Inference = self._build("inference")
         self.baselines: NoBaselines = self._build("baselines")
@@ -150,8 +150,9 @@ class Components:
         """Whether a network of the user's own is to train in stacks."""
         return not self.is_mlp and bool(self.config["model"].get("stack", False))
 
-    def model(self, in_features: int, out_features: int) -> nn.Module:
-        module: nn.Module = self._build("model", in_features=in_features, out_features=out_features)
+    def model(self, in_features: int, out_features: int, numbers: int) -> nn.Module:
+        """The network as configured, of which the first inputs are `numbers` scaled numbers."""
+        module: nn.Module = self._build("model", in_features=in_features, out_features=out_features, numbers=numbers)
         return module
 
     def learning_rate(self, epochs: int, steps: int) -> LearningRate:
@@ -268,7 +269,9 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     """
     factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
-    arguments = supplied_arguments(group, factory.target, supplied)
+    own = () if is_component(node["_target_"]) else NAMED.intersection(node)  # a user's network may mean something else
+    given = {name: value for name, value in supplied.items() if name not in own}
+    arguments = supplied_arguments(group, factory.target, given)
     if group == "loss" and row_parameters(factory.target, node):
         return partial(factory.target, **factory.make.keywords, **arguments)  # it makes no loss: it is one
     with _refusals(group, node):

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import torch
 
+from mlp_exp.data.row_hashes import evenly_spaced
 from mlp_exp.engine.autograd import seed_torch
 from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import RunFolderError
-from mlp_exp.experiment.network import build_network, check_network, require_no_larger
+from mlp_exp.experiment.network import INITIAL_ROWS, build_network, check_network, initialise, require_no_larger
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.start import continue_from
@@ -43,7 +44,7 @@ def _trainee(plan: Plan, member: int) -> Trainee:
     with torch.random.fork_rng(devices=[]):
         seed_torch(streams.weights)
         module = build_network(components.model, plan.preprocessing, loss.out_features)
-        components.init.apply(module)
+        initialise(module, components.init, data.inputs[evenly_spaced(plan.parts.train, INITIAL_ROWS)])
         check_network(module, data.inputs[:2], loss.out_features)
     callbacks = RunCallbacks(components.callbacks())
     return Trainee(

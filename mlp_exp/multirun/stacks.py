@@ -10,6 +10,7 @@ from torch import nn
 from mlp_exp.engine.batches import evaluation_shape, step_shape
 from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.model.number_embedding import NumberEmbedding
 from mlp_exp.processes.forks import cores
 
 STACK_BYTES = 10 * 2**20
@@ -121,8 +122,16 @@ def network_size(plan: Plan) -> tuple[int, int]:
         return plan.tried.parameters, plan.preprocessing.inputs_width + plan.tried.values
     with torch.device("meta"):
         network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
-    layers = [module.out_features for module in network.modules() if isinstance(module, nn.Linear)]
-    return sum(parameter.numel() for parameter in network.parameters()), plan.preprocessing.inputs_width + sum(layers)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return parameters, plan.preprocessing.inputs_width + sum(map(_values, network.modules()))
+
+
+def _values(module: nn.Module) -> int:
+    """How many numbers a layer makes of a row."""
+    if isinstance(module, NumberEmbedding):
+        numbers, hidden, width = module.weight.shape
+        return numbers * (hidden + width)
+    return module.out_features if isinstance(module, nn.Linear) else 0
 
 
 def free_memory(device: torch.device) -> int:
