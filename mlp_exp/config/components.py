@@ -9,6 +9,9 @@ from typing import Any
 
 PUBLIC = "mlp_exp.components"
 
+KINDS = ("embedding", "scale", "bias", "weight")
+"""Of parameters."""
+
 GROUPS: dict[str, dict[str, str]] = {
     "data": {
         **dict.fromkeys(("circle", "moons", "spirals", "bundled"), "mlp_exp.data.sources"),
@@ -33,7 +36,7 @@ GROUPS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("Quantile", "Gaussian"), "mlp_exp.tasks.losses.spread"),
     },
     "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
-    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
+    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers", "LogCosine": "mlp_exp.training.curves"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
     "trainer": {"Trainer": "mlp_exp.training.trainer"},
@@ -108,6 +111,10 @@ ADDED: dict[str, Any] = {
     "data.weight": None,
     "preprocess.text_width": 32,
     "model.stack": False,
+    "model.dropout_schedule": "constant",
+    **{f"optimizer.{key}.{kind}": 1.0 for key in ("rates", "decays") for kind in KINDS},
+    "optimizer.ntk": False,
+    "optimizer.decay_schedule": "constant",
     "scheduler.interval": "epoch",
     "baselines._target_": NO_BASELINES,
     "inference._target_": INFERENCE,

@@ -10,6 +10,7 @@ from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import RunFolderError
 from mlp_exp.experiment.network import build_network, check_network, require_no_larger
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.rates import curve_of, parameter_factors
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.start import continue_from
 from mlp_exp.storage.run_folder import MODEL, RunFolder
@@ -44,6 +45,9 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
         learning_rate=components.learning_rate(plan.epochs, plan.steps),
+        factors=parameter_factors(components, module),
+        decay_curve=curve_of(components, "optimizer.decay_schedule"),
+        dropout_curve=curve_of(components, "model.dropout_schedule"),
         early_stopping=plan.early_stopping(),
         streams=streams,
         epochs=plan.epochs,

@@ -16,7 +16,7 @@ from support.project import CONF, options, presets
 from torch.optim import SGD, Adam
 
 from mlp_exp.config.dotted import dotted
-from mlp_exp.config.schema import GROUPS, Callback, Experiment
+from mlp_exp.config.schema import APPLIED, GROUPS, Callback, Experiment
 from mlp_exp.config.validation import find_problems, require_valid
 from mlp_exp.errors import ConfigError
 
@@ -46,7 +46,7 @@ def plain(config: DictConfig) -> Any:
 
 def _arguments(cls: type) -> str:
     """The arguments of one of torch's optimizers, which differ from version to version."""
-    return ", ".join(sorted(set(inspect.signature(cls).parameters) - {"params"}))
+    return ", ".join(sorted({*inspect.signature(cls).parameters, *APPLIED["optimizer"]} - {"params"}))
 
 
 MISTAKES = [
@@ -224,7 +224,7 @@ MISTAKES = [
     # keys
     (
         "+model.widht=3",
-        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack.",
+        "model.widht: MLP takes no 'widht'. Known: activation, dropout, dropout_schedule, hidden_sizes, norm, residual, stack.",
     ),
     (
         "+model.hiden_sizes=[3]",
@@ -293,7 +293,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         "optimizer.lr: expected a number above 0, got -1",
         f"trainer.epochs: expected {EPOCHS}, got 0",
         "modle: there is no such key. Did you mean 'model'?",
-        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack.",
+        "model.widht: MLP takes no 'widht'. Known: activation, dropout, dropout_schedule, hidden_sizes, norm, residual, stack.",
     ]
     with pytest.raises(ConfigError) as caught:
         require_valid(plain(compose(overrides)), overrides)
@@ -551,12 +551,15 @@ def users_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["model._target_={}.UsersNet", "model.dropout=0.3"], []),
         (
             ["model._target_={}.UsersNet", "model.norm=batch"],
-            ["model.norm: UsersNet takes no 'norm'. Known: dropout, stack, width."],
+            ["model.norm: UsersNet takes no 'norm'. Known: dropout, dropout_schedule, stack, width."],
         ),
-        (["model._target_={}.Plain", "model.dropout=0.3"], ["model.dropout: Plain takes no 'dropout'. Known: stack."]),
+        (
+            ["model._target_={}.Plain", "model.dropout=0.3"],
+            ["model.dropout: Plain takes no 'dropout'. Known: dropout_schedule, stack."],
+        ),
         (
             ["model._target_={}.Plain", "++model.hidden_sizes=[3]"],
-            ["model.hidden_sizes: Plain takes no 'hidden_sizes'. Known: stack."],
+            ["model.hidden_sizes: Plain takes no 'hidden_sizes'. Known: dropout_schedule, stack."],
         ),
         (
             ["model._target_={}.UsersNet", "+model.widht=5"],
