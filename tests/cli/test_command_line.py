@@ -126,7 +126,8 @@ MESSAGES = [
     (
         ["model.widht=3"],
         mistakes(
-            "model.widht: MLP takes no 'widht'. Known: activation, dropout, dropout_schedule, hidden_sizes, norm, residual, stack."
+            "model.widht: MLP takes no 'widht'. Known: activation, dropout, dropout_schedule, hidden_sizes, norm, "
+            "residual, stack."
         ),
     ),
     (["trainer.epcohs=3"], mistakes("trainer.epcohs: Trainer takes no 'epcohs'. Did you mean 'epochs'?")),
