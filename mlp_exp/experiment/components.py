@@ -52,9 +52,6 @@ METHODS = {
 }
 """By which what a group builds is known to be of its kind, where any class may be one."""
 
-OTHERWISE = {"scheduler": Curve}
-"""What a group may build beside that."""
-
 ABSENT = {"metrics": METRICS, "inference": INFERENCE, "baselines": NO_BASELINES}
 """Groups that configurations of earlier versions lack, and what stands for them."""
 
@@ -65,6 +62,9 @@ SPANS = {
     public_name("warmup_cosine"): "epochs",
 }
 """Schedulers with the key that says how long the whole schedule is."""
+
+OTHERWISE = {"scheduler": Curve}
+"""What a group may build without the method of `METHODS`."""
 
 
 class Components:
