@@ -9,6 +9,9 @@ from typing import Any
 
 PUBLIC = "mlp_exp.components"
 
+KINDS = ("embedding", "scale", "bias", "weight")
+"""Of parameters."""
+
 GROUPS: dict[str, dict[str, str]] = {
     "data": {
         **dict.fromkeys(("circle", "moons", "spirals", "bundled"), "mlp_exp.data.sources"),
@@ -33,7 +36,7 @@ GROUPS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("Quantile", "Gaussian"), "mlp_exp.tasks.losses.spread"),
     },
     "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
-    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
+    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers", "LogCosine": "mlp_exp.training.curves"},
     "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "ensemble": dict.fromkeys(
         ("NoEnsemble", "FoldEnsemble", "SeedEnsemble", "BaggingEnsemble"), "mlp_exp.data.ensembles"
@@ -126,6 +129,10 @@ ADDED: dict[str, Any] = {
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
     "inference.threshold": None,
+    "model.dropout_schedule": "constant",
+    **{f"optimizer.{key}.{kind}": 1.0 for key in ("rates", "decays") for kind in KINDS},
+    "optimizer.ntk": False,
+    "optimizer.decay_schedule": "constant",
     "metrics._target_": METRICS,
     "metrics.extra": [],
     "metrics.history": [],

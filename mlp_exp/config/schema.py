@@ -49,6 +49,10 @@ MONITORED = re.compile(r"train_loss|val_[A-Za-z]\w*")
 MONITOR = "train_loss, val_loss, val_metric, or val_ and the name of a metric, such as val_f1"
 
 
+BY_KIND = "factors by kind of parameter, such as {bias: 0.1}"
+Schedule = Annotated[Literal["constant", "flat_cosine"], Field(description="constant or flat_cosine")]
+
+
 class Model(Group):
     hidden_sizes: Widths = Field([])
     dropout: Rates = 0.0
@@ -57,6 +61,7 @@ class Model(Group):
     )
     norm: Literal["batch", "layer"] | None = Field(None, description="one of batch, layer, null")
     residual: Flag = False
+    dropout_schedule: Schedule = "constant"
     stack: Flag = False
     number_embedding: Literal["none", "periodic", "piecewise_linear"] = Field(
         "none", description="one of none, periodic, piecewise_linear"
@@ -124,9 +129,24 @@ class Metrics(Group):
     intervals: Natural = 1000
 
 
+class ByKind(BaseModel):
+    """A factor for each kind of parameter."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    embedding: NonNegative = 1.0
+    scale: NonNegative = 1.0
+    bias: NonNegative = 1.0
+    weight: NonNegative = 1.0
+
+
 class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
+    rates: ByKind = Field(ByKind(), description=BY_KIND)
+    decays: ByKind = Field(ByKind(), description=BY_KIND)
+    ntk: Flag = False
+    decay_schedule: Schedule = "constant"
     betas: Betas = Field([0.9, 0.999])
     eps: Eps = 1e-8
     amsgrad: Flag = False
@@ -164,6 +184,7 @@ class Scheduler(Group):
     epochs: Epochs = 1
     warmup_epochs: Natural = 0
     start_factor: Factor = 1.0
+    cycles: Annotated[int, Field(ge=1, le=16, description="a whole number from 1 to 16")] = 4
 
 
 class InitWeight(Group):
@@ -276,6 +297,11 @@ SUPPLIED: dict[str, frozenset[str]] = {
 }
 """Arguments that the framework passes to the `_target_` of a node if its signature takes them."""
 
-_APPLIED = {"data": {"max_rows"}, "model": {"stack"}, "scheduler": {"interval"}}
+_APPLIED = {
+    "data": {"max_rows"},
+    "model": {"stack", "dropout_schedule"},
+    "optimizer": {"rates", "decays", "ntk", "decay_schedule"},
+    "scheduler": {"interval"},
+}
 APPLIED: dict[str, frozenset[str]] = {group: frozenset(keys) for group, keys in _APPLIED.items()}
 """Keys of a node that are not passed to its `_target_`: the framework applies them to what it returns."""

@@ -107,7 +107,8 @@ def _line(detail: ErrorDetails, values: Any) -> str:
         model, named = _nested(field), get_origin(field.annotation) is dict
     key = ".".join(keys)
     if detail["type"] == "extra_forbidden":
-        return f"{key}: there is no such key.{did_you_mean(key, Experiment.model_fields)}"
+        known = model.model_fields if model else {}
+        return f"{key}: there is no such key.{did_you_mean(keys[-1], known)}"
     if detail["type"] == "missing":
         return f"{key}: missing; expected {expected}"
     if detail["type"] == "value_error":

@@ -102,12 +102,12 @@ class StackEngine(Engine):
         real = [len(each[0]) if self._loss.rowwise else int(each.sum()) for each in valid]
         return [(self._xp.view(r[:, :n]), v[:, :n]) for r, v, n in zip(rows, valid, real, strict=True)]
 
-    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
+    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0, dropout: ArrayLike = 1.0) -> list[float]:
         self._epoch += 1
         self._network.settle()
         with self._computing():
             plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
-            losses = self._epochs.run(self._epoch, plan)
+            losses = self._epochs.run(self._epoch, plan, self._by_step(dropout))
             self._average.update(self._epoch)
         return losses
 

@@ -41,8 +41,9 @@ from mlp_exp.tasks.metrics.chosen import Metrics
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
 from mlp_exp.training.callbacks.callback import Callback
+from mlp_exp.training.curves import Curve
 from mlp_exp.training.early_stopping import EarlyStopping
-from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.schedulers import CurveRate, LearningRate
 from mlp_exp.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ SPANS = {
     public_name("warmup_cosine"): "epochs",
 }
 """Schedulers with the key that says how long the whole schedule is."""
+
+OTHERWISE = {"scheduler": Curve}
+"""What a group may build without the method of `METHODS`."""
 
 
 class Components:
@@ -155,7 +159,7 @@ class Components:
         module: nn.Module = self._build("model", in_features=in_features, out_features=out_features, numbers=numbers)
         return module
 
-    def learning_rate(self, epochs: int, steps: int) -> LearningRate:
+    def learning_rate(self, epochs: int, steps: int) -> LearningRate | CurveRate:
         """That of the optimizer, by the scheduler, which knows how long the training is.
 
         Args:
@@ -169,6 +173,11 @@ class Components:
         if self.config["trainer"]["epochs"] != epochs:
             node = resolved(with_epochs(self.source, epochs))["scheduler"]
         by_step = node.get("interval") == "step"
+        lr = float(self.optimizer_options["lr"])
+        target = locate(node["_target_"])
+        if isinstance(target, type) and issubclass(target, Curve):
+            curve: Curve = build_group(self.session, "scheduler", node)
+            return CurveRate(lr, curve, epochs, steps if by_step else None)
         # in a model's configuration a reference to trainer.epochs, by any key, is resolved, and may be auto
         anywhere = self.config["trainer"]["epochs"] == "auto"
         spans = [key for key, value in node.items() if value == "auto" and (anywhere or key in SPANS.values())]
@@ -176,7 +185,7 @@ class Components:
         if by_step:
             _require_all_steps(node, epochs, steps)
         return LearningRate(
-            float(self.optimizer_options["lr"]),
+            lr,
             lambda optimizer: build_group(self.session, "scheduler", node, optimizer=optimizer),
             steps if by_step else None,
         )
@@ -277,7 +286,7 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     with _refusals(group, node):
         built = factory.make(**arguments)
     method = METHODS.get(group)
-    if method and not callable(getattr(built, method, None)):
+    if method and not isinstance(built, OTHERWISE.get(group, ())) and not callable(getattr(built, method, None)):
         raise ConfigError([f"{group}._target_: expected an object with a method {method}, got {type(built).__name__}"])
     return built
 

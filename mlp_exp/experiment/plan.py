@@ -29,7 +29,7 @@ from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
-    "model": frozenset({"dropout"}),
+    "model": frozenset({"dropout", "frequency_scale"}),
     "optimizer": frozenset({"lr", "weight_decay"}),
     "loss": frozenset({"label_smoothing", "class_weight"}),
 }

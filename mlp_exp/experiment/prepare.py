@@ -11,6 +11,7 @@ from mlp_exp.engine.streams import Streams
 from mlp_exp.errors import RunFolderError
 from mlp_exp.experiment.network import INITIAL_ROWS, build_network, check_network, initialise, require_no_larger
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.rates import curve_of, parameter_factors
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.start import continue_from
 from mlp_exp.model.several import by_module
@@ -57,6 +58,9 @@ def _trainee(plan: Plan, member: int) -> Trainee:
         optimizer=components.optimizer,
         optimizer_options=components.optimizer_options,
         learning_rate=components.learning_rate(plan.epochs, plan.steps),
+        factors=parameter_factors(components, module),
+        decay_curve=curve_of(components, "optimizer.decay_schedule"),
+        dropout_curve=curve_of(components, "model.dropout_schedule"),
         early_stopping=plan.early_stopping(),
         streams=streams,
         epochs=plan.epochs,
