@@ -109,6 +109,8 @@ ADDED: dict[str, Any] = {
     "preprocess.text_width": 32,
     "model.stack": False,
     "scheduler.interval": "epoch",
+    "trainer.auto_epochs": 30,
+    "trainer.batches": 32,
     "baselines._target_": NO_BASELINES,
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
