@@ -37,7 +37,6 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
     "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers", "LogCosine": "mlp_exp.training.curves"},
-    "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
     "ensemble": dict.fromkeys(
         ("NoEnsemble", "FoldEnsemble", "SeedEnsemble", "BaggingEnsemble"), "mlp_exp.data.ensembles"
     ),
@@ -123,6 +122,8 @@ ADDED: dict[str, Any] = {
     "model.most_embedded": 64,
     "model.scale_inputs": False,
     "scheduler.interval": "epoch",
+    "trainer.auto_epochs": 30,
+    "trainer.batches": 32,
     "baselines._target_": NO_BASELINES,
     "ensemble._target_": NO_ENSEMBLE,
     "ensemble.members": 1,

@@ -219,10 +219,12 @@ class EarlyStopping(Group):
 
 class Trainer(Group):
     epochs: Epochs = 1
+    auto_epochs: Count = 30
     steps: Count = 500
     batch_size: Annotated[int, Field(ge=1)] | Literal["full", "auto"] = Field(
         32, description="a whole number, 1 or more, or full for all training rows at once, or auto by their number"
     )
+    batches: Count = 32
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="one of auto, cpu, cuda, mps")
     threads: Count = 1
     clip_grad_norm: Annotated[float | None, Field(gt=0, description="a number above 0, or null for none")] = None

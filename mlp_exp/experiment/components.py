@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
 
+from mlp_exp.config.by_task import for_task
 from mlp_exp.config.components import (
     INFERENCE,
     METRICS,
@@ -81,15 +82,16 @@ class Components:
     """What a configuration stands for.
 
     Loss, network and scheduler are built when the data is known that they depend on; early stopping, callbacks and
-    tracker when the run begins, each time anew.
+    tracker when the run begins, each time anew. The data is read first: other values may depend on its task.
 
     Args:
         config: a valid configuration as plain values, with references.
         session: what other runs have read and made already.
 
     Attributes:
-        config: the resolved configuration without the tracker, on which no result depends.
-        source: all of it as it is saved, to be resumed.
+        config: the resolved configuration with the values of the data's task, without the tracker, on which no result
+            depends.
+        source: all of it as it is saved, to be resumed: with references, and values by task.
 
     Raises:
         ConfigError: a component refuses its settings, or the data is not a `Dataset`.
@@ -102,6 +104,9 @@ class Components:
         self.session = session
         self._tracker: dict[str, Any] = values.get("tracker", {"_target_": NO_TRACKER})
         self.seed: int = values["seed"]
+        self.split: Split = self._build("split")
+        self.dataset = self._dataset()
+        self.config = self._for_task(self.config)
         optimizer = _factory(session, "optimizer", self.config["optimizer"]).make
         self.optimizer: Callable[..., Optimizer] = optimizer.func
         self.optimizer_options = dict(optimizer.keywords)
@@ -110,15 +115,16 @@ class Components:
             raise ConfigError(
                 [f"optimizer._target_: {name} takes no 'lr', which the scheduler sets; add that argument"]
             )
-        self.split: Split = self._build("split")
         self.trainer: Trainer = self._build("trainer")
-        self.dataset = self._dataset()
         self.preprocess: Preprocess = self._build("preprocess")
         self.init: DefaultInit | WeightInit | DataDrivenInit = self._build("init")
         self.metrics: Metrics = self._build("metrics")
         self.inference: Inference = self._build("inference")
         self.baselines: NoBaselines = self._build("baselines")
         self.ensemble: Ensemble = self._build("ensemble")
+
+    def _for_task(self, config: dict[str, Any]) -> dict[str, Any]:
+        return for_task(config, self.dataset.task != "regression")
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)
@@ -171,7 +177,7 @@ class Components:
         """
         node = self.config["scheduler"]
         if self.config["trainer"]["epochs"] != epochs:
-            node = resolved(with_epochs(self.source, epochs))["scheduler"]
+            node = self._for_task(resolved(with_epochs(self.source, epochs)))["scheduler"]
         by_step = node.get("interval") == "step"
         lr = float(self.optimizer_options["lr"])
         target = locate(node["_target_"])

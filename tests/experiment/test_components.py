@@ -279,6 +279,16 @@ def test_steps_bound_the_epochs_from_below(rows: int, steps: int, batch_size: An
     assert Trainer(epochs=5, batch_size=batch_size, steps=steps).epochs_for(rows) == 5
 
 
+@pytest.mark.parametrize(
+    ("rows", "batches", "size"),
+    [(1000, 100, 32), (6399, 100, 32), (6400, 100, 64), (12_799, 100, 64), (12_800, 100, 128), (10**6, 1, 128)],
+)
+def test_batches_bound_the_automatic_batch_size(rows: int, batches: int, size: int) -> None:
+    trainer = Trainer(epochs="auto", batch_size="auto", batches=batches, auto_epochs=60, steps=1)
+    assert trainer.batch_size_for(rows) == size
+    assert trainer.epochs_for(rows) == 60
+
+
 def test_the_schedule_spans_the_epochs_that_steps_ask_for(train: Train) -> None:
     """700 rows in batches of 350 are 2 steps an epoch."""
     run = train("trainer.steps=63", "trainer.batch_size=350", "scheduler=cosine", "optimizer.lr=0.01", epochs="auto")
