@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
 from mlp_exp.experiment.run import Run
+from mlp_exp.storage.model_file import MODEL_FORMAT
 from mlp_exp.storage.provenance import provenance
-from mlp_exp.storage.run_folder import MODEL_FORMAT
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.metrics import evaluate as evaluate_metrics
 from mlp_exp.tasks.metrics import intervals
