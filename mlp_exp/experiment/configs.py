@@ -75,7 +75,7 @@ def saved_config(folder: RunFolder, allow: Sequence[str], *, to_resume: bool) ->
         UntrustedError: it is not one to be built.
         ConfigError: it is not one of a run, or of another version.
     """
-    begun = folder.checkpoint.exists() or to_resume
+    begun = folder.checkpoint.exists() or (to_resume and not folder.is_combination)
     config = (folder.read_checkpoint() if begun else folder.read_model())["config"]
     check_config(config, allow, folder.path)
     require_valid(resolved(config))

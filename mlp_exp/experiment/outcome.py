@@ -16,8 +16,8 @@ from mlp_exp.data.statistics import Floats
 from mlp_exp.experiment.answers import HeldOut, answers_of, held_out_logits, together
 from mlp_exp.experiment.run import Run
 from mlp_exp.model.several import joined
+from mlp_exp.storage.model_file import MODEL_FORMAT
 from mlp_exp.storage.provenance import provenance
-from mlp_exp.storage.run_folder import MODEL_FORMAT
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.metrics import Scores, intervals
 from mlp_exp.tasks.metrics import evaluate as evaluate_metrics

@@ -1,16 +1,18 @@
-"""The average of the predictions of several trained runs; a single run is an ensemble of one."""
+"""The average of the predictions of several networks; a single one is an ensemble of one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from torch import nn
 
 from mlp_exp.data.row_hashes import MOST_ROWS, row_hashes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.errors import RunFolderError
-from mlp_exp.inference.predictor import Predictor
+from mlp_exp.inference.predictor import CHUNK_VALUES, Predictor
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.tasks.task import Task
 
@@ -18,33 +20,50 @@ GroupInputs = tuple[list[TrainedRun], NDArray[np.float32]]
 
 
 class Ensemble(Predictor):
-    """Trained runs, one at least, that predict the same; preprocessing that several of them share is done once.
+    """Networks, one at least, that predict the same; preprocessing that several of them share is done once.
 
-    The `first` stands for all in what they have in common. Raises RunFolderError if they do not predict the same.
+    The `first` stands for all in what they have in common.
+
+    Args:
+        runs: with a network each, or ensembles, whose networks share the weight of one run.
+        weights: how much each of the runs counts, above 0; None if all count the same.
 
     Attributes:
+        runs: the networks; those with the same preprocessing stand side by side.
+        weights: of each of these, with the sum 1.
         groups: the runs that read columns in the same way; of each such group, the runs with the same preprocessing.
+
+    Raises:
+        RunFolderError: the runs do not predict the same.
 
     Example:
         Ensemble([load("RUN"), load("OTHER_RUN")]).predict_proba(columns)
     """
 
-    def __init__(self, runs: Sequence[TrainedRun]) -> None:
-        self.runs = list(runs)
-        first = self.first = self.runs[0]
-        for run in self.runs[1:]:
+    def __init__(self, runs: "Sequence[TrainedRun | Ensemble]", weights: Sequence[float] | None = None) -> None:
+        networks, shares = _networks(runs, weights or [1.0] * len(runs))
+        first = self.first = networks[0]
+        for run in networks[1:]:
             _require_alike(first, run)
         self.feature_schema = first.feature_schema
-        self.groups = [
-            _grouped(same_columns, lambda run: repr(run.preprocessing.state()))
-            for same_columns in _grouped(self.runs, lambda run: repr(run.feature_schema))
+        places = [
+            _grouped(networks, same_columns, lambda run: run.preprocessing, lambda each: repr(each.state()))
+            for same_columns in _grouped(networks, range(len(networks)), lambda run: run.feature_schema, repr)
         ]
+        self.groups = [[[networks[place] for place in group] for group in same_columns] for same_columns in places]
+        order = [place for same_columns in places for group in same_columns for place in group]
+        self.runs = [networks[place] for place in order]
+        self.weights = [shares[place] / sum(shares) for place in order]
+
+    @property
+    def module(self) -> nn.ModuleList:
+        """The networks alone, in the order of `runs`: each as that of a `TrainedRun`."""
+        return nn.ModuleList(run.module for run in self.runs).eval()
 
     @property
     def task(self) -> Task:
         """That of the runs; thresholds are the means of theirs."""
-        task = self.first.task
-        return task.decided_at(np.mean([run.task.thresholds for run in self.runs], axis=0).tolist())
+        return self.first.task.decided_by([run.task for run in self.runs], self.weights)
 
     @property
     def inputs_width(self) -> int:
@@ -64,18 +83,25 @@ class Ensemble(Predictor):
         """Whether a row that is not found among the training rows may be one all the same."""
         return any(len(run.training_rows) == MOST_ROWS for run in self.runs)
 
-    def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
-        return self.outputs_of_inputs(self.inputs(table, misfits))
+    @property
+    def chunk_rows(self) -> int:
+        """Fewer where the answers of very many networks would be larger than what one of them is given."""
+        return max(1, min(super().chunk_rows, CHUNK_VALUES // (len(self.runs) * self.task.answers_width)))
 
-    def outputs_and_seen(self, table: pa.Table, misfits: Misfits) -> tuple[Floats, NDArray[np.bool_]]:
-        """What `outputs` gives, and `[N]` whether a row equals a training row of any run, as its network sees it."""
+    def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
+        return self.mean(self.answers(self.inputs(table, misfits)))
+
+    def answers_and_seen(self, table: pa.Table, misfits: Misfits) -> tuple[list[Floats], NDArray[np.bool_]]:
+        """What `answers` gives for a table, and `[N]` whether a row equals a training row of any run, as its network
+        sees it; arguments and errors of `outputs`.
+        """
         groups = list(self.inputs(table, misfits))
         seen = np.zeros(len(table), dtype=np.bool_)
         for runs, inputs in groups:
             hashes = row_hashes(inputs)
-            for run in runs:
-                seen |= np.isin(hashes, run.training_rows)
-        return self.outputs_of_inputs(groups), seen
+            for rows in {id(run.training_rows): run.training_rows for run in runs}.values():
+                seen |= np.isin(hashes, rows)
+        return self.answers(groups), seen
 
     def inputs(self, table: pa.Table, misfits: Misfits) -> Iterator[GroupInputs]:
         """Runs with the same preprocessing, and their preprocessed rows `[N, W]`; arguments and errors of `outputs`."""
@@ -87,15 +113,42 @@ class Ensemble(Predictor):
                     misfits.add_unseen(category.name, category.codes, category.texts, set(vocabulary.texts))
                 yield same_inputs, preprocessing.inputs(features, categories, preprocessing.encoded(texts))
 
-    def outputs_of_inputs(self, groups: Iterable[GroupInputs]) -> Floats:
-        """The mean over the runs of all groups, as `outputs` gives it."""
-        return self.task.mean([run.outputs_of_inputs(inputs) for runs, inputs in groups for run in runs])
+    def answers(self, groups: Iterable[GroupInputs]) -> list[Floats]:
+        """The answers `[N, A]` of each of the runs to what `inputs` gives."""
+        return [run.outputs_of_inputs(inputs) for runs, inputs in groups for run in runs]
+
+    def mean(self, answers: Sequence[Floats]) -> Floats:
+        """The answers `[N, A]` of all runs together, from those of each."""
+        return self.first.task.mean(answers, self.weights)
 
 
-def _grouped(runs: Sequence[TrainedRun], key: Callable[[TrainedRun], str]) -> list[list[TrainedRun]]:
-    groups: dict[str, list[TrainedRun]] = {}
-    for run in runs:
-        groups.setdefault(key(run), []).append(run)
+def _networks(
+    runs: "Sequence[TrainedRun | Ensemble]", weights: Sequence[float]
+) -> tuple[list[TrainedRun], list[float]]:
+    """The networks of all runs, and how much each counts."""
+    networks: list[TrainedRun] = []
+    shares: list[float] = []
+    for run, weight in zip(runs, weights, strict=True):
+        inside, parts = (run.runs, run.weights) if isinstance(run, Ensemble) else ([run], [1.0])
+        networks += inside
+        shares += [weight * part for part in parts]
+    return networks, shares
+
+
+def _grouped(
+    runs: Sequence[TrainedRun],
+    places: Iterable[int],
+    part: Callable[[TrainedRun], Any],
+    text: Callable[[Any], str],
+) -> list[list[int]]:
+    """The places of runs, grouped by the text of a part; one that networks share is written out once."""
+    texts: dict[int, str] = {}
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        own = part(runs[place])
+        if id(own) not in texts:
+            texts[id(own)] = text(own)
+        groups.setdefault(texts[id(own)], []).append(place)
     return list(groups.values())
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.experiment.components import build_group, build_loss
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.session import Session
-from mlp_exp.inference.saved_model import SavedModel, read_saved_model
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.saved_file import read_saved_models
+from mlp_exp.inference.saved_model import SavedModel
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import MODEL
 from mlp_exp.tasks.criteria import CRITERIA
@@ -27,8 +30,10 @@ NO_SIZES = frozenset({"embedding_hidden", "embedding_width", "frequency_scale", 
 """Settings of a network of our own that may be any number; how large it makes the network, its weights show."""
 
 
-def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
-    """Loads a trained run from its folder. Nothing in it is unpickled, and no data is read.
+def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun | Ensemble:
+    """Loads a trained run from its folder: a `TrainedRun` of one network, or an `Ensemble` of several of them.
+
+    Nothing in it is unpickled, and no data is read.
 
     Args:
         allow: packages that the user trusts; a network or loss from any other is refused.
@@ -42,20 +47,27 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         run.predict_proba({"age": [31, None], "town": ["a", "z"]}).shape  # (2, 2)
     """
     folder = Path(path)
-    saved = read_saved_model(folder, allow)
+    models, weights = read_saved_models(folder, allow)
+    runs = [_run(model, folder, allow) for model in models]
+    return runs[0] if len(runs) == 1 else Ensemble(runs, weights)
+
+
+def _run(saved: SavedModel, folder: Path, allow: Sequence[str]) -> TrainedRun | Ensemble:
+    """What one of the models in a folder holds; errors as of `load`."""
     where = folder / MODEL
     for group in ("model", "loss"):
         _check_component(saved.config[group], group, allow, where)
+    is_users = is_allowed(saved.config["model"]["_target_"], allow)
     with torch.random.fork_rng(devices=[]):
         try:
             preprocessing = Preprocessing.from_state(saved.preprocess.model_dump(exclude_none=True))
             head = _head(saved)
-            module = _network(saved, preprocessing, is_allowed(saved.config["model"]["_target_"], allow))
+            modules = [_network(saved, weights, preprocessing, is_users) for weights in saved.networks]
         except Exception as error:  # a stranger's settings, or the user's own code, may lead to anything
             raise RunFolderError(f"{where}: expected a model of this project: {describe(error)}") from error
-    return TrainedRun(
+    first = TrainedRun(
         folder=folder,
-        module=module,
+        module=modules[0],
         preprocessing=preprocessing,
         head=head,
         config=saved.config,
@@ -64,6 +76,9 @@ def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun:
         reading=saved.reading,
         training_rows=np.zeros(0, np.int64) if saved.training_rows is None else saved.training_rows.numpy(),
     )
+    if len(modules) == 1:
+        return first
+    return Ensemble([replace(first, module=module) for module in modules])
 
 
 def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], where: Path) -> None:
@@ -96,19 +111,21 @@ def _head(saved: SavedModel) -> Head:
     return Head(loss, task, TargetScaling.from_state(saved.scaling.model_dump()), saved.temperature)
 
 
-def _network(saved: SavedModel, preprocessing: Preprocessing, is_users: bool) -> nn.Module:
-    """The network with its weights; one of our own is known to be no larger than the file before it takes memory."""
+def _network(
+    saved: SavedModel, weights: Mapping[str, Tensor], preprocessing: Preprocessing, is_users: bool
+) -> nn.Module:
+    """A network with its weights; one of our own is known to be no larger than the file before it takes memory."""
 
     def make(in_features: int, out_features: int, numbers: int) -> Any:
         sizes = {"in_features": in_features, "out_features": out_features, "numbers": numbers}
         return build_group(Session(), "model", saved.config["model"], **sizes)
 
     if not is_users:
-        _check_sizes(saved.config["model"], saved.state_dict)
+        _check_sizes(saved.config["model"], weights)
         with torch.device("meta"):  # tensors without memory
-            _check_weights(build_network(make, preprocessing, saved.out_features), saved.state_dict)
+            _check_weights(build_network(make, preprocessing, saved.out_features), weights)
     module = build_network(make, preprocessing, saved.out_features)
-    module.load_state_dict(saved.state_dict)
+    module.load_state_dict(weights)
     check_network(module, torch.zeros(2, preprocessing.inputs_width), saved.out_features)
     return module.eval()
 

@@ -1,14 +1,11 @@
 """The content of a model file, validated before it is used: it may come from a stranger."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from mlp_exp.config.components import public_name
-from mlp_exp.config.trust import check_config
 from mlp_exp.data.dataset import Column, Kind, TargetColumn, TaskName
 from mlp_exp.data.row_hashes import MOST_ROWS
 from mlp_exp.data.table.dates import ORDERS, DateForm, check_date_format
@@ -16,16 +13,13 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.data.text.encoder import TextEncoder
-from mlp_exp.errors import RunFolderError
-from mlp_exp.storage.checked import Closed, first_problem
-from mlp_exp.storage.run_folder import MODEL, MODEL_FORMAT, RunFolder
+from mlp_exp.storage.checked import Closed
 
 Count = Annotated[int, Field(ge=0)]
 Scale = Annotated[FiniteFloat, Field(gt=0)]
-READABLE = (2, MODEL_FORMAT)
-"""Formats of models."""
-TABLE = public_name("table")
 MOST_OF_AN_AFFIX = 32
+MOST_MEMBERS = 1000
+"""Networks of one run, and runs of a combination."""
 
 
 class SavedNumberForm(Closed):
@@ -146,7 +140,7 @@ class SavedReading(BaseModel):
 
 
 class SavedModel(BaseModel):
-    """The content of `model.pt`."""
+    """The content of `model.pt`, or a part of it where the file is a combination of runs."""
 
     model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
     config: dict[str, Any]
@@ -212,7 +206,32 @@ class SavedModel(BaseModel):
                 raise ValueError(f"expected columns that give the {what}")
         for name in (*(target.type for target in self.targets), *(column.type for column in self.used_columns)):
             arrow_type(name)
+        _ = self.networks
         return self
+
+    @cached_property
+    def networks(self) -> list[dict[str, torch.Tensor]]:
+        """The weights of each network by the names in its module: of one, or of the members of an ensemble.
+
+        Raises ValueError if the file does not hold as many as its configuration says.
+        """
+        ensemble = self.config.get("ensemble") or {}
+        count = ensemble.get("members", 1) if isinstance(ensemble, dict) else None
+        if type(count) is not int or not 1 <= count <= MOST_MEMBERS:
+            raise ValueError(f"config.ensemble.members: expected a whole number from 1 to {MOST_MEMBERS}, got {count}")
+        if count == 1:
+            return [self.state_dict]
+        found: dict[str, dict[str, torch.Tensor]] = {str(member): {} for member in range(count)}
+        for name, tensor in self.state_dict.items():
+            member, _, own = name.partition(".")
+            if member not in found or not own:
+                raise ValueError(
+                    f"state_dict: expected the weights of {count} members, 0.… to {count - 1}.…, got {name}"
+                )
+            found[member][own] = tensor
+        if missing := [member for member, weights in found.items() if not weights]:
+            raise ValueError(f"state_dict: expected the weights of {count} members, got none of member {missing[0]}")
+        return list(found.values())
 
     @property
     def used_columns(self) -> tuple[Column, ...]:
@@ -264,27 +283,3 @@ class SavedModel(BaseModel):
 
 def _has_target(node: Any) -> bool:
     return isinstance(node, dict) and isinstance(node.get("_target_"), str)
-
-
-def read_saved_model(folder: Path, allow: Sequence[str]) -> SavedModel:
-    """Reads and validates the model of a run's folder, whose configuration may name anything from packages in `allow`.
-
-    Raises RunFolderError if there is none, it is damaged, of another version, or its parts do not agree, and
-    UntrustedError if its configuration names something else.
-    """
-    content = RunFolder(folder).read_model()
-    path = folder / MODEL
-    version = content.get("format")
-    if version not in READABLE:
-        raise RunFolderError(
-            f"{path}: is a model of format {version}, and this version of mlp_exp reads format {MODEL_FORMAT}. Train "
-            "the run again, or use the version that it was trained with"
-        )
-    check_config(content["config"], allow, path, trains=False)
-    data = content["config"].get("data")
-    # data from elsewhere may use the same keys for something else
-    reading = data if isinstance(data, dict) and data.get("_target_") == TABLE else {}
-    try:
-        return SavedModel.model_validate({**content, "reading": reading})
-    except ValidationError as error:
-        raise RunFolderError(f"{path}: expected a model of this project: {first_problem(error)}") from error

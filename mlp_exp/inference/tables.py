@@ -78,7 +78,8 @@ def predict_table(
         misfits = Misfits(where)
         with writer(output) as write:
             for chunk in stream.chunks(names, open_file, rows or ensemble.chunk_rows):
-                outputs, are_seen = ensemble.outputs_and_seen(chunk, misfits)
+                answers, are_seen = ensemble.answers_and_seen(chunk, misfits)
+                outputs = ensemble.mean(answers)
                 if evaluation:
                     evaluation.add(chunk, outputs, done)
                 misfits.count_rows(len(chunk))

@@ -20,6 +20,7 @@ from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
 from mlp_exp.storage.folder_lock import folder_lock
+from mlp_exp.storage.model_file import read_model, read_models
 from mlp_exp.storage.yaml_file import read_yaml
 
 DONE = ("finished", "stopped_early", "diverged")
@@ -42,8 +43,8 @@ OVERRIDES = f"{HYDRA}/overrides.yaml"
 PLOTS = "plots"
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
-MODEL_FORMAT = 4
-"""Version of the content of `model.pt`; files of another version are refused."""
+CHOSEN = "chosen"
+"""In the result of a combination of runs: these, with their weights."""
 MAX_SETTINGS = 100_000
 """Most values that a saved configuration may have."""
 
@@ -213,11 +214,23 @@ class RunFolder:
         tensor_file.write_tensors(self.path / MODEL, model)
 
     def read_model(self) -> dict[str, Any]:
-        """The content of the model file. What its configuration would call is not checked yet.
+        """The content of the model file of a run. What its configuration would call is not checked yet.
 
-        Raises RunFolderError for no such file or a damaged one, UntrustedError for links that lead out of the folder.
+        Raises RunFolderError for no such file, a damaged one, or a combination of runs, which has not trained itself;
+        UntrustedError for links that lead out of the folder.
         """
-        return self._read_tensors(self.path / MODEL, "a model of this project", "config", "state_dict")
+        self.require_own_files()
+        return read_model(self.path / MODEL)
+
+    @property
+    def is_combination(self) -> bool:
+        """Whether its result says that it was not trained, but chosen from runs that were."""
+        return CHOSEN in (self.result() or {})
+
+    def read_models(self) -> dict[str, Any]:
+        """Likewise, also of a combination: `models`, each the content of a run's model file, and their `weights`."""
+        self.require_own_files()
+        return read_models(self.path / MODEL)
 
     @property
     def checkpoint(self) -> Path:
@@ -228,13 +241,8 @@ class RunFolder:
 
     def read_checkpoint(self) -> dict[str, Any]:
         """The content of the checkpoint; like `read_model`."""
-        return self._read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
-
-    def _read_tensors(self, path: Path, what: str, *keys: str) -> dict[str, Any]:
         self.require_own_files()
-        content = tensor_file.read_tensors(path, what)
-        if not content.keys() >= set(keys):
-            raise RunFolderError(f"{path}: expected {what}: it has no {' and '.join(keys)}")
+        content = tensor_file.read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
         return content | {"config": current_names(content["config"])}
 
     def require_own_files(self) -> None:

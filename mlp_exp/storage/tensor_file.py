@@ -24,10 +24,11 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getvalue())  # no copy; a view left in a traceback crashes Python 3.12
 
 
-def read_tensors(path: Path, what: str) -> dict[str, Any]:
+def read_tensors(path: Path, what: str, *keys: str) -> dict[str, Any]:
     """Loads what `write_tensors` wrote, onto the CPU; `what` names the expected content in messages.
 
-    Raises RunFolderError if there is no such file, it is damaged, has values of other types, or is too short for them.
+    Raises RunFolderError if there is no such file, it is damaged, has values of other types, is too short for them, or
+    lacks one of the keys.
     """
     import torch
 
@@ -61,7 +62,14 @@ def read_tensors(path: Path, what: str) -> dict[str, Any]:
     check_plain(content, path, most=size, also=is_whole_tensor)
     if taken > size:
         raise RunFolderError(f"{path}: expected {what}; its tensors are larger than the file")
+    require_keys(content, path, what, *keys)
     return content
+
+
+def require_keys(content: Mapping[str, Any], path: Path, what: str, *keys: str) -> None:
+    """Raises RunFolderError unless the content of a file has these keys."""
+    if not content.keys() >= set(keys):
+        raise RunFolderError(f"{path}: expected {what}: it has no {' and '.join(keys)}")
 
 
 def _check_archive(file: BinaryIO, found: str) -> None:

@@ -22,7 +22,7 @@ from mlp_exp.tasks.metrics import (
     QuantilePredictions,
     ValuePredictions,
 )
-from mlp_exp.tasks.task import Column, Task
+from mlp_exp.tasks.task import Column, Task, mean_of
 
 
 class Regression(Task):
@@ -132,8 +132,8 @@ class DistributionRegression(Regression):
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         return {"prediction": answers[:, 0], "standard_deviation": answers[:, 1]}
 
-    def mean(self, answers: Sequence[Floats]) -> Floats:
-        """Mean and standard deviation of the mixture, whose spread grows where the runs disagree."""
-        means, deviations = (np.stack([each[:, place] for each in answers]) for place in (0, 1))
-        variance = (deviations**2).mean(axis=0) + means.var(axis=0)
-        return np.stack([means.mean(axis=0), np.sqrt(variance)], axis=-1)
+    def mean(self, answers: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
+        """Mean and standard deviation of the mixture, whose spread grows where the networks disagree."""
+        mean = mean_of([each[..., 0] for each in answers], weights)
+        variance = mean_of([each[..., 1] ** 2 + (each[..., 0] - mean) ** 2 for each in answers], weights)
+        return np.stack([mean, np.sqrt(variance)], axis=-1)

@@ -21,6 +21,20 @@ from mlp_exp.tasks.metrics import Metric, Predictions
 Column = NDArray[Any]
 
 
+def mean_of(values: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
+    """The mean of arrays of one shape, each with a weight above 0; None if all count the same.
+
+    >>> mean_of([np.array([1.0, 2.0]), np.array([3.0, 6.0])], weights=[3, 1])
+    array([1.5, 3. ])
+    """
+    shares = weights if weights and len({*weights}) > 1 else [1.0] * len(values)  # equal ones to the same bits as none
+    total: Any = 0.0
+    for share, each in zip(shares, values, strict=True):
+        total = total + share * each
+    mean: Floats = total / sum(shares)
+    return mean
+
+
 class Task(ABC):
     """What is predicted, and of which columns.
 
@@ -111,13 +125,20 @@ class Task(ABC):
     def answers_width(self) -> int:
         return len(self.answer_names)
 
-    def mean(self, answers: Sequence[Floats]) -> Floats:
-        """The answers `[n, A]` of several runs together."""
-        total: Any = 0.0
-        for each in answers:
-            total = total + each
-        mean: Floats = total / len(answers)
-        return mean
+    def mean(self, answers: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
+        """The answers `[n, A]` of several networks together.
+
+        Args:
+            weights: how much each counts, above 0; None if all count the same.
+        """
+        return mean_of(answers, weights)
+
+    def decided_by(self, tasks: Sequence["Task"], weights: Sequence[float]) -> Self:
+        """The same with the thresholds of several networks' tasks together: their weighted means."""
+        thresholds = [task.thresholds for task in tasks]
+        if len({*thresholds}) == 1:
+            return self.decided_at(thresholds[0])
+        return self.decided_at(np.average(thresholds, axis=0, weights=weights).tolist())
 
     @property
     def history_column(self) -> str:

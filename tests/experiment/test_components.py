@@ -19,7 +19,8 @@ from mlp_exp.config.validation import find_problems
 from mlp_exp.data.sources import bundled
 from mlp_exp.errors import ConfigError, DivergedError, MlpExpError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
-from mlp_exp.storage.run_folder import MODEL_FORMAT, RunFolder
+from mlp_exp.storage.model_file import MODEL_FORMAT
+from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.metrics import (
     CLASS_DEFAULTS,
     DISTRIBUTION_DEFAULTS,

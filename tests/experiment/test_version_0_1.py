@@ -15,13 +15,13 @@ import pytest
 import torch
 from support.commands import Command
 from support.folders import history_of, leaderboard_of, shown_in
+from support.predictions import loaded
 from support.project import ROOT
 
 from mlp_exp import __version__
 from mlp_exp.config.components import ALIASES, COMPONENTS, current_names, is_component
 from mlp_exp.config.targets import locate
 from mlp_exp.experiment.checkpoint import Checkpoint
-from mlp_exp.inference.loading import load
 from mlp_exp.storage.run_folder import RunFolder
 
 SAMPLES = ROOT / "tests" / "support" / "version_0_1"
@@ -59,7 +59,7 @@ def test_predictions_are_the_recorded_ones(command: Command, folder: Path, tmp_p
 
 
 def test_they_load(old: Path) -> None:
-    model = load(old / "circle")
+    model = loaded(old / "circle")
     assert model.config["model"]["_target_"] == "mlp_exp.components.MLP"
     assert model.predict(np.array([[0.0, 0.0], [3.0, 3.0]])).shape == (2,)
 

@@ -19,6 +19,7 @@ from support.commands import Command, refusal, said
 from support.compositions import compose_run
 from support.folders import names, result_of
 from support.mixed import NAN, SCALINGS, TRAIN, category, mixed, table, with_other_rows_changed
+from support.predictions import loaded
 from support.specs import train_in
 from support.tables import write_table
 from support.tasks import task_for
@@ -200,7 +201,7 @@ def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: 
         for count in (3, 33, 1234):
             assert count not in BATCHES
             rows, expected = rows_and_predictions(folder, count)
-            size = np.abs(load(folder).preprocessing.inputs(rows["numbers"])).max(axis=1)
+            size = np.abs(loaded(folder).preprocessing.inputs(rows["numbers"])).max(axis=1)
             found = read(file, rows)
             np.testing.assert_allclose(found[size < 10], expected[size < 10], rtol=1e-4, atol=1e-5)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -21,7 +21,7 @@ OURS = "expected a model of this project: "
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "format 1": (
         put("format", value=1),
-        "is a model of format 1, and this version of mlp_exp reads format 3. Train the run",
+        "is a model of format 1, and this version of mlp_exp reads format 4. Train the run",
     ),
     "no format": (lambda model: model.pop("format"), "is a model of format None, and this version"),
     "wide": (

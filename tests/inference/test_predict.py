@@ -15,7 +15,7 @@ import torch
 from pyarrow import parquet
 from support.commands import Command, clean_environment, refusal, said
 from support.folders import files_in, result_of
-from support.predictions import column, components, content, metrics_in, rows_of, train, write_rows
+from support.predictions import column, components, content, loaded, metrics_in, rows_of, train, write_rows
 
 import mlp_exp
 from mlp_exp.data.table.misfits import Misfits
@@ -87,7 +87,7 @@ def test_metrics_of_the_parts_are_those_of_the_result(
     small: Path, tmp_path: Path, command: Command, name: str, target: str
 ) -> None:
     result = result_of(small / name)
-    config = load(small / name).config
+    config = loaded(small / name).config
     words = ["data=table", f"data.path={small / 'table.csv'}", f"data.target={target}", "preprocess.one_hot_max=9"]
     words += ["data.drop=[split]"] if name == "s/0" else ["preprocess.log_target=true"]
     made = plan(components(*words, f"seed={config['seed']}"))
@@ -100,7 +100,7 @@ def test_metrics_of_the_parts_are_those_of_the_result(
         head = [*(["ignored: split"] if name == "s/0" else []), *seen, f"{target} of {len(source)} rows"]
         assert [line.rstrip() for line in lines[: len(head)]] == head
         assert metrics_in(lines) == {key: f"{value:.4f}" for key, value in result["metrics"][part].items()}
-        found = tables.predict_table(Ensemble([load(small / name)]), str(path), tmp_path / "p.csv", [target])
+        found = tables.predict_table(Ensemble([loaded(small / name)]), str(path), tmp_path / "p.csv", [target])
         assert found.scores.values == pytest.approx(result["metrics"][part], abs=1e-6)
         assert (found.rows, found.without_target) == (len(source), 0)
 
@@ -174,7 +174,7 @@ def test_labels_of_each_type(labels: list[Any], kind: str, file_labels: list[str
     train(
         tmp_path / "r", "data=table", f"data.path={tmp_path / 't.parquet'}", "data.target=y", "data.task=classification"
     )
-    run = load(tmp_path / "r")
+    run = loaded(tmp_path / "r")
     assert run.task.targets[0].type == kind
     write_rows(tmp_path / "t.csv", [["x", "y"], *([repr(a), b] for a, b in zip(x, file_labels, strict=True))])
     found = [
@@ -241,7 +241,7 @@ def test_runs_that_predict_something_else(command: Command, small: Path) -> None
 
 def test_runs_share_what_is_the_same(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of a sweep share columns and preprocessing; a run with other columns has its own."""
-    runs = [load(small / f"s/{seed}") for seed in range(3)]
+    runs = [loaded(small / f"s/{seed}") for seed in range(3)]
     made: list[int] = []
     features = FeatureSchema.features
 
@@ -262,7 +262,7 @@ def test_runs_share_what_is_the_same(small: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_load_gives_a_plain_module(small: Path) -> None:
     assert mlp_exp.load is load
-    run = mlp_exp.load(small / "s/0")
+    run = loaded(small / "s/0")
     assert (run.task.name, run.class_names, run.target_name) == ("binary", ("no", "yes"), "answer")
     assert [column.name for column in run.columns] == ["x", "age", "colour", "city", "patient", "time"]
     assert run.feature_names == ("x", "age", "time")
@@ -273,14 +273,14 @@ def test_load_gives_a_plain_module(small: Path) -> None:
     linear = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
     assert {tuple(layer.weight.shape) for layer in linear} >= {(8, linear[0].in_features)}
     saved = torch.load(small / "s/0/model.pt", weights_only=True)
-    assert saved["format"] == 3
+    assert saved["format"] == 4
     for name, tensor in module.state_dict().items():
         assert torch.equal(tensor, saved["state_dict"][name])
 
 
 def test_predictions_in_python(small: Path, tmp_path: Path, command: Command) -> None:
     """Of anything with columns: as the command line writes them."""
-    run = mlp_exp.load(str(small / "s/0"))
+    run = loaded(str(small / "s/0"))
     said(command("predict", small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv"))
     expected = content(tmp_path / "o.csv")
     texts = {name: column(small, name) for name in run.feature_schema.names}
@@ -307,7 +307,7 @@ def test_predictions_in_python(small: Path, tmp_path: Path, command: Command) ->
 
 
 def test_values_in_their_own_unit(small: Path, tmp_path: Path, command: Command) -> None:
-    run = mlp_exp.load(small / "age")
+    run = loaded(small / "age")
     values = run.predict({name: column(small, name) for name in run.feature_schema.names})
     assert values.dtype == np.float64
     assert 10 < values.mean() < 90
@@ -320,7 +320,7 @@ def test_values_in_their_own_unit(small: Path, tmp_path: Path, command: Command)
 
 
 def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
-    run = mlp_exp.load(small / "moons")
+    run = loaded(small / "moons")
     assert run.feature_names == ("x1", "x2")
     points = np.random.default_rng(0).normal(size=(9, 2))
     by_name = {"x2": points[:, 1], "x1": points[:, 0]}
@@ -350,7 +350,7 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
 def test_data_frames_that_mix_texts_and_numbers(small: Path) -> None:
     """Such a column is one of texts, as in the CSV file that pandas would write."""
     pandas = pytest.importorskip("pandas")
-    run = load(small / "s/0")
+    run = loaded(small / "s/0")
     columns: dict[str, Any] = {name: column(small, name)[:6] for name in run.feature_schema.names}
     columns["x"] = ["0.5", 1.5, 2, None, float("nan"), np.float64(-1)]
     columns["city"] = ["city 1", 3, 1.5, True, None, "city 2"]
@@ -427,7 +427,7 @@ def test_an_interrupt_leaves_nothing(
     def interrupted(*_: object) -> Iterator[pa.Table]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ensemble, "outputs_and_seen", interrupted)
+    monkeypatch.setattr(Ensemble, "answers_and_seen", interrupted)
     done = command("predict", small / "s/0", small / "table.csv", "-o", tmp_path / "o.csv")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
     assert (tmp_path / "o.csv").read_text(encoding="utf-8") == "before"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from support.commands import Command, refusal, said
 from support.folders import files_in
-from support.predictions import ROWS, Columns, column, content, inputs_of, rows_of, train, write_rows
+from support.predictions import ROWS, Columns, column, content, inputs_of, loaded, rows_of, train, write_rows
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.format import Format
@@ -23,7 +23,6 @@ from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.planning import plan
 from mlp_exp.inference import tables
-from mlp_exp.inference.loading import load
 
 # ---- a table with a column of each kind, in each form of file
 
@@ -132,7 +131,7 @@ def test_the_network_gets_what_it_got_in_training(
 ) -> None:
     """To the last bit, whatever the form of the file and however many rows are read at a time."""
     folder, expected, made = rich_runs[trained_on]
-    run = load(folder)
+    run = loaded(folder)
     left_out = ("mood", "sold") if trained_on == "pandas.parquet" else ("mood",)
     assert [column.name for column in run.columns] == [name for name in rich() if name not in left_out]
     assert run.preprocessing.state() == made.preprocessing.state()
@@ -170,7 +169,7 @@ def test_a_csv_file_and_a_parquet_file_give_the_same(
 
 def test_unseen_categories_and_gaps(small: Path, tmp_path: Path) -> None:
     """They have the codes that training gives them, and a gap is filled with training's median."""
-    run = load(small / "s/0")
+    run = loaded(small / "s/0")
     header, *rows = rows_of(small)
     changed = {
         "age": ["", "?", "NA", "40"],
@@ -294,7 +293,7 @@ def test_words_of_each_kind(
     columns[old][33] = new
     path = tmp_path / "t.csv"
     path.write_bytes(csv_bytes(columns))
-    run = load(rich_runs["t.csv"][0])
+    run = loaded(rich_runs["t.csv"][0])
     if message is None:
         assert inputs_of(run, path, 10).shape == rich_runs["t.csv"][1].shape
         return
@@ -306,7 +305,7 @@ def test_words_of_each_kind(
 
 def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
     """However it is written, `3` is what training called 3."""
-    run = load(rich_runs["t.csv"][0])
+    run = loaded(rich_runs["t.csv"][0])
     (code,) = (c for c in run.columns if c.name == "code")
     assert (code.kind, code.type) == ("category", "int64")
     for values, expected in (

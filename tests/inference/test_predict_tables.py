@@ -32,7 +32,7 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
     """The same predictions, however many rows are read at a time; each piece is written before the next is read."""
     ensemble = Ensemble([load(small / "s/0")])
     events: list[str] = []
-    outputs = ensemble.outputs_and_seen
+    outputs = ensemble.answers_and_seen
 
     def noted(table: pa.Table, misfits: Misfits) -> Any:
         groups = list(tmp_path.glob(".o1.parquet*"))
@@ -41,12 +41,12 @@ def test_rows_in_pieces(small: Path, tmp_path: Path) -> None:
         events.append("read")
         return outputs(table, misfits)
 
-    ensemble.outputs_and_seen = noted  # type: ignore[method-assign]
+    ensemble.answers_and_seen = noted  # type: ignore[method-assign]
     tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o1.parquet", rows=7)
     assert len(events) == -(-TABLE_ROWS // 7)
     file = parquet.ParquetFile(tmp_path / "o1.parquet")
     assert file.metadata.num_row_groups == len(events)
-    del ensemble.outputs_and_seen
+    del ensemble.answers_and_seen
     tables.predict_table(ensemble, str(small / "table.csv"), tmp_path / "o2.parquet")
     one, other = content(tmp_path / "o1.parquet"), content(tmp_path / "o2.parquet")
     assert one["prediction"].equals(other["prediction"])

@@ -200,7 +200,7 @@ def test_what_is_said_of_the_file(pair: Path, command: Command, tmp_path: Path) 
     said(command("export", pair / "one", pair / "two", "-o", "both.pt2"))
     both = (tmp_path / "both.md").read_text(encoding="utf-8")
     assert "by the average of 2 networks" in both
-    assert "Of each network alone; their average was not measured." in both
+    assert "Of each run alone; their average was not measured." in both
     assert "A text is given as its place in the column's list, -1 if it is missing, and -2 if training" in both
     assert 'torch.export.load("both.pt2").module()(numbers=numbers, categories=places)' in both
     for text in (card, both, (tmp_path / "use_model.py").read_text(encoding="utf-8")):

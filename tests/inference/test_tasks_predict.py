@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from support.commands import Command, refusal, said
 from support.drawn_sets import numbers, read_csv
 from support.folders import files_in, result_of
-from support.predictions import metrics_in, put, rows_of, spoil, train, write_rows
+from support.predictions import loaded, metrics_in, put, rows_of, spoil, train, write_rows
 from support.task_runs import FEATURES, ROWS, TASKS, TaskRuns
 
 from mlp_exp import load
@@ -127,7 +127,7 @@ def test_what_is_written_has_the_metrics_of_the_run(
     result = result_of(run)["metrics"]["test"]
     assert f"{targets.replace(',', ', ')} of {ROWS // 5} rows" in [line.rstrip() for line in lines]
     assert list(metrics_in(lines)) == list(result)
-    found = tables.predict_table(Ensemble([load(run)]), str(test_part), tmp_path / "p.csv", [targets])
+    found = tables.predict_table(Ensemble([loaded(run)]), str(test_part), tmp_path / "p.csv", [targets])
     assert found.scores.values == pytest.approx(result, rel=1e-5, abs=1e-6)
     made, true = read_csv(tmp_path / "o.csv"), read_csv(test_part)
     assert list(made) == ["w", *COLUMNS[task]]
@@ -139,7 +139,7 @@ def test_what_is_written_has_the_metrics_of_the_run(
 
 @pytest.mark.parametrize("task", TASKS)
 def test_answers_in_python_are_those_of_the_file(task: str, tasks: TaskRuns, command: Command, tmp_path: Path) -> None:
-    run, table = load(tasks(task) / "0"), read_csv(tasks.table)
+    run, table = loaded(tasks(task) / "0"), read_csv(tasks.table)
     said(command("predict", run.folder, tasks.table, "-o", "o.csv"))
     said(command("predict", run.folder, tasks.table, "-o", "o.parquet"))
     texts, values = read_csv(tmp_path / "o.csv"), parquet.read_table(tmp_path / "o.parquet")
@@ -200,7 +200,7 @@ def test_an_ensemble_answers_with_the_mean(task: str, tasks: TaskRuns, command: 
     for name, column in mean.items():
         np.testing.assert_allclose(found[name], column, rtol=1e-6, atol=1e-9)
     if task in ("binary", "labels"):
-        runs = [load(sweep / str(seed)).task.thresholds for seed in (0, 1)]
+        runs = [loaded(sweep / str(seed)).task.thresholds for seed in (0, 1)]
         assert runs[0] != runs[1]
         for target, at in zip(tasks.targets(task), np.mean(runs, axis=0), strict=True):
             suffix = f"_{target}" if task == "labels" else ""
@@ -233,7 +233,7 @@ def test_runs_that_do_not_answer_alike(tasks: TaskRuns, command: Command, tmp_pa
 
 def test_runs_of_other_losses_that_answer_alike(tasks: TaskRuns) -> None:
     """Amounts by their logarithm, and by a gamma distribution."""
-    runs = [load(tasks(task) / "0") for task in ("logarithms", "amounts")]
+    runs = [loaded(tasks(task) / "0") for task in ("logarithms", "amounts")]
     table = read_csv(tasks.table)
     expected = (runs[0].predict(table) + runs[1].predict(table)) / 2
     np.testing.assert_allclose(Ensemble(runs).predict(table), expected, rtol=1e-12)
@@ -287,7 +287,7 @@ def test_targets_of_other_names_and_gaps(tasks: TaskRuns, command: Command, tmp_
     run = tasks("values") / "0"
     done = [said(command("predict", run, path, "-o", "o.csv", "--target", "a, b", "--target", "c"))]
     assert f"3 of {ROWS} rows have no a, b, c and are left out of the metrics" in done[0]
-    full = load(run).predict(read_csv(path))[3:]
+    full = loaded(run).predict(read_csv(path))[3:]
     true = np.stack([numbers(read_csv(path)[name][3:]) for name in ("a, b", "c")], axis=1)
     errors = np.sqrt(((full - true) ** 2).mean(axis=0))
     assert metrics_in(done[0])["rmse"] == f"{errors.mean():.4f}"

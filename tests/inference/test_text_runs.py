@@ -15,7 +15,7 @@ from pyarrow import parquet
 from support.commands import Command, refusal
 from support.compositions import compose_run
 from support.folders import result_of
-from support.predictions import content, put, spoil
+from support.predictions import content, loaded, put, spoil
 from support.reviews import review_data, reviews
 from support.specs import build, train_in
 
@@ -66,7 +66,7 @@ def words(folder: Path) -> list[str]:
 
 
 def test_the_text_is_found_and_learned(folder: Path) -> None:
-    run = load(folder / "run0")
+    run = loaded(folder / "run0")
     assert [(c.name, c.kind) for c in run.columns] == [("review", "text"), ("price", "number"), ("town", "category")]
     assert result_of(folder / "run0")["metrics"]["test"]["accuracy"] > 0.9
 
@@ -74,7 +74,7 @@ def test_the_text_is_found_and_learned(folder: Path) -> None:
 def test_predictions_are_those_of_training(folder: Path, tmp_path: Path, command: Command) -> None:
     """Rows of the parts have the metrics of the result, from a file as from memory."""
     split = plan(build(compose_run(words(folder)))).parts
-    run, rows = load(folder / "run0"), columns()
+    run, rows = loaded(folder / "run0"), columns()
     expected = result_of(folder / "run0")["metrics"]
     predicted = run.predict(rows)
     for part, numbers in split.items():
@@ -86,7 +86,7 @@ def test_predictions_are_those_of_training(folder: Path, tmp_path: Path, command
 
 def test_inputs_are_those_of_training_to_the_last_bit(folder: Path) -> None:
     made = plan(build(compose_run(words(folder))))
-    run = load(folder / "run0")
+    run = loaded(folder / "run0")
     table = pa.table(columns())
     features, categories, texts = run.feature_schema.features(table, Misfits("the table"))
     inputs = run.preprocessing.inputs(features, categories, run.preprocessing.encoded(texts))
@@ -94,7 +94,7 @@ def test_inputs_are_those_of_training_to_the_last_bit(folder: Path) -> None:
 
 
 def test_every_form_of_a_table_gives_the_same(folder: Path) -> None:
-    run, rows = load(folder / "run0"), columns()
+    run, rows = loaded(folder / "run0"), columns()
     expected = run.predict_proba(rows)
     declared = pa.table({**rows, "review": pa.array(rows["review"]).dictionary_encode()})
     empty = {**rows, "review": [text or "" for text in rows["review"]]}
@@ -104,7 +104,7 @@ def test_every_form_of_a_table_gives_the_same(folder: Path) -> None:
 
 
 def test_rows_alone_and_without_any_text(folder: Path) -> None:
-    run = load(folder / "run0")
+    run = loaded(folder / "run0")
     rows = columns()
     few = {name: values[:5] for name, values in rows.items()}
     np.testing.assert_allclose(run.predict_proba(few), run.predict_proba(rows)[:5], rtol=1e-5)
@@ -114,7 +114,7 @@ def test_rows_alone_and_without_any_text(folder: Path) -> None:
 
 
 def test_numbers_are_read_as_texts_and_lists_are_refused(folder: Path) -> None:
-    run = load(folder / "run0")
+    run = loaded(folder / "run0")
     few = {name: values[:2] for name, values in columns().items()}
     as_numbers, as_texts = (run.predict_proba({**few, "review": values}) for values in ([1, 2], ["1", "2"]))
     np.testing.assert_array_equal(as_numbers, as_texts)
@@ -125,13 +125,13 @@ def test_numbers_are_read_as_texts_and_lists_are_refused(folder: Path) -> None:
 
 
 def test_an_ensemble_is_the_mean(folder: Path) -> None:
-    runs = [load(folder / f"run{seed}") for seed in (0, 1)]
+    runs = [loaded(folder / f"run{seed}") for seed in (0, 1)]
     mean = (runs[0].predict_proba(columns()) + runs[1].predict_proba(columns())) / 2
     np.testing.assert_allclose(Ensemble(runs).predict_proba(columns()), mean, rtol=1e-6)
 
 
 def test_runs_of_one_preprocessing_read_texts_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = [load(folder / f"run{seed}") for seed in (0, 1)]
+    runs = [loaded(folder / f"run{seed}") for seed in (0, 1)]
     read: list[int] = []
     encoded = type(runs[0].preprocessing).encoded
 
@@ -177,7 +177,7 @@ def test_a_stack_a_resumed_run_and_a_rerun_are_the_same(folder: Path, tmp_path: 
 @pytest.mark.parametrize("name", ["m.onnx", "m.pt2"])
 def test_export_is_refused(name: str, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
-        export(Ensemble([load(folder / "run0")]), tmp_path / name)
+        export(Ensemble([loaded(folder / "run0")]), tmp_path / name)
     assert str(caught.value) == (
         f"{folder / 'run0'}: column 'review' holds texts, whose words and parts of words are hashed; neither ONNX nor "
         "torch.export has an operation for that. Predict with mlp_exp.predict or mlp_exp.load, or train without it: "
@@ -188,7 +188,7 @@ def test_export_is_refused(name: str, folder: Path, tmp_path: Path) -> None:
 
 def test_data_of_the_users_own(tmp_path: Path) -> None:
     train_in(tmp_path / "run", compose_run([*QUIET, f"data._target_={__name__}.own_data", "model.hidden_sizes=[8]"]))
-    run = load(tmp_path / "run", allow=[__name__.partition(".")[0]])
+    run = loaded(tmp_path / "run", allow=[__name__.partition(".")[0]])
     assert [(c.name, c.kind) for c in run.columns] == [("n", "number"), ("review", "text")]
     texts, _ = reviews(120)
     assert run.predict({"n": [0.0] * 120, "review": texts}).shape == (120,)

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from support.commands import Command, said
-from support.predictions import rows_of, spoil, train, write_rows
+from support.predictions import loaded, rows_of, spoil, train, write_rows
 
 from mlp_exp.data.row_hashes import evenly_spaced, row_hashes
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.loading import load
 
 NOTE = "rows equal rows of training; metrics on them say little about new rows"
 HASHES = [-7317445283453381721, -7317445283453381721, -4771649741669810471, 6743486539560404399]
@@ -46,7 +45,7 @@ def test_rows_of_any_run_count(small: Path, tmp_path: Path) -> None:
     made = [train(tmp_path / f"{seed}", *words, f"seed={seed}") for seed in (0, 1)]
     points = made[0].dataset.features
     path = write_rows(tmp_path / "t.csv", [["x1", "x2"], *([repr(float(v)) for v in row] for row in points)])
-    runs = [load(tmp_path / f"{seed}") for seed in (0, 1)]
+    runs = [loaded(tmp_path / f"{seed}") for seed in (0, 1)]
     assert [len(run.training_rows) for run in runs] == [140, 140]
     seen = [
         tables.predict_table(Ensemble(chosen), str(path), tmp_path / "o.csv").seen for chosen in ([runs[0]], [runs[1]])
@@ -75,7 +74,7 @@ def test_nothing_is_said_of_new_rows_and_by_earlier_models(
     words = ("predict", run, path, "-o", tmp_path / "o.csv")
     assert said(command(*words)) == ["ignored: split, answer", f"240 predictions: {tmp_path / 'o.csv'}"]
     spoil(run, lambda model: model.pop("training_rows"))
-    assert load(run).training_rows.tolist() == []
+    assert loaded(run).training_rows.tolist() == []
     said(command("predict", run, small / "table.csv", "-o", tmp_path / "o.csv"))
     assert said(command(*words)) == ["ignored: split, answer", f"240 predictions: {tmp_path / 'o.csv'}"]
 

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from support.commands import Command, refusal, said
 from support.folders import names
-from support.predictions import as_job, content, train
-
-from mlp_exp.inference.loading import load
+from support.predictions import as_job, content, loaded, train
 
 pytestmark = pytest.mark.slow
 
@@ -115,7 +113,7 @@ def test_the_script_prints_what_predict_writes(
     lines = said(command("export", *given, "-o", "model.onnx"))
     assert float(lines[-1].split()[-1]) < 1e-5
     assert names(tmp_path) == ["model.md", "model.onnx", "use_model.py"]
-    unit = float(load(trained / target / "0").preprocessing.target.scale)
+    unit = float(loaded(trained / target / "0").preprocessing.target.scale)
     for table in (trained / "new.csv", trained / "table.csv"):
         said(command("predict", *given, table, "-o", "expected.csv"))
         assert compare(bare(tmp_path / "use_model.py", table), tmp_path / "expected.csv", unit) < 1e-5

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.streaming import TableStream
 from mlp_exp.experiment.components import Components
+from mlp_exp.inference.loading import load
 from mlp_exp.inference.trained_run import TrainedRun
 from support.compositions import compose_run
 from support.specs import build, train_in
@@ -36,6 +37,13 @@ def train(folder: Path, *words: str) -> Components:
     """Trains a run in this folder."""
     train_in(folder, composed(*words))
     return components(*words)
+
+
+def loaded(folder: Path | str, allow: Sequence[str] = ()) -> TrainedRun:
+    """A run of one network."""
+    run = load(folder, allow)
+    assert isinstance(run, TrainedRun)
+    return run
 
 
 def as_job(folder: Path, number: int, override: str) -> None:

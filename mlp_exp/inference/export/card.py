@@ -12,7 +12,6 @@ from mlp_exp.data.table.schema import arrow_type
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export.raw_columns import MISSING_PLACE, UNSEEN_PLACE, RawColumns
 from mlp_exp.inference.export.script import script_path
-from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.classification import Classification
 from mlp_exp.tasks.several import Multilabel
@@ -130,15 +129,16 @@ def _thresholds(task: Task) -> str:
 def _metrics(ensemble: Ensemble) -> str:
     rows: list[list[str]] = []
     names: list[str] = []
-    for run in ensemble.runs:
-        result = RunFolder(run.folder).result()
+    folders = list(dict.fromkeys(run.folder for run in ensemble.runs))
+    for folder in folders:
+        result = RunFolder(folder).result()
         test = (result or {"metrics": {}})["metrics"].get("test", {})
         names = names or list(test)
         if test:
-            rows.append([_place(run), *(_figure(test.get(name)) for name in names)])
+            rows.append([_place(folder), *(_figure(test.get(name)) for name in names)])
     if not rows:
         return ""
-    of = "" if len(ensemble.runs) == 1 else " Of each network alone; their average was not measured."
+    of = "" if len(folders) == 1 else " Of each run alone; their average was not measured."
     return f"## Quality\n\nMetrics of the test part.{of}\n\n" + _table(["run", *names], rows)
 
 
@@ -161,15 +161,16 @@ def _origin(ensemble: Ensemble) -> str:
         source = Path(data["path"]).name if isinstance(data.get("path"), str) else data["_target_"].rpartition(".")[2]
         version = provenance.get("versions", {}).get("mlp_exp", "")
         network = run.config["model"]["_target_"].rpartition(".")[2]
-        rows.append([_place(run), network, _cell(source), provenance.get("data_fingerprint", "")[:12], version])
-    return "## Origin\n\n" + _table(["run", "network", "data", "fingerprint of the data", "mlp_exp"], rows)
+        rows.append([_place(run.folder), network, _cell(source), provenance.get("data_fingerprint", "")[:12], version])
+    heads = ["run", "network", "data", "fingerprint of the data", "mlp_exp"]
+    return "## Origin\n\n" + _table(heads, [*dict.fromkeys(map(tuple, rows))])
 
 
-def _place(run: TrainedRun) -> str:
+def _place(folder: Path) -> str:
     """The folder of a run as seen from here, or its name: a path of this machine means nothing elsewhere."""
     with suppress(ValueError):
-        return run.folder.absolute().relative_to(Path.cwd()).as_posix()
-    return run.folder.absolute().name
+        return folder.absolute().relative_to(Path.cwd()).as_posix()
+    return folder.absolute().name
 
 
 def _figure(value: float | None) -> str:

@@ -65,9 +65,10 @@ def _expected(ensemble: Ensemble, table: pa.Table) -> tuple[Floats, Floats]:
     """The own predictions of the runs for a table, and the tolerance of each row `[B]`."""
     with np.errstate(over="ignore"):  # of a logarithm's inverse
         groups = list(ensemble.inputs(table, Misfits(IN_MEMORY)))
-        expected = ensemble.outputs_of_inputs(groups)
-        nudged = ensemble.outputs_of_inputs((runs, np.nextafter(rows, np.float32(np.inf))) for runs, rows in groups)
-        rounded = ensemble.task.mean([_of_next_logits(run, rows) for runs, rows in groups for run in runs])
+        expected = ensemble.mean(ensemble.answers(groups))
+        larger = ((runs, np.nextafter(rows, np.float32(np.inf))) for runs, rows in groups)
+        nudged = ensemble.mean(ensemble.answers(larger))
+        rounded = ensemble.mean([_of_next_logits(run, rows) for runs, rows in groups for run in runs])
     changes = _distances(ensemble.first, nudged, expected) + _distances(ensemble.first, rounded, expected)
     tolerances = TOLERANCE + SENSITIVITY * changes
     return expected, np.minimum(tolerances, LARGEST_TOLERANCE) if ensemble.task.has_classes else tolerances

@@ -182,6 +182,8 @@ class Prediction(nn.Module):
 class Deployed(nn.Module):
     """The runs of an ensemble; preprocessing that several of them share is done once."""
 
+    weights: Tensor
+
     def __init__(self, raw: RawColumns, ensemble: Ensemble) -> None:
         super().__init__()
         self.columns, self.inputs, self.predictions = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
@@ -194,6 +196,7 @@ class Deployed(nn.Module):
                 self.sources.append(len(self.columns) - 1)
                 self.predictions.extend(Prediction(run) for run in same_inputs)
                 self.rows += [len(self.inputs) - 1] * len(same_inputs)
+        self.register_buffer("weights", double(np.array(ensemble.weights)[:, None, None]))
         self.task = ensemble.task
         self.requires_grad_(False).eval()
 
@@ -210,7 +213,12 @@ class Deployed(nn.Module):
     def _mean(self, outputs: Tensor) -> Tensor:
         """As `Task.mean` computes it, of K runs `[K, B, A]`."""
         if not isinstance(self.task, DistributionRegression):
-            return outputs.mean(dim=0)
-        means, deviations = outputs.unbind(dim=2)
-        variance = deviations.square().mean(dim=0) + (means - means.mean(dim=0)).square().mean(dim=0)
-        return torch.stack([means.mean(dim=0), variance.sqrt()], dim=1)
+            return self._total(outputs)
+        means, deviations = outputs.chunk(2, dim=2)
+        mean = self._total(means)
+        variance = self._total(deviations.square() + (means - mean).square())
+        return torch.cat([mean, variance.sqrt()], dim=1)
+
+    def _total(self, values: Tensor) -> Tensor:
+        """The weighted mean over runs of `[K, B, A]`."""
+        return (values * self.weights).sum(dim=0)
