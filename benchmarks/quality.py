@@ -12,10 +12,9 @@ the variable TABLES names, or ../shared/data; without it, their results are thos
 import argparse
 import os
 import tempfile
-import time
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -27,9 +26,10 @@ from harness import HERE, commit, processor
 from joblib import Parallel, delayed
 from pages import write_section
 from quality_contenders import CONTENDERS, MOST_ROWS
+from quality_ours import OURS, Score, timed
 from quality_results import Result, Results
 from quality_table import page
-from tables import PUBLISHED, ROOT, Case, bundled_cases, made_cases, metric, planned, preset, published_cases
+from tables import PUBLISHED, ROOT, Case, bundled_cases, made_cases, metric, planned, published_cases
 from threadpoolctl import threadpool_limits
 
 from mlp_exp.experiment.plan import Plan
@@ -45,13 +45,9 @@ NAMES = (
 QUICK = ("wine",)
 CHANGED = "val=0"
 """In the names of cases that do not take the preset as it is."""
-TABLES = Path(os.environ.get("TABLES", ROOT.parent / "shared" / "data"))
+TABLES = Path(os.environ.get("TABLES", ROOT.parent / "shared" / "data")).resolve()
 FILE = HERE / "quality.jsonl"
-OURS = {"version 0.1": ["experiment=table"]}
-"""Presets by column, and what is changed."""
 LIBRARIES = ("torch", "numpy", "scikit-learn", "pytabkit")
-Score = tuple[float, float]
-"""Of the test part, and seconds of processor time."""
 
 
 def cases_of(folder: Path) -> list[Case]:
@@ -65,17 +61,6 @@ def cases_of(folder: Path) -> list[Case]:
         for case in cases
         if CHANGED not in case.name
     ]
-
-
-def timed(work: Callable[[], float]) -> Score:
-    start = time.process_time()
-    value = work()
-    return value, time.process_time() - start
-
-
-def ours(words: Sequence[str], overrides: Sequence[str]) -> Score:
-    run = planned([*overrides, "baselines=none", *words])
-    return timed(lambda: preset(run)[0])
 
 
 def score_of(column: str, run: Plan, overrides: Sequence[str]) -> Score:
@@ -92,7 +77,7 @@ def _warm_up(column: str) -> None:
 
 def _score_of(column: str, run: Plan, overrides: Sequence[str]) -> Score:
     if column in OURS:
-        return ours(OURS[column], overrides)
+        return OURS[column](run, overrides)
     return timed(lambda: CONTENDERS[column](run))
 
 
