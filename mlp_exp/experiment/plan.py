@@ -91,6 +91,17 @@ class Plan:
         return self.components.ensemble.all_rows(self.parts)
 
     @cached_property
+    def held_out_rows(self) -> Rows:
+        """All rows, in order, that any network is validated on."""
+        return np.unique(np.concatenate([member.val for member in self.members]))
+
+    @property
+    def measured_rows(self) -> dict[str, Rows]:
+        """The rows that the metrics of each part are of, by its name; without parts that are empty."""
+        rows = {"train": self.known_rows, "val": self.held_out_rows, "test": self.parts.test}
+        return {name: own for name, own in rows.items() if len(own)}
+
+    @cached_property
     def history_metrics(self) -> tuple[str, ...]:
         """The metrics of the validation part that the history has."""
         if not self.val_rows:
