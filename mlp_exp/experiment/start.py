@@ -8,6 +8,7 @@ from typing import Any
 from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
+from mlp_exp.experiment.rates import require_same_curves
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
@@ -78,7 +79,7 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
 
     Raises:
         RunFolderError: the checkpoint is not that of such a run.
-        ConfigError: with more epochs, earlier learning rates would have been others.
+        ConfigError: with more epochs, earlier learning rates, decays or dropout rates would have been others.
     """
     if any(len(row) != len(run.columns) for row in checkpoint.history):
         raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(run.columns)} in its history")
@@ -89,6 +90,7 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
                 f"got {run.trainee.epochs}"
             ]
         )
+    require_same_curves(run.plan.components, checkpoint.config)
     if checkpoint.state:
         run.trainee.callbacks.restore(checkpoint.state.callbacks, stopped=checkpoint.state.stopped)
     record = _replay(run, checkpoint)
