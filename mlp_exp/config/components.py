@@ -114,6 +114,7 @@ ADDED: dict[str, Any] = {
     "baselines._target_": NO_BASELINES,
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
+    "inference.clip": False,
     "inference.threshold": None,
     "metrics._target_": METRICS,
     "metrics.extra": [],

@@ -58,7 +58,8 @@ def _head(components: Components, preprocessing: Preprocessing, parts: Parts, co
     task = task.measured_by(components.metrics.chosen(task.known, task.defaults, task.example, watched))
     components.inference.check(task, validates=len(parts.val) > 0)
     loss.check(dataset.target)
-    return Head(loss, task, loss.scaling(dataset.target[parts.train], preprocessing.target))
+    target = dataset.target[parts.train]
+    return Head(loss, task, components.inference.bounded(loss.scaling(target, preprocessing.target), target))
 
 
 def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:
