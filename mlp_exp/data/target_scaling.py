@@ -64,4 +64,7 @@ class TargetScaling:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "TargetScaling":
         """Restores what `state` returned."""
-        return cls(**{name: np.array(value) if isinstance(value, list) else value for name, value in state.items()})
+        found: dict[str, Any] = {
+            name: np.array(value) if isinstance(value, list) else value for name, value in state.items()
+        }
+        return cls(**found)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
 
@@ -103,13 +102,6 @@ class SavedScaling(Closed):
     low: FiniteFloat | list[FiniteFloat] | None = None  # models of earlier versions have no bounds
     high: FiniteFloat | list[FiniteFloat] | None = None
 
-    @model_validator(mode="after")
-    def fits(self) -> Self:
-        low, high = ([] if each is None else np.atleast_1d(each) for each in (self.low, self.high))
-        if len(low) != len(high) or any(a > b for a, b in zip(low, high, strict=True)):
-            raise ValueError("expected low and high, the one at most the other, or neither")
-        return self
-
 
 class SavedTarget(Closed):
     """A column that is predicted."""
@@ -207,8 +199,10 @@ class SavedModel(BaseModel):
             if len({*names}) < len(names):
                 raise ValueError("expected targets, and classes of a target, of different names")
         scaled = len(counts) if self.task == "regression" else 1
-        bounds = [] if self.scaling.low is None else [self.scaling.low, self.scaling.high]
-        for size in (self.scaling.shift, self.scaling.scale, *bounds):
+        scaling = self.scaling
+        for size in (scaling.shift, scaling.scale, scaling.low, scaling.high):
+            if size is None:
+                continue
             if (len(size) if isinstance(size, list) else 1) != scaled or isinstance(size, list) != (scaled > 1):
                 raise ValueError(f"expected the scaling of {scaled} target{'s' * (scaled > 1)}")
         if len(self.preprocess.numbers.fill) != len(self.feature_names):

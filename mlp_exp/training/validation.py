@@ -74,7 +74,7 @@ def _computed(members: Sequence[Validation], logits: torch.Tensor, counted: NDAr
 def _together(scalings: Sequence[TargetScaling]) -> TargetScaling:
     """Those of K members as one, whose figures are `[K, 1, 1]`, of several targets `[K, 1, T]`."""
     first = scalings[0]
-    figures = {
+    figures: dict[str, Any] = {
         name: np.stack([np.atleast_1d(getattr(scaling, name)) for scaling in scalings])[:, None]
         for name in ("shift", "scale", "low", "high")
         if getattr(first, name) is not None

@@ -108,8 +108,7 @@ def test_it_is_for_a_regression(table: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "message"),
     [
-        (1.0, 0.0, "scaling: expected low and high, the one at most the other, or neither"),
-        (1.0, None, "scaling: expected low and high"),
+        (0.0, [2.0], "expected the scaling of 1 target"),
         ([1.0], [2.0], "expected the scaling of 1 target"),
         (float("nan"), 1.0, "scaling.low"),
         (0.0, float("inf"), "scaling.high"),
