@@ -129,6 +129,7 @@ ADDED: dict[str, Any] = {
     "ensemble.members": 1,
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
+    "inference.clip": False,
     "inference.threshold": None,
     "model.dropout_schedule": "constant",
     **{f"optimizer.{key}.{kind}": 1.0 for key in ("rates", "decays") for kind in KINDS},
