@@ -1,5 +1,5 @@
 # make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests (make test-quick: part of the
-# tests, for every commit); make bench measures beside other tools (an hour and a half; make bench-quick: two minutes).
+# tests, for every commit); make bench measures beside other tools (three hours; make bench-quick: some minutes).
 # Each sets up .venv first.
 
 PYTHON ?= python3

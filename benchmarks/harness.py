@@ -110,29 +110,31 @@ def median(found: Sequence[Result], value: Callable[[Result], float]) -> float:
     return statistics.median(value(each) for each in found)
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation; the mean alone of a single value."""
-    mean = f"{statistics.fmean(values):.4f}"
-    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
-
-
 def ratio(value: float, base: float) -> str:
     """`value / base`, small ones as 1/n."""
     more, less = value / base, base / value
     return f"{more:.2f}" if more >= 1 else f"1/{less:.{1 if less >= 2 else 2}f}"
 
 
-def machine() -> str:
-    """What was measured with, in Markdown."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
-    memory = psutil.virtual_memory().total / 2**30
-    name = cpu[1] if cpu else platform.processor()
-    versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    commit = subprocess.run(
+def commit() -> str:
+    """Of this project, short."""
+    found = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], check=False, cwd=HERE, capture_output=True, text=True
     )
+    return found.stdout.strip() or "no commit"
+
+
+def processor() -> str:
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
+    return cpu[1] if cpu else platform.processor()
+
+
+def machine() -> str:
+    """What was measured with, in Markdown."""
+    memory = psutil.virtual_memory().total / 2**30
+    versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
     return (
-        f"{name}, {cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
-        f"Python {platform.python_version()}, {versions}; mlp_exp at {commit.stdout.strip() or 'no commit'}. "
+        f"{processor()}, {cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}, {versions}; mlp_exp at {commit()}. "
         "One thread a process."
     )

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from commands import contender, leaderboard_of, mlp_exp, result_of
-from harness import HERE, Process, in_turn, measured, median, ratio, spread
+from harness import HERE, Process, in_turn, measured, median, ratio
 from joblib import cpu_count
-from pages import table
+from pages import spread, table
 from work import LEARNING_RATES, SMALL, WORKS, words_for
 
 SEEDS = 16

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from commands import Numbers, contender, mlp_exp, result_of
-from harness import Process, in_turn, median, ratio, spread
-from pages import table
+from harness import Process, in_turn, median, ratio
+from pages import spread, table
 from work import WORKS, words_for
 
 CONTENDERS = {

@@ -1,6 +1,7 @@
 """Pages whose tables are measured, and the tables."""
 
 import re
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def write_section(page: Path, name: str, maker: str, text: str) -> None:
     if not count:
         raise ValueError(f"{page}: expected the marks {start} and {end}")
     page.write_text(written, encoding="utf-8")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation; the mean alone of a single value."""
+    mean = f"{statistics.fmean(values):.4f}"
+    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 
 
 def table(head: Row, rows: Sequence[Row]) -> str:

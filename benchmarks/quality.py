@@ -1,142 +1,150 @@
-"""How good the presets are as they are, beside other libraries' defaults, on the same parts of the same tables.
+"""How good the presets are as they are, beside other libraries' defaults: `python benchmarks/quality.py [OPTION …]`.
 
-Every contender gets the same training and test rows. mlp_exp, RealMLP and TabM choose their epoch by a part of the
-training rows; the others train with all of them. Seconds are from the data in memory to the answers for the test rows.
+    --columns NAME …    these alone are measured, and --cases NAME … of these tables; the others are taken from the file
+    --anew              also what the file has
+    --jobs N            so many at a time, each with one thread (all cores)
+
+Every column gets the same training and test rows, those of the validation part among them. Results are kept in
+quality.jsonl, from which the table of RESULTS.md is made. Tables with published splits are read from the folder that
+the variable TABLES names, or ../shared/data; without it, their results are those of the file.
 """
 
-import statistics
+import argparse
+import os
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-from harness import median, spread
+from harness import HERE, commit, processor
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
-from pages import table
-from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor, TabM_D_Classifier, TabM_D_Regressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from tables import Case, bundled_cases, made_cases, metric, planned, preset, scikit_learn, score
+from pages import write_section
+from quality_contenders import CONTENDERS, MOST_ROWS
+from quality_ours import OURS, Score, timed
+from quality_results import Result, Results
+from quality_table import page
+from tables import PUBLISHED, ROOT, Case, bundled_cases, made_cases, metric, planned, published_cases
 from threadpoolctl import threadpool_limits
 
 from mlp_exp.experiment.plan import Plan
 
+RUNS = 3
+"""A seed and a split of its own for each, as far as a table has several splits."""
+NAMES = (
+    *("breast_cancer", "digits", "wine", "diabetes"),
+    *(f"mixed, {rows} rows, {task}" for rows in (300, 3000, 50_000) for task in ("classes", "regression")),
+    *PUBLISHED,
+)
+"""Of the cases, as the table has them."""
+QUICK = ("wine",)
 CHANGED = "val=0"
 """In the names of cases that do not take the preset as it is."""
-TOO_LONG = {"TabM": "50000 rows"}
-"""TabM takes minutes for 2000 rows."""
-QUICK = ("wine",)
-RUNS = 5
-Score = tuple[float, float]
-"""Of the test part, and seconds."""
+TABLES = Path(os.environ.get("TABLES", ROOT.parent / "shared" / "data")).resolve()
+FILE = HERE / "quality.jsonl"
+LIBRARIES = ("torch", "numpy", "scikit-learn", "pytabkit")
 
 
-@dataclass(frozen=True)
-class Split:
-    """Features of a run's rows, numbers and categories with gaps, and the target of those to train with."""
-
-    train_x: pd.DataFrame
-    train_y: NDArray[np.float64]
-    test_x: pd.DataFrame
-    regression: bool
-    seed: int
-
-
-def split_of(run: Plan) -> Split:
-    dataset, parts = run.components.dataset, run.parts
-    rows = np.concatenate([parts.train, parts.val])
-    frame = pd.DataFrame(np.asarray(dataset.features)).add_prefix("n")
-    for index, category in enumerate(dataset.categories):
-        frame[f"c{index}"] = pd.Categorical.from_codes(category.codes, range(len(category.texts)))
-    test = frame.iloc[parts.test]
-    return Split(frame.iloc[rows], dataset.target[rows], test, not run.task.has_classes, run.components.seed)
+def cases_of(folder: Path) -> list[Case]:
+    """Without a preset: each column has its own."""
+    folds = [[f"split.fold={k}", f"seed={k}", f"split.seed={k}"] for k in range(RUNS)]
+    cases = [replace(case, runs=folds) for case in bundled_cases()] + made_cases(folder)
+    if TABLES.is_dir():
+        cases += published_cases(TABLES, folder)
+    return [
+        replace(case, runs=case.runs[:RUNS], shared=[word for word in case.shared if word != "experiment=table"])
+        for case in cases
+        if CHANGED not in case.name
+    ]
 
 
-def boosting(split: Split) -> NDArray[np.float64]:
-    kind = HistGradientBoostingRegressor if split.regression else HistGradientBoostingClassifier
-    model = kind(random_state=split.seed, categorical_features="from_dtype")
-    return model.fit(split.train_x, split.train_y).predict(split.test_x)
+def score_of(column: str, run: Plan, overrides: Sequence[str]) -> Score:
+    """The first of a process, which also imports, is of a small table and does not count."""
+    _warm_up(column)
+    return _score_of(column, run, overrides)
 
 
-def pytabkit(split: Split, kinds: Sequence[type]) -> NDArray[np.float64]:
-    model = kinds[split.regression](random_state=split.seed, device="cpu", n_threads=1)
-    # RealMLP takes no missing numbers
-    filled = [frame.fillna(split.train_x.select_dtypes("number").median()) for frame in (split.train_x, split.test_x)]
-    model.fit(filled[0], split.train_y)
-    return np.asarray(model.predict(filled[1])).reshape(-1)
+@cache
+def _warm_up(column: str) -> None:
+    overrides = ["data=wine", "split=folds"]
+    _score_of(column, planned(overrides), overrides)
 
 
-def other(model: Callable[[Split], NDArray[np.float64]], run: Plan) -> float:
-    return score(run, model(split_of(run)))
+def _score_of(column: str, run: Plan, overrides: Sequence[str]) -> Score:
+    if column in OURS:
+        return OURS[column](run, overrides)
+    return timed(lambda: CONTENDERS[column](run))
 
 
-CONTENDERS: dict[str, Callable[[Plan], float]] = {
-    "mlp_exp": lambda run: preset(run)[0],
-    "scikit-learn's MLP": lambda run: scikit_learn(run)[0],
-    "histogram boosting": partial(other, boosting),
-    "RealMLP": partial(other, partial(pytabkit, kinds=(RealMLP_TD_Classifier, RealMLP_TD_Regressor))),
-    "TabM": partial(other, partial(pytabkit, kinds=(TabM_D_Classifier, TabM_D_Regressor))),
-}
+def measure(case: Case, number: int, column: str, earlier: int | None = None) -> Result | None:
+    """A run of a case in one thread.
 
+    Args:
+        earlier: checksum of the test rows of a result that there is.
 
-def measure(case: Case, overrides: list[str]) -> dict[str, Score]:
-    """A run of every contender, in one thread."""
+    Returns:
+        None if that result is of the same rows, or the table is too long for the column.
+    """
     warnings.simplefilter("ignore")
-    found = {}
     with threadpool_limits(1):
         torch.set_num_threads(1)
-        run = planned([*case.shared, *overrides])
-        for name, contender in CONTENDERS.items():
-            if name in TOO_LONG and TOO_LONG[name] in case.name:
-                continue
-            start = time.perf_counter()
-            value = contender(run)
-            found[name] = value, time.perf_counter() - start
-    return found
+        overrides = [*case.shared, *case.runs[number]]
+        run = planned(overrides)
+        rows, test = len(run.components.dataset.target), zlib.crc32(np.asarray(run.parts.test, np.int64).tobytes())
+        if test == earlier or rows > MOST_ROWS.get(column, rows):
+            return None
+        value, seconds = score_of(column, run, overrides)
+    made_with = {"mlp_exp": commit()} if column in OURS else {name: version(name) for name in LIBRARIES}
+    made_with["processor"] = processor()
+    return Result(case.name, column, number, metric(run), value, round(seconds, 3), rows, test, made_with)
 
 
-def row(case: Case, found: Sequence[dict[str, Score]]) -> list[str]:
-    """Mean ± standard deviation over the runs, and median seconds; the best mean is bold."""
-    run = planned([*case.shared, *case.runs[0]])
-    scores = {name: [each[name][0] for each in found] for name in found[0]}
-    best = (max if run.task.larger_is_better(metric(run)) else min)(
-        statistics.fmean(values) for values in scores.values()
-    )
-    cells = []
-    for name in CONTENDERS:
-        if name not in scores:
-            cells.append("")
-            continue
-        text = f"**{spread(scores[name])}**" if statistics.fmean(scores[name]) == best else spread(scores[name])
-        cells.append(f"{text}, {median(found, lambda each, name=name: each[name][1]):.1f} s")
-    rows = "" if "rows" in case.name else f", {len(run.components.dataset.target)} rows"
-    return [f"{case.name}{rows}, {metric(run)}", *cells]
-
-
-def cases_of(folder: Path, quick: bool) -> list[Case]:
-    """A seed and a split of its own for each run."""
-    runs = [[f"split.fold={k}", f"seed={k}", f"split.seed={k}"] for k in range(RUNS)]
-    cases = [replace(case, runs=runs) for case in bundled_cases()]
-    cases += [replace(case, runs=case.runs[:RUNS]) for case in made_cases(folder)]
-    if quick:
-        return [replace(case, runs=case.runs[:2]) for case in cases if case.name in QUICK]
-    return [case for case in cases if CHANGED not in case.name]
+def measure_all(results: Results, columns: Sequence[str], names: Sequence[str], anew: bool, jobs: int) -> None:
+    """Into the file, each as soon as it is known."""
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [case for case in cases_of(Path(folder)) if not names or case.name in names]
+        work = []
+        for case in reversed(cases):  # the long ones first, so that no core waits for one at the end
+            for key in [(case.name, column, number) for column in columns for number in range(RUNS)]:
+                earlier = None if anew or key not in results else results[key].test
+                work.append(delayed(measure)(case, key[2], key[1], earlier))
+        for found in Parallel(n_jobs=jobs, batch_size=1, verbose=5, return_as="generator_unordered")(work):
+            if found:
+                results.add(found)
+    results.tidy()
 
 
 def quality(quick: bool) -> str:
-    """The table; as many runs at a time as there are cores."""
-    with tempfile.TemporaryDirectory() as folder:
-        cases = cases_of(Path(folder), quick)
-        # the long ones first, so that no core waits for one at the end
-        chosen = [(case, overrides) for case in reversed(cases) for overrides in case.runs]
-        found = Parallel(n_jobs=-1, batch_size=1, verbose=5)(delayed(measure)(*each) for each in chosen)
-        results: dict[str, list[dict[str, Score]]] = {case.name: [] for case in cases}
-        for (case, _), result in zip(chosen, found, strict=True):
-            results[case.name].append(result)
-        return table(["", *CONTENDERS], [row(case, results[case.name]) for case in cases])
+    """The section: presets are measured anew, and of the contenders what is not known yet."""
+    if not quick:
+        results = Results(FILE)
+        measure_all(results, [*OURS], [], True, -1)
+        measure_all(results, [*CONTENDERS], [], False, -1)
+        return page(results, NAMES, [*OURS], [*CONTENDERS])
+    with tempfile.TemporaryDirectory() as name:
+        results = Results(Path(name) / "results")
+        measure_all(results, [*OURS, *CONTENDERS], QUICK, True, -1)
+        return page(results, QUICK, [*OURS], [*CONTENDERS])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    every = [*OURS, *CONTENDERS]
+    parser.add_argument("--columns", nargs="+", choices=every, default=every, metavar="NAME")
+    parser.add_argument("--cases", nargs="+", choices=NAMES, default=[], metavar="NAME")
+    parser.add_argument("--anew", action="store_true")
+    parser.add_argument("--jobs", type=int, default=-1)
+    asked = parser.parse_args()
+    results = Results(FILE)
+    measure_all(results, asked.columns, asked.cases, asked.anew, asked.jobs)
+    text = page(results, NAMES, [*OURS], [*CONTENDERS])
+    write_section(HERE / "RESULTS.md", "quality", "make bench", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from harness import median, spread
-from pages import table
+from harness import median
+from pages import spread, table
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge

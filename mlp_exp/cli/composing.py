@@ -4,23 +4,23 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
 from itertools import islice
 from typing import Any
 
 import hydra._internal.hydra as hydra_commands
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobRuntime
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
+
+from mlp_exp.cli.layers import LayeredLoader, fill_in, fill_in_overrides, parse
 
 SAVED = "saved_run"
 """Name of the configuration that is that of an earlier run."""
@@ -36,7 +36,7 @@ BASES: dict[Any, DictConfig] = {}
 """What has been composed in this process, by primary configuration, name of the program, choices and files."""
 
 
-class CachedLoader(ConfigLoaderImpl):
+class CachedLoader(LayeredLoader):
     """For commands: composes each choice of options once in a process, and sets the values on a copy."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
@@ -53,7 +53,7 @@ class CachedLoader(ConfigLoaderImpl):
     ) -> DictConfig:
         self.ensure_main_config_source_available()
         arguments = config_name, overrides, run_mode, from_shell, validate_sweep_overrides
-        parsed = [_parse(override) for override in overrides]
+        parsed = [parse(override) for override in overrides]
         if config_name not in self._repositories:  # its sources may depend on the primary configuration
             self._repositories[config_name] = self._parse_overrides_and_create_caching_repo(config_name, [])[1]
         repository = self._repositories[config_name]
@@ -75,7 +75,7 @@ class CachedLoader(ConfigLoaderImpl):
             return super()._load_configuration_impl(*arguments)
         config = copy.deepcopy(BASES[key])
         self._apply_overrides_to_config([one for one in values if not one.is_sweep_override()], config)
-        _fill_in(config, parsed)
+        fill_in(config, parsed)
         return config
 
 
@@ -86,24 +86,6 @@ def _chooses_nothing(override: Override, repository: IConfigRepository) -> bool:
         or not repository.group_exists(override.key_or_group)
         or isinstance(override.value(), dict)
     )
-
-
-def _fill_in(config: DictConfig, overrides: Sequence[Override]) -> None:
-    """Sets what Hydra's node says of the overrides, the environment and the working directory."""
-    node = config.hydra
-    with open_dict(node):
-        _fill_in_overrides(node, overrides)
-        node.overrides.hydra = [override.input_line for override in overrides if override.is_hydra_override()]
-        for name in node.job.env_copy:
-            node.job.env_set[name] = os.environ[name]
-        node.runtime.cwd = os.getcwd()
-
-
-def _fill_in_overrides(node: DictConfig, overrides: Sequence[Override]) -> None:
-    own = [override for override in overrides if not override.is_hydra_override()]
-    node.overrides.task = [override.input_line for override in own]
-    dirname = node.job.config.override_dirname
-    node.job.override_dirname = get_overrides_dirname(own, dirname.exclude_keys, dirname.item_sep, dirname.kv_sep)
 
 
 def _state_of(sources: Sequence[ConfigSource]) -> State | None:
@@ -160,7 +142,7 @@ class QuickLoader(CachedLoader):
 
     def compose_job(self, master_config: DictConfig, sweep_overrides: list[str]) -> tuple[DictConfig, DictConfig]:
         """The same in two: the run's own configuration and Hydra's node."""
-        overrides = [_parse(override) for override in sweep_overrides]
+        overrides = [parse(override) for override in sweep_overrides]
         values = [override for override in overrides if _sets_a_value(override, master_config)]
         choices = [str(override.input_line) for override in overrides if override not in values]
         base, hydra_node = self._base(master_config, choices)
@@ -172,7 +154,7 @@ class QuickLoader(CachedLoader):
             except OmegaConfBaseException as error:
                 raise ConfigCompositionException().with_traceback(error.__traceback__) from error
         with flag_override(hydra_node, ["struct", "readonly"], False):
-            _fill_in_overrides(hydra_node, overrides)
+            fill_in_overrides(hydra_node, overrides)
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config, hydra_node
 
@@ -186,12 +168,6 @@ class QuickLoader(CachedLoader):
                 del config["hydra"]
             self._composed[key] = config, hydra_node
         return self._composed[key]
-
-
-@cache
-def _parse(override: str) -> Override:
-    """A parsed override; a millisecond each, and the jobs of a sweep have most of them in common."""
-    return OverridesParser.create().parse_overrides([override])[0]
 
 
 def with_hydra(config: DictConfig, hydra_node: DictConfig) -> DictConfig:

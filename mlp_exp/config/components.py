@@ -9,6 +9,9 @@ from typing import Any
 
 PUBLIC = "mlp_exp.components"
 
+KINDS = ("embedding", "scale", "bias", "weight")
+"""Of parameters."""
+
 GROUPS: dict[str, dict[str, str]] = {
     "data": {
         **dict.fromkeys(("circle", "moons", "spirals", "bundled"), "mlp_exp.data.sources"),
@@ -33,8 +36,11 @@ GROUPS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("Quantile", "Gaussian"), "mlp_exp.tasks.losses.spread"),
     },
     "metrics": {"Metrics": "mlp_exp.tasks.metrics.chosen"},
-    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers"},
-    "init": dict.fromkeys(("DefaultInit", "WeightInit"), "mlp_exp.model.initial_weights"),
+    "scheduler": {"warmup_cosine": "mlp_exp.training.schedulers", "LogCosine": "mlp_exp.training.curves"},
+    "ensemble": dict.fromkeys(
+        ("NoEnsemble", "FoldEnsemble", "SeedEnsemble", "BaggingEnsemble"), "mlp_exp.data.ensembles"
+    ),
+    "init": dict.fromkeys(("DefaultInit", "WeightInit", "DataDrivenInit"), "mlp_exp.model.initial_weights"),
     "early_stopping": dict.fromkeys(("NoEarlyStopping", "Patience"), "mlp_exp.training.early_stopping"),
     "trainer": {"Trainer": "mlp_exp.training.trainer"},
     "baselines": dict.fromkeys(("NoBaselines", "Baselines"), "mlp_exp.experiment.baselines.standard"),
@@ -69,6 +75,7 @@ METRICS = public_name("Metrics")
 INFERENCE = public_name("Inference")
 NO_EARLY_STOPPING = {"_target_": public_name("NoEarlyStopping")}
 NO_BASELINES = public_name("NoBaselines")
+NO_ENSEMBLE = public_name("NoEnsemble")
 
 _VERSION_0_1 = {
     "data.sources": {name: name for name in ("circle", "moons", "spirals", "bundled")},
@@ -108,11 +115,25 @@ ADDED: dict[str, Any] = {
     "data.weight": None,
     "preprocess.text_width": 32,
     "model.stack": False,
+    "model.number_embedding": "none",
+    "model.embedding_hidden": 16,
+    "model.embedding_width": 3,
+    "model.frequency_scale": 0.1,
+    "model.most_embedded": 64,
+    "model.scale_inputs": False,
     "scheduler.interval": "epoch",
+    "trainer.auto_epochs": 30,
+    "trainer.batches": 32,
     "baselines._target_": NO_BASELINES,
+    "ensemble._target_": NO_ENSEMBLE,
+    "ensemble.members": 1,
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
     "inference.threshold": None,
+    "model.dropout_schedule": "constant",
+    **{f"optimizer.{key}.{kind}": 1.0 for key in ("rates", "decays") for kind in KINDS},
+    "optimizer.ntk": False,
+    "optimizer.decay_schedule": "constant",
     "metrics._target_": METRICS,
     "metrics.extra": [],
     "metrics.history": [],

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, is_component
+from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_ENSEMBLE, NO_TRACKER, is_component
 from mlp_exp.config.schema_data import Data, Group, Preprocess, Split
 from mlp_exp.config.value_types import (
     Betas,
@@ -42,8 +42,15 @@ from mlp_exp.config.value_types import (
 HAS_CALLBACKS = "has_callbacks"
 """In the context of a validation: whether there are callbacks, whose columns are known only when they are built."""
 
+MOST_MEMBERS = 1000
+"""Of an ensemble."""
+
 MONITORED = re.compile(r"train_loss|val_[A-Za-z]\w*")
 MONITOR = "train_loss, val_loss, val_metric, or val_ and the name of a metric, such as val_f1"
+
+
+BY_KIND = "factors by kind of parameter, such as {bias: 0.1}"
+Schedule = Annotated[Literal["constant", "flat_cosine"], Field(description="constant or flat_cosine")]
 
 
 class Model(Group):
@@ -54,7 +61,16 @@ class Model(Group):
     )
     norm: Literal["batch", "layer"] | None = Field(None, description="one of batch, layer, null")
     residual: Flag = False
+    dropout_schedule: Schedule = "constant"
     stack: Flag = False
+    number_embedding: Literal["none", "periodic", "piecewise_linear"] = Field(
+        "none", description="one of none, periodic, piecewise_linear"
+    )
+    embedding_hidden: Count = 16
+    embedding_width: Count = 3
+    frequency_scale: Positive = 0.1
+    most_embedded: Natural = 64
+    scale_inputs: Flag = False
 
     @model_validator(mode="after")
     def fits_the_layers(self) -> Self:
@@ -95,15 +111,42 @@ class Inference(Group):
     threshold: Annotated[str | None, Field(description="the name of a metric, such as f1, or null")] = None
 
 
+class Ensemble(Group):
+    members: Annotated[int, Field(ge=1, le=MOST_MEMBERS, description=f"a whole number from 1 to {MOST_MEMBERS}")] = 1
+
+    @model_validator(mode="after")
+    def is_several(self) -> Self:
+        alone = self.import_path == NO_ENSEMBLE
+        if is_component(self.import_path) and alone != (self.members == 1):
+            expected = "1 with ensemble=none" if alone else "2 or more networks; ensemble=none is a single one"
+            raise ValueError(f"members: expected {expected}, got {self.members}")
+        return self
+
+
 class Metrics(Group):
     extra: list[Text | dict[str, Any]] = Field([], description="a list of names, and of nodes with a _target_")
     history: list[Text] = Field([], description="a list of names of metrics, such as [f1,roc_auc]")
     intervals: Natural = 1000
 
 
+class ByKind(BaseModel):
+    """A factor for each kind of parameter."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    embedding: NonNegative = 1.0
+    scale: NonNegative = 1.0
+    bias: NonNegative = 1.0
+    weight: NonNegative = 1.0
+
+
 class Optimizer(Group):
     lr: Positive
     weight_decay: NonNegative = 0.0
+    rates: ByKind = Field(ByKind(), description=BY_KIND)
+    decays: ByKind = Field(ByKind(), description=BY_KIND)
+    ntk: Flag = False
+    decay_schedule: Schedule = "constant"
     betas: Betas = Field([0.9, 0.999])
     eps: Eps = 1e-8
     amsgrad: Flag = False
@@ -141,6 +184,7 @@ class Scheduler(Group):
     epochs: Epochs = 1
     warmup_epochs: Natural = 0
     start_factor: Factor = 1.0
+    cycles: Annotated[int, Field(ge=1, le=16, description="a whole number from 1 to 16")] = 4
 
 
 class InitWeight(Group):
@@ -175,10 +219,12 @@ class EarlyStopping(Group):
 
 class Trainer(Group):
     epochs: Epochs = 1
+    auto_epochs: Count = 30
     steps: Count = 500
     batch_size: Annotated[int, Field(ge=1)] | Literal["full", "auto"] = Field(
         32, description="a whole number, 1 or more, or full for all training rows at once, or auto by their number"
     )
+    batches: Count = 32
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="one of auto, cpu, cuda, mps")
     threads: Count = 1
     clip_grad_norm: Annotated[float | None, Field(gt=0, description="a number above 0, or null for none")] = None
@@ -232,6 +278,7 @@ class Experiment(BaseModel):
     trainer: Trainer
     callbacks: Annotated[dict[str, Callback], Field(description="callbacks by name, each with a _target_")] = {}
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
+    ensemble: Ensemble = Ensemble.model_validate({"_target_": NO_ENSEMBLE})
     baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
@@ -244,7 +291,7 @@ GROUPS: dict[str, type[Group]] = {
 
 SUPPLIED: dict[str, frozenset[str]] = {
     "data": frozenset({"split", "open_file"}),
-    "model": frozenset({"in_features", "out_features"}),
+    "model": frozenset({"in_features", "out_features", "numbers"}),
     "loss": frozenset({"task", "n_classes", "n_targets", "class_names"}),
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer"}),
@@ -252,6 +299,11 @@ SUPPLIED: dict[str, frozenset[str]] = {
 }
 """Arguments that the framework passes to the `_target_` of a node if its signature takes them."""
 
-_APPLIED = {"data": {"max_rows"}, "model": {"stack"}, "scheduler": {"interval"}}
+_APPLIED = {
+    "data": {"max_rows"},
+    "model": {"stack", "dropout_schedule"},
+    "optimizer": {"rates", "decays", "ntk", "decay_schedule"},
+    "scheduler": {"interval"},
+}
 APPLIED: dict[str, frozenset[str]] = {group: frozenset(keys) for group, keys in _APPLIED.items()}
 """Keys of a node that are not passed to its `_target_`: the framework applies them to what it returns."""

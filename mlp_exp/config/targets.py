@@ -14,6 +14,9 @@ from mlp_exp.config.signatures import Parameters, read_parameters
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
+NAMED = frozenset({"numbers"})
+"""Supplied arguments that a target gets only where its signature names them: it may hand `**kwargs` on to others."""
+
 
 def locate(path: str) -> Callable[..., Any]:
     """The class or function at an import path; ValueError, with the reason, if nothing that can be called is there."""
@@ -66,8 +69,13 @@ def row_parameters(target: Callable[..., Any], keys: Collection[str]) -> tuple[s
 
 
 def supplied_arguments(group: str, target: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the framework's own arguments for `group` that `target` takes."""
-    return {name: value for name, value in values.items() if name in SUPPLIED.get(group, ()) and takes(target, name)}
+    """Those of the framework's own arguments for `group` that `target` takes; not all as `**kwargs`."""
+    named = parameters_of(target)
+    return {
+        name: value
+        for name, value in values.items()
+        if name in SUPPLIED.get(group, ()) and (name in named if name in NAMED else takes(target, name))
+    }
 
 
 def left_over(group: str, target: Callable[..., Any], keys: Iterable[str]) -> list[str]:

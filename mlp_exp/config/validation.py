@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from mlp_exp.config.by_task import CLASSES, VALUES, for_task, keys_by_task, named_by_task
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.own_metrics import own_metric_problems
@@ -45,9 +46,23 @@ def unresolved(error: OmegaConfBaseException) -> str:
 
 
 def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
+    asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
+    keys = list(keys_by_task(values))
+    if not keys:
+        return _problems_of_one(values, asked)
+    asked |= {key for key in keys if asked & {f"{key}.{CLASSES}", f"{key}.{VALUES}"}}
+    found = (
+        named_by_task(line, keys, has_classes)
+        for has_classes in (True, False)
+        for line in _problems_of_one(for_task(values, has_classes), asked)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _problems_of_one(values: Mapping[str, Any], asked: set[str]) -> list[str]:
+    """Those of a configuration that is the same for all tasks, or for one of them."""
     missing = sorted(key for key, value in dotted(values) if value == MISSING)
     problems = _schema_problems(values)
-    asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
     for group in GROUPS:
         node = values.get(group)
         if isinstance(node, dict):
@@ -107,7 +122,8 @@ def _line(detail: ErrorDetails, values: Any) -> str:
         model, named = _nested(field), get_origin(field.annotation) is dict
     key = ".".join(keys)
     if detail["type"] == "extra_forbidden":
-        return f"{key}: there is no such key.{did_you_mean(key, Experiment.model_fields)}"
+        known = model.model_fields if model else {}
+        return f"{key}: there is no such key.{did_you_mean(keys[-1], known)}"
     if detail["type"] == "missing":
         return f"{key}: missing; expected {expected}"
     if detail["type"] == "value_error":

@@ -63,9 +63,14 @@ class Preprocessing:
         return [start + code for start, vocabulary in pairs for code in vocabulary.never_trained]
 
     @property
+    def numbers_width(self) -> int:
+        """How many of the inputs, the first ones, are scaled numbers."""
+        return len(self.numbers.fill)
+
+    @property
     def inputs_width(self) -> int:
         """Width W of the inputs."""
-        numbers = len(self.numbers.fill) * (1 + self.ranks) + len(self.indicators)
+        numbers = self.numbers_width * (1 + self.ranks) + len(self.indicators)
         numbers += sum(encoder.width for encoder in self.texts)
         return numbers + sum(1 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies)
 

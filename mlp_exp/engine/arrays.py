@@ -18,7 +18,7 @@ Array = Any
 
 ALIKE = (
     *("add", "subtract", "multiply", "divide", "matmul", "negative", "absolute", "reciprocal", "sqrt"),
-    *("exp", "log", "log1p", "tanh", "greater", "logical_and"),
+    *("exp", "log", "log1p", "tanh", "cos", "sin", "greater", "logical_and"),
 )
 """Functions that both have by the same name."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from mlp_exp.engine.arrays import Array, arrays_of
 from mlp_exp.engine.batches import Batch
@@ -32,6 +33,8 @@ class AutogradNetwork(Network):
         self._module = module.to(device)
         self._xp = arrays_of(device)
         self._devices = [device] if device.type == "cuda" else []
+        self._rates = {layer: layer.p for layer in module.modules() if isinstance(layer, _DropoutNd)}
+        self._dropped = 1.0
         super().__init__([module], device)
         with torch.random.fork_rng(self._devices):
             seed_torch(seed, self._devices)
@@ -50,7 +53,11 @@ class AutogradNetwork(Network):
             torch.set_rng_state(self._streams["generator"])
             for device in self._devices:
                 torch.cuda.set_rng_state(self._streams["cuda_generator"], device)
-            yield
+            try:
+                yield
+            finally:
+                if self._dropped != 1:  # the module is its owner's
+                    self._drop(1.0)
             self._streams = self._generators()
 
     def _bind(self) -> None:
@@ -68,10 +75,18 @@ class AutogradNetwork(Network):
 
     def forward(self, batch: Batch) -> Array:
         self._module.train()
+        if batch.dropout != self._dropped:
+            self._drop(batch.dropout)
         rows = int(batch.valid.sum())
         with torch.enable_grad():
             self._logits = self._module(self._xp.tensor(batch.inputs)[0, :rows])
         return self._units_first(nn.functional.pad(self._logits.detach(), (0, 0, 0, batch.inputs.shape[1] - rows)))
+
+    def _drop(self, factor: float) -> None:
+        """Gives the dropout layers their rates times a factor."""
+        self._dropped = factor
+        for layer, rate in self._rates.items():
+            layer.p = rate * factor
 
     def _units_first(self, logits: Tensor) -> Array:
         """`[B, O]` as `[1, O, B]`."""

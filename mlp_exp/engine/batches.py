@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.engine.arrays import Array, arrays_of
+from mlp_exp.engine.noise import Noise
 from mlp_exp.engine.rows import padded
 
 BLOCK_BYTES = 16 * 2**20
-NOISE_LEVELS = 2**16
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class MemberData:
         inputs: `[N, F]` float32; members may share it.
         targets: `[N, O]` float32, as the loss encodes them.
         weights: `[N]` float32, the loss's weight of each row.
-        train, val: row numbers.
+        train, val: row numbers; those of `train` may repeat.
+        evaluated_as: for how many validation rows their chunks are made; those of an ensemble are made alike.
     """
 
     inputs: Tensor
@@ -37,6 +39,12 @@ class MemberData:
     weights: Tensor
     train: NDArray[np.int64]
     val: NDArray[np.int64]
+    evaluated_as: int = 0
+
+    @property
+    def val_size(self) -> int:
+        """Validation rows, and padding."""
+        return max(self.evaluated_as, len(self.val))
 
 
 class Mask(NamedTuple):
@@ -60,6 +68,7 @@ class Batch(NamedTuple):
         weights: `[K, 1, B]`, the weight of each row in its batch's mean loss; 0 for padding.
         valid: `[K, 1, B]`, 1 for rows and 0 for padding.
         masks: of each dropout layer; empty where nothing is dropped.
+        dropout: the step's factor of the dropout rates, of a network of one that draws its masks itself.
     """
 
     inputs: Array
@@ -67,30 +76,38 @@ class Batch(NamedTuple):
     weights: Array
     valid: Array
     masks: Sequence[Mask]
+    dropout: float = 1.0
 
 
 def real_rows(batch: Batch) -> Batch:
     """The batch of one member without padding, and without masks."""
     rows = int(batch.valid.sum())
     targets, weights, valid = (each[..., :rows] for each in (batch.targets, batch.weights, batch.valid))
-    return Batch(batch.inputs[:, :rows], targets, weights, valid, ())
+    return Batch(batch.inputs[:, :rows], targets, weights, valid, (), batch.dropout)
 
 
 @dataclass(frozen=True)
 class Block:
-    """The batches of S steps, each field `[S, ...]`, and so `kept` of its masks."""
+    """The batches of S steps, each field `[S, ...]`, also of its masks, whose scales may be one for all steps."""
 
     inputs: Array
     targets: Array
     weights: Array
     valid: Array
     masks: list[Mask]
+    dropout: Sequence[float]
 
     def batches(self) -> Iterator[Batch]:
         """The batch of each step."""
-        layers = [map(Mask, kept, itertools.repeat(scale)) for kept, scale in self.masks]
+        layers = [map(Mask, kept, _each_step(scales)) for kept, scales in self.masks]
         masks = zip(*layers, strict=True) if layers else itertools.repeat(())
-        return map(Batch, self.inputs, self.targets, self.weights, self.valid, masks)
+        dropout = _each_step(self.dropout)
+        return map(Batch, self.inputs, self.targets, self.weights, self.valid, masks, dropout)
+
+
+def _each_step(values: Any) -> Iterable[Any]:
+    """The value of each step, of which there may be one for all."""
+    return itertools.repeat(values[0]) if len(values) == 1 else values
 
 
 class StackedData:
@@ -172,12 +189,17 @@ def evaluation_shape(rows: int) -> tuple[int, int]:
     return chunks, padded(-(-rows // chunks)) if chunks else 0
 
 
-def evaluation_rows(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Row numbers in the chunks of `evaluation_shape`, and which are valid."""
-    chunks, width = evaluation_shape(len(rows))
+def evaluation_rows(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Row numbers in the chunks of `evaluation_shape(size)`, and which are valid; size is their number or more."""
+    chunks, width = evaluation_shape(size)
     if not chunks:
         return np.empty((0, 0), np.int64), np.empty((0, 0), np.float32)
-    return pad_rows(rows, -(-len(rows) // chunks), width)
+    filled = np.full(size, rows[0])
+    filled[: len(rows)] = rows
+    index, valid = pad_rows(filled, -(-size // chunks), width)
+    padding = np.cumsum(valid, axis=None).reshape(valid.shape) > len(rows)
+    valid[padding] = 0.0
+    return index, valid
 
 
 def pad_rows(rows: NDArray[np.int64], batch_size: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -205,16 +227,6 @@ def side_by_side(
     return np.stack(index, axis=1), np.stack(valid, axis=1)
 
 
-def dropout_levels(rates: Tensor) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Of dropout rates `[L, K]`: the signed 16-bit numbers below which noise drops a unit `[L, K]`, and by how much
-    the others are scaled `[L, K, 1, 1]`.
-    """
-    dropped = (rates * NOISE_LEVELS).round().clamp(max=NOISE_LEVELS - 1)
-    # by the rate that is really used, so that the expectation is exact
-    scales = (1 / (1 - dropped / NOISE_LEVELS)).float()[..., None, None]
-    return (dropped - NOISE_LEVELS // 2).numpy().astype(np.int16), scales.numpy()
-
-
 class BatchSource:
     """Shuffled batches of the training rows of K members.
 
@@ -239,57 +251,38 @@ class BatchSource:
         self._train = list(train)
         self._batch_size = batch_size
         self._shuffles = list(shuffles)
-        self._noises = list(noises)
-        self._widths = widths
+        self._noise = Noise(noises, widths, rates)
         self._device = device
-        self._set_rates(rates)
         self._step_bytes = batch_size * (4 * (2 * sum(data.widths) + 3) + sum(widths))
 
-    def _set_rates(self, rates: Tensor) -> None:
-        self._rates = rates
-        self._thresholds, scales = dropout_levels(rates)
-        self._scales = self._on_device(scales)
+    def epoch(self, dropout: Floats) -> Iterator[Block]:
+        """The blocks of one epoch.
 
-    def epoch(self) -> Iterator[Block]:
-        """The blocks of one epoch."""
+        Args:
+            dropout: factors of the dropout rates, `[steps, K]`, or `[1, K]` for all steps.
+        """
+        self._noise.begin(dropout)
         order = [shuffle.permutation(train) for shuffle, train in zip(self._shuffles, self._train, strict=True)]
         _, width = step_shape(len(order[0]), self._batch_size)
         index, valid = side_by_side(pad_rows(rows, self._batch_size, width) for rows in order)
         size = min(max(1, BLOCK_BYTES // (self._step_bytes * len(order))), len(index))
         for start in range(0, len(index), size):
-            yield self._block(index[start : start + size], valid[start : start + size])
+            yield self._block(index[start : start + size], valid[start : start + size], start)
 
-    def _block(self, index: NDArray[np.int64], valid: NDArray[np.float32]) -> Block:
+    def _block(self, index: NDArray[np.int64], valid: NDArray[np.float32], start: int) -> Block:
         mask = self._on_device(valid[:, :, None])
         count = self._on_device(valid.sum(-1)[..., None, None])
         inputs, targets, weights = self._data.gather(self._on_device(index))
-        masks = [
-            Mask(self._on_device(kept), scale)
-            for kept, scale in zip(self._kept_units(*index.shape), self._scales, strict=True)
-        ]
-        return Block(inputs, targets, weights * mask / count, mask, masks)
+        noise = self._noise
+        masks = [Mask(*map(self._on_device, layer)) for layer in noise.steps(start, index.shape)]
+        factors = noise.factors[noise.own(start, len(index)), 0].tolist()
+        return Block(inputs, targets, weights * mask / count, mask, masks, factors)
 
     def _on_device(self, array: NDArray[Any]) -> Array:
         return self._xp.view(torch.from_numpy(array).to(self._device))
-
-    def _kept_units(self, steps: int, members: int, batch: int) -> list[NDArray[np.bool_]]:
-        """For each dropout layer `[S, K, width, B]`: whether a unit is kept."""
-        if not self._widths:
-            return []
-        kept = [np.empty((steps, members, width, batch), dtype=np.bool_) for width in self._widths]
-        rows = padded(batch)  # so that the noise of a step is a whole number of draws
-        units = rows * sum(self._widths)
-        ends = np.cumsum([rows * width for width in self._widths])[:-1].tolist()
-        for member, (generator, thresholds) in enumerate(zip(self._noises, self._thresholds.T, strict=True)):
-            noise = generator.bit_generator.random_raw(steps * units // 4).view(np.int16).reshape(steps, units)
-            for layer, out, threshold in zip(np.split(noise, ends, axis=1), kept, thresholds, strict=True):
-                units_last = layer.reshape(steps, rows, out.shape[2])[:, :batch]
-                np.greater_equal(units_last.swapaxes(1, 2), threshold, out=out[:, member])
-        return kept
 
     def select(self, rows: Sequence[int]) -> None:
         """Forgets all members but these."""
         self._train = [self._train[row] for row in rows]
         self._shuffles = [self._shuffles[row] for row in rows]
-        self._noises = [self._noises[row] for row in rows]
-        self._set_rates(self._rates[:, list(rows)])
+        self._noise.select(rows)

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.engine.arrays import TORCH
-from mlp_exp.engine.batches import Batch, Mask, StackedData, dropout_levels, pad_rows, side_by_side, step_shape
+from mlp_exp.engine.batches import Batch, Mask, StackedData, pad_rows, side_by_side, step_shape
 from mlp_exp.engine.counted import draws
 from mlp_exp.engine.epochs import Epochs, weighted_losses
 from mlp_exp.engine.losses import ArrayLoss
+from mlp_exp.engine.noise import dropout_levels
 from mlp_exp.engine.objective import Objective
 from mlp_exp.engine.stepper import Plan, Stepper
 
@@ -87,11 +89,23 @@ class DeviceBatches:
         self._train = self._rows[..., :batch_size].transpose(0, 1).flatten(1).clone()
         self._absent = self._valid[..., 0, :batch_size].transpose(0, 1).flatten(1) == 0
         self._widths = widths
-        thresholds, scales = dropout_levels(rates)
-        self._thresholds = torch.from_numpy(thresholds).to(device)[..., None, None]
-        self._scales = torch.from_numpy(scales).to(device)
+        self._rates = rates
+        self._factors = np.empty((0, 0))
+        # [steps, L, K, 1, 1]
+        levels = (self.steps, *rates.shape, 1, 1)
+        self._thresholds = torch.empty(levels, dtype=torch.int16, device=device)
+        self._scales = torch.empty(levels, device=device)
+        self.drop(np.ones((1, len(keys))))
         noise = width * sum(widths)
         self._places = torch.arange(-(-noise // 4), device=device)  # a draw serves four units
+
+    def drop(self, factors: Floats) -> None:
+        """From now on the dropout rates of an epoch have these factors, `[steps, K]`, or `[1, K]` for all steps."""
+        if not np.array_equal(factors, self._factors):
+            self._factors = factors
+            thresholds, scales = dropout_levels(self._rates * torch.from_numpy(factors)[:, None])
+            self._thresholds.copy_(torch.from_numpy(thresholds)[..., None, None])
+            self._scales.copy_(torch.from_numpy(scales))
 
     def shuffle(self, epoch: int) -> None:
         """Draws the order of an epoch, from 1."""
@@ -112,8 +126,9 @@ class DeviceBatches:
         if not self._widths:
             return []
         noise = draws(draws(self._mask_keys, step), self._places).view(torch.int16)
+        levels = (each.index_select(0, step)[0] for each in (self._thresholds, self._scales))
         masks, start = [], 0
-        for width, thresholds, scales in zip(self._widths, self._thresholds, self._scales, strict=True):
+        for width, thresholds, scales in zip(self._widths, *levels, strict=True):
             own = noise[:, start : start + width * batch].view(-1, width, batch)
             masks.append(Mask(own >= thresholds, scales))
             start += width * batch
@@ -125,9 +140,11 @@ class DeviceBatches:
         self._keys, self._mask_keys, self._train, self._absent = (
             each[rows] for each in (self._keys, self._mask_keys, self._train, self._absent)
         )
-        self._rows, self._valid, self._share, self._thresholds, self._scales = (
-            each[:, rows] for each in (self._rows, self._valid, self._share, self._thresholds, self._scales)
+        self._rows, self._valid, self._share, self._rates = (
+            each[:, rows] for each in (self._rows, self._valid, self._share, self._rates)
         )
+        self._factors = self._factors[:, rows]
+        self._thresholds, self._scales = self._thresholds[:, :, rows], self._scales[:, :, rows]
 
 
 class CapturedEpochs(Epochs):
@@ -140,10 +157,11 @@ class CapturedEpochs(Epochs):
         self._stepper = stepper
         self._pass: _Pass | None = None
 
-    def run(self, epoch: int, plan: Plan) -> list[float]:
+    def run(self, epoch: int, plan: Plan, dropout: Floats) -> list[float]:
         if self._pass is None:
             self._pass = _Pass(plan)
             self._take_step = Replayed(partial(self._step, self._pass))
+        self._batches.drop(dropout)
         self._batches.shuffle(epoch)
         self._pass.begin(plan)
         for _ in range(self._batches.steps):

@@ -80,12 +80,13 @@ class Engine(ABC):
     """In an epoch."""
 
     @abstractmethod
-    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
+    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0, dropout: ArrayLike = 1.0) -> list[float]:
         """Trains an epoch.
 
         Args:
             lr: K learning rates, or `[steps, K]`.
             decay: factors of the members' weight decay, one for all, K or `[steps, K]`.
+            dropout: likewise of their dropout rates, at most 1.
 
         Returns:
             Each member's mean training loss over its rows.

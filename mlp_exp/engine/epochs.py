@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.engine.arrays import Array, Arrays
 from mlp_exp.engine.batches import BatchSource, Block, real_rows
 from mlp_exp.engine.losses import ArrayLoss
@@ -18,8 +19,12 @@ class Epochs(ABC):
     """How K members take the steps of their epochs."""
 
     @abstractmethod
-    def run(self, epoch: int, plan: Plan) -> list[float]:
-        """Takes the steps of an epoch, from 1; returns each member's mean loss over its rows."""
+    def run(self, epoch: int, plan: Plan, dropout: Floats) -> list[float]:
+        """Takes the steps of an epoch, from 1; returns each member's mean loss over its rows.
+
+        Args:
+            dropout: factors of the dropout rates, `[steps, K]`, or `[1, K]` for all steps.
+        """
 
     @abstractmethod
     def select(self, rows: Sequence[int]) -> None:
@@ -45,10 +50,10 @@ class BlockEpochs(Epochs):
         self._objective = objective
         self._stepper = stepper
 
-    def run(self, epoch: int, plan: Plan) -> list[float]:
+    def run(self, epoch: int, plan: Plan, dropout: Floats) -> list[float]:
         sums = []
         numbers = plan.numbers()
-        for block in self._batches.epoch():
+        for block in self._batches.epoch(dropout):
             sums.append((self._train if self._loss.rowwise else self._train_by_step)(block, numbers).cpu())
         # exact sums do not depend on how the epoch was cut into blocks
         losses, rows = torch.cat(sums, dim=1).double().transpose(1, 2).tolist()

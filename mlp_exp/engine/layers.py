@@ -35,26 +35,69 @@ class Linear:
     Args:
         weight, gradient: `[K, in + 1, out]`, the bias as the last row.
         z: where the values go.
+        needed: how many of the first inputs get a gradient; None for all.
     """
 
-    def __init__(self, xp: Arrays, weight: Array, gradient: Array, z: Array) -> None:
+    def __init__(self, xp: Arrays, weight: Array, gradient: Array, z: Array, needed: int | None = None) -> None:
         self.xp = xp
         members, width, out = weight.shape
+        needed = width - 1 if needed is None else needed
         self.weight = weight.swapaxes(1, 2)
-        self.weight_backwards = weight[:, :-1]
+        self.weight_backwards = weight[:, :needed]
         self.gradient = gradient
         self.product = xp.multiply if out == 1 else xp.matmul  # an outer product is three times as slow as one
         self.z = z
-        self.below = xp.empty_like(weight, members, width - 1, z.shape[2])
+        self.below = xp.empty_like(weight, members, needed, z.shape[2])
 
     def forward(self, x: Array) -> Array:
         self.x = x
         return self.xp.matmul(self.weight, x, out=self.z)
 
     def backward(self, g: Array, *, first: bool) -> Array:
-        """Gradient at the input `[K, in, B]`; `first` spares it where nothing lies below."""
+        """Gradient at the input `[K, needed, B]`; `first` spares it where nothing lies below."""
         self.xp.matmul(self.x, g.swapaxes(1, 2), out=self.gradient)
         return g if first else self.product(self.weight_backwards, g, out=self.below)
+
+
+class ScaledLinear(Linear):
+    """A linear layer of inputs that each have a factor: `Wᵀ (s ∘ x) + b = (s ∘ W)ᵀ x + b`, with no pass over rows.
+
+    Args:
+        scale, scale_gradient: `[K, in, 1]`.
+    """
+
+    def __init__(
+        self,
+        xp: Arrays,
+        weight: Array,
+        gradient: Array,
+        z: Array,
+        needed: int | None,
+        scale: Array,
+        scale_gradient: Array,
+    ) -> None:
+        scaled = xp.empty_like(weight, *weight.shape)
+        super().__init__(xp, scaled, gradient, z, needed)
+        self.scaled, self.scaled_bias = scaled[:, :-1], scaled[:, -1:]
+        self.unscaled, self.bias = weight[:, :-1], weight[:, -1:]
+        self.unscaled_gradient = gradient[:, :-1]
+        self.scale, self.scale_gradient = scale, scale_gradient
+        self.ones = xp.empty_like(weight, len(weight), weight.shape[2], 1)
+        self.ones[...] = 1.0
+
+    def forward(self, x: Array) -> Array:
+        self.xp.multiply(self.unscaled, self.scale, out=self.scaled)
+        self.xp.copy(self.scaled_bias, self.bias)
+        return super().forward(x)
+
+    def backward(self, g: Array, *, first: bool) -> Array:
+        below = super().backward(g, first=first)
+        xp = self.xp
+        # so far the gradient is that of the scaled weight, which is not needed any more
+        xp.multiply(self.unscaled_gradient, self.unscaled, out=self.scaled)
+        xp.matmul(self.scaled, self.ones, out=self.scale_gradient)
+        xp.multiply(self.unscaled_gradient, self.scale, out=self.unscaled_gradient)
+        return below
 
 
 class LayerNorm:

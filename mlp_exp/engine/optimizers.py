@@ -24,6 +24,9 @@ from mlp_exp.engine.single_stepper import SingleStepper, without_compiler
 from mlp_exp.engine.stepper import Plan, StepNumbers, Stepper, clip
 from mlp_exp.errors import TrainingError
 
+DECOUPLED = ("AdamW", "Adafactor", "Muon")
+"""Classes of torch whose weight decay is a shrinkage by `lr · weight_decay`, and not a part of the gradient."""
+
 
 class StackedStepper(Stepper):
     """K members by one rule.
@@ -53,6 +56,7 @@ class StackedStepper(Stepper):
         self._max_norm = self._columns(np.array(max_norm))
         # a decoupled decay goes with the parameter's own rate
         self._factors = (factors[0], factors[0] * factors[1]) if factors and decoupled else factors
+        self._work = torch.empty_like(network.parameters if factors else network.parameters[:, :0])
         self._watch_columns()
 
     def _columns(self, values: NDArray[np.float64]) -> Tensor:
@@ -66,27 +70,34 @@ class StackedStepper(Stepper):
     def plan(self, steps: int, lr: NDArray[np.float64], decay: NDArray[np.float64]) -> Plan:
         decays = decay * self._weight_decay
         if self._decoupled:
-            decays = decays * lr if self._factors else 1 - decays * lr
+            decays = -decays * lr if self._factors else 1 - decays * lr
         return Plan(self._columns(lr * self._rule.sign), self._columns(decays), self._rule.plan(steps))
 
     def step(self, objective: Objective, batch: Batch, numbers: StepNumbers) -> Array:
         logits = objective.gradients(batch)
         parameters, gradients = self._network.parameters, self._network.gradients
-        rates, decays = numbers.rates, numbers.decays
-        if self._factors:
-            rates, decays = rates * self._factors[0], decays * self._factors[1]
-            decays = 1 - decays if self._decoupled else decays
         if self._clips:
             clip(gradients, self._max_norm)
         self._network.keep_gradients()
         if self._maximize:
             gradients.neg_()
-        if self._decays and self._decoupled:
-            parameters.mul_(decays)
-        elif self._decays:
-            gradients.addcmul_(parameters, decays)
-        parameters.addcmul_(self._rule.direction(gradients, numbers.rule), rates)
+        if self._decays:
+            self._decay(parameters, gradients, numbers.decays)
+        direction = self._rule.direction(gradients, numbers.rule)
+        if self._factors:
+            direction = torch.mul(direction, self._factors[0], out=self._work)
+        parameters.addcmul_(direction, numbers.rates)
         return logits
+
+    def _decay(self, parameters: Tensor, gradients: Tensor, decays: Tensor) -> None:
+        if not self._factors:
+            if self._decoupled:
+                parameters.mul_(decays)
+            else:
+                gradients.addcmul_(parameters, decays)
+            return
+        own = torch.mul(parameters, self._factors[1], out=self._work)
+        (parameters if self._decoupled else gradients).addcmul_(own, decays)
 
     def state(self, row: int) -> dict[str, Any]:
         return self._rule.state(row)
@@ -98,6 +109,7 @@ class StackedStepper(Stepper):
         self._weight_decay, self._max_norm = self._weight_decay[rows.cpu().numpy()], self._max_norm[rows]
         if self._factors:
             self._factors = (self._factors[0][rows], self._factors[1][rows])
+            self._work = self._work[rows]
         self._rule.select(rows)
         self._watch_columns()
 
@@ -105,6 +117,12 @@ class StackedStepper(Stepper):
 def stacks(cls: OptimizerClass) -> bool:
     """Whether members can share an optimizer of this class."""
     return cls in RULES
+
+
+def decouples(cls: OptimizerClass, options: Mapping[str, Any]) -> bool:
+    """Whether the weight decay of an optimizer is decoupled, as far as it is known: not of a user's own class."""
+    of_torch = getattr(cls, "__module__", "").startswith("torch.optim.")
+    return (of_torch and cls.__name__ in DECOUPLED) or bool(options.get("decoupled_weight_decay", False))
 
 
 def build_stepper(
@@ -142,7 +160,7 @@ def build_stepper(
             [float(each["weight_decay"]) for each in given],
             max_norm,
             _by_column(network, factors) if any(factors) else None,
-            decoupled=cls is torch.optim.AdamW or given[0].get("decoupled_weight_decay", False),
+            decoupled=decouples(cls, given[0]),
             maximize=given[0]["maximize"],
         )
     except (TypeError, ValueError, RuntimeError) as error:

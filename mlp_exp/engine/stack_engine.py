@@ -97,17 +97,17 @@ class StackEngine(Engine):
 
     def _evaluation_chunks(self) -> list[tuple[Array, Tensor]]:
         """Of the validation parts: row numbers `[K, n]` that are evaluated at once, and which are valid."""
-        parts = [evaluation_rows(member.data.val) for member in self._members]
+        parts = [evaluation_rows(member.data.val, member.data.val_size) for member in self._members]
         rows, valid = (torch.from_numpy(np.stack(part, axis=1)).to(self._device) for part in zip(*parts, strict=True))
         real = [len(each[0]) if self._loss.rowwise else int(each.sum()) for each in valid]
         return [(self._xp.view(r[:, :n]), v[:, :n]) for r, v, n in zip(rows, valid, real, strict=True)]
 
-    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0) -> list[float]:
+    def train_epoch(self, lr: ArrayLike, decay: ArrayLike = 1.0, dropout: ArrayLike = 1.0) -> list[float]:
         self._epoch += 1
         self._network.settle()
         with self._computing():
             plan = self._stepper.plan(self.steps, self._by_step(lr), self._by_step(decay))
-            losses = self._epochs.run(self._epoch, plan)
+            losses = self._epochs.run(self._epoch, plan, self._by_step(dropout))
             self._average.update(self._epoch)
         return losses
 
@@ -245,7 +245,7 @@ def _kind(member: Member, batch_size: int | None) -> dict[str, Any]:
         "number of columns": (data.inputs.shape[1], data.targets.shape[1]),
         "number of rows a step": step_shape(len(data.train), min(batch_size or len(data.train), len(data.train))),
         "number of training rows": len(data.train) if member.functional and not stacks(module) else None,
-        "number of validation rows": evaluation_shape(len(data.val)),
+        "number of validation rows": evaluation_shape(data.val_size),
     }
 
 

@@ -6,20 +6,29 @@ import numpy as np
 
 from mlp_exp.errors import TrainingError
 
+MEMBERS = 2**20
+"""Spawn key below which the streams of an ensemble's further members lie, apart from those of the first."""
+
 
 class Streams:
     """Streams of a seed (`numpy.random.SeedSequence.spawn`), so that no use of one shifts another.
 
+    Args:
+        member: place of a network in an ensemble, from 0; the first has the streams of a run by itself.
+
     Attributes:
-        split, shuffle, dropout: NumPy generators.
+        split, shuffle, dropout, ensemble: NumPy generators.
         weights: seed for torch's own generator, from which the network's first weights are drawn.
         module: seed for what a user's own module draws while it trains.
         device: key of what a GPU draws for the run, in the place of `shuffle` and `dropout`.
     """
 
-    def __init__(self, seed: int) -> None:
-        split, shuffle, weights, dropout, module, device = np.random.SeedSequence(seed).spawn(6)
+    def __init__(self, seed: int, member: int = 0) -> None:
+        key = (MEMBERS, member) if member else ()
+        children = np.random.SeedSequence(seed, spawn_key=key).spawn(7)
+        split, shuffle, weights, dropout, module, device, ensemble = children
         self.split = np.random.default_rng(split)
+        self.ensemble = np.random.default_rng(ensemble)
         self.shuffle = np.random.default_rng(shuffle)
         self.dropout = np.random.default_rng(dropout)
         self.weights = int(weights.generate_state(1, np.uint64)[0] >> np.uint64(1))

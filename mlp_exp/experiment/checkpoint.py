@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Self
 
 import torch
-from pydantic import Field, FiniteFloat, ValidationError, field_validator
+from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError
@@ -14,8 +14,9 @@ from mlp_exp.experiment.configs import EXTENDS, differences
 from mlp_exp.storage.checked import Closed, first_problem
 from mlp_exp.storage.run_folder import RunFolder
 
-FORMAT = 2
-"""Of a checkpoint: what an optimizer keeps, and how parameters lie in a row, differ from format to format."""
+FORMAT = 3
+"""Of a checkpoint. Format 2, which is read as well, is of one network, without the list."""
+READABLE = (2, FORMAT)
 
 
 class _SavedState(Closed):
@@ -32,13 +33,9 @@ class _SavedState(Closed):
     stopped: bool = False
 
 
-class _Saved(Closed):
-    """What a checkpoint's file holds."""
+class _SavedNetwork(Closed):
+    """A `Saved` in a file."""
 
-    format: int
-    config: dict[str, Any]
-    data: str
-    versions: dict[str, str]
     history: torch.Tensor
     state: _SavedState | None
 
@@ -50,6 +47,43 @@ class _Saved(Closed):
             raise ValueError("expected rows of numbers")
         return history
 
+    @model_validator(mode="after")
+    def agree(self) -> Self:
+        epochs = self.state.epoch if self.state else 0
+        if self.history[:, :1].flatten().tolist() != list(range(1, epochs + 1)):
+            raise ValueError(f"its history is not that of {epochs} epochs")
+        return self
+
+
+class _SavedFile(Closed):
+    """What a checkpoint's file holds."""
+
+    format: int
+    config: dict[str, Any]
+    data: str
+    versions: dict[str, str]
+    networks: Annotated[list[_SavedNetwork], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def of_format_2(cls, content: dict[str, Any]) -> dict[str, Any]:
+        if content.get("format") != READABLE[0]:
+            return content
+        of_network = {name: content[name] for name in ("history", "state") if name in content}
+        return {name: value for name, value in content.items() if name not in of_network} | {"networks": [of_network]}
+
+
+class Saved(NamedTuple):
+    """A network of a run at the end of its latest epoch.
+
+    Attributes:
+        history: a row for each epoch.
+        state: of its training; None before the first epoch.
+    """
+
+    history: list[list[float]]
+    state: MemberState | None
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -59,21 +93,19 @@ class Checkpoint:
         config: that of its `RunSpec`.
         data: the fingerprint of the data and of its split.
         versions: of the packages that it trained with.
-        history: a row for each epoch.
-        state: of its training; None before the first epoch.
+        networks: of an ensemble several; those that have ended are of earlier epochs.
         path: the file.
     """
 
     config: dict[str, Any]
     data: str
     versions: dict[str, str]
-    history: list[list[float]]
-    state: MemberState | None
+    networks: list[Saved]
     path: Path
 
     @property
     def epoch(self) -> int:
-        return len(self.history)
+        return max(len(network.history) for network in self.networks)
 
     def write(self, folder: RunFolder) -> None:
         folder.write_checkpoint(
@@ -82,8 +114,13 @@ class Checkpoint:
                 "config": self.config,
                 "data": self.data,
                 "versions": self.versions,
-                "history": torch.tensor(self.history, dtype=torch.float64),  # a fifth of the time that lists take
-                "state": vars(self.state) if self.state else None,
+                "networks": [
+                    {
+                        "history": torch.tensor(history, dtype=torch.float64),  # a fifth of the time that lists take
+                        "state": vars(state) if state else None,
+                    }
+                    for history, state in self.networks
+                ],
             }
         )
 
@@ -97,21 +134,24 @@ class Checkpoint:
         """
         path = folder.checkpoint
         content = folder.read_checkpoint()
-        if content["format"] != FORMAT and "history" in content:  # a model has a format of its own
+        # a model has a format of its own
+        if content["format"] not in READABLE and {"history", "networks"} & content.keys():
             raise CheckpointVersionError(
                 f"{path}: expected a checkpoint of format {FORMAT}, got {content['format']!r}: {_writer(content)} has "
                 "written it, and can resume it. Go on with that version, or train another run"
             )
         try:
-            saved = _Saved.model_validate(content)
+            saved = _SavedFile.model_validate(content)
         except ValidationError as error:
             raise RunFolderError(f"{path}: expected a checkpoint of a run; {first_problem(error)}") from error
-        history = [[int(row[0]), *row[1:]] for row in saved.history.tolist()]
-        epochs = saved.state.epoch if saved.state else 0
-        if [row[0] for row in history] != list(range(1, epochs + 1)):
-            raise RunFolderError(f"{path}: expected a checkpoint of a run; history: it is not that of {epochs} epochs")
-        state = MemberState(**vars(saved.state)) if saved.state else None
-        return cls(saved.config, saved.data, saved.versions, history, state, path)
+        networks = [
+            Saved(
+                [[int(row[0]), *row[1:]] for row in network.history.tolist()],
+                MemberState(**vars(network.state)) if network.state else None,
+            )
+            for network in saved.networks
+        ]
+        return cls(saved.config, saved.data, saved.versions, networks, path)
 
     def require_same(self, config: Mapping[str, Any]) -> None:
         """Refuses to continue with another configuration; with more epochs, or tracked elsewhere, it is the same run.

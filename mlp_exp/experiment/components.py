@@ -11,10 +11,20 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
 
-from mlp_exp.config.components import INFERENCE, METRICS, NO_BASELINES, NO_TRACKER, is_component, public_name
+from mlp_exp.config.by_task import for_task
+from mlp_exp.config.components import (
+    INFERENCE,
+    METRICS,
+    NO_BASELINES,
+    NO_ENSEMBLE,
+    NO_TRACKER,
+    is_component,
+    public_name,
+)
 from mlp_exp.config.schema import APPLIED
-from mlp_exp.config.targets import left_over, locate, row_parameters, supplied_arguments
+from mlp_exp.config.targets import NAMED, left_over, locate, row_parameters, supplied_arguments
 from mlp_exp.data.dataset import Dataset, TargetColumn, TaskName
+from mlp_exp.data.ensembles import Ensemble
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.data.splits.base import Split
 from mlp_exp.display.progress import open_with_progress
@@ -23,7 +33,7 @@ from mlp_exp.errors import ConfigError, MlpExpError
 from mlp_exp.experiment.baselines.standard import NoBaselines
 from mlp_exp.experiment.configs import resolved, with_epochs
 from mlp_exp.experiment.session import Session
-from mlp_exp.model.initial_weights import DefaultInit, WeightInit
+from mlp_exp.model.initial_weights import DataDrivenInit, DefaultInit, WeightInit
 from mlp_exp.model.mlp import MLP
 from mlp_exp.tasks.calibration import Inference
 from mlp_exp.tasks.criteria import as_loss
@@ -32,8 +42,9 @@ from mlp_exp.tasks.metrics.chosen import Metrics
 from mlp_exp.trackers.none import NoTracker
 from mlp_exp.trackers.tracker import Tracker
 from mlp_exp.training.callbacks.callback import Callback
+from mlp_exp.training.curves import Curve
 from mlp_exp.training.early_stopping import EarlyStopping
-from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.schedulers import CurveRate, LearningRate
 from mlp_exp.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -48,10 +59,11 @@ METHODS = {
     "metrics": "chosen",
     "inference": "fit",
     "baselines": "compute",
+    "ensemble": "divide",
 }
 """By which what a group builds is known to be of its kind, where any class may be one."""
 
-ABSENT = {"metrics": METRICS, "inference": INFERENCE, "baselines": NO_BASELINES}
+ABSENT = {"metrics": METRICS, "inference": INFERENCE, "baselines": NO_BASELINES, "ensemble": NO_ENSEMBLE}
 """Groups that configurations of earlier versions lack, and what stands for them."""
 
 
@@ -62,20 +74,24 @@ SPANS = {
 }
 """Schedulers with the key that says how long the whole schedule is."""
 
+OTHERWISE = {"scheduler": Curve}
+"""What a group may build without the method of `METHODS`."""
+
 
 class Components:
     """What a configuration stands for.
 
     Loss, network and scheduler are built when the data is known that they depend on; early stopping, callbacks and
-    tracker when the run begins, each time anew.
+    tracker when the run begins, each time anew. The data is read first: other values may depend on its task.
 
     Args:
         config: a valid configuration as plain values, with references.
         session: what other runs have read and made already.
 
     Attributes:
-        config: the resolved configuration without the tracker, on which no result depends.
-        source: all of it as it is saved, to be resumed.
+        config: the resolved configuration with the values of the data's task, without the tracker, on which no result
+            depends.
+        source: all of it as it is saved, to be resumed: with references, and values by task.
 
     Raises:
         ConfigError: a component refuses its settings, or the data is not a `Dataset`.
@@ -88,6 +104,9 @@ class Components:
         self.session = session
         self._tracker: dict[str, Any] = values.get("tracker", {"_target_": NO_TRACKER})
         self.seed: int = values["seed"]
+        self.split: Split = self._build("split")
+        self.dataset = self._dataset()
+        self.config = self._for_task(self.config)
         optimizer = _factory(session, "optimizer", self.config["optimizer"]).make
         self.optimizer: Callable[..., Optimizer] = optimizer.func
         self.optimizer_options = dict(optimizer.keywords)
@@ -96,14 +115,16 @@ class Components:
             raise ConfigError(
                 [f"optimizer._target_: {name} takes no 'lr', which the scheduler sets; add that argument"]
             )
-        self.split: Split = self._build("split")
         self.trainer: Trainer = self._build("trainer")
-        self.dataset = self._dataset()
         self.preprocess: Preprocess = self._build("preprocess")
-        self.init: DefaultInit | WeightInit = self._build("init")
+        self.init: DefaultInit | WeightInit | DataDrivenInit = self._build("init")
         self.metrics: Metrics = self._build("metrics")
         self.inference: Inference = self._build("inference")
         self.baselines: NoBaselines = self._build("baselines")
+        self.ensemble: Ensemble = self._build("ensemble")
+
+    def _for_task(self, config: dict[str, Any]) -> dict[str, Any]:
+        return for_task(config, self.dataset.task != "regression")
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)
@@ -139,11 +160,12 @@ class Components:
         """Whether a network of the user's own is to train in stacks."""
         return not self.is_mlp and bool(self.config["model"].get("stack", False))
 
-    def model(self, in_features: int, out_features: int) -> nn.Module:
-        module: nn.Module = self._build("model", in_features=in_features, out_features=out_features)
+    def model(self, in_features: int, out_features: int, numbers: int) -> nn.Module:
+        """The network as configured, of which the first inputs are `numbers` scaled numbers."""
+        module: nn.Module = self._build("model", in_features=in_features, out_features=out_features, numbers=numbers)
         return module
 
-    def learning_rate(self, epochs: int, steps: int) -> LearningRate:
+    def learning_rate(self, epochs: int, steps: int) -> LearningRate | CurveRate:
         """That of the optimizer, by the scheduler, which knows how long the training is.
 
         Args:
@@ -155,8 +177,13 @@ class Components:
         """
         node = self.config["scheduler"]
         if self.config["trainer"]["epochs"] != epochs:
-            node = resolved(with_epochs(self.source, epochs))["scheduler"]
+            node = self._for_task(resolved(with_epochs(self.source, epochs)))["scheduler"]
         by_step = node.get("interval") == "step"
+        lr = float(self.optimizer_options["lr"])
+        target = locate(node["_target_"])
+        if isinstance(target, type) and issubclass(target, Curve):
+            curve: Curve = build_group(self.session, "scheduler", node)
+            return CurveRate(lr, curve, epochs, steps if by_step else None)
         # in a model's configuration a reference to trainer.epochs, by any key, is resolved, and may be auto
         anywhere = self.config["trainer"]["epochs"] == "auto"
         spans = [key for key, value in node.items() if value == "auto" and (anywhere or key in SPANS.values())]
@@ -164,7 +191,7 @@ class Components:
         if by_step:
             _require_all_steps(node, epochs, steps)
         return LearningRate(
-            float(self.optimizer_options["lr"]),
+            lr,
             lambda optimizer: build_group(self.session, "scheduler", node, optimizer=optimizer),
             steps if by_step else None,
         )
@@ -257,13 +284,15 @@ def build_group(session: Session, group: str, node: dict[str, Any], **supplied: 
     """
     factory = _factory(session, group, node)
     # Hydra would copy what is supplied into a configuration of its own, so it builds without it
-    arguments = supplied_arguments(group, factory.target, supplied)
+    own = () if is_component(node["_target_"]) else NAMED.intersection(node)  # a user's network may mean something else
+    given = {name: value for name, value in supplied.items() if name not in own}
+    arguments = supplied_arguments(group, factory.target, given)
     if group == "loss" and row_parameters(factory.target, node):
         return partial(factory.target, **factory.make.keywords, **arguments)  # it makes no loss: it is one
     with _refusals(group, node):
         built = factory.make(**arguments)
     method = METHODS.get(group)
-    if method and not callable(getattr(built, method, None)):
+    if method and not isinstance(built, OTHERWISE.get(group, ())) and not callable(getattr(built, method, None)):
         raise ConfigError([f"{group}._target_: expected an object with a method {method}, got {type(built).__name__}"])
     return built
 

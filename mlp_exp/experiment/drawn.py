@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlp_exp.data.statistics import Floats
 from mlp_exp.display import figures
 from mlp_exp.display.curves import Plane
-from mlp_exp.experiment.outcome import predictions
+from mlp_exp.experiment.answers import answers_of, answers_to
 from mlp_exp.experiment.run import Run
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.tasks.classification import Classification
@@ -19,7 +19,6 @@ from mlp_exp.tasks.metrics.uncertain import LEVELS, Z
 from mlp_exp.tasks.regression import DistributionRegression, QuantileRegression
 from mlp_exp.tasks.several import Multilabel, SeveralValues
 from mlp_exp.tasks.task import Task
-from mlp_exp.training.loop import evaluating
 
 
 def draw(run: Run, helper: Helper = IN_PLACE) -> None:
@@ -42,7 +41,7 @@ def _figures(run: Run) -> figures.Figures:
     if dataset.features.shape[1] == 2 and not (dataset.categories or dataset.texts) and len(dataset.targets) == 1:
         plane = Plane.around(dataset.features)
         found["decision_boundary"] = dataset, test, plane, _predict_points(run, plane.points), *run.head.task.thresholds
-    answers = predictions(run, test) if len(test) else None
+    answers = answers_of(run, test) if len(test) else None
     if answers is not None and np.isfinite(answers).all():
         found |= of_test_part(run.head.task, dataset.target[test], answers)
     return found
@@ -50,8 +49,7 @@ def _figures(run: Run) -> figures.Figures:
 
 def _predict_points(run: Run, points: Floats) -> Any:
     """Probabilities `[n, C]`, or values `[n]`."""
-    with evaluating(run.trainee) as module:
-        answers = run.head.answers(module(torch.from_numpy(run.plan.preprocessing.inputs(points))))
+    answers = answers_to(run, torch.from_numpy(run.plan.preprocessing.inputs(points)))
     task = run.head.task
     return answers if task.has_classes else task.columns(answers)["prediction"]
 

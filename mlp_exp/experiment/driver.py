@@ -13,6 +13,7 @@ import torch
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import RunFolderError, describe
 from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.course import mean_record
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.outcome import Evaluation, evaluate, save
 from mlp_exp.experiment.planning import plan_of
@@ -43,7 +44,7 @@ class Reporter(ABC):
 
     @abstractmethod
     def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
-        """The stack has trained an epoch: all its runs, and a record of each that was active."""
+        """The stack has trained an epoch: all its runs, and a record of each that was active (of an ensemble a mean)."""
 
     @abstractmethod
     def ended(self, spec: RunSpec, run: Run, found: Evaluation, error: Exception | None) -> None:
@@ -127,7 +128,9 @@ class _Driver:
             run = prepare(plan, RunFolder(spec.folder))
             run.begin()
             if self._reporter.saves_start:
-                run.write_checkpoint(start.state if start else None)
+                run.write_checkpoint(
+                    [network.state for network in start.networks] if start else [None] * len(run.courses)
+                )
             run.begin_callbacks(partial(self._inside, spec))
         return run
 
@@ -141,41 +144,47 @@ class _Driver:
         """Trains all to their ends, or to the task's end epoch."""
         if not self.runs:
             return
+        places = [
+            (place, course) for place, (_, run) in enumerate(self.runs) for course in run.courses if not course.ended
+        ]
         for _, run in self.runs:
-            run.stacked = len(self.runs)
+            run.stacked = len(places)
         plans = [run.plan for _, run in self.runs]
         save_histories = Regularly(self._reporter.history_seconds, self._save_histories)
         every = min(plan.components.trainer.checkpoint_every for plan in plans)
         save_checkpoints = Regularly(every, self._save_checkpoints)
         batch_size = max(plan.batch_size for plan in plans)
-        trainees = [run.trainee for _, run in self.runs]
+        trainees = [course.trainee for _, course in places]
         with active(self.runs[0][0]) if len(self.runs) == 1 else nullcontext():
             for records in train(trainees, batch_size, plans[0].device, self._task.end_epoch):
+                by_run: dict[int, list[EpochRecord]] = {}
                 for record in records:
-                    self.runs[record.member][1].add(record)
-                self._reporter.epoch(self.runs, records)
-                for record in records:
-                    self._take(record)
+                    place, course = places[record.member]
+                    course.add(record)
+                    by_run.setdefault(place, []).append(record)
+                means = {place: mean_record(own) for place, own in by_run.items()}
+                self._reporter.epoch(self.runs, list(means.values()))
+                for place, record in means.items():
+                    self._take(place, record)
                 save_histories()
-                save_checkpoints(records)
+                save_checkpoints()
 
     def _save_histories(self) -> None:
         for _, run in self.active.values():
             run.write_history()
 
-    def _save_checkpoints(self, records: Sequence[EpochRecord]) -> None:
-        for record in records:
-            if record.member in self.active:
-                self.active[record.member][1].write_checkpoint(record.state())
+    def _save_checkpoints(self) -> None:
+        for _, run in self.active.values():
+            run.write_checkpoint(run.latest_states())
 
-    def _take(self, record: EpochRecord) -> None:
-        spec, run = self.active[record.member]
+    def _take(self, place: int, record: EpochRecord) -> None:
+        spec, run = self.active[place]
         if run.logs(record):
             with self._reporter.log(spec):
                 run.log_epoch(record)
-        if record.status:
-            self._end(spec, run, record.error)
-            del self.active[record.member]  # only now, so that a run which an interrupt keeps from being saved is saved
+        if run.ended:
+            self._end(spec, run, run.error)
+            del self.active[place]  # only now, so that a run which an interrupt keeps from being saved is saved
 
     def _end(self, spec: RunSpec, run: Run, error: Exception | None = None) -> None:
         """Writes what a run leaves behind, however it ended."""
@@ -198,8 +207,7 @@ class _Driver:
         """
         for spec, run in self.active.values():
             run.write_history()
-            assert run.trainee.latest
-            checkpoint = run.write_checkpoint(run.trainee.latest.state())
+            checkpoint = run.write_checkpoint(run.latest_states())
             self._reporter.paused(spec, run, checkpoint)
         self.active = {}
 

@@ -1,35 +1,62 @@
 """The network of a run: as configured, for the rows it will see."""
 
-from collections.abc import Callable
+import inspect
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
 from mlp_exp.data.preprocessing import Preprocessing
+from mlp_exp.engine.threads import torch_on_one_thread
 from mlp_exp.errors import RunFolderError, TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.model.number_embedding import PiecewiseLinearEmbedding
+
+INITIAL_ROWS = 2000
+"""Training rows, at most, that initial weights and bins of embeddings are made from."""
 
 
-def build_network(
-    make: Callable[[int, int], torch.nn.Module], preprocessing: Preprocessing, outputs: int
-) -> torch.nn.Module:
-    """The network for preprocessed rows, with embeddings in front where there are any to learn.
+class MakeNetwork(Protocol):
+    """The configured network, from the widths of its inputs and of its logits, and how many inputs are numbers."""
 
-    Args:
-        make: the configured network, from the widths of its inputs and of its logits.
-    """
+    def __call__(self, in_features: int, out_features: int, numbers: int) -> torch.nn.Module: ...
+
+
+def build_network(make: MakeNetwork, preprocessing: Preprocessing, outputs: int) -> torch.nn.Module:
+    """The network for preprocessed rows, with embeddings in front where there are any to learn."""
     embedded = preprocessing.embedded
     inputs = preprocessing.inputs_width
     if not embedded:
-        return make(inputs, outputs)
+        return make(inputs, outputs, preprocessing.numbers_width)
     rows, width = preprocessing.embedding_starts[-1], preprocessing.embedding_width
-    network = make(inputs + len(embedded) * (width - 1), outputs)
+    network = make(inputs + len(embedded) * (width - 1), outputs, preprocessing.numbers_width)
     return EmbeddedNetwork(network, len(embedded), rows, width, preprocessing.never_trained)
 
 
-def require_no_larger(
-    make: Callable[[int, int], torch.nn.Module], preprocessing: Preprocessing, outputs: int, path: Path
-) -> None:
+def initialise(module: torch.nn.Module, init: Any, rows: torch.Tensor) -> None:
+    """Sets the initial weights by `init.apply(module)`, or `init.apply(module, rows)` if it takes rows.
+
+    Args:
+        rows: training rows `[n, F]`, from which piecewise-linear embeddings have their bins.
+
+    Raises:
+        TrainingError: rows cannot go through the module.
+    """
+    with torch_on_one_thread():  # so that the weights do not depend on the number of threads
+        for layer in module.modules():
+            if isinstance(layer, PiecewiseLinearEmbedding):
+                layer.fit(rows)
+        if "rows" in inspect.signature(init.apply).parameters:
+            try:
+                init.apply(module, rows)
+            except Exception as error:  # the user's own code may raise anything
+                names = f"{type(init).__name__} of {len(rows)} rows for {type(module).__name__}"
+                raise TrainingError(f"init: {names}: {error}") from error
+        else:
+            init.apply(module)
+
+
+def require_no_larger(make: MakeNetwork, preprocessing: Preprocessing, outputs: int, path: Path) -> None:
     """Refuses a network of our own with more parameters than a file can hold, before it takes memory.
 
     Raises:

@@ -2,20 +2,25 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.splits.base import Rows
 from mlp_exp.data.statistics import Floats
+from mlp_exp.experiment.answers import HeldOut, answers_of, held_out_logits, together
 from mlp_exp.experiment.run import Run
+from mlp_exp.model.several import joined
 from mlp_exp.storage.model_file import MODEL_FORMAT
 from mlp_exp.storage.provenance import provenance
 from mlp_exp.tasks.head import Head
+from mlp_exp.tasks.metrics import Scores, intervals
 from mlp_exp.tasks.metrics import evaluate as evaluate_metrics
-from mlp_exp.tasks.metrics import intervals
 from mlp_exp.training.loop import logits_of
 
 log = logging.getLogger(__name__)
@@ -29,33 +34,98 @@ class Evaluation:
         metrics: None where one cannot be computed.
         undefined: why not.
         intervals: of the test part, 95 % each.
+        members: of an ensemble best epoch, best value and metrics of each network.
     """
 
     metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
     undefined: dict[str, dict[str, str]] = field(default_factory=dict)
     intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    members: list[dict[str, Any]] = field(default_factory=list)
 
 
 def evaluate(run: Run) -> Evaluation:
-    """All metrics of each part; nothing where no epoch was completed. Fits what `inference` asks for before."""
+    """All metrics of each part; nothing where no epoch was completed. Fits what `inference` asks for before.
+
+    Those of the validation part are of the rows that were held out: of an ensemble each is predicted by the networks
+    that have not trained with it. The training part is then all rows that any network may have trained with.
+    """
     found = Evaluation()
     if not run.best_epoch:
         return found
-    run.head = _fitted(run)
-    for name, rows in run.parts.items():
-        _evaluate_part(run, name, rows, found)
+    held_out = held_out_logits(run)
+    run.head = _fitted(run, held_out)
+    train, test = run.plan.known_rows, run.parts.test
+    _evaluate_part(run, "train", train, answers_of(run, train), found)
+    if held_out:
+        answers = held_out.answers(run.head)
+        _evaluate_part(run, "val", held_out.rows, answers, found)
+        if len(run.trainees) > 1:
+            _take_held_out(run, held_out, answers, found)
+    logits = [logits_of(trainee, test) for trainee in run.trainees] if len(test) else []
+    if logits:
+        _evaluate_part(run, "test", test, together(run.head, logits), found)
+    if len(run.trainees) > 1:
+        found.members.extend(_of_members(run, held_out, logits))
     return found
 
 
-def _fitted(run: Run) -> Head:
+def _take_held_out(run: Run, held_out: HeldOut, answers: Floats, found: Evaluation) -> None:
+    """Tells the run the value of its networks together, and writes the predictions of the rows that were held out."""
+    metric = run.head.task.metric_of(run.trainee.early_stopping.monitor)
+    if metric:
+        run.held_out = found.metrics["val"].get(metric)
+    dataset, task = run.dataset, run.head.task
+    run.folder.write_held_out(
+        {"row": dataset.source_rows[held_out.rows], "member": held_out.member}
+        | _truth(dataset, held_out.rows)
+        | dict(task.columns(answers))
+    )
+
+
+def _truth(dataset: Dataset, rows: Rows) -> dict[str, NDArray[Any]]:
+    """What was to be predicted of rows: a column `target`, of several targets one for each."""
+    columns = dataset.target[rows].reshape(len(rows), -1).T
+    return {
+        "target" if len(columns) == 1 else f"target_{target.name}": (
+            np.array(target.class_names)[values] if target.class_names else values
+        )
+        for target, values in zip(dataset.targets, columns, strict=True)
+    }
+
+
+def _of_members(run: Run, held_out: HeldOut | None, test: Sequence[Tensor]) -> list[dict[str, Any]]:
+    """How good each network is by itself: on the rows that it held out, and on the test part.
+
+    Args:
+        test: logits `[n, O]` of each for the test part; none without one.
+    """
+    found = []
+    for number, trainee in enumerate(run.trainees):
+        parts = {"val": (trainee.data.val, logits_of(trainee, trainee.data.val))} if held_out else {}
+        parts |= {"test": (run.parts.test, test[number])} if test else {}
+        metrics = {name: _scores(run, rows, run.head.answers(logits)).values for name, (rows, logits) in parts.items()}
+        stopping = trainee.early_stopping
+        found.append({"best_epoch": stopping.best_epoch, "best_value": stopping.best_value, "metrics": metrics})
+    return found
+
+
+def _scores(run: Run, rows: Rows, answers: Floats) -> Scores:
+    """The metrics of answers for rows; none where one is not a finite number."""
+    if not np.isfinite(answers).all():
+        return Scores({}, {})
+    task = run.head.task
+    return evaluate_metrics(
+        task.metrics, task.predictions(run.dataset.target[rows], answers, run.dataset.weights_of(rows))
+    )
+
+
+def _fitted(run: Run, held_out: HeldOut | None) -> Head:
     """The head with temperature and thresholds, where they are asked for."""
-    inference, rows = run.components.inference, run.parts.val
-    if not inference.fits or not len(rows):
+    inference = run.components.inference
+    if not inference.fits or held_out is None or not held_out.finite:
         return run.plan.head
-    logits = logits_of(run.trainee, rows)
-    if not bool(torch.isfinite(logits).all()):
-        return run.plan.head
-    head = inference.fit(run.plan.head, logits, run.dataset.target[rows], run.dataset.weights_of(rows))
+    rows = held_out.rows
+    head = inference.fit(run.plan.head, held_out.answers, run.dataset.target[rows], run.dataset.weights_of(rows))
     log.info("fitted to the validation part: %s", ", ".join(f"{name} {value:.4g}" for name, value in _fit(head)))
     return head
 
@@ -66,9 +136,8 @@ def _fit(head: Head) -> list[tuple[str, float]]:
     return [("temperature", head.temperature), *((f"threshold of {target.name}", at) for target, at in thresholds)]
 
 
-def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], found: Evaluation) -> None:
+def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], answers: Floats, found: Evaluation) -> None:
     """Adds the metrics of a part; none, with a warning, where a prediction is not a finite number."""
-    answers = predictions(run, rows)
     wrong = ~np.isfinite(answers).all(axis=1)
     if wrong.any():
         row = run.dataset.source_rows[rows[wrong.argmax()]]
@@ -95,11 +164,6 @@ def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], found: Evaluati
         }
 
 
-def predictions(run: Run, rows: NDArray[np.int64]) -> Floats:
-    """The answers `[n, A]` for rows, in the target's own unit."""
-    return run.head.answers(logits_of(run.trainee, rows))
-
-
 def save(run: Run, found: Evaluation) -> None:
     """Writes the result and, where an epoch was completed, the model."""
     dataset, trainer, task = run.dataset, run.components.trainer, run.head.task
@@ -123,13 +187,17 @@ def save(run: Run, found: Evaluation) -> None:
     }
     if run.components.inference.fits and found.metrics:
         result["fitted"] = dict(_fit(run.head))
+    if len(run.trainees) > 1:
+        result["best_epochs"] = run.best_epochs
+        result["members"] = found.members
     if run.reason:
         result["reason"] = run.reason
     if run.best_epoch:
         run.folder.write_model(_model(run))
-    if run.state:
-        run.write_checkpoint(run.state)
-        run.state = None  # it is as large as several networks
+    if run.over:
+        run.write_checkpoint([course.state for course in run.courses])
+        for course in run.courses:
+            course.state = None  # it is as large as several networks
     run.folder.write_result(result)
 
 
@@ -151,6 +219,6 @@ def _model(run: Run) -> dict[str, Any]:
     }
     # texts of their own: the file would show which ones are one object, and so what the run has in common with others
     model: dict[str, Any] = json.loads(json.dumps(plain))
-    model["state_dict"] = {name: tensor.clone() for name, tensor in run.trainee.module.state_dict().items()}
+    model["state_dict"] = joined(trainee.module for trainee in run.trainees)
     model["training_rows"] = run.plan.training_rows()
     return model

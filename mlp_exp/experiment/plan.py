@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from mlp_exp.config.components import is_component
+from mlp_exp.data.ensembles import MemberRows
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.row_hashes import evenly_spaced, row_hashes
-from mlp_exp.data.splits.base import Parts
+from mlp_exp.data.splits.base import Parts, Rows
 from mlp_exp.engine import optimizers
 from mlp_exp.engine.batches import MemberData, evaluation_shape, step_shape
 from mlp_exp.engine.functional import METHOD, ROUNDING_TOLERANCE, TOLERANCE
@@ -28,7 +29,7 @@ from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
-    "model": frozenset({"dropout"}),
+    "model": frozenset({"dropout", "frequency_scale"}),
     "optimizer": frozenset({"lr", "weight_decay"}),
     "loss": frozenset({"label_smoothing", "class_weight"}),
 }
@@ -40,6 +41,8 @@ class Plan:
     """What a run will train on, and for how long.
 
     Attributes:
+        parts: as the split makes them.
+        members: the rows of each network of an ensemble; of a single one those of the parts.
         head: what stands behind the network.
         encoded: the columns of texts as numbers `[N, …]`.
         key: says what the preprocessing depends on, for `Session`.
@@ -50,6 +53,7 @@ class Plan:
 
     components: Components
     parts: Parts
+    members: Sequence[MemberRows]
     preprocessing: Preprocessing
     head: Head
     key: tuple[str, ...]
@@ -71,10 +75,25 @@ class Plan:
     def task(self) -> Task:
         return self.head.task
 
+    @property
+    def train_rows(self) -> int:
+        """How many rows a network trains with in an epoch; of an ensemble the fewest."""
+        return min(len(member.train) for member in self.members)
+
+    @property
+    def val_rows(self) -> int:
+        """How many rows a network is validated on; of an ensemble the most."""
+        return max(len(member.val) for member in self.members)
+
+    @cached_property
+    def known_rows(self) -> Rows:
+        """All rows that any network trains with or is validated on; those of the training part without an ensemble."""
+        return self.components.ensemble.all_rows(self.parts)
+
     @cached_property
     def history_metrics(self) -> tuple[str, ...]:
         """The metrics of the validation part that the history has."""
-        if not len(self.parts.val):
+        if not self.val_rows:
             return ()
         watched = self.task.metric_of(self.components.early_stopping().monitor)
         names = (self.task.history_metric, *self.components.metrics.history, watched)
@@ -83,21 +102,21 @@ class Plan:
     @property
     def columns(self) -> list[str]:
         """Those of the history; those of the validation part are left out where there is none."""
-        validation = ["val_loss", *(f"val_{name}" for name in self.history_metrics)] if len(self.parts.val) else []
+        validation = ["val_loss", *(f"val_{name}" for name in self.history_metrics)] if self.val_rows else []
         return ["epoch", "lr", "train_loss", *validation, *self.callback_columns, "seconds"]
 
     @property
     def epochs(self) -> int:
-        return self.components.trainer.epochs_for(len(self.parts.train))
+        return self.components.trainer.epochs_for(self.train_rows)
 
     @property
     def batch_size(self) -> int:
-        return min(self.components.trainer.batch_size_for(len(self.parts.train)), len(self.parts.train))
+        return min(self.components.trainer.batch_size_for(self.train_rows), self.train_rows)
 
     @property
     def steps(self) -> int:
         """In an epoch."""
-        return step_shape(len(self.parts.train), self.batch_size)[0]
+        return step_shape(self.train_rows, self.batch_size)[0]
 
     @property
     def device(self) -> torch.device:
@@ -157,8 +176,8 @@ class Plan:
             for key, value in config[group].items()
             if key not in free
         }
-        steps, batch = step_shape(len(self.parts.train), self.batch_size)
-        validation = evaluation_shape(len(self.parts.val))
+        steps, batch = step_shape(self.train_rows, self.batch_size)
+        validation = evaluation_shape(self.val_rows)
         made = self.preprocessing
         embeddings = (len(made.embedded), made.embedding_starts[-1], made.embedding_width) if made.embedded else None
         return found | {
@@ -168,9 +187,10 @@ class Plan:
             "the number of classes": (self.task.name, self.loss.out_features),
             "the number of inputs": made.inputs_width,
             "preprocess.embedding_width": embeddings,
+            "the number of numeric inputs": made.numbers_width,
             "the number of rows": (steps, validation),
             # a network of the user's own gets no padding
-            "model.stack (the number of training rows)": None if self.components.is_mlp else len(self.parts.train),
+            "model.stack (the number of training rows)": None if self.components.is_mlp else self.train_rows,
             "the epoch of the checkpoint": self.checkpoint.epoch if self.checkpoint else 0,
         }
 
@@ -181,7 +201,7 @@ class Plan:
             ConfigError: the history will not have that column.
         """
         early_stopping = self.components.early_stopping()
-        validates = len(self.parts.val) > 0
+        validates = self.val_rows > 0
         columns = ["train_loss", "val_loss", "val_metric", *(f"val_{name}" for name in self.history_metrics)]
         columns += self.callback_columns
         if early_stopping.monitor not in columns:
@@ -201,16 +221,16 @@ class Plan:
             ) from error
         return early_stopping
 
-    def validation(self) -> Validation | None:
-        """What the history says of the validation part; None without one."""
-        rows = self.parts.val
+    def validation(self, member: int = 0) -> Validation | None:
+        """What the history says of a network's validation rows; None without them."""
+        rows = self.members[member].val
         if not len(rows):
             return None
         dataset = self.components.dataset
         return Validation(self.head, self.history_metrics, dataset.target[rows], dataset.weights_of(rows))
 
-    def data(self) -> MemberData:
-        """The rows, ready for the network; runs with the same rows share them."""
+    def data(self, member: int = 0) -> MemberData:
+        """The rows, ready for a network; all networks and runs with the same preprocessing share one table."""
         components, session = self.components, self.components.session
         dataset = components.dataset
         loss_key = (*self.key, components.text("loss"))
@@ -223,7 +243,7 @@ class Plan:
             return self.head.scaling.scaled(dataset.target)
 
         def weights() -> NDArray[np.float32]:
-            train = self.parts.train
+            train = self.known_rows
             if dataset.weights is None:
                 found = self.loss.row_weights(target(), train)
             else:
@@ -237,14 +257,14 @@ class Plan:
             session.table(("inputs", *self.key), inputs),
             session.table(("targets", *loss_key), lambda: torch.from_numpy(self.loss.encode(target()))),
             session.table(("weights", *loss_key), lambda: torch.from_numpy(weights())),
-            self.parts.train,
-            self.parts.val,
+            *self.members[member],
+            evaluated_as=self.val_rows,
         )
 
     def training_rows(self) -> torch.Tensor:
         """Hashes `[n]` of training rows as the network sees them; runs with the same rows share them."""
 
         def made() -> torch.Tensor:
-            return torch.from_numpy(row_hashes(self.data().inputs[evenly_spaced(self.parts.train)].numpy()))
+            return torch.from_numpy(row_hashes(self.data().inputs[evenly_spaced(self.known_rows)].numpy()))
 
         return self.components.session.keep(("training rows", *self.key), made)

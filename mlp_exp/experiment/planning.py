@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mlp_exp.data.ensembles import MemberRows, alike
 from mlp_exp.data.preprocessing import Preprocessing
-from mlp_exp.data.splits.base import Parts, without_weightless
+from mlp_exp.data.splits.base import Parts, Rows, without_weightless
 from mlp_exp.engine.streams import Streams
-from mlp_exp.errors import SweeperError
+from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.job_context import active
@@ -31,16 +32,20 @@ def plan(components: Components) -> Plan:
     """
     dataset, session = components.dataset, components.session
     parts, parts_key = _parts(components)
-    key = (*parts_key, components.text("preprocess"))
-    preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, parts.train))
+    key = (*parts_key, components.text("preprocess"), *["all rows"] * components.ensemble.divides)
+    known = components.ensemble.all_rows(parts)
+    preprocessing = session.keep(("preprocess", *key), lambda: components.preprocess.fit(dataset, known))
+    members = _members(components, parts)
     callbacks = components.callbacks()
     columns = columns_of(callbacks)
-    head = _head(components, preprocessing, parts, columns)
+    head = _head(components, preprocessing, known, columns, validates=len(members[0].val) > 0)
     components.trainer.torch_device()
     encoded: Sequence[NDArray[np.float32]] = ()
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
         encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
-    made = Plan(components, parts, preprocessing, head, key, encoded)
+    made = Plan(components, parts, members, preprocessing, head, key, encoded)
+    if made.alone and len(members) > 1:
+        raise ConfigError([f"ensemble: networks of one run train as one stack, and {made.alone}; use ensemble=none"])
     require_free(callbacks, made.columns)
     made = replace(made, callback_columns=columns)
     if not made.functional:
@@ -48,17 +53,35 @@ def plan(components: Components) -> Plan:
     return replace(made, tried=tried(components, preprocessing, made.data().inputs, made.loss.out_features))
 
 
-def _head(components: Components, preprocessing: Preprocessing, parts: Parts, columns: Sequence[str]) -> Head:
-    """The loss, the task with the metrics that are asked for, and the scaling that the loss wants."""
+def _members(components: Components, parts: Parts) -> list[MemberRows]:
+    """The rows of each network; as many steps an epoch for all."""
+    generator = Streams(components.seed).ensemble
+    members = components.ensemble.divide(components.dataset, parts, components.split, generator)
+    if len(members) == 1:
+        return members
+    fewest = min(len(member.train) for member in members)
+    # a network of the user's own gets no padding
+    return alike(members, components.trainer.batch_size_for(fewest) if components.is_mlp else fewest, generator)
+
+
+def _head(
+    components: Components, preprocessing: Preprocessing, known: Rows, columns: Sequence[str], *, validates: bool
+) -> Head:
+    """The loss, the task with the metrics that are asked for, and the scaling that the loss wants.
+
+    Args:
+        known: the rows that the preprocessing is fitted to.
+        validates: whether there are validation rows.
+    """
     dataset, loss = components.dataset, components.loss()
     task = loss.task(dataset.task, dataset.targets)
     monitor = components.early_stopping().monitor
     watches_metric = monitor.startswith("val_") and monitor not in ("val_loss", "val_metric", *columns)
     watched = [monitor.removeprefix("val_")] if watches_metric else []
     task = task.measured_by(components.metrics.chosen(task.known, task.defaults, task.example, watched))
-    components.inference.check(task, validates=len(parts.val) > 0)
+    components.inference.check(task, validates=validates)
     loss.check(dataset.target)
-    return Head(loss, task, loss.scaling(dataset.target[parts.train], preprocessing.target))
+    return Head(loss, task, loss.scaling(dataset.target[known], preprocessing.target))
 
 
 def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:

@@ -1,22 +1,24 @@
 """A run while it trains: its part of a stack, its history, its folder."""
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import fmean, median_low
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine.state import MemberState
-from mlp_exp.errors import DivergedError, UntrustedError, describe
-from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.errors import UntrustedError, describe
+from mlp_exp.experiment.checkpoint import Checkpoint, Saved
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.configs import EXTENDS, differences
+from mlp_exp.experiment.course import Course, History, mean_history
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.storage.provenance import versions
-from mlp_exp.storage.run_folder import DONE, RunFolder
+from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.head import Head
 from mlp_exp.training.callbacks.callback import RunView
 from mlp_exp.training.learning_rates import losses_by_rate
@@ -34,28 +36,57 @@ class Run:
     """A run that is ready to train, trains, or has trained.
 
     Attributes:
+        courses: how each of its networks trains; several are an ensemble.
         columns: of the history.
-        history: a row for each epoch so far, in the order of `columns`.
-        reason: why it diverged or failed.
-        stacked: how many runs trained together, this one among them.
-        state: of the training at its end.
+        failure: why it has failed as a whole.
+        stacked: how many networks trained together, its own among them.
         head: that of the plan, with what was fitted after training.
+        held_out: the value of what early stopping watches, where it is known of the networks together.
     """
 
     plan: Plan
-    trainee: Trainee
+    trainees: Sequence[Trainee]
     folder: RunFolder
-    history: list[list[float]] = field(default_factory=list)
-    status: str = "interrupted"
-    reason: str | None = None
+    failure: str | None = None
     stacked: int = 1
-    state: MemberState | None = None
+    held_out: float | None = None
     head: Head = field(init=False)
     columns: list[str] = field(init=False)
+    courses: list[Course] = field(init=False)
 
     def __post_init__(self) -> None:
         self.head = self.plan.head
         self.columns = self.plan.columns
+        self.courses = [Course(trainee, self.columns) for trainee in self.trainees]
+
+    @property
+    def trainee(self) -> Trainee:
+        """The first network, which stands for all in what they have in common."""
+        return self.trainees[0]
+
+    @property
+    def history(self) -> History:
+        """A row for each epoch so far, in the order of `columns`; of an ensemble the means."""
+        return mean_history([course.history for course in self.courses])
+
+    @property
+    def status(self) -> str:
+        found = [course.status for course in self.courses]
+        if self.failure:
+            return "failed"
+        # one that has failed or diverged is not averaged with the others
+        ranked = ("failed", "interrupted", "diverged", "finished", "stopped_early")
+        return min(found, key=ranked.index)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it diverged or failed."""
+        reasons = [
+            f"network {number}: {course.reason}" if len(self.courses) > 1 else course.reason
+            for number, course in enumerate(self.courses)
+            if course.reason
+        ]
+        return self.failure or next(iter(reasons), None)
 
     @property
     def components(self) -> Components:
@@ -70,13 +101,26 @@ class Run:
         return self.plan.parts
 
     @property
+    def best_epochs(self) -> list[int]:
+        """Of each network; 0 before the first epoch."""
+        return [trainee.early_stopping.best_epoch for trainee in self.trainees]
+
+    @property
     def best_epoch(self) -> int:
-        return self.trainee.early_stopping.best_epoch
+        """Of an ensemble the median; 0 unless each network has one."""
+        return median_low(self.best_epochs) if all(self.best_epochs) else 0
 
     @property
     def best_value(self) -> float:
-        """Of what early stopping watches."""
-        return self.trainee.early_stopping.best_value
+        """Of what early stopping watches: of an ensemble the mean, until it is known of the networks together."""
+        if self.held_out is not None:
+            return self.held_out
+        return fmean(trainee.early_stopping.best_value for trainee in self.trainees)
+
+    @property
+    def score(self) -> float:
+        """The best value so that lower is better."""
+        return fmean(trainee.early_stopping.score for trainee in self.trainees)
 
     def begin(self) -> None:
         """Claims the folder, and logs what will be trained.
@@ -103,79 +147,60 @@ class Run:
             self.folder.save_extended(self.components.source, f"{EXTENDS}={self.plan.epochs}")
 
     def begin_callbacks(self, inside: Callable[[], AbstractContextManager[None]]) -> None:
-        """Shows the run to its callbacks; `inside` makes the context in which they see its epochs."""
-        trainee, validation = self.trainee, self.trainee.validation
-        if not trainee.callbacks:
-            return
-        trainee.callbacks.inside = inside
-        trainee.callbacks.begin(
-            RunView(
-                self.folder.path,
-                self.components.config,
-                self.plan.task,
-                None if validation is None else validation.target,
-                trainee.epochs,
-                trainee.module,
-                self._try_rates,
-                [dict(zip(self.columns, row, strict=True)) for row in self.history],
+        """Shows the run to its callbacks, of an ensemble each network to its own; `inside` makes the context in which
+        they see its epochs.
+        """
+        for member, course in enumerate(self.courses):
+            trainee, validation = course.trainee, course.trainee.validation
+            if not trainee.callbacks or course.ended:
+                continue
+            trainee.callbacks.inside = inside
+            trainee.callbacks.begin(
+                RunView(
+                    self.folder.path if len(self.courses) == 1 else self.folder.of_member(member),
+                    self.components.config,
+                    self.plan.task,
+                    None if validation is None else validation.target,
+                    trainee.epochs,
+                    trainee.module,
+                    partial(self._try_rates, trainee),
+                    [dict(zip(self.columns, row, strict=True)) for row in course.history],
+                )
             )
-        )
 
-    def _try_rates(self, rates: Sequence[float], epochs: int) -> list[float]:
+    def _try_rates(self, trainee: Trainee, rates: Sequence[float], epochs: int) -> list[float]:
         plan = self.plan
-        return losses_by_rate(self.trainee, self.components.seed, rates, epochs, plan.batch_size, plan.device)
+        return losses_by_rate(trainee, self.components.seed, rates, epochs, plan.batch_size, plan.device)
 
     def end_callbacks(self) -> Exception | None:
         """Tells the callbacks that the run has ended; returns the error of one that fails, and so the run."""
-        try:
-            self.trainee.callbacks.end(self.status, self.trainee.latest, len(self.history))
-        except Exception as error:  # the user's own code may raise anything
-            if self.over and not self.reason:
-                self.fail(error)
-                return error
-            log.error("%s", error, exc_info=error)  # why it has ended stays as it is
-        return None
-
-    def add(self, record: EpochRecord) -> None:
-        """Adds an epoch to the history."""
-        found = record.columns
-        self.history.append([found.get(column, math.nan) for column in self.columns])  # a failed callback gives none
-        self.end(record)
-        if self.over:
-            self.state = record.state()
-
-    def replay(self, row: list[float]) -> EpochRecord:
-        """Adds an epoch of an earlier training; all that decides on records sees it as it did then."""
-        self.history.append(row)
-        values = dict(zip(self.columns, row, strict=True))
-        epoch, lr, train_loss, seconds = (values.pop(name) for name in ("epoch", "lr", "train_loss", "seconds"))
-        val_loss = values.pop("val_loss", None)
-        return self.trainee.judge(EpochRecord(0, int(epoch), lr, train_loss, val_loss, seconds, values))
-
-    def end(self, record: EpochRecord) -> None:
-        """Marks a run that has ended with the epoch of a record."""
-        self.status = record.status or self.status
-        if record.status == "diverged":
-            self.reason = str(DivergedError(record.epoch))
-        if record.error:
-            self.fail(record.error)
+        failed = None
+        for course in self.courses:
+            try:
+                course.trainee.callbacks.end(course.status, course.trainee.latest, len(course.history))
+            except Exception as error:  # the user's own code may raise anything
+                if self.over and not self.reason:
+                    self.fail(error)
+                    failed = error
+                else:
+                    log.error("%s", error, exc_info=error)  # why it has ended stays as it is
+        return failed
 
     def catch_up(self) -> None:
         """Adds the epoch that an interrupt has kept from the history."""
-        latest = self.trainee.latest
-        if latest and latest.epoch == len(self.history) + 1:
-            self.add(replace(latest, status=None))
+        for course in self.courses:
+            course.catch_up()
 
     def logs(self, record: EpochRecord) -> bool:
         """Whether the epoch is one for the log."""
-        return record.epoch % self.components.trainer.log_every == 0 or record.status is not None
+        return record.epoch % self.components.trainer.log_every == 0 or self.ended
 
     def log_epoch(self, record: EpochRecord) -> None:
         log.info("epoch %d/%d: %s", record.epoch, self.trainee.epochs, losses(record))
 
     def fail(self, error: Exception) -> None:
         """Marks a run that an error has ended."""
-        self.status, self.reason = "failed", describe(error)
+        self.failure = describe(error)
 
     @property
     def description(self) -> str:
@@ -185,9 +210,10 @@ class Run:
         weights = sum(p.numel() for p in module.parameters())
         features = dataset.features.shape[1] + len(dataset.categories) + len(dataset.texts)
         what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
+        networks = f"{len(self.courses)} networks, each " if len(self.courses) > 1 else ""
         return (
             f"{len(dataset.target)} rows, {features} features, {what}; "
-            f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; "
+            f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; {networks}"
             f"{type(network).__name__} with {weights} parameters on {self.plan.device}; seed {self.components.seed}"
         )
 
@@ -199,11 +225,14 @@ class Run:
 
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)
+        if len(self.courses) > 1:
+            self.folder.write_member_histories(self.columns, [course.history for course in self.courses])
 
-    def write_checkpoint(self, state: MemberState | None) -> Checkpoint:
-        """Saves all that the run needs to continue; `state` is that at the end of the latest epoch."""
+    def write_checkpoint(self, states: Sequence[MemberState | None]) -> Checkpoint:
+        """Saves all that the run needs to continue; `states` are those of its networks at their latest epochs."""
+        saved = [Saved(course.history, state) for course, state in zip(self.courses, states, strict=True)]
         checkpoint = Checkpoint(
-            self.components.source, self.plan.fingerprint, versions(), self.history, state, self.folder.checkpoint
+            self.components.source, self.plan.fingerprint, versions(), saved, self.folder.checkpoint
         )
         try:
             checkpoint.write(self.folder)
@@ -211,10 +240,24 @@ class Run:
             log.warning("the run cannot be resumed from here: %s", error)
         return checkpoint
 
+    def latest_states(self) -> list[MemberState | None]:
+        """The training of each network at the end of its latest epoch, while the stack is there."""
+        return [course.latest_state() for course in self.courses]
+
+    @property
+    def error(self) -> Exception | None:
+        """That has ended one of its networks."""
+        return next((course.error for course in self.courses if course.error), None)
+
     @property
     def over(self) -> bool:
         """Whether nothing is left to train."""
-        return self.status in DONE
+        return not self.failure and all(course.over for course in self.courses)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all its networks have left the stack."""
+        return all(course.ended for course in self.courses)
 
 
 def losses(record: EpochRecord) -> str:

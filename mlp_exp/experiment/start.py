@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlp_exp.config.by_task import for_task
 from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
+from mlp_exp.experiment.course import Course, History
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
@@ -69,7 +71,7 @@ def _is_extended(spec: RunSpec, checkpoint: Checkpoint | None) -> bool:
 
 def _asks_for_more(spec: RunSpec, result: Mapping[str, Any]) -> bool:
     """Whether the command asks for other epochs than a finished run has, whose checkpoint cannot be read."""
-    asked = spec.values["trainer"]["epochs"]
+    asked = for_task(spec.values, result.get("task") != "regression")["trainer"]["epochs"]
     return spec.sweep is None and result["status"] == "finished" and asked not in ("auto", result["epochs"])
 
 
@@ -80,7 +82,11 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
         RunFolderError: the checkpoint is not that of such a run.
         ConfigError: with more epochs, earlier learning rates would have been others.
     """
-    if any(len(row) != len(run.columns) for row in checkpoint.history):
+    if len(checkpoint.networks) != len(run.courses):
+        raise RunFolderError(
+            f"{checkpoint.path}: expected {len(run.courses)} networks, and it holds {len(checkpoint.networks)}"
+        )
+    if any(len(row) != len(run.columns) for network in checkpoint.networks for row in network.history):
         raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(run.columns)} in its history")
     if run.trainee.epochs < checkpoint.epoch:
         raise ConfigError(
@@ -89,32 +95,33 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
                 f"got {run.trainee.epochs}"
             ]
         )
-    if checkpoint.state:
-        run.trainee.callbacks.restore(checkpoint.state.callbacks, stopped=checkpoint.state.stopped)
-    record = _replay(run, checkpoint)
-    run.trainee.state = checkpoint.state
-    try:
-        restore_best(run.trainee, run.plan.batch_size, run.plan.device)
-    except TrainingError as error:
-        raise RunFolderError(f"{checkpoint.path}: expected a checkpoint of this run: {error}") from error
-    if record:
-        run.end(record)
-        run.state = checkpoint.state if run.over else None
+    for course, (history, state) in zip(run.courses, checkpoint.networks, strict=True):
+        if state:
+            course.trainee.callbacks.restore(state.callbacks, stopped=state.stopped)
+        record = _replay(course, history, run.plan.epochs)
+        course.trainee.state = state
+        try:
+            restore_best(course.trainee, run.plan.batch_size, run.plan.device)
+        except TrainingError as error:
+            raise RunFolderError(f"{checkpoint.path}: expected a checkpoint of this run: {error}") from error
+        if record:
+            course.end(record)
+            course.state = state if course.over else None
 
 
-def _replay(run: Run, checkpoint: Checkpoint) -> EpochRecord | None:
+def _replay(course: Course, history: History, epochs: int) -> EpochRecord | None:
     """Brings the schedule and all that decides on records to where the history ends; returns the latest record."""
     record = None
-    for row in checkpoint.history:
-        lr = run.trainee.learning_rate.value
-        record = run.replay(row)
+    for row in history:
+        lr = course.trainee.learning_rate.value
+        record = course.replay(row)
         if record.error:
             raise record.error
         if record.lr != lr and not record.diverged:
             raise ConfigError(
                 [
                     f"scheduler: in epoch {record.epoch} the run had a learning rate of {record.lr}, and with "
-                    f"trainer.epochs={run.plan.epochs} it would have had {lr}: the schedule depends on the number of "
+                    f"trainer.epochs={epochs} it would have had {lr}: the schedule depends on the number of "
                     "epochs. Train another run with it"
                 ]
             )

@@ -26,6 +26,9 @@ from mlp_exp.storage.run_folder import MODEL
 from mlp_exp.tasks.criteria import CRITERIA
 from mlp_exp.tasks.head import Head
 
+NO_SIZES = frozenset({"embedding_hidden", "embedding_width", "frequency_scale", "most_embedded"})
+"""Settings of a network of our own that may be any number; how large it makes the network, its weights show."""
+
 
 def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun | Ensemble:
     """Loads a trained run from its folder: a `TrainedRun` of one network, or an `Ensemble` of several of them.
@@ -113,8 +116,9 @@ def _network(
 ) -> nn.Module:
     """A network with its weights; one of our own is known to be no larger than the file before it takes memory."""
 
-    def make(inputs: int, outputs: int) -> Any:
-        return build_group(Session(), "model", saved.config["model"], in_features=inputs, out_features=outputs)
+    def make(in_features: int, out_features: int, numbers: int) -> Any:
+        sizes = {"in_features": in_features, "out_features": out_features, "numbers": numbers}
+        return build_group(Session(), "model", saved.config["model"], **sizes)
 
     if not is_users:
         _check_sizes(saved.config["model"], weights)
@@ -130,6 +134,8 @@ def _check_sizes(node: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None
     """Raises RunFolderError for a setting that no network of so few weights has, as a number of layers."""
     most = sum(tensor.numel() for tensor in weights.values())
     for key, value in node.items():
+        if key in NO_SIZES:
+            continue
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, int | float) and number > most:
                 raise RunFolderError(f"model.{key} is {number}, and the file holds {most} weights")

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.config.by_task import for_task
 from mlp_exp.config.components import ADDED
 from mlp_exp.config.dotted import dotted
 from mlp_exp.errors import RunFolderError
@@ -44,8 +45,12 @@ class Entry:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        """Those of its configuration by dotted keys, as typed on the command line; without newer keys of no effect."""
-        return {key: _text(value) for key, value in dotted(self.config) if ADDED.get(key, ...) != value}
+        """Those of its configuration by dotted keys, as typed on the command line; without newer keys of no effect.
+
+        Of values by task that of its own, once it is known.
+        """
+        config = for_task(self.config, self.has_classes) if "task" in self.result else self.config
+        return {key: _text(value) for key, value in dotted(config) if ADDED.get(key, ...) != value}
 
     @property
     def settings(self) -> Mapping[str, str]:

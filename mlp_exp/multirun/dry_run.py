@@ -1,5 +1,6 @@
 """What a sweep would do: its jobs, its stacks, and about how much memory and time they take."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -66,7 +67,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
 def described(made: Plan) -> tuple[str, str, float]:
     """The run in words, how it would be trained, and about how many seconds that takes."""
     (kind,), _ = kinds([made], None)
-    config, steps = made.components.config, -(-len(made.parts.train) // made.batch_size)
+    config, steps = made.components.config, made.steps
     training = (
         f"{made.epochs} epochs of {steps} steps of {made.batch_size} rows, {_name(config['optimizer'])} with lr "
         f"{config['optimizer']['lr']:g}, {_name(config['scheduler'])}, {_name(config['early_stopping'])}"
@@ -93,7 +94,8 @@ def estimated_bytes(plans: Sequence[Plan]) -> int:
     """Of a stack: what each member adds, and the tables, each once."""
     tables = {made.key: 4 * made.preprocessing.inputs_width * len(made.components.dataset.target) for made in plans}
     data = plans[0].components.dataset.features.nbytes
-    return PROCESS_BYTES + data + 2 * sum(tables.values()) + len(plans) * member_bytes(plans[0])
+    networks = sum(len(made.members) for made in plans)
+    return PROCESS_BYTES + data + 2 * sum(tables.values()) + networks * member_bytes(plans[0])
 
 
 def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
@@ -101,15 +103,17 @@ def estimated_seconds(kind: Kind, plans: Sequence[Plan]) -> float:
     set_threads(plans[0].components.trainer.threads)
     batch_size = max(made.batch_size for made in plans)
     runs = [prepare(made, RunFolder(".")) for made in plans]
-    share = min(1.0, TIMED_STEPS * batch_size / len(plans[0].parts.train))
+    share = min(1.0, TIMED_STEPS * batch_size / plans[0].train_rows)
     members = []
-    for run in runs:
-        data = run.trainee.data
-        train_rows, val_rows = (rows[: max(1, round(share * len(rows)))] for rows in (data.train, data.val))
-        fewer = replace(data, train=train_rows, val=val_rows)
-        validation = run.trainee.validation and run.trainee.validation.first(len(val_rows))
-        rate = constant_rate(run.trainee.learning_rate.value)  # a schedule by step has those of a whole epoch
-        members.append(replace(run.trainee, data=fewer, validation=validation, learning_rate=rate, epochs=3))
+    for trainee in [trainee for run in runs for trainee in run.trainees]:
+        train_rows, val_rows = (
+            rows[: math.ceil(share * fewest)]
+            for rows, fewest in ((trainee.data.train, plans[0].train_rows), (trainee.data.val, plans[0].val_rows))
+        )
+        fewer = replace(trainee.data, train=train_rows, val=val_rows, evaluated_as=math.ceil(share * plans[0].val_rows))
+        validation = trainee.validation and trainee.validation.first(len(val_rows))
+        rate = constant_rate(trainee.learning_rate.value)  # a schedule by step has those of a whole epoch
+        members.append(replace(trainee, data=fewer, validation=validation, learning_rate=rate, epochs=3))
     training = train(members, batch_size, kind.plan.device)
     next(training)  # the first epoch warms up
     start = time.perf_counter()

@@ -10,6 +10,7 @@ from torch import nn
 from mlp_exp.engine.batches import evaluation_shape, step_shape
 from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.model.number_embedding import NumberEmbedding
 from mlp_exp.processes.forks import cores
 
 STACK_BYTES = 10 * 2**20
@@ -65,7 +66,8 @@ def kinds(plans: Sequence[Plan], max_stack: int | None) -> tuple[list[Kind], lis
     found = []
     for members in groups.values():
         plan = plans[members[0]]
-        size = (max_stack or stack_size(plan)) if plan.stacks else 1
+        # networks of one run train together
+        size = max(1, (max_stack or stack_size(plan)) // len(plan.members)) if plan.stacks else 1
         found.append(Kind(members, plan, parallel_stacks(plan), size))
     return found, _differing([requirements[kind.members[0]] for kind in found])
 
@@ -88,7 +90,7 @@ def parallel_stacks(plan: Plan) -> int:
 def stack_size(plan: Plan) -> int:
     """How many runs like this one train best together: as many as cache (CPU) and memory hold, and one at least."""
     parameters, width = network_size(plan)
-    _, batch = step_shape(len(plan.parts.train), plan.batch_size)
+    _, batch = step_shape(plan.train_rows, plan.batch_size)
     size = free_memory(plan.device) // 2 // member_bytes(plan)
     if plan.device.type == "cpu":
         size = min(size, most_in_cache(parameters, width, batch))
@@ -108,10 +110,10 @@ def step_bytes(parameters: int, width: int, batch: int) -> int:
 def member_bytes(plan: Plan) -> int:
     """Memory that one more member takes, without a table that it shares."""
     parameters, width = network_size(plan)
-    _, batch = step_shape(len(plan.parts.train), plan.batch_size)
-    _, evaluated = evaluation_shape(len(plan.parts.val))
+    _, batch = step_shape(plan.train_rows, plan.batch_size)
+    _, evaluated = evaluation_shape(plan.val_rows)
     values = NUMBERS_PER_VALUE * (batch + evaluated) * width
-    return 4 * (NUMBERS_PER_PARAMETER * parameters + values + NUMBERS_PER_ROW * len(plan.parts.train))
+    return 4 * (NUMBERS_PER_PARAMETER * parameters + values + NUMBERS_PER_ROW * plan.train_rows)
 
 
 def network_size(plan: Plan) -> tuple[int, int]:
@@ -120,8 +122,16 @@ def network_size(plan: Plan) -> tuple[int, int]:
         return plan.tried.parameters, plan.preprocessing.inputs_width + plan.tried.values
     with torch.device("meta"):
         network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
-    layers = [module.out_features for module in network.modules() if isinstance(module, nn.Linear)]
-    return sum(parameter.numel() for parameter in network.parameters()), plan.preprocessing.inputs_width + sum(layers)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return parameters, plan.preprocessing.inputs_width + sum(map(_values, network.modules()))
+
+
+def _values(module: nn.Module) -> int:
+    """How many numbers a layer makes of a row."""
+    if isinstance(module, NumberEmbedding):
+        numbers, hidden, width = module.weight.shape
+        return numbers * (hidden + width)
+    return module.out_features if isinstance(module, nn.Linear) else 0
 
 
 def free_memory(device: torch.device) -> int:

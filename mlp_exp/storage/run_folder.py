@@ -7,11 +7,12 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
@@ -28,6 +29,9 @@ UNFINISHED = "unfinished"
 """Shown in place of a status if a run has no result: it waits, trains, or was killed."""
 
 HISTORY = "history.csv"
+MEMBER_HISTORIES = "members.csv"
+HELD_OUT = "oof.csv"
+MEMBER = "member"
 RESULT = "result.json"
 BASELINES = "baselines.json"
 MODEL = "model.pt"
@@ -94,7 +98,7 @@ class RunFolder:
     def clear(self) -> None:
         """Removes result, history and model of an unfinished run. Keeps the log; with a checkpoint, also the model."""
         kept = (MODEL,) if self.checkpoint.exists() else ()
-        for name in {RESULT, HISTORY, MODEL}.difference(kept):
+        for name in {RESULT, HISTORY, MEMBER_HISTORIES, HELD_OUT, MODEL}.difference(kept):
             (self.path / name).unlink(missing_ok=True)
 
     def discard_checkpoint(self) -> None:
@@ -121,11 +125,43 @@ class RunFolder:
 
     def write_history(self, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
         """Writes a row for each epoch, with numbers that read back exactly."""
+        self._write_numbers(HISTORY, columns, rows)
+
+    def _write_numbers(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[float]]) -> None:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([float.__repr__(v) if isinstance(v, float) else repr(v) for v in row] for row in rows)
-        write_text(self.path / HISTORY, text.getvalue())
+        write_text(self.path / name, text.getvalue())
+
+    def write_member_histories(self, columns: Sequence[str], histories: Sequence[Sequence[Sequence[float]]]) -> None:
+        """Writes the histories of an ensemble's networks, epoch by epoch; the second column is the network's number."""
+        rows = [[row[0], number, *row[1:]] for number, rows in enumerate(histories) for row in rows]
+        rows.sort(key=lambda row: (row[0], row[1]))
+        self._write_numbers(MEMBER_HISTORIES, [columns[0], MEMBER, *columns[1:]], rows)
+
+    def read_member_histories(self, columns: Sequence[str]) -> list[list[list[float]]]:
+        """What `write_member_histories` has written; errors of `read_history`."""
+        rows = self._read_numbers(MEMBER_HISTORIES, [columns[0], MEMBER, *columns[1:]])
+        histories: dict[float, list[list[float]]] = {}
+        for epoch, number, *values in rows:
+            histories.setdefault(number, []).append([epoch, *values])
+        return [histories[number] for number in sorted(histories)]
+
+    def write_held_out(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Writes predictions of rows that were held out, by columns `[n]`."""
+        import pyarrow as pa  # a run on a table has imported it already
+        from pyarrow import csv as arrow_csv
+
+        table = pa.table({name: pa.array(values) for name, values in columns.items()})
+        with atomic(self.path / HELD_OUT) as temporary:
+            arrow_csv.write_csv(table, temporary)
+
+    def of_member(self, number: int) -> Path:
+        """A folder for what callbacks write of one network of an ensemble."""
+        path = self.path / "members" / str(number)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
 
     @property
     def history_columns(self) -> list[str]:
@@ -141,7 +177,10 @@ class RunFolder:
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows; raises RunFolderError without a history, for other columns, or for a value that is no number."""
-        path = self.path / HISTORY
+        return self._read_numbers(HISTORY, columns)
+
+    def _read_numbers(self, name: str, columns: Sequence[str]) -> list[list[float]]:
+        path = self.path / name
         if not path.is_file():
             raise RunFolderError(f"{path}: there is no such file; expected the history of a run")
         try:

@@ -2,8 +2,9 @@
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,6 @@ from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import ConfigError
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.task import Task
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +62,14 @@ class Inference:
         if problems:
             raise ConfigError(problems)
 
-    def fit(self, head: Head, logits: "Tensor", target: NDArray[Any], weights: Floats | None) -> Head:
-        """The head with what was asked for, fitted to the rows of these logits `[n, O]`."""
+    def fit(
+        self, head: Head, answers_by: Callable[[Head], Floats], target: NDArray[Any], weights: Floats | None
+    ) -> Head:
+        """The head with what was asked for, fitted to rows of which a head gives these answers `[n, A]`."""
         if self.calibrate:
 
             def log_loss(log_temperature: float) -> float:
-                answers = replace(head, temperature=math.exp(log_temperature)).answers(logits)
+                answers = answers_by(replace(head, temperature=math.exp(log_temperature)))
                 return float(head.task.known["log_loss"].compute(head.task.predictions(target, answers, weights)))
 
             from scipy.optimize import minimize_scalar  # it takes longer than many a training
@@ -80,7 +80,7 @@ class Inference:
             else:  # of rows without a mistake, larger logits are better still, as far as numbers tell
                 log.warning("inference.calibrate: no temperature, since the validation part tells nothing of it")
         if self.threshold is not None:
-            answers = head.answers(logits)
+            answers = answers_by(head)
             head = replace(head, task=_with_thresholds(head.task, self.threshold, target, answers, weights))
         return head
 

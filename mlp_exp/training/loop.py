@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mlp_exp.data.statistics import Floats
@@ -25,9 +25,10 @@ from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import TrainingError
 from mlp_exp.training.callbacks.callback import Snapshot
 from mlp_exp.training.callbacks.run_callbacks import RunCallbacks
+from mlp_exp.training.curves import Curve
 from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.records import Decider, EpochRecord
-from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.schedulers import CurveRate, LearningRate
 from mlp_exp.training.validation import Validation, history_metrics
 
 
@@ -37,6 +38,7 @@ class Trainee(Member):
 
     Attributes:
         learning_rate: of each epoch.
+        decay_curve, dropout_curve: factors of weight decay and dropout rates over the training; None for 1.
         validation: what the history says of the validation part; None without one.
         callbacks: that see each epoch before anything is decided on it.
         deciders: beside early stopping; any of them may end the run.
@@ -44,9 +46,11 @@ class Trainee(Member):
         latest: the record of the latest epoch that was judged; an interrupt may keep it from the caller.
     """
 
-    learning_rate: LearningRate
+    learning_rate: LearningRate | CurveRate
     early_stopping: EarlyStopping
     epochs: int
+    decay_curve: Curve | None = field(default=None, kw_only=True)
+    dropout_curve: Curve | None = field(default=None, kw_only=True)
     validation: Validation | None = field(default=None, kw_only=True)
     callbacks: RunCallbacks = field(default_factory=lambda: RunCallbacks({}), kw_only=True)
     deciders: Sequence[Decider] = field(default=(), kw_only=True)
@@ -154,9 +158,12 @@ class _Loop:
     def run_epoch(self) -> list[EpochRecord]:
         """Trains an epoch, evaluates it, and removes those that have ended from the stack."""
         self.epoch += 1
-        rates = [self._trainees[index].learning_rate.rates for index in self.active]
+        trainees = [self._trainees[index] for index in self.active]
+        rates = [trainee.learning_rate.rates for trainee in trainees]
         lr = [own[0] for own in rates]
-        losses = self._engine.train_epoch(_by_step(rates))
+        decay = self._factors([trainee.decay_curve for trainee in trainees])
+        dropout = self._factors([trainee.dropout_curve for trainee in trainees])
+        losses = self._engine.train_epoch(_by_step(rates), decay, dropout)
         val_losses, metrics = self._evaluate()
         elapsed = time.perf_counter() - self._start
         records = [
@@ -176,6 +183,17 @@ class _Loop:
         records = [replace(r, state=_kept(r.state())) if r.status else r for r in records]  # they leave the stack
         self._remove([row for row, record in enumerate(records) if record.status])
         return records
+
+    def _factors(self, curves: Sequence[Curve | None]) -> ArrayLike:
+        """The factors of this epoch by the curves of the active trainees: `[steps, K]`, or 1 where none has a curve."""
+        if not any(curves):
+            return 1.0
+        steps = self._engine.steps
+        own = [
+            curve.of_epoch(self.epoch, self._trainees[index].epochs, steps) if curve else np.ones(steps)
+            for index, curve in zip(self.active, curves, strict=True)
+        ]
+        return np.stack(own, axis=1)
 
     def _evaluate(self) -> tuple[Sequence[float | None], Sequence[dict[str, float]]]:
         """The validation loss and the metrics of each active trainee."""

@@ -1,4 +1,4 @@
-"""Learning rates by epoch or by step: one of torch's own schedulers for each member."""
+"""Learning rates by epoch or by step: one of torch's own schedulers, or a curve, for each member."""
 
 from collections.abc import Callable
 
@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import (
 
 from mlp_exp.engine.single_stepper import without_compiler
 from mlp_exp.errors import TrainingError
+from mlp_exp.training.curves import Curve
 
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
@@ -81,6 +82,36 @@ class LearningRate:
         """
         self._step(*[watched] * isinstance(self._scheduler, ReduceLROnPlateau))
         self.rates = [self._now()] if last else self._coming()
+
+
+class CurveRate:
+    """A member's learning rate by a curve over the training; as `LearningRate`.
+
+    Args:
+        steps: in an epoch, where each has a rate of its own; None where all have that of the middle of the epoch.
+    """
+
+    def __init__(self, lr: float, curve: Curve, epochs: int, steps: int | None = None) -> None:
+        self._lr = lr
+        self._curve = curve
+        self._epochs = epochs
+        self._steps = steps
+        self._epoch = 1
+        self.rates = self._coming()
+
+    @property
+    def value(self) -> float:
+        """The rate of the coming epoch, or of its first step."""
+        return self.rates[0]
+
+    def _coming(self) -> list[float]:
+        found: list[float] = (self._lr * self._curve.of_epoch(self._epoch, self._epochs, self._steps or 1)).tolist()
+        return found
+
+    def advance(self, watched: float, *, last: bool = False) -> None:
+        """Ends an epoch."""
+        self._epoch += not last
+        self.rates = self._coming()
 
 
 def constant_rate(lr: float) -> LearningRate:

@@ -8,18 +8,17 @@ import torch
 
 from mlp_exp.errors import ConfigError
 
-AUTO_EPOCHS = 30
-"""More do not help large tables: docs/TABLES.md."""
-
 
 @dataclass(frozen=True)
 class Trainer:
     """How long a run trains, on how many rows a step, and where.
 
     Attributes:
-        epochs: upper bound; `auto` for `AUTO_EPOCHS`, or more where they would be fewer than `steps` steps.
-        steps: lower bound for `epochs=auto`.
-        batch_size: rows a step; `full` for all training rows; `auto` for a 32nd of them, a power of two in 32…128.
+        epochs: upper bound; `auto` for `auto_epochs`, or more where they would be fewer than `steps` steps.
+        auto_epochs, steps: lower bounds for `epochs=auto`.
+        batch_size: rows a step; `full` for all training rows; `auto` for the largest power of two in 32…128 that makes
+            at least `batches` steps an epoch, or 32 where none does.
+        batches: for `batch_size=auto`.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU.
         threads: CPU threads; the numbers of a run depend on it in their last bits.
         clip_grad_norm: bound on the norm of the whole gradient (Pascanu et al., 2013); None for none.
@@ -39,18 +38,20 @@ class Trainer:
     log_every: int = 10
     checkpoint_every: float = 30.0
     steps: int = 500
+    auto_epochs: int = 30
+    batches: int = 32
 
     def epochs_for(self, train_rows: int) -> int:
         """Epochs for so many training rows."""
         if self.epochs != "auto":
             return self.epochs
         steps_an_epoch = math.ceil(train_rows / self.batch_size_for(train_rows))
-        return max(AUTO_EPOCHS, math.ceil(self.steps / steps_an_epoch))
+        return max(self.auto_epochs, math.ceil(self.steps / steps_an_epoch))
 
     def batch_size_for(self, train_rows: int) -> int:
         """Rows a step, for so many training rows."""
         if self.batch_size == "auto":
-            return int(min(max(2 ** int(math.log2(train_rows / 32 + 1e-9)), 32), 128))
+            return int(min(max(2 ** int(math.log2(train_rows / self.batches + 1e-9)), 32), 128))
         return train_rows if self.batch_size == "full" else self.batch_size
 
     def torch_device(self) -> torch.device:

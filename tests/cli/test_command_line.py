@@ -125,7 +125,10 @@ MESSAGES = [
     (["modle=mlp"], mistakes("modle: there is no such key. Did you mean 'model'?")),
     (
         ["model.widht=3"],
-        mistakes("model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack."),
+        mistakes(
+            "model.widht: MLP takes no 'widht'. Known: activation, dropout, dropout_schedule, hidden_sizes, norm, "
+            "residual, stack."
+        ),
     ),
     (["trainer.epcohs=3"], mistakes("trainer.epcohs: Trainer takes no 'epcohs'. Did you mean 'epochs'?")),
     (

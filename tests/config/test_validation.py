@@ -16,9 +16,10 @@ from support.project import CONF, options, presets
 from torch.optim import SGD, Adam
 
 from mlp_exp.config.dotted import dotted
-from mlp_exp.config.schema import GROUPS, Callback, Experiment
+from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED, Callback, Experiment
 from mlp_exp.config.validation import find_problems, require_valid
 from mlp_exp.errors import ConfigError
+from mlp_exp.model.mlp import MLP
 
 MAX_ROWS = "a whole number, 10 or more, or null for all rows"
 RATE = "a number from 0 up to, not including, 1"
@@ -44,9 +45,9 @@ def plain(config: DictConfig) -> Any:
     return OmegaConf.to_container(config, resolve=True)
 
 
-def _arguments(cls: type) -> str:
-    """The arguments of one of torch's optimizers, which differ from version to version."""
-    return ", ".join(sorted(set(inspect.signature(cls).parameters) - {"params"}))
+def _arguments(cls: type, group: str = "optimizer") -> str:
+    """What a node of a class takes; those of torch differ from version to version."""
+    return ", ".join(sorted({*inspect.signature(cls).parameters, *APPLIED[group]} - SUPPLIED[group]))
 
 
 MISTAKES = [
@@ -170,6 +171,8 @@ MISTAKES = [
     ("early_stopping.latest=1", "early_stopping.latest: expected true or false, got 1"),
     ("preprocess.ranks=1", "preprocess.ranks: expected true or false, got 1"),
     ("trainer.steps=0", f"trainer.steps: expected {COUNT}, got 0"),
+    ("trainer.auto_epochs=0", f"trainer.auto_epochs: expected {COUNT}, got 0"),
+    ("trainer.batches=0", f"trainer.batches: expected {COUNT}, got 0"),
     ("trainer.steps=1.5", f"trainer.steps: expected {COUNT}, got 1.5"),
     ("split.seed=x", "split.seed: expected a whole number, 0 or more, or null for the run's seed, got 'x'"),
     ("trainer.epochs=1.5", f"trainer.epochs: expected {EPOCHS}, got 1.5"),
@@ -224,7 +227,7 @@ MISTAKES = [
     # keys
     (
         "+model.widht=3",
-        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack.",
+        f"model.widht: MLP takes no 'widht'. Known: {_arguments(MLP, 'model')}.",
     ),
     (
         "+model.hiden_sizes=[3]",
@@ -293,7 +296,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         "optimizer.lr: expected a number above 0, got -1",
         f"trainer.epochs: expected {EPOCHS}, got 0",
         "modle: there is no such key. Did you mean 'model'?",
-        "model.widht: MLP takes no 'widht'. Known: activation, dropout, hidden_sizes, norm, residual, stack.",
+        f"model.widht: MLP takes no 'widht'. Known: {_arguments(MLP, 'model')}.",
     ]
     with pytest.raises(ConfigError) as caught:
         require_valid(plain(compose(overrides)), overrides)
@@ -551,12 +554,15 @@ def users_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["model._target_={}.UsersNet", "model.dropout=0.3"], []),
         (
             ["model._target_={}.UsersNet", "model.norm=batch"],
-            ["model.norm: UsersNet takes no 'norm'. Known: dropout, stack, width."],
+            ["model.norm: UsersNet takes no 'norm'. Known: dropout, dropout_schedule, stack, width."],
         ),
-        (["model._target_={}.Plain", "model.dropout=0.3"], ["model.dropout: Plain takes no 'dropout'. Known: stack."]),
+        (
+            ["model._target_={}.Plain", "model.dropout=0.3"],
+            ["model.dropout: Plain takes no 'dropout'. Known: dropout_schedule, stack."],
+        ),
         (
             ["model._target_={}.Plain", "++model.hidden_sizes=[3]"],
-            ["model.hidden_sizes: Plain takes no 'hidden_sizes'. Known: stack."],
+            ["model.hidden_sizes: Plain takes no 'hidden_sizes'. Known: dropout_schedule, stack."],
         ),
         (
             ["model._target_={}.UsersNet", "+model.widht=5"],

@@ -13,6 +13,7 @@ from support.members import (
 )
 from torch import Tensor
 
+from mlp_exp.data.statistics import Floats
 from mlp_exp.engine import batches
 from mlp_exp.engine.batches import BatchSource, StackedData, pad_rows
 
@@ -48,9 +49,9 @@ def source(
     return BatchSource(data, [member.data.train] * k, batch_size, shuffles, noises, widths, dropout, CPU)
 
 
-def epoch_of(batch_source: BatchSource) -> tuple[int, dict[str, Tensor]]:
+def epoch_of(batch_source: BatchSource, factors: Floats | None = None) -> tuple[int, dict[str, Tensor]]:
     """All blocks of an epoch as one: tensors by name."""
-    blocks = list(batch_source.epoch())
+    blocks = list(batch_source.epoch(np.ones((1, 1)) if factors is None else factors))
     columns = {
         name: torch.from_numpy(np.concatenate([getattr(block, name) for block in blocks]))
         for name in ("inputs", "targets", "weights", "valid")

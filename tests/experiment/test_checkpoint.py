@@ -59,7 +59,7 @@ def in_state(*place: str, value: Any) -> Callable[[Path], None]:
     """Puts a value into the state."""
 
     def change(saved: dict[str, Any]) -> None:
-        node = saved["state"]
+        node = saved["networks"][0]["state"]
         for key in place[:-1]:
             node = node[key]
         node[place[-1]] = value
@@ -69,7 +69,7 @@ def in_state(*place: str, value: Any) -> Callable[[Path], None]:
 
 def flip_in_tensor(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    tensor = torch.load(path, weights_only=True)["state"]["network"]["parameters"].numpy().tobytes()
+    tensor = torch.load(path, weights_only=True)["networks"][0]["state"]["network"]["parameters"].numpy().tobytes()
     data[data.index(tensor) + len(tensor) // 3] ^= 1
     path.write_bytes(data)
 
@@ -86,12 +86,12 @@ EARLY: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "format 1": (
         spoil(lambda saved: saved.update(format=1, versions={"mlp_exp": "0.1.0"})),
-        "expected a checkpoint of format 2, got 1: mlp_exp 0.1.0 has written it, and can resume it. Go on with that "
+        "expected a checkpoint of format 3, got 1: mlp_exp 0.1.0 has written it, and can resume it. Go on with that "
         "version, or train another run",
     ),
-    "format 3, of nobody": (
-        spoil(lambda saved: saved.update(format=3, versions=None)),
-        "expected a checkpoint of format 2, got 3: another version of mlp_exp has written it, and can resume it. Go on "
+    "format 4, of nobody": (
+        spoil(lambda saved: saved.update(format=4, versions=None)),
+        "expected a checkpoint of format 3, got 4: another version of mlp_exp has written it, and can resume it. Go on "
         "with that version, or train another run",
     ),
     "no format": (spoil(lambda saved: saved.pop("format")), f"{CHECKPOINT}: it has no format and config"),
@@ -101,37 +101,48 @@ EARLY: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     **{
         f"no {key}": (spoil(without(key)), f"{CHECKPOINT}; {key}: Field required")
-        for key in ("history", "state", "data", "versions")
+        for key in ("networks", "data", "versions")
     },
+    **{
+        f"no {key}": (
+            spoil(lambda saved, key=key: saved["networks"][0].pop(key)),  # type: ignore[misc]
+            f"{CHECKPOINT}; networks.0.{key}: Field required",
+        )
+        for key in ("history", "state")
+    },
+    "no network": (
+        spoil(lambda saved: saved["networks"].clear()),
+        f"{CHECKPOINT}; networks: List should have at least 1 item after validation, not 0",
+    ),
     "no moments": (
-        spoil(lambda saved: saved["state"].pop("optimizer")),
-        f"{CHECKPOINT}; state.optimizer: Field required",
+        spoil(lambda saved: saved["networks"][0]["state"].pop("optimizer")),
+        f"{CHECKPOINT}; networks.0.state.optimizer: Field required",
     ),
     "another part": (
-        spoil(lambda saved: saved["state"].update(scaler=1)),
-        f"{CHECKPOINT}; state.scaler: Extra inputs are not permitted",
+        spoil(lambda saved: saved["networks"][0]["state"].update(scaler=1)),
+        f"{CHECKPOINT}; networks.0.state.scaler: Extra inputs are not permitted",
     ),
     "a history less": (
-        spoil(lambda saved: saved.update(history=saved["history"][1:])),
-        f"{CHECKPOINT}; history: it is not that of 2 epochs",
+        spoil(lambda saved: saved["networks"][0].update(history=saved["networks"][0]["history"][1:])),
+        f"{CHECKPOINT}; networks.0: its history is not that of 2 epochs",
     ),
     "another epoch": (
-        spoil(lambda saved: saved["history"][1:, 0].fill_(77)),
-        f"{CHECKPOINT}; history: it is not that of 2 epochs",
+        spoil(lambda saved: saved["networks"][0]["history"][1:, 0].fill_(77)),
+        f"{CHECKPOINT}; networks.0: its history is not that of 2 epochs",
     ),
     "a network of numbers": (
         in_state("network", value=3),
-        f"{CHECKPOINT}; state.network: Input should be a valid dictionary",
+        f"{CHECKPOINT}; networks.0.state.network: Input should be a valid dictionary",
     ),
-    "seconds of text": (in_state("seconds", value="x"), f"{CHECKPOINT}; state.seconds: Input should be a valid number"),
+    "seconds of text": (in_state("seconds", value="x"), f"{CHECKPOINT}; networks.0.state.seconds: Input should be a valid number"),
     "a history of texts": (
-        spoil(lambda saved: saved.update(history=[["x"] * 6] * 2)),
-        f"{CHECKPOINT}; history: Input should be an instance of Tensor",
+        spoil(lambda saved: saved["networks"][0].update(history=[["x"] * 6] * 2)),
+        f"{CHECKPOINT}; networks.0.history: Input should be an instance of Tensor",
     ),
 }  # fmt: skip
 LATE: dict[str, tuple[Callable[[Path], object], str]] = {
     "columns": (
-        spoil(lambda saved: saved.update(history=saved["history"][:, :5].clone())),
+        spoil(lambda saved: saved["networks"][0].update(history=saved["networks"][0]["history"][:, :5].clone())),
         "expected rows of epoch, lr, train_loss, val_loss, val_accuracy, seconds in its history",
     ),
     "parameters": (

@@ -168,9 +168,10 @@ def check(run: Trained, task: str, loss: str = "auto", callback: str = "none") -
     files = {"history.csv", "result.json", "model.pt", "checkpoint.pt", *FILES_OF_CALLBACK.get(callback, [])}
     assert files_in(run.folder) == files
     checkpoint = Checkpoint.read(RunFolder(run.folder))
-    assert checkpoint.history == [list(row) for row in zip(*run.history.values(), strict=True)]
-    assert checkpoint.state is not None
-    assert checkpoint.state.epoch == 2
+    ((history, state),) = checkpoint.networks
+    assert history == [list(row) for row in zip(*run.history.values(), strict=True)]
+    assert state is not None
+    assert state.epoch == 2
 
 
 def fitting(group: str, option: str) -> str:
@@ -277,6 +278,16 @@ def test_steps_bound_the_epochs_from_below(rows: int, steps: int, batch_size: An
     assert min(trainer.batch_size_for(rows), rows) == size
     assert trainer.epochs_for(rows) == epochs
     assert Trainer(epochs=5, batch_size=batch_size, steps=steps).epochs_for(rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "batches", "size"),
+    [(1000, 100, 32), (6399, 100, 32), (6400, 100, 64), (12_799, 100, 64), (12_800, 100, 128), (10**6, 1, 128)],
+)
+def test_batches_bound_the_automatic_batch_size(rows: int, batches: int, size: int) -> None:
+    trainer = Trainer(epochs="auto", batch_size="auto", batches=batches, auto_epochs=60, steps=1)
+    assert trainer.batch_size_for(rows) == size
+    assert trainer.epochs_for(rows) == 60
 
 
 def test_the_schedule_spans_the_epochs_that_steps_ask_for(train: Train) -> None:

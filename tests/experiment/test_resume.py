@@ -34,7 +34,7 @@ from support.resuming import (
     words,
 )
 
-from mlp_exp.experiment.run import Run
+from mlp_exp.experiment.course import Course
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.records import EpochRecord
 
@@ -341,15 +341,15 @@ def test_a_metric_that_is_no_number_is_never_the_best(command: Command, tmp_path
 def test_an_interrupt_between_the_loop_and_the_history_loses_no_epoch(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    add = Run.add
+    add = Course.add
 
-    def interrupted(run: Run, record: EpochRecord) -> None:
-        if record.epoch == 3 and run.trainee.latest is record:
-            monkeypatch.setattr(Run, "add", add)
+    def interrupted(course: Course, record: EpochRecord) -> None:
+        if record.epoch == 3 and course.trainee.latest is record:
+            monkeypatch.setattr(Course, "add", add)
             raise KeyboardInterrupt
-        add(run, record)
+        add(course, record)
 
-    monkeypatch.setattr(Run, "add", interrupted)
+    monkeypatch.setattr(Course, "add", interrupted)
     assert command("run", *words(), "hydra.run.dir=run").returncode == 130
     result = result_of(tmp_path / "run")
     assert (result["status"], result["epochs"], result["best_epoch"]) == ("interrupted", 3, 3)

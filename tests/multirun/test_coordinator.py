@@ -399,4 +399,4 @@ def test_events_can_be_sent(specs: list[RunSpec]) -> None:
     sent = pickle.loads(pickle.dumps(events))
     assert [type(event) for event in sent] == [Progress, Paused, Paused]
     assert [event.run for event in sent[1:]] == [0, 1]
-    assert sent[1].checkpoint.history == events[1].checkpoint.history  # type: ignore[union-attr]
+    assert sent[1].checkpoint.networks[0].history == events[1].checkpoint.networks[0].history  # type: ignore[union-attr]

@@ -334,7 +334,7 @@ def test_step_shape(rows: int, batch_size: int, shape: tuple[int, int]) -> None:
 def test_evaluation_shape(rows: int, shape: tuple[int, int]) -> None:
     assert evaluation_shape(rows) == shape
     if rows:
-        numbers, valid = evaluation_rows(torch.arange(rows).numpy())
+        numbers, valid = evaluation_rows(torch.arange(rows).numpy(), rows)
         assert numbers.shape == valid.shape == shape
         assert numbers[valid == 1].tolist() == list(range(rows))
 

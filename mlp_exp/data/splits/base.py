@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.splits.sampling import fold_of_rows, strata
 from mlp_exp.errors import DataError
 
 Rows = NDArray[np.int64]
@@ -68,6 +69,18 @@ class Split(ABC):
 
         `generator` is the run's, for splits without a seed of their own.
         """
+
+    def ensemble_folds(self, dataset: Dataset, rows: Rows, count: int, generator: np.random.Generator) -> Rows:
+        """For an ensemble the fold `[n]`, from 0, of each of these rows: random, with classes in proportion.
+
+        Raises:
+            ValueError: there are fewer rows than folds, or of every class fewer.
+        """
+        classes = strata(dataset)
+        seed = int(generator.integers(2**31))
+        if classes is not None and np.bincount(classes[rows]).max() < count:
+            classes = None  # of several labels, hardly any combination repeats
+        return fold_of_rows(len(rows), count, None if classes is None else classes[rows], seed)
 
     def column_values(self, dataset: Dataset) -> NDArray[Any]:
         """Values `[N]` of the column that the split uses; raises DataError if the dataset has no such column."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import PARTS, Parts, Rows, Split, parts_by_code
-from mlp_exp.data.splits.sampling import fold_of_rows, take
+from mlp_exp.data.splits.sampling import fold_of_rows, strata, take
 from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def _take(dataset: Dataset, rows: Rows, name: str, fraction: float, total: int, 
     if fraction == 0:
         return rows, rows[:0]
     count = _count(name, fraction, total, len(rows))
-    classes = _strata(dataset)
+    classes = strata(dataset)
     try:
         return take(rows, count, None if classes is None else classes[rows], seed)
     except ValueError as error:
@@ -40,16 +40,6 @@ def _take(dataset: Dataset, rows: Rows, name: str, fraction: float, total: int, 
             f"split.{name}: {count} of {len(rows)} rows cannot be taken with classes in proportion: "
             f"{str(error).rstrip('.')}. Take a larger share or none (split.val=0), or merge rare classes"
         ) from error
-
-
-def _strata(dataset: Dataset) -> Rows | None:
-    """What parts have in proportion, as codes `[N]`: the class, or the combination of labels; None for values."""
-    if not dataset.has_classes:
-        return None
-    if len(dataset.targets) == 1:
-        return dataset.target
-    _, codes = np.unique(dataset.target, axis=0, return_inverse=True)
-    return codes.reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -94,7 +84,7 @@ class FoldSplit(Split):
         """The folds of scikit-learn's `StratifiedKFold` or `KFold`, shuffled."""
         seeds = np.random.default_rng(generator if self.seed is None else self.seed).integers(2**31, size=2)
         rows = np.arange(len(dataset.target))
-        classes = _strata(dataset)
+        classes = strata(dataset)
         if classes is not None and len(dataset.targets) > 1 and np.bincount(classes).min() < self.folds:
             log.info("split.folds: some combination of labels has fewer rows than folds; rows are random")
             classes = None
@@ -140,6 +130,19 @@ class GroupSplit(Split):
                 left -= count
         return parts_by_code(part_of[group])
 
+    def ensemble_folds(self, dataset: Dataset, rows: Rows, count: int, generator: np.random.Generator) -> Rows:
+        """Whole groups, so that the folds have nearly as many rows each as their sizes allow."""
+        _, group, sizes = np.unique(self.column_values(dataset)[rows], return_inverse=True, return_counts=True)
+        if len(sizes) < count:
+            raise ValueError(f"they are of {len(sizes)} groups (split.column)")
+        fold_of_group, filled = np.empty(len(sizes), np.int64), np.zeros(count, np.int64)
+        order = generator.permutation(len(sizes))
+        for one in order[np.argsort(-sizes[order], kind="stable")]:
+            fold_of_group[one] = filled.argmin()
+            filled[fold_of_group[one]] += sizes[one]
+        found: Rows = fold_of_group[group]
+        return found
+
 
 @dataclass(frozen=True)
 class TimeSplit(Split):
@@ -175,3 +178,13 @@ class TimeSplit(Split):
                     f"'{self.column}' has {len(np.unique(times))} different values, and equal ones stay together"
                 )
         return parts_by_code(code)
+
+    def ensemble_folds(self, dataset: Dataset, rows: Rows, count: int, generator: np.random.Generator) -> Rows:
+        """Spans of time of nearly equally many rows; rows of the same time stay together, in the later one."""
+        times = self.column_values(dataset)[rows]
+        in_order = np.sort(times)
+        starts = in_order[[len(rows) * fold // count for fold in range(1, count)]]
+        found = np.searchsorted(starts, times, side="right")
+        if len(np.unique(found)) < count:
+            raise ValueError(f"they are of {len(np.unique(times))} different times (split.column)")
+        return found

@@ -6,9 +6,20 @@ Seeds are those of NumPy's older generator (`RandomState`), which scikit-learn u
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.data.splits.base import Rows
+from mlp_exp.data.dataset import Dataset
 
+Rows = NDArray[np.int64]
 Codes = NDArray[np.int64]
+
+
+def strata(dataset: Dataset) -> Rows | None:
+    """What parts have in proportion, as codes `[N]`: the class, or the combination of labels; None for values."""
+    if not dataset.has_classes:
+        return None
+    if len(dataset.targets) == 1:
+        return dataset.target
+    _, codes = np.unique(dataset.target, axis=0, return_inverse=True)
+    return codes.reshape(-1)
 
 
 def take(rows: Rows, count: int, classes: Codes | None, seed: int) -> tuple[Rows, Rows]:

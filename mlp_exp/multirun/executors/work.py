@@ -57,7 +57,7 @@ class _Sender(Reporter):
         return self._session.logs.of(spec)
 
     def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
-        spec, best = min(runs, key=lambda pair: pair[1].trainee.early_stopping.score)
+        spec, best = min(runs, key=lambda pair: pair[1].score)
         watched = best.trainee.early_stopping.monitor
         self._send(Progress(len(records), records[0].epoch, watched, best.best_value, spec.job_number))
 
