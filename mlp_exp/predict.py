@@ -21,6 +21,8 @@ def predict(
     keep: Sequence[str],
     top: int,
     allow: Sequence[str],
+    *,
+    spread: bool = False,
 ) -> None:
     """Writes and summarises the predictions; MlpExpError if a run cannot be loaded or does not fit the table."""
     runs = all_runs(folders, top)
@@ -35,7 +37,7 @@ def predict(
     torch.set_num_threads(1)  # networks this small gain nothing from more, which wait for one another
     collect_from_now()
     ensemble = Ensemble([load(run, allow) for run in runs])
-    predicted = predict_table(ensemble, table, output, targets, keep, open_with_progress)
+    predicted = predict_table(ensemble, table, output, targets, keep, open_with_progress, spread=spread)
     print_summary(predicted)
     where = output if isinstance(output, Path) else "standard output"
     print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {where}")
@@ -61,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="columns to write first: id,name or all; repeatable",
     )
     add_runs(parser)
+    spread = "write how far the networks are apart, too: the standard deviation of their predictions, or of the "
+    add("--spread", action="store_true", help=f"{spread}probability of the predicted class")
     add("table", metavar="TABLE", help="CSV (also gzipped) or Parquet file")
     add_allow(parser)
     given = parser.parse_intermixed_args(arguments)
@@ -68,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with readable_errors():
         check_output(given.output, Path(given.table))
         with opened(given.output) as output:
-            predict(given.runs, given.table, output, given.target, given.keep, given.top, given.allow)
+            predict(
+                given.runs, given.table, output, given.target, given.keep, given.top, given.allow, spread=given.spread
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The average of the predictions of several networks; a single one is an ensemble of one."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import nn
 from mlp_exp.data.row_hashes import MOST_ROWS, row_hashes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.misfits import Misfits
-from mlp_exp.errors import RunFolderError
+from mlp_exp.errors import DataError, RunFolderError
 from mlp_exp.inference.predictor import CHUNK_VALUES, Predictor
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.tasks.task import Task
@@ -120,6 +120,18 @@ class Ensemble(Predictor):
     def mean(self, answers: Sequence[Floats]) -> Floats:
         """The answers `[N, A]` of all runs together, from those of each."""
         return self.first.task.mean(answers, self.weights)
+
+    def spread(self, answers: Sequence[Floats]) -> Mapping[str, Floats]:
+        """How far the runs are apart, by the names of columns `[N]`, from the answers of each.
+
+        Raises DataError if there is only one network.
+        """
+        if len(self.runs) == 1:
+            raise DataError(
+                f"--spread: expected several networks, which can differ, and {self.first.folder} has one. Name several "
+                "runs, a sweep with --top, or a run that is an ensemble"
+            )
+        return self.task.spread(answers, self.weights)
 
 
 def _networks(

@@ -1,15 +1,15 @@
 """Predicts a file: its rows stream in, and their predictions stream out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.streaming import TableStream
@@ -18,7 +18,6 @@ from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.evaluation import Evaluation, target_columns
 from mlp_exp.inference.output import kept_columns, writer
 from mlp_exp.tasks.metrics import Scores
-from mlp_exp.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ def predict_table(
     keep: Sequence[str] = (),
     open_file: Opener = open_native,
     rows: int | None = None,
+    *,
+    spread: bool = False,
 ) -> Predicted:
     """Writes a row of predictions for each row of a CSV or Parquet file; memory does not grow with the file.
 
@@ -62,9 +63,11 @@ def predict_table(
         keep: columns of the table to be written first, as `kept_columns` takes them.
         open_file: opens the table, so that a caller can show the progress.
         rows: most rows at a time; None for as many as fit.
+        spread: whether to write how far the networks are apart, too.
 
     Raises:
-        DataError: the table cannot be read, or does not hold what the runs need.
+        DataError: the table cannot be read, or does not hold what the runs need; or the spread is asked for of one
+            network.
     """
     where = f"'{path}'"
     done = not_finite = seen = 0
@@ -73,7 +76,7 @@ def predict_table(
         ensemble.check(stream.names, where)
         truth = target_columns(targets, ensemble.task, stream.names)
         evaluation = Evaluation(ensemble.first, ensemble.task, truth, where) if truth else None
-        kept = kept_columns(keep, stream.names, ensemble.task.column_names)
+        kept = kept_columns(keep, stream.names, _made(ensemble, spread=spread))
         names = list(dict.fromkeys([*ensemble.names, *truth, *kept]))
         misfits = Misfits(where)
         with writer(output) as write:
@@ -83,7 +86,8 @@ def predict_table(
                 if evaluation:
                     evaluation.add(chunk, outputs, done)
                 misfits.count_rows(len(chunk))
-                write(_as_rows(chunk.select(kept), ensemble.task, outputs))
+                made = {**ensemble.task.columns(outputs), **(ensemble.spread(answers) if spread else {})}
+                write(_as_rows(chunk.select(kept), made))
                 done += len(chunk)
                 not_finite += int((~np.isfinite(outputs).all(axis=1)).sum())
                 seen += int(are_seen.sum())
@@ -110,8 +114,13 @@ def _without_key() -> Iterator[None]:
         raise DataError(str(error).removeprefix("data.path: ")) from error
 
 
-def _as_rows(kept: pa.Table, task: Task, answers: Floats) -> pa.Table:
-    """Columns to be kept, followed by those that answers `[N, A]` give."""
-    made = task.columns(answers)
+def _made(ensemble: Ensemble, *, spread: bool) -> list[str]:
+    """The names of the columns that are predicted."""
+    nothing = [np.zeros((0, ensemble.task.answers_width))] * len(ensemble.runs)
+    return [*ensemble.task.column_names, *(ensemble.spread(nothing) if spread else ())]
+
+
+def _as_rows(kept: pa.Table, made: Mapping[str, NDArray[Any]]) -> pa.Table:
+    """Columns to be kept, followed by those that were made."""
     columns = [pa.array(each, pa.string() if each.dtype.kind == "U" else None) for each in made.values()]
     return pa.table([*kept.columns, *columns], names=[*kept.column_names, *made])

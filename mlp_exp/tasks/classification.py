@@ -16,7 +16,7 @@ from mlp_exp.tasks.metrics import (
     Metric,
     decide,
 )
-from mlp_exp.tasks.task import Column, Task
+from mlp_exp.tasks.task import Column, Task, deviation_of
 
 
 class Classification(Task):
@@ -55,6 +55,11 @@ class Classification(Task):
         codes = decide(answers, *self.thresholds)
         names = [f"probability_{name}" for name in self.class_names]
         return {"prediction": np.array(self.class_names)[codes], **dict(zip(names, answers.T, strict=True))}
+
+    def spread(self, answers: Sequence[Floats], weights: Sequence[float]) -> Mapping[str, Floats]:
+        codes = decide(self.mean(answers, weights), *self.thresholds)
+        rows = np.arange(len(codes))
+        return {"spread": deviation_of([each[rows, codes] for each in answers], weights)}
 
 
 class BinaryClassification(Classification):

@@ -13,7 +13,7 @@ from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.tasks.classification import BinaryClassification
 from mlp_exp.tasks.metrics import Metric, Predictions
 from mlp_exp.tasks.regression import Regression
-from mlp_exp.tasks.task import Column, Task
+from mlp_exp.tasks.task import Column, Task, deviation_of
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,11 @@ class SeveralTargets(Task):
 
     def columns(self, answers: Floats) -> Mapping[str, Column]:
         return {f"prediction_{name}": answers[:, place] for place, name in enumerate(self.names)}
+
+    def spread(self, answers: Sequence[Floats], weights: Sequence[float]) -> Mapping[str, Floats]:
+        """Of two classes it is the same for both."""
+        deviations = deviation_of(answers, weights)
+        return {f"spread_{name}": deviations[:, place] for place, name in enumerate(self.names)}
 
 
 class SeveralValues(SeveralTargets):

@@ -35,6 +35,17 @@ def mean_of(values: Sequence[Floats], weights: Sequence[float] | None = None) ->
     return mean
 
 
+def deviation_of(values: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
+    """The standard deviation of arrays of one shape, weighted like their mean.
+
+    >>> deviation_of([np.array([1.0, 2.0]), np.array([5.0, 2.0])])
+    array([2., 0.])
+    """
+    mean = mean_of(values, weights)
+    deviation: Floats = np.sqrt(mean_of([(each - mean) ** 2 for each in values], weights))
+    return deviation
+
+
 class Task(ABC):
     """What is predicted, and of which columns.
 
@@ -132,6 +143,14 @@ class Task(ABC):
             weights: how much each counts, above 0; None if all count the same.
         """
         return mean_of(answers, weights)
+
+    def spread(self, answers: Sequence[Floats], weights: Sequence[float]) -> Mapping[str, Floats]:
+        """How far the predictions of several networks are apart, `[n]` by the names of columns.
+
+        Of values it is the standard deviation of the networks' predictions, in the unit of the target; of classes that
+        of the probability of the predicted class. Arguments as of `mean`.
+        """
+        return {"spread": deviation_of([self.columns(each)["prediction"] for each in answers], weights)}
 
     def decided_by(self, tasks: Sequence["Task"], weights: Sequence[float]) -> Self:
         """The same with the thresholds of several networks' tasks together: their weighted means."""
