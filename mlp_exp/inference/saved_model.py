@@ -114,6 +114,7 @@ class SavedPreprocess(Closed):
     embedding_width: Annotated[int, Field(ge=1)]
     target: SavedScaling
     texts: Annotated[list[SavedText], Field(default_factory=list)]  # models of earlier versions have none
+    embed_ranks: bool = False
 
     @model_validator(mode="after")
     def lengths_agree(self) -> Self:
