@@ -12,7 +12,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel
 from support.compositions import Compose, compose_run
-from support.project import CONF, options, presets
+from support.project import CONF, MODEL_KEYS, options, presets
 from torch.optim import SGD, Adam
 
 from mlp_exp.config.dotted import dotted
@@ -227,7 +227,7 @@ MISTAKES = [
     # keys
     (
         "+model.widht=3",
-        f"model.widht: MLP takes no 'widht'. Known: {_arguments(MLP, 'model')}.",
+        f"model.widht: MLP takes no 'widht'. Known: {MODEL_KEYS}.",
     ),
     (
         "+model.hiden_sizes=[3]",
@@ -296,7 +296,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         "optimizer.lr: expected a number above 0, got -1",
         f"trainer.epochs: expected {EPOCHS}, got 0",
         "modle: there is no such key. Did you mean 'model'?",
-        f"model.widht: MLP takes no 'widht'. Known: {_arguments(MLP, 'model')}.",
+        f"model.widht: MLP takes no 'widht'. Known: {MODEL_KEYS}.",
     ]
     with pytest.raises(ConfigError) as caught:
         require_valid(plain(compose(overrides)), overrides)

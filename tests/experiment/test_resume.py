@@ -120,6 +120,8 @@ EXTENDED = [
     ("optimizer=sgd", "optimizer.momentum=0.9", "model.norm=batch", "split.val=0", "split.train=0.8", *PLATEAU),
     ("optimizer=rmsprop", "trainer.average=0.5", "early_stopping=patience", "early_stopping.mode=max"),
     TABLE,
+    (*TABLE, "model.number_embedding=periodic", "model.scale_inputs=true"),
+    (*TABLE, "model.number_embedding=piecewise_linear", "init=data_driven"),
     ("model._target_=own_net.Net",),
 ]
 """Schedules that do not depend on how many epochs there are."""
