@@ -34,7 +34,7 @@ def trainee(compose: Compose, tmp_path: Path, *overrides: str) -> Trainee:
         (["optimizer.rates.bias=0.1"], {WEIGHT: (1, 1), BIAS: (0.1, 1), HEAD: (1, 1)}),
         (["optimizer=adamw", "optimizer.rates={bias: 0.1}"], {WEIGHT: (1, 1), BIAS: (0.1, 10), HEAD: (1, 1)}),
         (
-            ["optimizer=nadam", "+optimizer.decoupled_weight_decay=true", "optimizer.rates={bias: 0.1}"],
+            ["optimizer=nadam", "optimizer.decoupled_weight_decay=true", "optimizer.rates={bias: 0.1}"],
             {BIAS: (0.1, 10)},
         ),
         (["optimizer.ntk=true"], {WEIGHT: (1 / ROOT, 1), BIAS: (1, 1), HEAD: (0.5, 1)}),

@@ -103,8 +103,8 @@ def test_a_run_whose_decay_and_dropout_go_by_its_epochs_is_not_extended(make: Ma
         done.stderr
         == mistakes(
             *(
-                f"{key}: flat_cosine depends on the number of epochs, which the run began with: expected trainer.epochs=4, "
-                "got 6. Train another run with it"
+                f"{key}: flat_cosine depends on the number of epochs, which the run began with: expected "
+                "trainer.epochs=4, got 6. Train another run with it"
                 for key in ("optimizer.decay_schedule", "model.dropout_schedule")
             )
         )
