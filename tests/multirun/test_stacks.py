@@ -140,6 +140,9 @@ TOGETHER: list[tuple[list[str], list[str]]] = [
     (OWN_STACK, [*OWN_STACK, "seed=1", "optimizer.lr=1", "split.seed=7", "trainer.epochs=3"]),
     ([], ["model.stack=true"]),
     ([], ["scheduler.interval=step"]),
+    ([], ["scheduler=log_cosine", "optimizer.decay_schedule=flat_cosine", "model.dropout_schedule=flat_cosine"]),
+    (["optimizer.rates.bias=0.1"], ["optimizer.decays.bias=0"]),
+    (["optimizer.ntk=true"], ["optimizer.rates={bias: 0.1, weight: 0.5}"]),
     (DIABETES, [*DIABETES, "preprocess.log_target=true"]),
 ]
 APART: list[tuple[list[str], list[str], list[str]]] = [
@@ -156,6 +159,9 @@ APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["optimizer=sgd", "optimizer.lr=1e-3"], ["optimizer"]),
     ([], ["optimizer.betas=[0.9,0.99]"], ["optimizer.betas"]),
     ([], ["optimizer.eps=1e-7", "optimizer.amsgrad=true"], ["optimizer.eps", "optimizer.amsgrad"]),
+    ([], ["optimizer.decays.bias=0"], ["optimizer.rates, decays or ntk (some or none)"]),
+    ([], ["optimizer.ntk=true"], ["optimizer.rates, decays or ntk (some or none)"]),
+    (OWN_STACK, [*OWN_STACK, "+model.dropout_schedule=flat_cosine"], ["model.dropout_schedule"]),
     (HUBER, DIABETES, ["loss"]),
     (HUBER, [*HUBER, "loss.delta=2"], ["loss.delta"]),
     (["loss=focal"], ["loss=focal", "loss.gamma=1"], ["loss.gamma"]),
