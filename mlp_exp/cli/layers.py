@@ -81,16 +81,23 @@ class LayeredLoader(ConfigLoaderImpl):
             config: all that comes before the preset.
         """
         name, overrides = self._composing
-        for override in overrides:
-            group = override.key_or_group
-            if group not in preset or group == OF_ANY_OPTION or not chooses_option(override, repo):
-                continue
-            others = [other for other in overrides if other.key_or_group != group]
-            found = create_defaults_list(repo, name, others, prepend_hydra=True, skip_missing=True)
-            if found.overrides.known_choices.get(group) != override.value():
-                chosen = config.get(group, {})
-                for key in [key for key in preset[group] if not OmegaConf.is_missing(chosen, key)]:
-                    del preset[group][key]
+        typed = {
+            override.key_or_group: override.value()
+            for override in overrides
+            if override.key_or_group in preset and chooses_option(override, repo)
+        }
+        typed.pop(OF_ANY_OPTION, None)
+        if not typed:
+            return
+        others = [override for override in overrides if override.key_or_group not in typed]
+        untyped = create_defaults_list(
+            repo, name, others, prepend_hydra=True, skip_missing=True
+        ).overrides.known_choices
+        for group in [group for group, option in typed.items() if untyped.get(group) != option]:
+            values, chosen = preset._get_node(group), config._get_node(group)
+            if isinstance(values, DictConfig) and isinstance(chosen, DictConfig):
+                for key in [key for key in values.keys() if not OmegaConf.is_missing(chosen, key)]:  # noqa: SIM118
+                    del values[key]
 
     def apply(self, overrides: Sequence[Override], config: DictConfig) -> None:
         """Sets the values of these overrides, which choose no options."""
@@ -154,7 +161,7 @@ def _sets_container(override: Override) -> bool:
 
 def _make_room(config: DictConfig, layer: DictConfig) -> None:
     """Empties the values of `config` that those of `layer` are to replace."""
-    for key in layer:
+    for key in layer.keys():  # noqa: SIM118 (of a mapping that is null or a reference there are none)
         before, after = config._get_node(key), layer._get_node(key)
         if _replaces(before, after):
             config[key] = None

@@ -116,7 +116,7 @@ PRESETS = ("data=table", "experiment=iris")
 """Beside a typed option they differ from Hydra's: `test_typed_options`."""
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(2))
 def test_layers_are_those_of_hydra(seed: int) -> None:
     """But with the rules of `LayeredLoader`, of which these words ask for none."""
     draw = random.Random(seed)

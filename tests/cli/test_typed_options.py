@@ -19,7 +19,7 @@ from mlp_exp.inference.loading import load
 def composed(*words: str) -> dict[str, Any]:
     config = OmegaConf.to_container(compose_run(words), resolve=False)
     assert isinstance(config, dict)
-    return config
+    return {str(group): values for group, values in config.items()}
 
 
 def read(file: str) -> Any:
