@@ -74,7 +74,7 @@ class CachedLoader(LayeredLoader):
         if any(OmegaConf.is_missing(chosen, group) for group in chosen):  # which a sweep alone may leave open
             return super()._load_configuration_impl(*arguments)
         config = copy.deepcopy(BASES[key])
-        self._apply_overrides_to_config([one for one in values if not one.is_sweep_override()], config)
+        self.apply([one for one in values if not one.is_sweep_override()], config)
         fill_in(config, parsed)
         return config
 
@@ -150,7 +150,7 @@ class QuickLoader(CachedLoader):
         if config is None:
             config = copy.deepcopy(base)
             try:
-                self._apply_overrides_to_config(values, config)
+                self.apply(values, config)
             except OmegaConfBaseException as error:
                 raise ConfigCompositionException().with_traceback(error.__traceback__) from error
         with flag_override(hydra_node, ["struct", "readonly"], False):

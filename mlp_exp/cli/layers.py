@@ -33,8 +33,8 @@ class LayeredLoader(ConfigLoaderImpl):
         containers = [override for override in parsed if _sets_container(override)]
         others = [str(override.input_line) for override in parsed if override not in containers]
         config = super()._load_configuration_impl(config_name, others, run_mode, from_shell, validate_sweep_overrides)
-        if containers:  # Hydra's own method calls its own `_apply_overrides_to_config`
-            self._apply_overrides_to_config(containers, config)
+        if containers:  # Hydra's own method would refuse some
+            self.apply(containers, config)
             fill_in(config, parsed)
         return config
 
@@ -52,14 +52,14 @@ class LayeredLoader(ConfigLoaderImpl):
                     ).with_traceback(error.__traceback__) from None
         return config
 
-    @staticmethod
-    def _apply_overrides_to_config(overrides: list[Override], cfg: DictConfig) -> None:
+    def apply(self, overrides: Sequence[Override], config: DictConfig) -> None:
+        """Sets the values of these overrides, which choose no options."""
         for override in overrides:
             if _sets_container(override):
-                before = OmegaConf.select(cfg, override.key_or_group, throw_on_resolution_failure=False)
+                before = OmegaConf.select(config, override.key_or_group, throw_on_resolution_failure=False)
                 if _replaces(before, override.value()):
-                    OmegaConf.update(cfg, override.key_or_group, None, merge=False)
-            ConfigLoaderImpl._apply_overrides_to_config([override], cfg)
+                    OmegaConf.update(config, override.key_or_group, None, merge=False)
+            self._apply_overrides_to_config([override], config)
 
 
 def _sets_container(override: Override) -> bool:

@@ -109,6 +109,7 @@ class Loss(Group):
 class Inference(Group):
     calibrate: Flag = False
     threshold: Annotated[str | None, Field(description="the name of a metric, such as f1, or null")] = None
+    clip: Flag = False
 
 
 class Ensemble(Group):

@@ -103,7 +103,14 @@ class Preprocess(Group):
         "standard", description="one of none, standard, robust, quantile"
     )
     ranks: Flag = False
+    embed_ranks: Annotated[bool | Literal["auto"], Field(description="one of true, false, auto")] = False
     one_hot_max: Natural = 64
     embedding_width: Count = 8
     log_target: Flag = False
     text_width: Annotated[int, Field(ge=1, le=256, description="a whole number from 1 to 256")] = 32
+
+    @model_validator(mode="after")
+    def has_ranks_to_embed(self) -> Self:
+        if self.embed_ranks is True and not self.ranks:
+            raise ValueError("embed_ranks: expected false without ranks, got true; say preprocess.ranks=true, too")
+        return self

@@ -24,6 +24,8 @@ from mlp_exp.errors import DataError
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
 QUANTILES = 1000
+EMBED_RANKS_FROM = 4000
+"""Training rows: docs/TABLES.md."""
 FIT_VALUES = 2**23
 """Numbers that are processed at once, so that a wide table is not copied as a whole."""
 
@@ -37,6 +39,7 @@ class Preprocessing:
         indicators: indices of the numbers that have a missing-value indicator.
         embedding_width: of each embedded category.
         texts: for each column of texts.
+        embed_ranks: whether ranks are numbers, too, to a network that embeds its numbers.
     """
 
     numbers: Scaler
@@ -46,6 +49,7 @@ class Preprocessing:
     embedding_width: int
     target: TargetScaling
     texts: tuple[TextEncoder, ...] = ()
+    embed_ranks: bool = False
 
     @property
     def embedded(self) -> list[Vocabulary]:
@@ -64,13 +68,13 @@ class Preprocessing:
 
     @property
     def numbers_width(self) -> int:
-        """How many of the inputs, the first ones, are scaled numbers."""
-        return len(self.numbers.fill)
+        """How many of the inputs, the first ones, a network takes for numbers: scaled ones, and perhaps their ranks."""
+        return len(self.numbers.fill) * (1 + self.embed_ranks)
 
     @property
     def inputs_width(self) -> int:
         """Width W of the inputs."""
-        numbers = self.numbers_width * (1 + self.ranks) + len(self.indicators)
+        numbers = len(self.numbers.fill) * (1 + self.ranks) + len(self.indicators)
         numbers += sum(encoder.width for encoder in self.texts)
         return numbers + sum(1 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies)
 
@@ -114,6 +118,7 @@ class Preprocessing:
             "embedding_width": self.embedding_width,
             "target": self.target.state(),
             "texts": [encoder.state() for encoder in self.texts],
+            "embed_ranks": self.embed_ranks,
         }
 
     @classmethod
@@ -128,6 +133,7 @@ class Preprocessing:
             state["embedding_width"],
             TargetScaling.from_state(state["target"]),
             tuple(map(TextEncoder.from_state, state.get("texts", ()))),
+            state.get("embed_ranks", False),
         )
 
 
@@ -139,6 +145,8 @@ class Preprocess:
         scaling: of numbers. `none`; `standard`: mean 0, standard deviation 1; `robust`: median 0, interquartile range
             1, outliers smoothly clipped to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
         ranks: adds the rank of each number as an input, which depends neither on its unit nor on heavy tails.
+        embed_ranks: whether a network that embeds its numbers embeds their ranks as well; `auto` from
+            `EMBED_RANKS_FROM` training rows on.
         one_hot_max: a category with more distinct values in the training part gets learned embeddings.
         embedding_width: of such a category.
         text_width: topics of each column of texts, beside its scores.
@@ -147,6 +155,7 @@ class Preprocess:
 
     scaling: Scaling = "standard"
     ranks: bool = False
+    embed_ranks: bool | Literal["auto"] = False
     one_hot_max: int = 64
     embedding_width: int = 8
     log_target: bool = False
@@ -178,6 +187,7 @@ class Preprocess:
             self.embedding_width,
             target,
             self._fit_texts(dataset, train, target),
+            self.ranks and (len(train) >= EMBED_RANKS_FROM if self.embed_ranks == "auto" else self.embed_ranks),
         )
 
     def _fit_numbers(self, values: Floats, weights: Floats | None) -> tuple[Floats, Floats, Floats, Floats]:

@@ -1,6 +1,6 @@
 """Scaling of a regression's target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,14 @@ class TargetScaling:
 
     Attributes:
         shift, scale: numbers for one target; `[T]`, one of each, for several.
+        low, high: the bounds of `unit`, likewise; None for none.
     """
 
     shift: float | Floats = 0.0
     scale: float | Floats = 1.0
     log: bool = False
+    low: float | Floats | None = None
+    high: float | Floats | None = None
 
     @classmethod
     def fit(cls, target: NDArray[Any], *, log: bool = False, weights: Floats | None = None) -> "TargetScaling":
@@ -28,10 +31,19 @@ class TargetScaling:
         `weights` are those of the rows, `[n]`.
 
         >>> TargetScaling.fit(np.array([1.0, 3.0]))
-        TargetScaling(shift=2.0, scale=1.0, log=False)
+        TargetScaling(shift=2.0, scale=1.0, log=False, low=None, high=None)
         """
         mean, scale = mean_and_scale(cls(log=log).scaled(target).reshape(len(target), -1), weights)
         return cls(mean, scale, log) if target.ndim > 1 else cls(float(mean[0]), float(scale[0]), log)
+
+    def within(self, target: NDArray[Any]) -> "TargetScaling":
+        """The same with the range of these values, `[n]` or `[n, T]`, as bounds.
+
+        >>> TargetScaling().within(np.array([3.0, 1.0])).unit(np.array([0.5, 2.0, 7.0])).tolist()
+        [1.0, 2.0, 3.0]
+        """
+        low, high = target.min(axis=0), target.max(axis=0)
+        return replace(self, low=low, high=high) if target.ndim > 1 else replace(self, low=float(low), high=float(high))
 
     def scaled(self, target: NDArray[Any]) -> Floats:
         """Targets `[...]`, or `[..., T]` of several, as the network sees them."""
@@ -39,16 +51,20 @@ class TargetScaling:
         return values
 
     def unit(self, scaled: Floats) -> Floats:
-        """The inverse: network outputs in the target's own unit."""
+        """The inverse: network outputs in the target's own unit, within its bounds."""
         values = scaled * self.scale + self.shift
-        return np.expm1(values) if self.log else values
+        values = np.expm1(values) if self.log else values
+        return values if self.low is None else np.clip(values, self.low, self.high)
 
     def state(self) -> dict[str, Any]:
-        """Plain numbers and lists, to be saved with the model."""
-        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+        """Plain numbers and lists, to be saved with the model; without bounds where there are none."""
+        found = {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "TargetScaling":
         """Restores what `state` returned."""
-        shift, scale = (np.array(each) if isinstance(each, list) else each for each in (state["shift"], state["scale"]))
-        return cls(shift, scale, state["log"])
+        found: dict[str, Any] = {
+            name: np.array(value) if isinstance(value, list) else value for name, value in state.items()
+        }
+        return cls(**found)

@@ -11,7 +11,7 @@ from mlp_exp.model.parameter_kinds import parameter_kinds
 def factors_by_kind(
     module: nn.Module, rates: Mapping[str, float], decays: Mapping[str, float], *, ntk: bool, decoupled: bool
 ) -> dict[str, Factors]:
-    """The factors of parameters by name, of those that have any.
+    """The factors of parameters by name.
 
     A decoupled decay shrinks a parameter by `lr · weight_decay · decays[kind]`, whatever the factor of its rate is;
     only a kind whose rate is 0 stays as it is.
@@ -30,6 +30,5 @@ def factors_by_kind(
         decay = decays.get(known.kind, 1.0)
         if decoupled:
             decay = decay / rate if rate else 0.0
-        if (rate, decay) != Factors():
-            found[name] = Factors(rate, decay)
+        found[name] = Factors(rate, decay)
     return found

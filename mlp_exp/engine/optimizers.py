@@ -121,7 +121,7 @@ def stacks(cls: OptimizerClass) -> bool:
 
 def decouples(cls: OptimizerClass, options: Mapping[str, Any]) -> bool:
     """Whether the weight decay of an optimizer is decoupled, as far as it is known: not of a user's own class."""
-    of_torch = getattr(cls, "__module__", "").startswith("torch.optim.")
+    of_torch = getattr(cls, "__module__", "").startswith("torch.optim")
     return (of_torch and cls.__name__ in DECOUPLED) or bool(options.get("decoupled_weight_decay", False))
 
 

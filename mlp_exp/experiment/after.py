@@ -57,7 +57,7 @@ def _facts(run: Run, found: Evaluation, baselines: Mapping[str, Baseline]) -> Fa
     return Facts(
         run.head.task,
         found.metrics,
-        {name: len(rows) for name, rows in run.parts.items()},
+        {name: len(rows) for name, rows in run.plan.measured_rows.items()},
         found.intervals.get("test", {}),
         dict(zip(run.columns, zip(*run.history, strict=True), strict=True)),
         run.trainee.early_stopping.monitor,

@@ -62,8 +62,7 @@ class HeldOut:
 
 def held_out_logits(run: Run) -> HeldOut | None:
     """The logits of all rows that were held out; None if none were."""
-    own = [trainee.data.val for trainee in run.trainees]
-    rows = np.unique(np.concatenate(own))
+    own, rows = [trainee.data.val for trainee in run.trainees], run.plan.held_out_rows
     if not len(rows):
         return None
     places = [np.searchsorted(rows, each) for each in own]

@@ -44,7 +44,7 @@ class Reporter(ABC):
 
     @abstractmethod
     def epoch(self, runs: Sequence[tuple[RunSpec, Run]], records: Sequence[EpochRecord]) -> None:
-        """The stack has trained an epoch: all its runs, and a record of each that was active (of an ensemble a mean)."""
+        """The stack has trained an epoch: all its runs, and a record of each active one (of an ensemble the mean)."""
 
     @abstractmethod
     def ended(self, spec: RunSpec, run: Run, found: Evaluation, error: Exception | None) -> None:

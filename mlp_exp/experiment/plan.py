@@ -21,6 +21,7 @@ from mlp_exp.engine.stackable import Tried
 from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.components import Components
+from mlp_exp.experiment.rates import has_factors
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.rowwise import is_rowwise
@@ -29,8 +30,8 @@ from mlp_exp.training.early_stopping import EarlyStopping
 from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
-    "model": frozenset({"dropout", "frequency_scale"}),
-    "optimizer": frozenset({"lr", "weight_decay"}),
+    "model": frozenset({"dropout", "dropout_schedule", "frequency_scale"}),
+    "optimizer": frozenset({"lr", "weight_decay", "rates", "decays", "ntk", "decay_schedule"}),
     "loss": frozenset({"label_smoothing", "class_weight"}),
 }
 """Keys of groups that may differ within a stack; all other keys of these groups may not."""
@@ -89,6 +90,17 @@ class Plan:
     def known_rows(self) -> Rows:
         """All rows that any network trains with or is validated on; those of the training part without an ensemble."""
         return self.components.ensemble.all_rows(self.parts)
+
+    @cached_property
+    def held_out_rows(self) -> Rows:
+        """All rows, in order, that any network is validated on."""
+        return np.unique(np.concatenate([member.val for member in self.members]))
+
+    @property
+    def measured_rows(self) -> dict[str, Rows]:
+        """The rows that the metrics of each part are of, by its name; without parts that are empty."""
+        rows = {"train": self.known_rows, "val": self.held_out_rows, "test": self.parts.test}
+        return {name: own for name, own in rows.items() if len(own)}
 
     @cached_property
     def history_metrics(self) -> tuple[str, ...]:
@@ -181,6 +193,7 @@ class Plan:
         made = self.preprocessing
         embeddings = (len(made.embedded), made.embedding_starts[-1], made.embedding_width) if made.embedded else None
         return found | {
+            "optimizer.rates, decays or ntk (some or none)": has_factors(config["optimizer"]),
             "trainer.batch_size": batch,
             "trainer.device": str(self.device),
             "trainer.threads": trainer.threads,

@@ -81,7 +81,8 @@ def _head(
     task = task.measured_by(components.metrics.chosen(task.known, task.defaults, task.example, watched))
     components.inference.check(task, validates=validates)
     loss.check(dataset.target)
-    return Head(loss, task, loss.scaling(dataset.target[known], preprocessing.target))
+    target = dataset.target[known]
+    return Head(loss, task, components.inference.bounded(loss.scaling(target, preprocessing.target), target))
 
 
 def plan_of(spec: RunSpec, session: Session, checkpoint: Checkpoint | None = None) -> Plan:

@@ -45,7 +45,7 @@ def _trainee(plan: Plan, member: int) -> Trainee:
     with torch.random.fork_rng(devices=[]):
         seed_torch(streams.weights)
         module = build_network(components.model, plan.preprocessing, loss.out_features)
-        initialise(module, components.init, data.inputs[evenly_spaced(plan.parts.train, INITIAL_ROWS)])
+        initialise(module, components.init, data.inputs[evenly_spaced(data.train, INITIAL_ROWS)])
         check_network(module, data.inputs[:2], loss.out_features)
     callbacks = RunCallbacks(components.callbacks())
     return Trainee(

@@ -10,6 +10,7 @@ from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, 
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
 from mlp_exp.experiment.course import Course, History
+from mlp_exp.experiment.rates import require_same_curves
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
@@ -80,7 +81,7 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
 
     Raises:
         RunFolderError: the checkpoint is not that of such a run.
-        ConfigError: with more epochs, earlier learning rates would have been others.
+        ConfigError: with more epochs, earlier learning rates, decays or dropout rates would have been others.
     """
     if len(checkpoint.networks) != len(run.courses):
         raise RunFolderError(
@@ -95,6 +96,7 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
                 f"got {run.trainee.epochs}"
             ]
         )
+    require_same_curves(run.plan.components, checkpoint.config)
     for course, (history, state) in zip(run.courses, checkpoint.networks, strict=True):
         if state:
             course.trainee.callbacks.restore(state.callbacks, stopped=state.stopped)

@@ -93,6 +93,8 @@ class SavedScaling(Closed):
     shift: FiniteFloat | list[FiniteFloat]
     scale: Scale | list[Scale]
     log: bool
+    low: FiniteFloat | list[FiniteFloat] | None = None  # models of earlier versions have no bounds
+    high: FiniteFloat | list[FiniteFloat] | None = None
 
 
 class SavedTarget(Closed):
@@ -112,6 +114,7 @@ class SavedPreprocess(Closed):
     embedding_width: Annotated[int, Field(ge=1)]
     target: SavedScaling
     texts: Annotated[list[SavedText], Field(default_factory=list)]  # models of earlier versions have none
+    embed_ranks: bool = False
 
     @model_validator(mode="after")
     def lengths_agree(self) -> Self:
@@ -191,7 +194,10 @@ class SavedModel(BaseModel):
             if len({*names}) < len(names):
                 raise ValueError("expected targets, and classes of a target, of different names")
         scaled = len(counts) if self.task == "regression" else 1
-        for size in (self.scaling.shift, self.scaling.scale):
+        scaling = self.scaling
+        for size in (scaling.shift, scaling.scale, scaling.low, scaling.high):
+            if size is None:
+                continue
             if (len(size) if isinstance(size, list) else 1) != scaled or isinstance(size, list) != (scaled > 1):
                 raise ValueError(f"expected the scaling of {scaled} target{'s' * (scaled > 1)}")
         if len(self.preprocess.numbers.fill) != len(self.feature_names):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
+from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import ConfigError
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.task import Task
@@ -34,12 +35,15 @@ class Inference:
     Attributes:
         calibrate: whether the logits of classes get a temperature with the least log loss (Guo et al., 2017).
         threshold: the metric for which thresholds of two classes are chosen; None for 0.5.
+        clip: whether values are kept within the range of the training part's targets, as quantiles and the mean of a
+            distribution are; also while it trains.
 
-    Both are fitted to the validation part.
+    The first two are fitted to the validation part.
     """
 
     calibrate: bool = False
     threshold: str | None = None
+    clip: bool = False
 
     @property
     def fits(self) -> bool:
@@ -56,11 +60,17 @@ class Inference:
         elif self.threshold is not None and self.threshold not in OF_DECISIONS:
             known = ", ".join(OF_DECISIONS)
             problems.append(f"inference.threshold: expected one of {known}, got '{self.threshold}'")
+        if self.clip and task.has_classes:
+            problems.append(f"inference.clip: is for a regression, and the task is {task.name}; use false")
         asked = "calibrate" if self.calibrate else "threshold"
         if self.fits and not validates and not problems:
             problems.append(f"inference.{asked}: needs a validation part, and split.val is 0")
         if problems:
             raise ConfigError(problems)
+
+    def bounded(self, scaling: TargetScaling, target: NDArray[Any]) -> TargetScaling:
+        """The scaling with the range of the training part's targets `[n]` or `[n, T]`, if that is asked for."""
+        return scaling.within(target) if self.clip else scaling
 
     def fit(
         self, head: Head, answers_by: Callable[[Head], Floats], target: NDArray[Any], weights: Floats | None

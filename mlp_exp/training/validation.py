@@ -38,8 +38,9 @@ class Validation:
     @property
     def kind(self) -> tuple[object, ...]:
         """What is equal for members whose metrics can be computed at once."""
-        task = self.head.task
-        return type(task), task.targets, self.metrics, self.target.shape, self.weights is None, self.head.scaling.log
+        task, scaling = self.head.task, self.head.scaling
+        of_scaling = scaling.log, scaling.low is None
+        return type(task), task.targets, self.metrics, self.target.shape, self.weights is None, of_scaling
 
 
 def history_metrics(members: Sequence[Validation], found: Evaluation) -> list[dict[str, float]]:
@@ -61,14 +62,21 @@ def history_metrics(members: Sequence[Validation], found: Evaluation) -> list[di
 def _computed(members: Sequence[Validation], logits: torch.Tensor, counted: NDArray[np.bool_]) -> dict[str, Floats]:
     """The metrics `[K]` by name, of K members that are alike, from logits `[K, V, O]`."""
     first = members[0]
-    shift, scale = (
-        np.stack([np.atleast_1d(getattr(member.head.scaling, name)) for member in members])[:, None]
-        for name in ("shift", "scale")
-    )
-    head = replace(first.head, scaling=TargetScaling(shift, scale, first.head.scaling.log))
+    head = replace(first.head, scaling=_together([member.head.scaling for member in members]))
     # padded, so that torch computes each member as it computes it alone
     answers = head.answers(logits)[:, counted]
     target = np.stack([member.target for member in members])
     weights = None if first.weights is None else np.stack([m.weights for m in members if m.weights is not None])
     predictions = head.task.predictions(target, answers, weights)
     return {name: head.task.metrics[name].compute(predictions) for name in first.metrics}
+
+
+def _together(scalings: Sequence[TargetScaling]) -> TargetScaling:
+    """Those of K members as one, whose figures are `[K, 1, 1]`, of several targets `[K, 1, T]`."""
+    first = scalings[0]
+    figures: dict[str, Any] = {
+        name: np.stack([np.atleast_1d(getattr(scaling, name)) for scaling in scalings])[:, None]
+        for name in ("shift", "scale", "low", "high")
+        if getattr(first, name) is not None
+    }
+    return replace(first, **figures)

@@ -134,7 +134,10 @@ EARLY: dict[str, tuple[Callable[[Path], object], str]] = {
         in_state("network", value=3),
         f"{CHECKPOINT}; networks.0.state.network: Input should be a valid dictionary",
     ),
-    "seconds of text": (in_state("seconds", value="x"), f"{CHECKPOINT}; networks.0.state.seconds: Input should be a valid number"),
+    "seconds of text": (
+        in_state("seconds", value="x"),
+        f"{CHECKPOINT}; networks.0.state.seconds: Input should be a valid number",
+    ),
     "a history of texts": (
         spoil(lambda saved: saved["networks"][0].update(history=[["x"] * 6] * 2)),
         f"{CHECKPOINT}; networks.0.history: Input should be an instance of Tensor",

@@ -17,6 +17,7 @@ from support.project import CONF
 from torch import Tensor, nn
 
 from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.model.initial_weights import DataDrivenInit
 from mlp_exp.model.mlp import MLP, Block
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -128,3 +129,86 @@ def test_a_frozen_layer_of_an_mlp_stays() -> None:
     before = copy.deepcopy(frozen)
     histories([member])
     assert same_weights(frozen, before)
+
+
+# ---- weights by the rows that reach a layer
+
+
+class Branched(nn.Module):
+    """A user's own: one layer is called twice, one never, one has no bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.twice, self.never = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(3, 3)
+        self.head = nn.Linear(8, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x += 1
+        x = torch.relu(self.first(x))
+        logits: Tensor = self.head(torch.relu(self.twice(torch.relu(self.twice(x)))))
+        return logits
+
+
+def data_driven(module: nn.Module, rows: Tensor, seed: int = 0) -> list[tuple[nn.Linear, Tensor]]:
+    """Layers in the order of their calls, with what they get of the rows afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        DataDrivenInit().apply(module, rows)
+    calls: list[tuple[nn.Linear, Tensor]] = []
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            layer.register_forward_pre_hook(lambda layer, args: calls.append((layer, args[0])))
+    with torch.no_grad():
+        module.eval()(rows.clone())
+    return list(calls)  # who calls a layer now adds to the others
+
+
+@pytest.mark.parametrize("norm", [None, "layer", "batch"])
+def test_data_driven_outputs_have_deviation_one_and_a_zero_among_the_rows(norm: str | None) -> None:
+    rows = torch.randn(300, 6) * torch.tensor([1.0, 10.0, 0.1, 1.0, 1.0, 0.0]) + 3
+    calls = data_driven(MLP(6, 3, [40, 30], 0.5, "silu", norm, scale_inputs=True), rows)
+    assert [layer.out_features for layer, _ in calls] == [40, 30, 3]
+    for layer, x in calls:
+        outputs = layer(x).detach()
+        torch.testing.assert_close(outputs.std(dim=0, correction=0), torch.ones(layer.out_features), atol=1e-3, rtol=0)
+        assert (outputs.amin(dim=0) < 0).all()
+        assert (outputs.amax(dim=0) > 0).all()
+        assert (outputs.mean(dim=0).abs() < 2.5).all()  # a mixture of five has a deviation of about a half
+    means = torch.cat([layer(x).detach().mean(dim=0) for layer, x in calls])
+    assert 0.3 < means.std() < 0.8
+
+
+def test_data_driven_weights_of_a_users_own_network() -> None:
+    module, rows = Branched().train(), torch.randn(50, 6)
+    never, before = copy.deepcopy(module.never), rows.clone()
+    calls = data_driven(module, rows)
+    assert [layer for layer, _ in calls] == [module.first, module.twice, module.twice, module.head]
+    for layer, x in (calls[0], calls[1], calls[3]):  # by what reaches a layer first
+        deviation = layer(x).detach().std(dim=0, correction=0)
+        torch.testing.assert_close(deviation, torch.ones_like(deviation), atol=1e-3, rtol=0)
+    assert same_weights(never, module.never)
+    assert torch.equal(rows, before)
+
+
+@pytest.mark.parametrize("rows", [torch.zeros(5, 6), torch.full((5, 6), 1e3), torch.randn(1, 6)])
+def test_data_driven_weights_of_equal_rows_are_as_drawn(rows: Tensor) -> None:
+    module = MLP(6, 2, [50])
+    data_driven(module, rows)
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+    linear = module.get_parameter("blocks.0.linear.weight")
+    assert linear.std().item() == pytest.approx(1.0, rel=0.15)
+    torch.testing.assert_close(
+        module.get_submodule("blocks.0.linear")(rows), torch.zeros(len(rows), 50), atol=1e-2, rtol=0
+    )
+
+
+def test_data_driven_weights_come_from_the_seed() -> None:
+    modules = [MLP(6, 2, [5], number_embedding="periodic", numbers=2) for _ in range(3)]
+    for module in modules[1:]:
+        module.load_state_dict(modules[0].state_dict())
+    rows = torch.randn(20, 6)
+    for module, seed in zip(modules, (0, 0, 1), strict=True):
+        data_driven(module, rows, seed)
+    assert same_weights(modules[0], modules[1])
+    assert not same_weights(modules[0].head, modules[2].head)
+    assert same_weights(modules[0].get_submodule("number_embedding"), modules[2].get_submodule("number_embedding"))

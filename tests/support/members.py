@@ -22,15 +22,18 @@ from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP, Block
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss, auto_loss
+from mlp_exp.training.curves import Curve
 from mlp_exp.training.early_stopping import NoEarlyStopping
 from mlp_exp.training.loop import Trainee, logits_of, train
 from mlp_exp.training.records import EpochRecord
-from mlp_exp.training.schedulers import LearningRate
+from mlp_exp.training.schedulers import CurveRate, LearningRate
 from mlp_exp.training.validation import Validation
 from support.tasks import task_for
 
 CPU = torch.device("cpu")
 CONSTANT = functools.partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
+STEPS = 4
+"""In an epoch of 37 rows in batches of 10."""
 N_CLASSES: dict[TaskName, int] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
@@ -92,6 +95,9 @@ def make_member(
     clip_grad_norm: float | None = None,
     target: TargetScaling | None = None,
     factors: Mapping[str, Factors] | None = None,
+    rate_curve: Curve | None = None,
+    decay_curve: Curve | None = None,
+    dropout_curve: Curve | None = None,
 ) -> Trainee:
     """A member whose split, first weights, order of batches and dropout all come from `seed`."""
     streams = Streams(seed)
@@ -117,12 +123,14 @@ def make_member(
         loss=loss,
         optimizer=optimizer,
         optimizer_options={"lr": lr, **(options or {})},
-        learning_rate=LearningRate(lr, scheduler),
+        learning_rate=CurveRate(lr, rate_curve, epochs, STEPS) if rate_curve else LearningRate(lr, scheduler),
         early_stopping=stopping,
         streams=streams,
         epochs=epochs,
         clip_grad_norm=clip_grad_norm,
         factors=factors or {},
+        decay_curve=decay_curve,
+        dropout_curve=dropout_curve,
     )
 
 

@@ -115,9 +115,12 @@ def _predictions(ensemble: Ensemble) -> str:
     if isinstance(task, Multilabel):
         seconds = [f"{target.name} = {target.class_names[1]}" for target in task.targets]
         return head + f"Of these: {_few(seconds)}.{_thresholds(task)}"
+    bounded = all(run.head.scaling.low is not None for run in ensemble.runs)
+    bounds = " Within the range of the targets of training." * bounded
     if task.answers_width == 1:
-        return head + unit + "."
-    return head + f"In this order: {_few(task.answer_names)}." + ("" if len(task.targets) > 1 else f" {unit}.")
+        return head + unit + "." + bounds
+    one = "" if len(task.targets) > 1 else f" {unit}."
+    return head + f"In this order: {_few(task.answer_names)}." + one + bounds
 
 
 def _thresholds(task: Task) -> str:

@@ -158,14 +158,17 @@ class Prediction(nn.Module):
 
     scale: Tensor
     shift: Tensor
+    low: Tensor | None
+    high: Tensor | None
 
     def __init__(self, run: TrainedRun) -> None:
         super().__init__()
         self.network = copy.deepcopy(run.module)  # so that the run's own is left as it is
         self.head = run.head
         scaling = run.head.scaling
-        self.register_buffer("scale", double(scaling.scale))
-        self.register_buffer("shift", double(scaling.shift))
+        for name in ("scale", "shift", "low", "high"):
+            value = getattr(scaling, name)
+            self.register_buffer(name, None if value is None else double(value))
 
     def forward(self, rows: Tensor) -> Tensor:
         """As `Task.in_unit` computes it."""
@@ -174,9 +177,14 @@ class Prediction(nn.Module):
             return predicted
         if isinstance(self.head.task, DistributionRegression):
             mean, deviation = predicted.chunk(2, dim=1)
-            return torch.cat([mean * self.scale + self.shift, deviation * self.scale], dim=1)
-        values = predicted * self.scale + self.shift
-        return values.expm1() if self.head.scaling.log else values
+            return torch.cat([self._unit(mean), deviation * self.scale], dim=1)
+        return self._unit(predicted)
+
+    def _unit(self, scaled: Tensor) -> Tensor:
+        """As `TargetScaling.unit` computes it."""
+        values = scaled * self.scale + self.shift
+        values = values.expm1() if self.head.scaling.log else values
+        return values if self.low is None else values.clamp(self.low, self.high)
 
 
 class Deployed(nn.Module):
