@@ -24,7 +24,9 @@ def described(choice: Choice) -> list[str]:
         "average": f"average of the {len(choice.best)} best",
         "greedy": greedy,
     }
-    lines = [f"{pool.name} of the {len(pool.target)} rows that all of {len(choice.folders)} runs held out:"]
+    count = len(choice.folders)
+    all_of = {1: "the run", 2: "both runs"}.get(count, f"all {count} runs")
+    lines = [f"{pool.name} of the {len(pool.target)} rows that {all_of} held out:"]
     width = max(map(len, names.values()))
     lines += [f"  {names[name]:<{width}}  {value:.5g}" for name, value in choice.values.items() if value is not None]
     lines += [f"left out, since it predicts what is not finite: {_shown(folder)}" for folder in choice.left_out]

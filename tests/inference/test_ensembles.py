@@ -126,7 +126,7 @@ def test_what_members_share_is_done_once(tasks: TaskRuns, tmp_path: Path, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["binary", "distribution"])
 def test_an_exported_file_gives_the_weighted_mean(kind: str, tasks: TaskRuns, tmp_path: Path) -> None:
     many = with_members(tasks(kind) / "0", tmp_path / "many", 2)
     run = several(combined([many, tasks(kind) / "1"], [0.7, 0.3], tmp_path / "both"))
@@ -188,7 +188,7 @@ WRONG_MEMBERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "a member less": (
         weights_of(2, lambda weights: [weights.pop(name) for name in list(weights) if name.startswith("1.")]),
-        "its network has blocks.0.linear.bias of shape [8] (torch.float32), and the file None (None)",
+        "model.hidden_sizes is 8, and the file holds 0 weights",
     ),
     "a tensor less": (
         weights_of(2, lambda weights: weights.pop("1.blocks.0.linear.bias")),

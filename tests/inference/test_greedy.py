@@ -136,7 +136,7 @@ def test_the_choice_is_that_of_brute_force(
         assert written["values"] == pytest.approx({name: sign * value for name, value in expected.items()}, rel=1e-5)
         known = {"picks": picks, "candidates": RUNS, "metric": RANKING[kind], "rows": len(target)}
         assert {name: written[name] for name in known} == known
-        assert lines[0] == f"{RANKING[kind]} of the {len(target)} rows that all of {RUNS} runs held out:"
+        assert lines[0] == f"{RANKING[kind]} of the {len(target)} rows that all {RUNS} runs held out:"
         assert [line.split()[-1] for line in lines[1:4]] == [f"{v:.5g}" for v in written["values"].values()]
         assert f"{sweep}/greedy.json" in lines
     assert files_in(sweep) == before | {"greedy.json"}
@@ -313,18 +313,19 @@ def test_runs_that_held_out_no_rows(tasks: TaskRuns, command: Command, tmp_path:
     )
     train(tmp_path / "part", *words, f"split.val={tmp_path}/two.txt", "data.drop=[x3]")
     lines = said(command("predict", "two", "part", "--greedy", "2", tasks.table, "-o", "o.csv"))
-    assert lines[0] == "rmse of the 20 rows that all of 2 runs held out:"  # of other columns of the same table
+    assert lines[0] == "rmse of the 20 rows that both runs held out:"  # of other columns of the same table
 
 
 def test_a_run_that_predicts_no_finite_numbers_is_left_out(
     sweeps: Callable[[str], Path], tasks: TaskRuns, command: Command, tmp_path: Path
 ) -> None:
     sweep = Path(shutil.copytree(sweeps("value"), tmp_path / "sweep"))
+    all_of = ["all 3 runs", "both runs", "the run"]
     for number in range(RUNS):
-        spoil(sweep / str(number), lambda model: model["state_dict"]["head.bias"].fill_(math.inf))
+        spoil(sweep / str(number), lambda model: model["state_dict"]["head.bias"].fill_(math.nan))
         if number < RUNS - 1:
             lines = said(command("predict", "sweep", "--greedy", "2", tasks.table, "-o", "o.csv"))
-            assert lines[0] == f"rmse of the 32 rows that all of {RUNS - 1 - number} runs held out:"
+            assert lines[0] == f"rmse of the 32 rows that {all_of[number]} held out:"
             assert lines[4] == "left out, since it predicts what is not finite: sweep/0"
     assert refusal(command("predict", "sweep", "--greedy", "2", tasks.table, "-o", "o.csv")) == (
         "sweep: what the runs predict of rows that they held out is not finite; none is chosen"
