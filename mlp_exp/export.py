@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_intermixed_args(arguments)
     begin()
     with readable_errors():
-        export_runs(given.runs, given.output, given.top, given.allow)
+        export_runs([Path(run) for run in given.runs], given.output, given.top, given.allow)
 
 
 if __name__ == "__main__":

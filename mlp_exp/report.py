@@ -38,24 +38,13 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
 
 def draw_figures(path: Path, allow: Sequence[str] = (), helper: Helper = IN_PLACE) -> None:
     """Draws the figures of a run that has trained: its data is read again, its weights are those that it saved."""
-    from mlp_exp.config.components import NO_EARLY_STOPPING
-    from mlp_exp.config.trust import UNBUILT, check_config
-    from mlp_exp.config.validation import require_valid
-
-    folder = RunFolder(path)
-    config = folder.read_model()["config"]
-    check_config(config, allow, folder.path, trains=False)
-    config = {key: value for key, value in config.items() if key not in UNBUILT} | {"early_stopping": NO_EARLY_STOPPING}
-    require_valid(config)
-
-    from mlp_exp.experiment.components import Components
     from mlp_exp.experiment.drawn import draw
-    from mlp_exp.experiment.planning import plan
-    from mlp_exp.experiment.prepare import load
+    from mlp_exp.experiment.reopened import reopened
     from mlp_exp.experiment.session import Session
 
-    draw(load(plan(Components(config, Session())), folder), helper)
-    print(folder.figures)
+    run = reopened(path, allow, Session())
+    draw(run, helper)
+    print(run.folder.figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from mlp_exp.compare.effects import axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.config.trust import foreign_packages
-from mlp_exp.display.commands import PROGRAM, RERUN, RESUME, on_run
+from mlp_exp.display.commands import PREDICT, PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, shown_metrics
 from mlp_exp.processes.helper import IN_PLACE, Helper
-from mlp_exp.storage.run_folder import DONE, HYDRA, RunFolder
+from mlp_exp.storage.run_folder import CHOSEN, DONE, HYDRA, RunFolder
 
 MOST_POINTS = 200
 """Most points of a learning curve."""
@@ -163,8 +163,13 @@ def _baseline(name: str, over: Experiment, groups: Sequence[Experiment]) -> dict
 
 
 def again(entry: Entry) -> str:
-    """The command that reruns a run or, if it is not complete, resumes it or starts it again."""
+    """The command that reruns a run or, if it is not complete, resumes it or starts it again.
+
+    Of runs that were chosen and combined, which have not trained together, the command that predicts with them.
+    """
     folder = RunFolder(entry.folder)
+    if CHOSEN in entry.result:
+        return shlex.join([*PREDICT, str(folder.path), "TABLE.csv", "-o", "OUT.csv"])
     done = entry.result["status"] in DONE
     if done or folder.checkpoint.exists():
         words = on_run(RERUN if done else RESUME, folder.path, foreign_packages(entry.config, by_name=True))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PROGRAM = ("python", "-m", "mlp_exp.run")
+PREDICT = ("python", "-m", "mlp_exp.predict")
 REPORT = ("python", "-m", "mlp_exp.report")
 ALLOW = "--allow"
 DRY_RUN = "--dry-run"

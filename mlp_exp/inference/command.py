@@ -20,6 +20,23 @@ STANDARD_OUTPUT = "-"
 ENDINGS = (".csv", ".parquet")
 
 
+def check_folder(output: Path, last: Path) -> None:
+    """Raises DataError unless a combination of runs can be written there; `last` is the last folder that is named."""
+    if last.is_file():
+        raise DataError(
+            f"{output}: expected a name that ends in {' or '.join(ENDINGS)}, for predictions of {last}; a folder to "
+            "save the chosen runs in is for a command without a TABLE"
+        )
+    if output.exists() or not output.parent.is_dir():
+        what = "it exists" if output.exists() else f"there is no folder '{output.parent}'"
+        raise DataError(f"{output}: expected the name of a new folder for the chosen runs, and {what}")
+
+
+def is_file_name(output: Path) -> bool:
+    """Whether predictions can be written to something of this name."""
+    return str(output) == STANDARD_OUTPUT or output.suffix.lower() in ENDINGS
+
+
 def check_output(output: Path, table: Path) -> None:
     """Raises DataError unless predictions can be written there."""
     if str(output) == STANDARD_OUTPUT:
@@ -68,15 +85,25 @@ def runs_of(folder: Path, top: int) -> list[Path]:
     return [folder / os.path.relpath(entry.folder, folder) for entry in entries[:top]]
 
 
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Adds the folders, and how many runs of a sweep's."""
+def add_runs(parser: argparse.ArgumentParser, *, greedy: bool = False) -> None:
+    """Adds the folders, and how many runs of a sweep's; with `greedy` also how they may be chosen."""
     several = "folder of a run or of a sweep; several give their average"
-    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help=several)
-    best = "how many of a sweep's best runs (default: 1)"
-    parser.add_argument("--top", metavar="N", type=_positive, default=1, help=best)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help=several)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--top", metavar="N", type=positive, default=1, help="how many of a sweep's best runs (default: 1)"
+    )
+    if greedy:
+        which.add_argument(
+            "--greedy",
+            metavar="N",
+            type=positive,
+            help="choose N among all runs that ended well, one after the other, each so that the average is best for "
+            "the rows that all held out; a run may be chosen several times",
+        )
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got '{text}'")
     return int(text)

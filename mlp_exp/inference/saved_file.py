@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlp_exp.config.components import public_name
+from mlp_exp.config.schema import MOST_MEMBERS
 from mlp_exp.config.trust import check_config
 from mlp_exp.errors import RunFolderError
-from mlp_exp.inference.saved_model import MOST_MEMBERS, SavedModel
+from mlp_exp.inference.saved_model import SavedModel
 from mlp_exp.storage.checked import first_problem
 from mlp_exp.storage.model_file import COMBINED, MODEL_FORMAT
 from mlp_exp.storage.run_folder import MODEL, RunFolder

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
+from mlp_exp.config.schema import MOST_MEMBERS
 from mlp_exp.data.dataset import Column, Kind, TargetColumn, TaskName
 from mlp_exp.data.row_hashes import MOST_ROWS
 from mlp_exp.data.table.dates import ORDERS, DateForm, check_date_format
@@ -13,13 +14,12 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.data.text.encoder import TextEncoder
+from mlp_exp.model.several import by_module
 from mlp_exp.storage.checked import Closed
 
 Count = Annotated[int, Field(ge=0)]
 Scale = Annotated[FiniteFloat, Field(gt=0)]
 MOST_OF_AN_AFFIX = 32
-MOST_MEMBERS = 1000
-"""Networks of one run, and runs of a combination."""
 
 
 class SavedNumberForm(Closed):
@@ -225,19 +225,10 @@ class SavedModel(BaseModel):
         count = ensemble.get("members", 1) if isinstance(ensemble, dict) else None
         if type(count) is not int or not 1 <= count <= MOST_MEMBERS:
             raise ValueError(f"config.ensemble.members: expected a whole number from 1 to {MOST_MEMBERS}, got {count}")
-        if count == 1:
-            return [self.state_dict]
-        found: dict[str, dict[str, torch.Tensor]] = {str(member): {} for member in range(count)}
-        for name, tensor in self.state_dict.items():
-            member, _, own = name.partition(".")
-            if member not in found or not own:
-                raise ValueError(
-                    f"state_dict: expected the weights of {count} members, 0.… to {count - 1}.…, got {name}"
-                )
-            found[member][own] = tensor
-        if missing := [member for member, weights in found.items() if not weights]:
-            raise ValueError(f"state_dict: expected the weights of {count} members, got none of member {missing[0]}")
-        return list(found.values())
+        found = by_module(self.state_dict, count)
+        if sum(map(len, found)) < len(self.state_dict):
+            raise ValueError(f"state_dict: expected names from 0.… to {count - 1}.…, those of {count} networks")
+        return found
 
     @property
     def used_columns(self) -> tuple[Column, ...]:

@@ -6,11 +6,11 @@ import pytest
 from support.commands import Command, refusal
 from support.compositions import compose_run
 from support.folders import history_of
+from support.predictions import loaded
 
 from mlp_exp.config.by_task import for_task, keys_by_task
 from mlp_exp.config.validation import find_problems
 from mlp_exp.experiment.configs import plain_config, resolved
-from mlp_exp.inference.loading import load
 from mlp_exp.storage.run_folder import RunFolder
 
 PAIR = "{classes:0.02,values:0.1}"
@@ -131,7 +131,7 @@ def test_a_run_has_the_value_of_its_task_and_keeps_both(command: Command, tmp_pa
         assert command("run", *words, f"optimizer.lr={PAIR}", f"hydra.run.dir={pair}").returncode == 0
         assert command("run", *words, f"optimizer.lr={lr}", f"hydra.run.dir={alone}").returncode == 0
         assert history_of(pair) == history_of(alone)
-        assert load(pair).config["optimizer"]["lr"] == lr
+        assert loaded(pair).config["optimizer"]["lr"] == lr
         assert RunFolder(pair).config()["optimizer"]["lr"] == {"classes": 0.02, "values": 0.1}
         assert (pair / "model.pt").read_bytes() == (alone / "model.pt").read_bytes()
 

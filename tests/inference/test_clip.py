@@ -11,7 +11,7 @@ import torch
 from support.commands import Command
 from support.drawn_sets import write_csv
 from support.folders import history_of, result_of
-from support.predictions import spoil, train
+from support.predictions import loaded, spoil, train
 
 from mlp_exp import load
 from mlp_exp.errors import ConfigError, RunFolderError
@@ -51,7 +51,7 @@ def test_answers_are_within_the_range_of_the_training_targets(kind: str, table: 
     """As loaded, and as exported; the weights are those of a run without bounds."""
     made = train(tmp_path / "clipped", *words(table, kind), "inference.clip=true")
     train(tmp_path / "free", *words(table, kind))
-    clipped, free = load(tmp_path / "clipped"), load(tmp_path / "free")
+    clipped, free = loaded(tmp_path / "clipped"), loaded(tmp_path / "free")
     for name, weights in free.module.state_dict().items():
         assert torch.equal(weights, clipped.module.state_dict()[name])
     target = made.dataset.target[made.split.parts(made.dataset, np.random.default_rng(0)).train]
@@ -73,7 +73,7 @@ def test_answers_are_within_the_range_of_the_training_targets(kind: str, table: 
 
 def test_an_onnx_file_has_the_bounds_of_each_target(table: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", *words(table, "values"), "inference.clip=true")
-    ensemble = Ensemble([load(tmp_path / "run")])
+    ensemble = Ensemble([loaded(tmp_path / "run")])
     export.export(ensemble, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     assert "`y`, `more`. Within the range of the targets of training.\n" in (tmp_path / "model.md").read_text("utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.commands import Command, refusal, said
 from support.drawn_sets import numbers, read_csv
-from support.ensembles import know_ensembles, with_members
+from support.ensembles import with_members
 from support.predictions import loaded
 from support.task_runs import TaskRuns
 
@@ -49,10 +49,7 @@ def test_the_spread_of_two_runs(kind: str, tasks: TaskRuns, tmp_path: Path, comm
         np.testing.assert_allclose(numbers(list(found[name])), np.abs(of[0] - of[1]) / 2, rtol=1e-9, atol=1e-12)
 
 
-def test_the_spread_of_a_run_with_members(
-    tasks: TaskRuns, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    know_ensembles(monkeypatch)
+def test_the_spread_of_a_run_with_members(tasks: TaskRuns, tmp_path: Path, command: Command) -> None:
     many = with_members(tasks("value") / "0", tmp_path / "many", 3)
     said(command("predict", many, tasks.table, "-o", "o.csv", "--spread", "--keep", "x1"))
     found = read_csv(tmp_path / "o.csv")

@@ -6,19 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 
-from mlp_exp.config.schema import Experiment
 from mlp_exp.tasks.task import Task
 
 Array = NDArray[Any]
-
-
-def know_ensembles(patch: pytest.MonkeyPatch) -> None:
-    """A configuration may have the group `ensemble`."""
-    patch.setattr(Experiment, "model_fields", {**Experiment.model_fields, "ensemble": None})
 
 
 def with_members(run: Path, folder: Path, count: int) -> Path:
@@ -31,7 +24,7 @@ def with_members(run: Path, folder: Path, count: int) -> Path:
         for name, tensor in model["state_dict"].items():
             noise = torch.randn(tensor.shape, generator=generator) if tensor.is_floating_point() else 0
             weights[f"{member}.{name}"] = tensor + (0.3 * noise if member else 0)
-    model["config"]["ensemble"] = {"members": count}
+    model["config"]["ensemble"] = {"_target_": "mlp_exp.components.SeedEnsemble", "members": count}
     torch.save({**model, "format": 4, "state_dict": weights}, folder / "model.pt")
     return folder
 
@@ -50,7 +43,7 @@ def one_of(folder: Path, member: int, place: Path) -> Path:
     model = torch.load(folder / "model.pt", weights_only=True)
     start = f"{member}."
     weights = {name[len(start) :]: tensor for name, tensor in model["state_dict"].items() if name.startswith(start)}
-    model["config"].pop("ensemble")
+    model["config"]["ensemble"] = {"_target_": "mlp_exp.components.NoEnsemble", "members": 1}
     torch.save({**model, "format": 3, "state_dict": weights}, place / "model.pt")
     return place
 
