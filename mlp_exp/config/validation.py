@@ -13,7 +13,8 @@ from mlp_exp.config.by_task import CLASSES, VALUES, for_task, keys_by_task, name
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.own_metrics import own_metric_problems
-from mlp_exp.config.schema import GROUPS, HAS_CALLBACKS, Experiment
+from mlp_exp.config.schema import GROUPS, Experiment
+from mlp_exp.config.schema_training import HAS_CALLBACKS
 from mlp_exp.config.targets import did_you_mean, signature_problems
 from mlp_exp.errors import ConfigError
 

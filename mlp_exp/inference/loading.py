@@ -15,7 +15,7 @@ from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
-from mlp_exp.experiment.components import build_group, build_loss
+from mlp_exp.experiment.building import build_group, build_loss
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.session import Session
 from mlp_exp.inference.ensemble import Ensemble

@@ -4,10 +4,9 @@ Files are written under a temporary name and then renamed, so that a reader neve
 """
 
 import csv
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from mlp_exp.config.components import current_names
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
+from mlp_exp.storage.columns import divided_histories, joined_histories, read_numbers, write_columns, write_numbers
 from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.model_file import read_model, read_models
 from mlp_exp.storage.yaml_file import read_yaml
@@ -31,7 +31,6 @@ UNFINISHED = "unfinished"
 HISTORY = "history.csv"
 MEMBER_HISTORIES = "members.csv"
 HELD_OUT = "oof.csv"
-MEMBER = "member"
 RESULT = "result.json"
 BASELINES = "baselines.json"
 MODEL = "model.pt"
@@ -125,37 +124,20 @@ class RunFolder:
 
     def write_history(self, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
         """Writes a row for each epoch, with numbers that read back exactly."""
-        self._write_numbers(HISTORY, columns, rows)
-
-    def _write_numbers(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[float]]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([float.__repr__(v) if isinstance(v, float) else repr(v) for v in row] for row in rows)
-        write_text(self.path / name, text.getvalue())
+        write_numbers(self.path / HISTORY, columns, rows)
 
     def write_member_histories(self, columns: Sequence[str], histories: Sequence[Sequence[Sequence[float]]]) -> None:
-        """Writes the histories of an ensemble's networks, epoch by epoch; the second column is the network's number."""
-        rows = [[row[0], number, *row[1:]] for number, rows in enumerate(histories) for row in rows]
-        rows.sort(key=lambda row: (row[0], row[1]))
-        self._write_numbers(MEMBER_HISTORIES, [columns[0], MEMBER, *columns[1:]], rows)
+        """Writes the histories of an ensemble's networks, epoch by epoch."""
+        write_numbers(self.path / MEMBER_HISTORIES, *joined_histories(columns, histories))
 
     def read_member_histories(self, columns: Sequence[str]) -> list[list[list[float]]]:
         """What `write_member_histories` has written; errors of `read_history`."""
-        rows = self._read_numbers(MEMBER_HISTORIES, [columns[0], MEMBER, *columns[1:]])
-        histories: dict[float, list[list[float]]] = {}
-        for epoch, number, *values in rows:
-            histories.setdefault(number, []).append([epoch, *values])
-        return [histories[number] for number in sorted(histories)]
+        joined_columns, _ = joined_histories(columns, [])
+        return divided_histories(read_numbers(self.path / MEMBER_HISTORIES, joined_columns))
 
     def write_held_out(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Writes predictions of rows that were held out, by columns `[n]`."""
-        import pyarrow as pa  # a run on a table has imported it already
-        from pyarrow import csv as arrow_csv
-
-        table = pa.table({name: pa.array(values) for name, values in columns.items()})
-        with atomic(self.path / HELD_OUT) as temporary:
-            arrow_csv.write_csv(table, temporary)
+        write_columns(self.path / HELD_OUT, columns)
 
     def of_member(self, number: int) -> Path:
         """A folder for what callbacks write of one network of an ensemble."""
@@ -177,20 +159,7 @@ class RunFolder:
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows; raises RunFolderError without a history, for other columns, or for a value that is no number."""
-        return self._read_numbers(HISTORY, columns)
-
-    def _read_numbers(self, name: str, columns: Sequence[str]) -> list[list[float]]:
-        path = self.path / name
-        if not path.is_file():
-            raise RunFolderError(f"{path}: there is no such file; expected the history of a run")
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                header, *rows = csv.reader(file)
-            if header != list(columns) or any(len(row) != len(columns) for row in rows):
-                raise ValueError(f"columns {', '.join(columns)}")
-            return [[float(value) for value in row] for row in rows]
-        except (ValueError, csv.Error) as error:
-            raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
+        return read_numbers(self.path / HISTORY, columns)
 
     def history_mtime(self) -> int:
         """Modification time of the history, in nanoseconds since 1970; 0 if there is none."""

@@ -10,7 +10,7 @@ from support.command_line import QUIET
 from support.commands import Command, mistakes, refusal
 from support.folders import result_of, the_run_folder, weights_of
 
-from mlp_exp.experiment.components import METHODS
+from mlp_exp.experiment.building import METHODS
 
 # ---- the user's own parts
 

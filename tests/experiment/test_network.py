@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mlp_exp.errors import TrainingError
-from mlp_exp.experiment.components import build_group
+from mlp_exp.experiment.building import build_group
 from mlp_exp.experiment.network import check_network, initialise
 from mlp_exp.experiment.session import Session
 

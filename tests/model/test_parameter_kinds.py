@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from mlp_exp.config.components import KINDS
-from mlp_exp.config.schema import ByKind
+from mlp_exp.config.schema_training import ByKind
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.model.parameter_kinds import parameter_kinds
