@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 
 from mlp_exp.engine.arrays import Array, Arrays
 from mlp_exp.engine.layers import Views
+from mlp_exp.engine.scaled_linear import Factors
 
 TURN = 2 * math.pi
 
@@ -19,10 +20,24 @@ class NumberEmbedding(ABC):
         name: of the parameters, with a dot behind it.
         features: F.
         rows: B.
+        factors: of the inputs of the next layer; those of what is embedded are applied here.
+
+    Attributes:
+        needs_lines: whether the gradients of h need the lines.
     """
 
+    needs_lines: bool
+
     def __init__(
-        self, xp: Arrays, name: str, values: Views, gradients: Views, buffers: Views, features: int, rows: int
+        self,
+        xp: Arrays,
+        name: str,
+        values: Views,
+        gradients: Views,
+        buffers: Views,
+        features: int,
+        rows: int,
+        factors: Factors | None,
     ) -> None:
         self.xp = xp
         self._bind(name, values, gradients, buffers)
@@ -35,7 +50,10 @@ class NumberEmbedding(ABC):
         self.width = numbers * width
         self.out = xp.empty_like(weight, members, self.width + features + 1, rows)
         self.inputs = self.out[:, self.width :]
-        self.embedded = self.out[:, : self.width].reshape(members, numbers, width, rows)
+        self.scaled = self.out[:, : self.width]
+        self.scale = factors.of_first(self.width) if factors else None
+        self.unscaled = xp.empty_like(weight, *self.scaled.shape) if factors else self.scaled
+        self.embedded = self.unscaled.reshape(members, numbers, width, rows)
         self.lines = xp.empty_like(weight, members, numbers, 2, rows)
         self.lines[:, :, 1] = 1.0
         self.factors = xp.empty_like(weight, members, numbers, hidden, 2)
@@ -45,7 +63,8 @@ class NumberEmbedding(ABC):
 
     def forward(self, x: Array) -> Array:
         if self._buffers is None:  # evaluation has no need of them
-            line, hidden = (self.xp.empty_like(self.weight, *self.shape) for _ in range(2))
+            line = self.xp.empty_like(self.weight, *self.shape)
+            hidden = self.xp.empty_like(self.weight, *self.shape) if self.needs_lines else line
             self._buffers = line, hidden
         self._enter(x)
         self._embed(slice(None), *self._buffers)
@@ -70,15 +89,21 @@ class NumberEmbedding(ABC):
         self._hidden(line, hidden)
         xp.matmul(self.weight[members].swapaxes(2, 3), hidden, out=embedded)
         xp.add(embedded, self.bias[members], out=embedded)
+        if self.scale:
+            xp.multiply(self.unscaled[members], self.scale.values[members], out=self.scaled[members])
 
     def backward(self, g: Array) -> Array:
         """From the gradient at the output, without the ones; returns that at the inputs behind what is embedded."""
-        xp = self.xp
+        xp, own = self.xp, g[:, : self.width]
         assert self._buffers is not None
         line, hidden = self._buffers
-        at_embedded = g[:, : self.width].reshape(self.embedded.shape)
+        if self.scale:
+            xp.multiply(self.unscaled, own, out=self.unscaled)
+            xp.matmul(self.unscaled, self.ones, out=self.scale.gradient)
+            xp.multiply(own, self.scale.values, out=own)
+        at_embedded = own.reshape(self.embedded.shape)
         xp.matmul(hidden, at_embedded.swapaxes(2, 3), out=self.weight_gradient)
-        xp.matmul(g[:, : self.width], self.ones, out=self.bias_gradient)
+        xp.matmul(own, self.ones, out=self.bias_gradient)
         self._below(at_embedded, line, hidden)
         return g[:, self.width :]
 
@@ -101,6 +126,8 @@ class NumberEmbedding(ABC):
 
 class Periodic(NumberEmbedding):
     """h = cos(2π w x + b); the gradients are db = Σ -sin · dh and dw = 2π Σ -sin · dh · x."""
+
+    needs_lines = True
 
     def _bind(self, name: str, values: Views, gradients: Views, buffers: Views) -> None:
         self.frequency, self.phase = values[f"{name}frequency"], values[f"{name}phase"]
@@ -125,6 +152,8 @@ class Periodic(NumberEmbedding):
 
 class PiecewiseLinear(NumberEmbedding):
     """h = clip(slope · x + offset, 0, 1), which has nothing to learn."""
+
+    needs_lines = False
 
     def _bind(self, name: str, values: Views, gradients: Views, buffers: Views) -> None:
         self.slope, self.offset = buffers[f"{name}slope"], buffers[f"{name}offset"]

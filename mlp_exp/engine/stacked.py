@@ -8,10 +8,10 @@ from torch import nn
 
 from mlp_exp.engine.arrays import Array, arrays_of
 from mlp_exp.engine.batches import Batch
-from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear, Views, ones_below
+from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear, ones_below
 from mlp_exp.engine.network import Network
 from mlp_exp.engine.number_embedding import NumberEmbedding, Periodic, PiecewiseLinear
-from mlp_exp.engine.scaled_linear import ScaledLinear
+from mlp_exp.engine.scaled_linear import Factors, ScaledLinear
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.model.mlp import Block as PlainBlock
@@ -70,17 +70,19 @@ class StackedMLP(Network):
             tables = values["embedding.weight"], gradients["embedding.weight"]
             embedding = Embedding(xp, self._embedded.columns, *tables, inputs.shape[2], rows)
             features = embedding.out.shape[2] - 1
-        numbers, needed = None, None
+        factors = Factors.of(f"{self._prefix}scale", values, gradients)
+        numbers, done, needed = None, 0, None
         if plain_numbers := self._design.number_embedding:
             cls = Periodic if isinstance(plain_numbers, PeriodicEmbedding) else PiecewiseLinear
             name = f"{self._prefix}number_embedding."
-            numbers = cls(xp, name, values, gradients, buffers, features, rows)
-            needed = None if embedding else numbers.width
+            numbers = cls(xp, name, values, gradients, buffers, features, rows, factors)
+            done = numbers.width
+            needed = None if embedding else done
         hidden = []
         for index, plain in enumerate(self._design.blocks):
             name = f"blocks.{index}"
             y = ones_below(xp, inputs, cast(PlainBlock, plain).linear.out_features, rows)
-            linear = self._linear(f"{name}.linear", values, gradients, y[:, :-1], needed, first=index == 0)
+            linear = self._linear(f"{name}.linear", y[:, :-1], *((needed, factors, done) if index == 0 else ()))
             norm: LayerNorm | BatchNorm | None = None
             if self._design.norm == "layer":
                 norm = LayerNorm(xp, f"{self._prefix}{name}.norm", values, gradients, linear.z)
@@ -88,23 +90,20 @@ class StackedMLP(Network):
                 norm = BatchNorm(xp, f"{self._prefix}{name}.norm", values, gradients, buffers, linear.z)
             hidden.append(Hidden(xp, y, linear, norm, self._design.activation, cast(PlainBlock, plain).skip))
         logits = xp.empty_like(inputs, len(inputs), self._design.head.out_features, rows)
-        head = self._linear("head", values, gradients, logits, needed, first=not hidden)
+        head = self._linear("head", logits, *(() if hidden else (needed, factors, done)))
         return _Layers(embedding, numbers, hidden, head)
 
     def _linear(
-        self, name: str, values: Views, gradients: Views, z: Array, needed: int | None, *, first: bool
+        self, name: str, z: Array, needed: int | None = None, factors: Factors | None = None, done: int = 0
     ) -> Linear:
-        """A layer with its bias folded in; `needed` is of the first one, before which the inputs are scaled."""
+        """A layer with its bias folded in; the first one has factors of its inputs, of which some are done."""
         weight, gradient = (
             self._xp.view(self.parameter_rows.folded(matrix, self._prefix + name))
             for matrix in (self.parameters, self.gradients)
         )
-        scale = f"{self._prefix}scale"
-        if not first:
-            return Linear(self._xp, weight, gradient, z)
-        if scale not in values:
+        if factors is None:
             return Linear(self._xp, weight, gradient, z, needed)
-        return ScaledLinear(self._xp, weight, gradient, z, needed, values[scale], gradients[scale])
+        return ScaledLinear(self._xp, weight, gradient, z, needed, factors.of_others(done), done)
 
     def forward(self, batch: Batch) -> Array:
         self._latest = self._layers_for(batch.inputs)

@@ -58,6 +58,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "classes": {"task": "multiclass", "model": {"activation": "gelu", "norm": "batch"}, "dropout": 0.3},
     "values": {"task": "regression", "model": {"norm": "layer", "hidden_sizes": (5, 5), "residual": True}},
     "embeddings": {"embeddings": Embeddings(), "dropout": 0.1},
+    "periodic": {"model": {"numbers": 3, "number_embedding": "periodic", "scale_inputs": True}},
+    "piecewise linear": {"model": {"numbers": 5, "number_embedding": "piecewise_linear", "activation": "silu"}},
     "clipped": {"clip_grad_norm": 0.1, "options": {"weight_decay": 0.1}},
     "schedules": {"dropout": 0.4, "optimizer": torch.optim.AdamW, **CURVES},
     "factors": {"optimizer": torch.optim.AdamW, "factors": FACTORS, "options": {"weight_decay": 0.3}, **CURVES},

@@ -24,6 +24,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "classes": {"task": "multiclass", "model": {"activation": "gelu", "norm": "batch"}},
     "values": {"task": "regression", "model": {"norm": "layer", "hidden_sizes": (5, 5), "residual": True}},
     "embeddings": {"embeddings": Embeddings()},
+    "periodic": {"model": {"numbers": 3, "number_embedding": "periodic", "scale_inputs": True}},
+    "piecewise linear": {"model": {"numbers": 5, "number_embedding": "piecewise_linear", "activation": "silu"}},
     "clipped": {"clip_grad_norm": 0.1, "options": {"weight_decay": 0.1}},
     **{cls.__name__: {"optimizer": cls, "model": {"activation": "tanh"}} for cls in RULES},
     "autograd": {"optimizer": torch.optim.Rprop},

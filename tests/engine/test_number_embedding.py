@@ -21,6 +21,7 @@ from support.stacked import (
 )
 from torch import Tensor
 
+from mlp_exp.engine.arrays import TORCH
 from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.engine.stacked import StackedMLP, stacks
 from mlp_exp.model.embedding import EmbeddedNetwork
@@ -151,6 +152,17 @@ def test_a_member_has_the_same_bits_alone_in_a_stack_and_admitted_later(kind: st
     assert host.train_epoch([0.01]) == engine([member(1, kind, codes=codes)], 2).train_epoch([0.01])
     for name, matrix in guest.state(0).network.items():
         assert torch.equal(host.state(0).network[name], matrix)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("kind", "codes"), PARTS)
+def test_the_same_lines_on_torch_train_as_on_numpy(kind: str, codes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on a GPU, within rounding."""
+    expected = histories([member(seed, kind, codes=codes) for seed in range(2)])
+    monkeypatch.setattr("mlp_exp.engine.arrays.NUMPY", TORCH)
+    for now, then in zip(histories([member(s, kind, codes=codes) for s in range(2)]), expected, strict=True):
+        assert [record.train_loss for record in now] == pytest.approx([r.train_loss for r in then], rel=1e-4)
+        assert [record.val_loss for record in now] == pytest.approx([r.val_loss for r in then], rel=1e-4)
 
 
 def test_members_of_other_parts_train_in_other_stacks() -> None:
