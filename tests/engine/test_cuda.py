@@ -10,6 +10,7 @@ from support.members import CPU, Embeddings, make_member
 
 from mlp_exp.engine import captured
 from mlp_exp.engine.captured import Replayed
+from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.rules import RULES
 from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.training.loop import Trainee
@@ -28,6 +29,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "piecewise linear": {"model": {"numbers": 5, "number_embedding": "piecewise_linear", "activation": "silu"}},
     "clipped": {"clip_grad_norm": 0.1, "options": {"weight_decay": 0.1}},
     **{cls.__name__: {"optimizer": cls, "model": {"activation": "tanh"}} for cls in RULES},
+    "factors": {"factors": {"head.bias": Factors(0.1, 0.0)}, "options": {"weight_decay": 0.1}},
     "autograd": {"optimizer": torch.optim.Rprop},
 }
 

@@ -12,6 +12,7 @@ import torch
 from support.members import CPU, STEPS, Embeddings, histories, make_member, timeless
 from torch import Tensor, nn
 
+from mlp_exp.config.components import KINDS
 from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.factors import factors_by_kind
 from mlp_exp.engine.optimizers import decouples
@@ -106,12 +107,17 @@ def plain_loop(made: Trainee, cls: Any, *, ntk: bool, decoupled: bool) -> nn.Mod
     return module
 
 
+PARTS = {"numbers": 3, "number_embedding": "periodic", "scale_inputs": True}
+"""Of the network, so that it has parameters of all kinds."""
+
+
 @pytest.mark.parametrize("ntk", [True, False])
 @pytest.mark.parametrize(
     "cls", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop], ids=lambda cls: cls.__name__
 )
 def test_a_training_is_that_of_a_plain_loop(cls: Any, ntk: bool) -> None:
-    made = member(cls, ntk=ntk, embeddings=Embeddings())
+    made = member(cls, ntk=ntk, embeddings=Embeddings(), model=PARTS)
+    assert {known.kind for known in parameter_kinds(made.module).values()} == set(KINDS)
     expected = plain_loop(
         made, torch.optim.Adam if cls is torch.optim.AdamW else cls, ntk=ntk, decoupled=cls is torch.optim.AdamW
     )
@@ -138,7 +144,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout": {"dropout": 0.3},
     "L2": {"cls": torch.optim.Adam, "dropout": [0.5, 0.1]},
-    "embeddings": {"embeddings": Embeddings(), "dropout": 0.2},
+    "embeddings": {"embeddings": Embeddings(), "dropout": 0.2, "model": PARTS},
     "momentum": {"cls": torch.optim.SGD, "options": {"momentum": 0.9}},
     "without ntk": {"ntk": False, "clip_grad_norm": 0.5},
 }

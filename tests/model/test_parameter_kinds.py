@@ -50,6 +50,18 @@ MODULES: list[tuple[nn.Module, dict[str, tuple[str, int]]]] = [
         },
     ),
     (
+        MLP(5, 2, (), numbers=3, number_embedding="periodic", embedding_width=2, scale_inputs=True),
+        {
+            "scale": ("scale", 1),
+            "number_embedding.weight": ("embedding", 1),
+            "number_embedding.bias": ("embedding", 1),
+            "number_embedding.frequency": ("embedding", 1),
+            "number_embedding.phase": ("embedding", 1),
+            "head.weight": ("weight", 11),
+            "head.bias": ("bias", 1),
+        },
+    ),
+    (
         UsersNet(),
         {
             "scale": ("scale", 1),
