@@ -222,7 +222,7 @@ def test_every_option_trains(train: Train, compose: Compose, tmp_path: Path, gro
 
 @pytest.mark.parametrize("name", presets())
 def test_every_preset_trains(train: Train, name: str) -> None:
-    data = "circle" if name in ("default", "debug", "table") else name
+    data = "circle" if name in ("default", "debug", "table", "table_quick") else name
     run = train(f"experiment={name}")
     check(run, SETS[data][0])
 
