@@ -8,7 +8,7 @@ from mlp_exp.config.components import BASES, COMPONENTS
 
 def test_the_module_lists_its_names() -> None:
     names = sorted([*COMPONENTS, *BASES])
-    assert len(set(names)) == len(names) == 48
+    assert len(set(names)) == len(names) == 53
     assert public.__all__ == dir(public) == names
 
 

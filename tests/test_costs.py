@@ -20,7 +20,7 @@ from support.members import make_member
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_exp.cli import composing
-from mlp_exp.cli.composing import _parse
+from mlp_exp.cli.layers import parse
 from mlp_exp.engine.arrays import NUMPY
 from mlp_exp.training.loop import train
 
@@ -146,7 +146,7 @@ def test_compositions_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPat
 def test_parsed_overrides_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """Those that the jobs share once, beside once by Hydra's sweeper; however many jobs there are."""
     parsed = counted(monkeypatch, OverridesParser, "parse_rule", lambda _, text, rule: text)
-    _parse.cache_clear()
+    parse.cache_clear()
     assert command("run", "-m", *QUIET, f"seed=range({jobs})").returncode == 0
     assert [parsed[f"seed={seed}"] for seed in range(jobs)] == [1] * jobs
     assert [parsed[word] for word in QUIET] == [2] * len(QUIET)

@@ -105,7 +105,7 @@ def results_in(folder: Path) -> set[Path]:
 
 
 def test_the_commands_are_found() -> None:
-    assert len(COMMANDS) == 45
+    assert len(COMMANDS) == 46
     assert len(SNIPPETS) == 1
     assert "make run" in README
     assert "make test" in README

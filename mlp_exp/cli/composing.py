@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.cli.layers import LayeredLoader, fill_in, fill_in_overrides, parse
+from mlp_exp.cli.layers import LayeredLoader, chooses_option, fill_in, fill_in_overrides, parse
 
 SAVED = "saved_run"
 """Name of the configuration that is that of an earlier run."""
@@ -63,7 +63,7 @@ class CachedLoader(LayeredLoader):
             return super()._load_configuration_impl(*arguments)
         if validate_sweep_overrides:
             self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
-        values = [override for override in parsed if _chooses_nothing(override, repository)]
+        values = [override for override in parsed if not chooses_option(override, repository)]
         choices = [str(override.input_line) for override in parsed if override not in values]
         key = config_name, JobRuntime.instance().get("name"), tuple(choices), state
         if key not in BASES:
@@ -77,15 +77,6 @@ class CachedLoader(LayeredLoader):
         self.apply([one for one in values if not one.is_sweep_override()], config)
         fill_in(config, parsed)
         return config
-
-
-def _chooses_nothing(override: Override, repository: IConfigRepository) -> bool:
-    """Whether the options of groups stay as they are; by Hydra's own rule."""
-    return (
-        override.is_sweep_override()
-        or not repository.group_exists(override.key_or_group)
-        or isinstance(override.value(), dict)
-    )
 
 
 def _state_of(sources: Sequence[ConfigSource]) -> State | None:

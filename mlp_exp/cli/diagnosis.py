@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.cli.composing import quick_composition
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.errors import ConfigError, describe
 
@@ -55,7 +56,7 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
     problems: list[str] = []
     allowed = list(extra)
     GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+    with quick_composition(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         loader.load_configuration(config_name, extra, RunMode.RUN)  # learns of the groups that --config-dir adds
         groups = set(loader.list_groups("")) - {"hydra"}

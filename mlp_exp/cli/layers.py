@@ -6,20 +6,38 @@ from functools import cache
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
-from hydra._internal.config_repository import IConfigRepository
-from hydra.core.default_element import ResultDefault
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
+from hydra._internal.defaults_list import create_defaults_list
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ConfigDefault, InputDefault, ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import ConfigCompositionException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.config.by_task import CLASSES, VALUES, is_by_task
 
+PRESETS = "experiment/"
+OF_ANY_OPTION = "data"
+"""The group in which a preset's values are for whatever option is chosen: they say what the data is, as `max_rows`."""
+
 
 class LayeredLoader(ConfigLoaderImpl):
-    """Composes as Hydra does, but a pair of values by task and a list or another mapping replace each other."""
+    """Composes as Hydra does, with three rules more.
+
+    1. What is typed wins, also the option of a group: a preset's values in a group are for the option that it, or
+       `run.yaml`, chooses there, and not for another one that the command line chooses.
+    2. A pair of values by task and a list, or another mapping, replace each other.
+    3. A preset that an option of data brings, `table`, is replaced by the same and by `table_…` where they are chosen.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._files = self.repository = _Repository(config_search_path)
+        self._composing: tuple[str | None, list[Override]] = None, []
 
     def _load_configuration_impl(
         self,
@@ -30,6 +48,8 @@ class LayeredLoader(ConfigLoaderImpl):
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
         parsed = [parse(override) for override in overrides]
+        self._composing = config_name, parsed
+        self._files.presets = [name for override in parsed for name in _presets(override)]
         containers = [override for override in parsed if _sets_container(override)]
         others = [str(override.input_line) for override in parsed if override not in containers]
         config = super()._load_configuration_impl(config_name, others, run_mode, from_shell, validate_sweep_overrides)
@@ -43,6 +63,8 @@ class LayeredLoader(ConfigLoaderImpl):
         with flag_override(config, "no_deepcopy_set_nodes", True):
             for default in defaults:
                 layer = super()._compose_config_from_defaults_list([default], repo)
+                if str(default.config_path).startswith(PRESETS):
+                    self._yield_to_typed(config, layer, repo)
                 _make_room(config, layer)
                 try:
                     config.merge_with(layer)
@@ -51,6 +73,31 @@ class LayeredLoader(ConfigLoaderImpl):
                         f"In '{default.config_path}': {type(error).__name__} raised while composing config:\n{error}"
                     ).with_traceback(error.__traceback__) from None
         return config
+
+    def _yield_to_typed(self, config: DictConfig, preset: DictConfig, repo: IConfigRepository) -> None:
+        """Takes from a preset its values for options in whose place others were typed, but those that these leave open.
+
+        Args:
+            config: all that comes before the preset.
+        """
+        name, overrides = self._composing
+        typed = {
+            override.key_or_group: override.value()
+            for override in overrides
+            if override.key_or_group in preset and chooses_option(override, repo)
+        }
+        typed.pop(OF_ANY_OPTION, None)
+        if not typed:
+            return
+        others = [override for override in overrides if override.key_or_group not in typed]
+        untyped = create_defaults_list(
+            repo, name, others, prepend_hydra=True, skip_missing=True
+        ).overrides.known_choices
+        for group in [group for group, option in typed.items() if untyped.get(group) != option]:
+            values, chosen = preset._get_node(group), config._get_node(group)
+            if isinstance(values, DictConfig) and isinstance(chosen, DictConfig):
+                for key in [key for key in values.keys() if not OmegaConf.is_missing(chosen, key)]:  # noqa: SIM118
+                    del values[key]
 
     def apply(self, overrides: Sequence[Override], config: DictConfig) -> None:
         """Sets the values of these overrides, which choose no options."""
@@ -62,10 +109,49 @@ class LayeredLoader(ConfigLoaderImpl):
             self._apply_overrides_to_config([override], config)
 
 
+class _Repository(ConfigRepository):
+    """Reads configurations; an option of data without those presets in whose place others are chosen.
+
+    Attributes:
+        presets: the names of those that the command line chooses.
+    """
+
+    presets: Sequence[str] = ()
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        found = super().load_config(config_path)
+        if found and found.defaults_list and not config_path.startswith(PRESETS):
+            found.defaults_list = [each for each in found.defaults_list if not self._replaced(each)]
+        return found
+
+    def _replaced(self, default: InputDefault) -> bool:
+        path = default.path if isinstance(default, ConfigDefault) else None
+        brought = str(path).removeprefix("/").removeprefix(PRESETS)
+        is_preset = str(path).startswith(f"/{PRESETS}")
+        return is_preset and any(f"{name}_".startswith(f"{brought}_") for name in self.presets)
+
+
+def _presets(override: Override) -> list[str]:
+    """The presets that it chooses."""
+    if override.key_or_group != PRESETS.removesuffix("/") or override.is_sweep_override():
+        return []
+    value = override.value()
+    return [str(each) for each in (value if isinstance(value, list) else [value])]
+
+
+def chooses_option(override: Override, repository: IConfigRepository) -> bool:
+    """Whether it chooses options of a group; by Hydra's own rule."""
+    return (
+        not override.is_sweep_override()
+        and repository.group_exists(override.key_or_group)
+        and not isinstance(override.value(), dict)
+    )
+
+
 def _sets_container(override: Override) -> bool:
     """Whether it sets a key inside a group to a list or a mapping."""
     return (
-        override.type is OverrideType.CHANGE
+        override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
         and override.package is None
         and "." in override.key_or_group
         and not override.is_hydra_override()
@@ -75,7 +161,7 @@ def _sets_container(override: Override) -> bool:
 
 def _make_room(config: DictConfig, layer: DictConfig) -> None:
     """Empties the values of `config` that those of `layer` are to replace."""
-    for key in layer:
+    for key in layer.keys():  # noqa: SIM118 (of a mapping that is null or a reference there are none)
         before, after = config._get_node(key), layer._get_node(key)
         if _replaces(before, after):
             config[key] = None

@@ -145,7 +145,12 @@ def print_comparison(
             )
         get_console().print(table)
     for note in notes:
-        get_console().print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
+        print_advice(f"Note: {note}.")
+
+
+def print_advice(line: str) -> None:
+    """Prints a line in plain words below a result."""
+    get_console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_leaderboard(

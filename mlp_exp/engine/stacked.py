@@ -8,9 +8,10 @@ from torch import nn
 
 from mlp_exp.engine.arrays import Array, arrays_of
 from mlp_exp.engine.batches import Batch
-from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear, ScaledLinear, Views, ones_below
+from mlp_exp.engine.layers import BatchNorm, Embedding, Hidden, LayerNorm, Linear, Views, ones_below
 from mlp_exp.engine.network import Network
 from mlp_exp.engine.number_embedding import NumberEmbedding, Periodic, PiecewiseLinear
+from mlp_exp.engine.scaled_linear import ScaledLinear
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.model.mlp import Block as PlainBlock

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlp_exp.display.tables import print_comparison
+from mlp_exp.display.tables import print_advice, print_comparison
 from mlp_exp.experiment.baselines.beside import baselines_of, key_of
 from mlp_exp.experiment.drawn import begin_drawing
 from mlp_exp.experiment.job_context import active
@@ -17,6 +17,10 @@ from mlp_exp.processes.helper import Helper
 from mlp_exp.storage.baselines_file import Baseline
 
 log = logging.getLogger(__name__)
+
+ADVICE = "Better on most tables, in about {seconds:.0f} s: experiment=table_best, eight such networks as one model."
+COST_OF_BEST = 7
+"""Training time of `experiment=table_best` beside that of one network, on one core: docs/TABLES.md."""
 
 
 def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> None:
@@ -33,8 +37,18 @@ def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> Non
             print_comparison(
                 {"this run": found.metrics, **named} if named else {}, headlines, notes(_facts(run, found, baselines))
             )
+            if _has_table_preset(spec, run):
+                print_advice(ADVICE.format(seconds=COST_OF_BEST * run.history[-1][-1]))
     if drawn:
         drawn()
+
+
+def _has_table_preset(spec: RunSpec, run: Run) -> bool:
+    """Whether it is a single network of the preset for tables, to which that of ensembles is the alternative."""
+    choices = spec.job.get("hydra.runtime.choices", {})
+    experiment = choices.get("experiment")
+    preset = experiment == "table" or (choices.get("data") == "table" and experiment == "default")
+    return preset and len(run.courses) == 1 and run.plan.alone is None
 
 
 def compute_baselines(planned: Sequence[tuple[RunSpec, Plan]], folder: Path) -> None:

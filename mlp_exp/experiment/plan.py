@@ -198,9 +198,8 @@ class Plan:
             "trainer.device": str(self.device),
             "trainer.threads": trainer.threads,
             "the number of classes": (self.task.name, self.loss.out_features),
-            "the number of inputs": made.inputs_width,
+            "the number of inputs": (made.inputs_width, made.numbers_width),
             "preprocess.embedding_width": embeddings,
-            "the number of numeric inputs": made.numbers_width,
             "the number of rows": (steps, validation),
             # a network of the user's own gets no padding
             "model.stack (the number of training rows)": None if self.components.is_mlp else self.train_rows,

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from support.command_line import FOLDER_NAME, HYDRA_FILES, LAUNCHERS, QUIET, RUN_FILES, SHORT
 from support.commands import Command, mistakes, refusal, table_of
 from support.folders import files_in, history_of, leaderboard_of, result_of, run_folders, the_run_folder, weights_of
+from support.project import MODEL_KEYS
 
 from mlp_exp.experiment import after
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -125,10 +126,7 @@ MESSAGES = [
     (["modle=mlp"], mistakes("modle: there is no such key. Did you mean 'model'?")),
     (
         ["model.widht=3"],
-        mistakes(
-            "model.widht: MLP takes no 'widht'. Known: activation, dropout, dropout_schedule, hidden_sizes, norm, "
-            "residual, stack."
-        ),
+        mistakes(f"model.widht: MLP takes no 'widht'. Known: {MODEL_KEYS}."),
     ),
     (["trainer.epcohs=3"], mistakes("trainer.epcohs: Trainer takes no 'epcohs'. Did you mean 'epochs'?")),
     (

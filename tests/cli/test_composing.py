@@ -21,13 +21,20 @@ from support.project import CONF
 
 from mlp_exp.cli import composing
 from mlp_exp.cli.composing import SAVED, CachedLoader, quick_composition
+from mlp_exp.cli.layers import LayeredLoader
 
 
 def loader_of(folder: Path, *, quick: bool) -> ConfigLoader:
+    """That of commands, or without `quick` the same that keeps nothing."""
     GlobalHydra.instance().clear()
     if quick:
         with quick_composition(), hydra.initialize_config_dir(str(folder), version_base="1.3"):
             return GlobalHydra.instance().config_loader()
+    return LayeredLoader(hydras_own(folder).get_search_path())
+
+
+def hydras_own(folder: Path) -> ConfigLoader:
+    GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(folder), version_base="1.3"):
         return GlobalHydra.instance().config_loader()
 
@@ -105,13 +112,29 @@ def _flags(config: Any) -> Any:
     return flags, {key: _flags(node) for key, node in children.items() if OmegaConf.is_dict(node)}
 
 
+PRESETS = ("data=table", "experiment=iris")
+"""Beside a typed option they differ from Hydra's: `test_typed_options`."""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_layers_are_those_of_hydra(seed: int) -> None:
+    """But with the rules of `LayeredLoader`, of which these words ask for none."""
+    draw = random.Random(seed)
+    layered, plain = loader_of(CONF, quick=False), hydras_own(CONF)
+    assert type(plain) is ConfigLoaderImpl
+    for _ in range(6):
+        words = draw.sample([word for word in WORDS if word not in PRESETS], draw.randint(0, 4))
+        words += [draw.choice(PRESETS)] * (not any("=" in word and "." not in word for word in words))
+        mode, checks = draw.choice([RunMode.RUN, RunMode.MULTIRUN]), draw.random() < 0.5
+        assert outcome(layered, words, mode, checks=checks) == outcome(plain, words, mode, checks=checks), words
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_it_composes_what_hydra_does(seed: int) -> None:
     """Also the second time, after the copies of the first have been changed."""
     draw = random.Random(seed)
     quick, plain = loader_of(CONF, quick=True), loader_of(CONF, quick=False)
     assert type(quick) is CachedLoader
-    assert type(plain) is ConfigLoaderImpl
     for _ in range(6):
         words = draw.sample(WORDS, draw.randint(0, 4))
         mode, checks = draw.choice([RunMode.RUN, RunMode.MULTIRUN]), draw.random() < 0.5

@@ -12,14 +12,13 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel
 from support.compositions import Compose, compose_run
-from support.project import CONF, options, presets
+from support.project import CONF, MODEL_KEYS, options, presets
 from torch.optim import SGD, Adam
 
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED, Callback, Experiment
 from mlp_exp.config.validation import find_problems, require_valid
 from mlp_exp.errors import ConfigError
-from mlp_exp.model.mlp import MLP
 
 MAX_ROWS = "a whole number, 10 or more, or null for all rows"
 RATE = "a number from 0 up to, not including, 1"
@@ -82,6 +81,24 @@ MISTAKES = [
     ("optimizer.betas=[0.9,0.99,0.999]", f"optimizer.betas: expected {BETAS}, got [0.9, 0.99, 0.999]"),
     ("optimizer.betas=0.9", f"optimizer.betas: expected {BETAS}, got 0.9"),
     ("optimizer.betas=[0.9,x]", f"optimizer.betas: expected {BETAS}, got [0.9, 'x']"),
+    ("optimizer.rates.bias=-1", "optimizer.rates.bias: expected a number, 0 or more, got -1"),
+    ("optimizer.decays.scale=x", "optimizer.decays.scale: expected a number, 0 or more, got 'x'"),
+    ("optimizer.decays=2", "optimizer.decays: expected factors by kind of parameter, such as {bias: 0.1}, got 2"),
+    (
+        "+optimizer.rates.biases=1",
+        "optimizer.rates.biases: there is no such key. Did you mean 'bias'?",
+    ),
+    (
+        "+optimizer.decays.head=1",
+        "optimizer.decays.head: there is no such key. Known: bias, embedding, scale, weight.",
+    ),
+    ("optimizer.ntk=1", "optimizer.ntk: expected true or false, got 1"),
+    ("optimizer.decay_schedule=cosine", "optimizer.decay_schedule: expected constant or flat_cosine, got 'cosine'"),
+    ("model.dropout_schedule=null", "model.dropout_schedule: expected constant or flat_cosine, got null"),
+    (
+        "scheduler=log_cosine scheduler.cycles=0",
+        "scheduler.cycles: expected a whole number from 1 to 16, got 0",
+    ),
     ("optimizer.amsgrad=maybe", "optimizer.amsgrad: expected true or false, got 'maybe'"),
     ("optimizer=sgd optimizer.momentum=1", f"optimizer.momentum: expected {RATE}, got 1"),
     ("model.dropout=1", f"model.dropout: expected {RATES}, got 1"),
@@ -227,7 +244,7 @@ MISTAKES = [
     # keys
     (
         "+model.widht=3",
-        f"model.widht: MLP takes no 'widht'. Known: {_arguments(MLP, 'model')}.",
+        f"model.widht: MLP takes no 'widht'. Known: {MODEL_KEYS}.",
     ),
     (
         "+model.hiden_sizes=[3]",
@@ -296,7 +313,7 @@ def test_several_mistakes_are_reported_together(compose: Compose) -> None:
         "optimizer.lr: expected a number above 0, got -1",
         f"trainer.epochs: expected {EPOCHS}, got 0",
         "modle: there is no such key. Did you mean 'model'?",
-        f"model.widht: MLP takes no 'widht'. Known: {_arguments(MLP, 'model')}.",
+        f"model.widht: MLP takes no 'widht'. Known: {MODEL_KEYS}.",
     ]
     with pytest.raises(ConfigError) as caught:
         require_valid(plain(compose(overrides)), overrides)

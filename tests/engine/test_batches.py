@@ -120,6 +120,41 @@ def test_the_share_of_dropped_units_is_the_rate(rate: float) -> None:
     assert other.double().mean().item() == pytest.approx(1.0, abs=0.02)
 
 
+def test_the_rate_of_each_step_follows_its_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of a block is; other members, and the order of the rows, do not notice."""
+    factors = np.stack([[1.0, 0.5, 0.25, 0.0], np.ones(4)], axis=1)
+    rates = [[0.8, 0.4]]
+    _, columns = epoch_of(source(rates, [400]), factors)
+    mask, other = columns["mask 0"].unbind(1)
+    for step, factor in enumerate(factors[:, 0]):
+        rate = 0.8 * factor
+        dropped = (mask[step] == 0).double().mean().item()
+        assert dropped == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / mask[step].numel()))
+        kept = mask[step][mask[step] > 0].unique()  # type: ignore[no-untyped-call]
+        assert kept.tolist() == pytest.approx([1 / (1 - rate)], rel=1e-4)
+    _, steady = epoch_of(source(rates, [400]))
+    assert torch.equal(other, steady["mask 0"][:, 1])
+    assert torch.equal(mask[0], steady["mask 0"][0, 0])
+    assert torch.equal(columns["inputs"], steady["inputs"])
+    monkeypatch.setattr(batches, "BLOCK_BYTES", 1)
+    number, cut = epoch_of(source(rates, [400]), factors)
+    assert number == 4
+    assert all(torch.equal(cut[name], columns[name]) for name in columns)
+
+
+def test_a_schedule_may_begin_and_end_between_epochs() -> None:
+    factors = np.array([[0.0], [1.0], [0.5], [0.0]])
+    batch_source = source([[0.5]], [400])
+    found = [epoch_of(batch_source, each)[1]["mask 0"] for each in (None, factors, None)]
+    expected = source([[0.5]], [400])
+    for mask, each in zip(found, (0.5, factors, 0.5), strict=True):
+        _, steady = epoch_of(expected)
+        dropped = (mask == 0).double().mean(dim=(1, 2, 3)).tolist()
+        assert dropped == pytest.approx((0.5 * factors[:, 0] if each is factors else [0.5] * 4), abs=0.05)
+        same = [torch.equal(a, b) for a, b in zip(mask, steady["mask 0"], strict=True)]
+        assert same == ([False, True, False, False] if each is factors else [True] * 4)
+
+
 def test_the_highest_rates_still_give_finite_masks() -> None:
     """A rate is below 1, if by little."""
     _, columns = epoch_of(source([[1 - 1e-6]], [400]))

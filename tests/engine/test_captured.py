@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from support.graphs import RecordedGraph
@@ -12,10 +13,12 @@ from mlp_exp.engine import captured, stack_engine
 from mlp_exp.engine.arrays import TORCH
 from mlp_exp.engine.batches import Batch, StackedData
 from mlp_exp.engine.captured import DeviceBatches
+from mlp_exp.engine.engine import Factors
 from mlp_exp.engine.losses import array_loss
 from mlp_exp.engine.rules import RULES
 from mlp_exp.engine.stack_engine import StackEngine, build_network
 from mlp_exp.tasks.losses import BinaryCrossEntropy
+from mlp_exp.training.curves import FlatCosine, LogCosine
 from mlp_exp.training.loop import Trainee
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,6 +50,8 @@ def stack(**how: Any) -> list[Trainee]:
     return [make_member(seed=seed, lr=0.01 * (seed + 1), train_rows=37 + seed, **how) for seed in range(3)]
 
 
+FACTORS = {"head.bias": Factors(0.1, 0.0), "blocks.0.linear.weight": Factors(0.5, 3.0)}
+CURVES = {"rate_curve": LogCosine(), "decay_curve": FlatCosine(), "dropout_curve": FlatCosine()}
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout": {"dropout": [0.2, 0.5]},
@@ -54,6 +59,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "values": {"task": "regression", "model": {"norm": "layer", "hidden_sizes": (5, 5), "residual": True}},
     "embeddings": {"embeddings": Embeddings(), "dropout": 0.1},
     "clipped": {"clip_grad_norm": 0.1, "options": {"weight_decay": 0.1}},
+    "schedules": {"dropout": 0.4, "optimizer": torch.optim.AdamW, **CURVES},
+    "factors": {"optimizer": torch.optim.AdamW, "factors": FACTORS, "options": {"weight_decay": 0.3}, **CURVES},
+    "factors and L2": {"optimizer": torch.optim.RMSprop, "factors": FACTORS, "options": {"weight_decay": 0.3}},
     **{
         f"{cls.__name__}": {"optimizer": cls, "options": {"weight_decay": 0.01}, "model": {"activation": "tanh"}}
         for cls in RULES
@@ -97,7 +105,7 @@ def test_a_step_is_captured_anew_when_members_leave(monkeypatch: pytest.MonkeyPa
     assert len(graphs) == 3
 
 
-@pytest.mark.parametrize("way", ["plain", "classes", "values", "embeddings", "NAdam"])
+@pytest.mark.parametrize("way", ["plain", "classes", "values", "embeddings", "NAdam", "factors and L2"])
 def test_on_the_same_batches_it_trains_as_the_cpu_does(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of all rows are the same in any order. Steps of 1e-3 of a gradient keep rounding errors small."""
     how = {"optimizer": torch.optim.SGD, **WAYS[way], "dropout": 0.0}
@@ -168,6 +176,25 @@ def test_what_a_member_draws_does_not_depend_on_its_company() -> None:
             assert torch.equal(whole.weights[2], other.weights[0])
             for mask, its in zip(whole.masks, other.masks, strict=True):
                 assert torch.equal(mask.kept[2], its.kept[0])
+
+
+@pytest.mark.usefixtures("device")
+def test_masks_follow_the_factors_of_their_steps() -> None:
+    """Also of those members that stay; a step with factor 1 has the masks of an epoch without factors."""
+    members = stack()
+    factors = np.stack([[1.0, 0.5, 0.0, 1.0], np.ones(4), np.full(4, 0.5)], axis=1)
+    whole, left, steady = (device_batches(members, rate=0.8, stay=stay) for stay in (None, [2, 0], None))
+    whole.drop(factors)
+    left.drop(factors[:, [2, 0]])
+    for step, (one, some, plain) in enumerate(zip(*(epoch_of(each, 2) for each in (whole, left, steady)), strict=True)):
+        for mask, its, other in zip(one.masks, some.masks, plain.masks, strict=True):
+            assert torch.equal(mask.kept[[2, 0]], its.kept)
+            assert torch.equal(mask.scale[[2, 0]], its.scale)
+            assert torch.equal(mask.kept[1], other.kept[1])
+            assert torch.equal(mask.kept[0], other.kept[0]) is bool(factors[step, 0] == 1)
+            assert mask.scale[:, 0, 0].tolist() == pytest.approx((1 / (1 - 0.8 * factors[step])).tolist(), rel=1e-4)
+        kept = torch.cat([mask.kept[0].flatten() for mask in one.masks]).float().mean()
+        assert float(kept) == pytest.approx(1 - 0.8 * factors[step, 0], abs=0.2)
 
 
 @pytest.mark.usefixtures("device")

@@ -17,6 +17,7 @@ from mlp_exp.engine.dropout import ALPHA, with_masks
 from mlp_exp.engine.functional import TOLERANCE, FunctionalNetwork
 from mlp_exp.engine.stack_engine import StackEngine
 from mlp_exp.errors import TrainingError
+from mlp_exp.training.curves import FlatCosine
 from mlp_exp.training.loop import Trainee, train
 from mlp_exp.training.records import EpochRecord
 
@@ -205,6 +206,20 @@ def test_rates_of_members_may_differ() -> None:
     for found, expected in zip(together, alone, strict=True):
         assert_close(found, expected, 1e-6)
     assert timeless(alone[0]) != timeless(alone[1])
+
+
+def test_dropout_follows_its_schedule() -> None:
+    """As that of our own network, with the same noise."""
+    how: dict[str, Any] = {"dropout": 0.6, "epochs": EPOCHS, "seed": 5}
+    scheduled, steady = ([make_member(**how, dropout_curve=curve) for _ in range(2)] for curve in (FlatCosine(), None))
+    found = []
+    for ours, own in (scheduled, steady):
+        own.module, own.functional = nn.Sequential(own.module), True
+        (expected,), (records,) = histories([ours]), histories([own])
+        assert_close(records, expected, 1e-4)
+        found.append([record.train_loss for record in records])
+    assert found[0][: EPOCHS // 2] == found[1][: EPOCHS // 2]
+    assert found[0][EPOCHS // 2] != found[1][EPOCHS // 2]
 
 
 def test_the_masks_of_two_calls_of_one_layer_are_two() -> None:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mlp_exp.errors import TrainingError
-from mlp_exp.experiment.network import check_network
+from mlp_exp.experiment.components import build_group
+from mlp_exp.experiment.network import check_network, initialise
+from mlp_exp.experiment.session import Session
 
 
 class Returns(nn.Module):
@@ -52,3 +54,64 @@ def test_a_network_that_changes_its_input_leaves_the_data_as_they_are() -> None:
     rows = torch.ones(2, 3)
     check_network(Doubles(lambda z: z), rows, 1)
     assert torch.equal(rows, torch.ones(2, 3))
+
+
+# ---- what is known of the inputs
+
+
+class Named(nn.Linear):
+    """A user's own, which asks how many of its inputs are numbers; or calls something of its own so."""
+
+    def __init__(self, in_features: int, out_features: int, numbers: int = -1) -> None:
+        super().__init__(in_features, out_features)
+        self.numbers = numbers
+
+
+class HandsOn(Named):
+    """Hands all that it does not know on."""
+
+    def __init__(self, in_features: int, out_features: int, **others: Any) -> None:
+        assert not others
+        super().__init__(in_features, out_features)
+
+
+@pytest.mark.parametrize(
+    ("cls", "own", "numbers"),
+    [(Named, {}, 4), (Named, {"numbers": 7}, 7), (HandsOn, {}, -1)],
+    ids=["", "own", "others"],
+)
+def test_a_network_that_names_numbers_is_told_how_many_there_are(
+    cls: type[Named], own: dict[str, int], numbers: int
+) -> None:
+    node = {"_target_": f"{__name__}.{cls.__name__}", **own}
+    network = build_group(Session(), "model", node, in_features=6, out_features=1, numbers=4)
+    assert (network.in_features, network.numbers) == (6, numbers)
+
+
+# ---- initial weights
+
+
+class Init:
+    def apply(self, module: nn.Module) -> None:
+        nn.init.zeros_(module.get_parameter("linear.weight"))
+
+
+class InitByRows:
+    def apply(self, module: nn.Module, rows: Tensor) -> None:
+        module.get_parameter("linear.weight").data = rows.mean(dim=0, keepdim=True)
+
+
+class Refuses:
+    def apply(self, module: nn.Module, rows: Tensor) -> None:
+        raise ValueError("no such rows")
+
+
+def test_initial_weights_are_made_of_rows_where_they_are_asked_for() -> None:
+    network, rows = Returns(lambda z: z), torch.rand(4, 3)
+    initialise(network, Init(), rows)
+    assert not network.linear.weight.any()
+    initialise(network, InitByRows(), rows)
+    assert torch.equal(network.linear.weight[0], rows.mean(dim=0))
+    with pytest.raises(TrainingError) as error:
+        initialise(network, Refuses(), rows)
+    assert str(error.value) == "init: Refuses of 4 rows for Returns: no such rows"

@@ -65,6 +65,7 @@ BOUNDS = [
     ("table data=breast_cancer", "accuracy", 0.92, 3),
     ("table data=wine", "accuracy", 0.94, 3),
     ("table data=diabetes", "r2", 0.36, 3),
+    ("table_quick data=wine", "accuracy", 0.94, 3),
 ]
 
 

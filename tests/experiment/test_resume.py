@@ -41,6 +41,16 @@ from mlp_exp.training.records import EpochRecord
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("parts")]
 CASES = {
     "dropout": [*SMALL, "optimizer=nadam", "model.dropout=0.3", "model.hidden_sizes=[9,5]"],
+    "schedules": [
+        *SMALL,
+        "model.dropout=0.3",
+        "model.dropout_schedule=flat_cosine",
+        "optimizer=adamw",
+        "optimizer.decay_schedule=flat_cosine",
+        "optimizer.rates={scale: 6, bias: 0.1}",
+        "optimizer.ntk=true",
+        "scheduler=log_cosine",
+    ],
     "norm": [*SMALL, "model.norm=batch", "optimizer=sgd", "optimizer.momentum=0.9", "trainer.clip_grad_norm=0.5"],
     "plateau": [
         *SMALL,
@@ -120,6 +130,8 @@ EXTENDED = [
     ("optimizer=sgd", "optimizer.momentum=0.9", "model.norm=batch", "split.val=0", "split.train=0.8", *PLATEAU),
     ("optimizer=rmsprop", "trainer.average=0.5", "early_stopping=patience", "early_stopping.mode=max"),
     TABLE,
+    (*TABLE, "model.number_embedding=periodic", "model.scale_inputs=true"),
+    (*TABLE, "model.number_embedding=piecewise_linear", "init=data_driven"),
     ("model._target_=own_net.Net",),
 ]
 """Schedules that do not depend on how many epochs there are."""
@@ -146,7 +158,7 @@ def test_a_run_is_extended_again_and_again(make: Make, command: Command) -> None
     assert hydra_file(run, "overrides.yaml") == [*words(), "trainer.epochs=5", "trainer.epochs=7"]
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "warmup_cosine"])
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "warmup_cosine", "log_cosine"])
 def test_a_run_is_not_extended_when_its_schedule_would_have_been_another(
     make: Make, command: Command, schedule: str
 ) -> None:

@@ -95,6 +95,25 @@ def test_options_that_do_not_fit(arguments: list[str], line: str) -> None:
     assert caught.value.problems == [line]
 
 
+def test_a_run_whose_decay_and_dropout_go_by_its_epochs_is_not_extended(make: Make, command: Command) -> None:
+    run = make("model.dropout_schedule=flat_cosine", "optimizer.decay_schedule=flat_cosine")
+    before = content(run)
+    done = command("run", "resume=run", "trainer.epochs=6")
+    assert (
+        done.stderr
+        == mistakes(
+            *(
+                f"{key}: flat_cosine depends on the number of epochs, which the run began with: expected "
+                "trainer.epochs=4, got 6. Train another run with it"
+                for key in ("optimizer.decay_schedule", "model.dropout_schedule")
+            )
+        )
+        + "\n"
+    )
+    assert (done.returncode, content(run)) == (1, before)
+    assert command("run", "resume=run", "trainer.epochs=4").returncode == 0
+
+
 def test_a_run_that_was_interrupted_may_end_sooner(make: Make, command: Command) -> None:
     """At an epoch that it has not passed: it is then a run of so many."""
     run, shorter = make(stopped=2), make("trainer.epochs=3", name="shorter")

@@ -170,6 +170,8 @@ CASES = {
         "data=iris", "preprocess=quantile", "model.norm=layer", "model.residual=true", "model.hidden_sizes=[9,9]",
     ],
     "regression": ["data=diabetes", "model.activation=gelu", "preprocess=none"],
+    "periodic, scaled inputs": ["data=diabetes", "model.number_embedding=periodic", "model.scale_inputs=true"],
+    "piecewise linear": ["model.number_embedding=piecewise_linear", "init=data_driven"],
 }  # fmt: skip
 
 

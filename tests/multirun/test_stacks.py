@@ -140,6 +140,9 @@ TOGETHER: list[tuple[list[str], list[str]]] = [
     (OWN_STACK, [*OWN_STACK, "seed=1", "optimizer.lr=1", "split.seed=7", "trainer.epochs=3"]),
     ([], ["model.stack=true"]),
     ([], ["scheduler.interval=step"]),
+    ([], ["scheduler=log_cosine", "optimizer.decay_schedule=flat_cosine", "model.dropout_schedule=flat_cosine"]),
+    (["optimizer.rates.bias=0.1"], ["optimizer.decays.bias=0"]),
+    (["optimizer.ntk=true"], ["optimizer.rates={bias: 0.1, weight: 0.5}"]),
     (DIABETES, [*DIABETES, "preprocess.log_target=true"]),
 ]
 APART: list[tuple[list[str], list[str], list[str]]] = [
@@ -156,6 +159,9 @@ APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["optimizer=sgd", "optimizer.lr=1e-3"], ["optimizer"]),
     ([], ["optimizer.betas=[0.9,0.99]"], ["optimizer.betas"]),
     ([], ["optimizer.eps=1e-7", "optimizer.amsgrad=true"], ["optimizer.eps", "optimizer.amsgrad"]),
+    ([], ["optimizer.decays.bias=0"], ["optimizer.rates, decays or ntk (some or none)"]),
+    ([], ["optimizer.ntk=true"], ["optimizer.rates, decays or ntk (some or none)"]),
+    (OWN_STACK, [*OWN_STACK, "+model.dropout_schedule=flat_cosine"], ["model.dropout_schedule"]),
     (HUBER, DIABETES, ["loss"]),
     (HUBER, [*HUBER, "loss.delta=2"], ["loss.delta"]),
     (["loss=focal"], ["loss=focal", "loss.gamma=1"], ["loss.gamma"]),
@@ -454,6 +460,25 @@ def test_embeddings_count(table: list[str]) -> None:
     assert network_size(made) == (rows * 8 + (inputs + 7) + 1, inputs + 1)
 
 
+EMBEDDED = ["data=diabetes", "model.hidden_sizes=[]", "model.embedding_hidden=5", "model.embedding_width=2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "parameters", "values"),
+    [
+        ([], 11, 11),
+        (["model.scale_inputs=true"], 21, 11),
+        (["model.number_embedding=periodic"], 10 * (5 * 2 + 2 + 10) + 31, 10 * (5 + 2) + 11),
+        (["model.number_embedding=piecewise_linear"], 10 * (5 * 2 + 2) + 31, 10 * (5 + 2) + 11),
+        (["model.number_embedding=periodic", "model.most_embedded=9"], 11, 11),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_embedded_numbers_count(words: list[str], parameters: int, values: int) -> None:
+    """Of ten numbers: what each makes of itself, and ten weights more for what is put before the row."""
+    assert network_size(make(*EMBEDDED, *words)) == (parameters, values)
+
+
 def test_what_this_machine_has() -> None:
     assert cores() >= 1
     assert stacks.free_memory(CPU) > 2**20
@@ -559,7 +584,8 @@ def test_tables_live_as_long_as_their_runs() -> None:
 def test_objects_of_a_network_are_its_own(more: list[str]) -> None:
     """Another run's network must not train with them, and what one does to its list is not done to another's."""
     first, second = (
-        made.components.model(2, 1) for made in plans_of([*OWN_NETWORK, *more], [*OWN_NETWORK, *more, "seed=1"])
+        made.components.model(2, 1, numbers=2)
+        for made in plans_of([*OWN_NETWORK, *more], [*OWN_NETWORK, *more, "seed=1"])
     )
     assert isinstance(first, WithParts)
     assert isinstance(second, WithParts)

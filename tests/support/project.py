@@ -32,3 +32,10 @@ def option_with_values(group: str, option: str, folder: Path) -> list[str]:
 def presets() -> list[str]:
     """The names of the experiment presets."""
     return sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
+
+
+MODEL_KEYS = (
+    "activation, dropout, embedding_hidden, embedding_width, frequency_scale, hidden_sizes, most_embedded, norm, "
+    "number_embedding, residual, scale_inputs, stack"
+)
+"""Of our own network, as a mistake names them."""

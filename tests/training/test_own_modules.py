@@ -5,6 +5,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import torch
 from support.members import (
@@ -18,12 +19,14 @@ from support.members import (
     timeless,
     val_metric,
 )
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_exp.data.dataset import TaskName
 from mlp_exp.errors import TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
+from mlp_exp.model.mlp import MLP
+from mlp_exp.training.curves import FlatCosine
 from mlp_exp.training.early_stopping import NoEarlyStopping
 from mlp_exp.training.loop import train
 
@@ -72,6 +75,34 @@ def test_what_a_users_module_draws_comes_from_the_seed() -> None:
         outcomes.append(timeless(histories([member])[0]))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0] != outcomes[2]
+
+
+class Watched(MLP):
+    """Notes the dropout rate of each step."""
+
+    def __init__(self) -> None:
+        super().__init__(5, 1, (4,), dropout=0.4)
+        self.seen: list[float] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen.append(dropout_of(self))
+        return super().forward(x)
+
+
+def dropout_of(module: nn.Module) -> float:
+    rate: float = module.get_submodule("blocks.0.dropout").p  # type: ignore[assignment]
+    return rate
+
+
+def test_dropout_layers_that_draw_for_themselves_follow_a_schedule() -> None:
+    """And are as they were when they are seen by others."""
+    module = Watched()
+    member = make_member(module=module, epochs=3, dropout_curve=FlatCosine())
+    between = [dropout_of(module) for _ in train([member], 10, CPU)]
+    expected = 0.4 * np.concatenate([FlatCosine().of_epoch(epoch, 3, 4) for epoch in (1, 2, 3)])
+    assert module.seen == expected.tolist()
+    assert between == [0.4] * 3
 
 
 def test_modules_of_the_user_do_not_stack() -> None:
