@@ -226,7 +226,7 @@ class SavedModel(BaseModel):
         if type(count) is not int or not 1 <= count <= MOST_MEMBERS:
             raise ValueError(f"config.ensemble.members: expected a whole number from 1 to {MOST_MEMBERS}, got {count}")
         found = by_module(self.state_dict, count)
-        if sum(map(len, found)) < len(self.state_dict):
+        if sum(map(len, found)) < len(self.state_dict) or (count > 1 and not all(found)):
             raise ValueError(f"state_dict: expected names from 0.… to {count - 1}.…, those of {count} networks")
         return found
 

@@ -188,8 +188,9 @@ WRONG_MEMBERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "a member less": (
         weights_of(2, lambda weights: [weights.pop(name) for name in list(weights) if name.startswith("1.")]),
-        "model.hidden_sizes is 8, and the file holds 0 weights",
+        NAMES,
     ),
+    "no tensor at all": (weights_of(2, lambda weights: weights.clear()), NAMES),
     "a tensor less": (
         weights_of(2, lambda weights: weights.pop("1.blocks.0.linear.bias")),
         "its network has blocks.0.linear.bias of shape [8] (torch.float32), and the file None (None)",

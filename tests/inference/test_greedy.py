@@ -242,6 +242,8 @@ def test_a_saved_choice_is_compared_with_runs(
     done = command("report", sweep, "both", "-o", "page")
     assert (done.returncode, done.stderr) == (0, "")
     assert len((tmp_path / "page/leaderboard.csv").read_text().splitlines()) == 1 + RUNS + 1
+    page = (tmp_path / "page/report.html").read_text()
+    assert f'"again":"python -m mlp_exp.predict {tmp_path}/both TABLE.csv -o OUT.csv"' in page
     done = command("report", "both")
     assert (done.returncode, done.stderr) == (0, "")
     expected = f"{tmp_path}/both/model.pt: is a combination of trained runs"

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.predictions import column, train
+from support.predictions import column, loaded, train
 from support.tables import write_table
 
 from mlp_exp.experiment.planning import plan
-from mlp_exp.inference.loading import load
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.mlp import MLP
 from mlp_exp.model.number_embedding import PiecewiseLinearEmbedding
@@ -25,7 +24,7 @@ WORDS = ("data.target=time", "split=column", "split.column=split", "preprocess.o
 def test_a_loaded_run_predicts_as_the_run_did(kind: str, tmp_path: Path) -> None:
     words = (f"model.number_embedding={kind}", "model.scale_inputs=true")
     components = train(tmp_path / "run", "data=table", f"data.path={write_table(tmp_path)}", *WORDS, *words)
-    run = load(tmp_path / "run")
+    run = loaded(tmp_path / "run")
     tested = np.array(column(tmp_path, "split")) == "test"
     rows: dict[str, Any] = {name: np.array(column(tmp_path, name))[tested].tolist() for name in FEATURES}
     truth = np.array(column(tmp_path, "time"))[tested].astype(float)
@@ -47,4 +46,4 @@ def test_a_loaded_run_predicts_as_the_run_did(kind: str, tmp_path: Path) -> None
 
 def test_a_network_of_fewer_weights_than_numbers_may_be_embedded_loads(tmp_path: Path) -> None:
     train(tmp_path / "run", "data=circle", "data.n_samples=50", "model.hidden_sizes=[]")
-    assert load(tmp_path / "run").config["model"]["most_embedded"] > 3
+    assert loaded(tmp_path / "run").config["model"]["most_embedded"] > 3
