@@ -281,7 +281,7 @@ def test_an_interrupted_run_keeps_its_best_weights(
     assert result["metrics"]["val"]["log_loss"] == pytest.approx(min(losses), rel=1e-4)
     assert all(torch.isfinite(tensor).all() for tensor in weights_of(folder).values())
     assert "finished" not in stdout
-    saved = [[repr(value) for value in row[1:-1]] for row in Checkpoint.read(RunFolder(folder)).history]
+    saved = [[repr(value) for value in row[1:-1]] for row in Checkpoint.read(RunFolder(folder)).networks[0].history]
     assert 1 <= len(saved) <= result["epochs"]
     assert saved == [row[1:] for row in rows[1 : 1 + len(saved)]]
 

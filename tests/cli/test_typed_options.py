@@ -9,11 +9,11 @@ from omegaconf import OmegaConf
 from support.commands import Command, refusal
 from support.compositions import compose_run
 from support.folders import result_of
+from support.predictions import loaded
 from support.project import CONF, options, presets
 from support.tables import write_table
 
 from mlp_exp.config.schema import GROUPS
-from mlp_exp.inference.loading import load
 
 
 def composed(*words: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_through_the_command_line(command: Command, tmp_path: Path) -> None:
         folder = tmp_path / f"s{len(sweep)}"
         done = command("run", "-m", *words, "model=linear,mlp", *sweep, f"hydra.sweep.dir={folder}")
         assert done.returncode == 0, done.stderr
-        linear, own = (load(folder / str(job)).config["model"]["hidden_sizes"] for job in (0, 1))
+        linear, own = (loaded(folder / str(job)).config["model"]["hidden_sizes"] for job in (0, 1))
         assert (linear, own) == ([], composed("data=table")["model"]["hidden_sizes"])
     wrong = command("run", *words, "model=linear", "optimizer.nothing=1", "model.dropout=2")
     assert "model.dropout" in refusal(wrong)

@@ -29,7 +29,7 @@ from support.resuming import (
 
 from mlp_exp.errors import RunFolderError
 from mlp_exp.experiment import regularly
-from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.checkpoint import Checkpoint, Saved
 from mlp_exp.storage.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("parts")
@@ -339,7 +339,7 @@ def test_a_short_run_has_a_checkpoint_at_its_beginning_and_at_its_end(
     monkeypatch.setattr(regularly, "REST", 0)
     command("run", *args, "trainer.checkpoint_every=0", "hydra.run.dir=often")
     assert written[2:] == [0, 1, 2, 3, 4]
-    epoch_0 = replace(Checkpoint.read(RunFolder(tmp_path / "often")), history=[], state=None)
+    epoch_0 = replace(Checkpoint.read(RunFolder(tmp_path / "often")), networks=[Saved([], None)])
     epoch_0.write(RunFolder(tmp_path / "often"))
     kill(tmp_path / "often")
     assert command("run", "resume=often").returncode == 0

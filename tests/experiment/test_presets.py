@@ -35,7 +35,7 @@ def trained(*overrides: str, seeds: range = SEEDS) -> tuple[list[Run], list[Metr
     for records in train([run.trainee for run in runs], runs[0].plan.batch_size, runs[0].plan.device):
         for record in records:
             assert record.status not in ("diverged", "failed")
-            runs[record.member].add(record)
+            runs[record.member].courses[0].add(record)
     return runs, [{part: numbers(scores) for part, scores in evaluate(run).metrics.items()} for run in runs]
 
 

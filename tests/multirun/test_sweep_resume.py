@@ -31,7 +31,7 @@ from support.sweeps import (
     wait_for,
 )
 
-from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.checkpoint import Checkpoint, Saved
 from mlp_exp.processes.forks import cores
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -57,7 +57,7 @@ def test_resume_trains_what_is_not_done(sweep: Sweep, tmp_path: Path) -> None:
         (folder / number / "history.csv").write_text(history[0], encoding="utf-8")
     # the one had only begun; the other had come to its end, and only the result was not there yet
     begun = RunFolder(folder / "6")
-    replace(Checkpoint.read(begun), history=[], state=None).write(begun)
+    replace(Checkpoint.read(begun), networks=[Saved([], None)]).write(begun)
     before = state_of(folder / "4")
 
     (tmp_path / "broken").unlink()

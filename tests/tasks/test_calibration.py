@@ -1,5 +1,6 @@
 """What is fitted to the validation part."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from support.tasks import task_for
 
 from mlp_exp.data.dataset import TaskName
+from mlp_exp.data.statistics import Floats
 from mlp_exp.data.target_scaling import TargetScaling
 from mlp_exp.tasks.calibration import Inference
 from mlp_exp.tasks.head import Head
@@ -33,19 +35,24 @@ def drawn(name: TaskName, temperature: float) -> tuple[Head, torch.Tensor, Any]:
     return head, logits, (rng.random((4000, 1)) > answers.cumsum(-1)).sum(-1)
 
 
+def answers_to(logits: torch.Tensor) -> Callable[[Head], Floats]:
+    return lambda head: head.answers(logits)
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
 @pytest.mark.parametrize("name", ["binary", "multiclass", "ordinal", "multilabel"])
 def test_the_temperature_is_found(name: TaskName, temperature: float) -> None:
     head, logits, target = drawn(name, temperature)
-    assert Inference(calibrate=True).fit(head, logits, target, None).temperature == pytest.approx(temperature, rel=0.1)
+    found = Inference(calibrate=True).fit(head, answers_to(logits), target, None).temperature
+    assert found == pytest.approx(temperature, rel=0.1)
 
 
 def test_rows_of_weight_0_do_not_calibrate() -> None:
     head, logits, target = drawn("binary", 2.0)
     wrong = np.concatenate([target, 1 - target])
     weights = np.repeat([1.0, 0.0], len(target))
-    found = Inference(calibrate=True).fit(head, torch.cat([logits, logits]), wrong, weights)
-    assert found.temperature == Inference(calibrate=True).fit(head, logits, target, None).temperature
+    found = Inference(calibrate=True).fit(head, answers_to(torch.cat([logits, logits])), wrong, weights)
+    assert found.temperature == Inference(calibrate=True).fit(head, answers_to(logits), target, None).temperature
 
 
 @pytest.mark.parametrize("of_one_class", [False, True])
@@ -55,7 +62,7 @@ def test_there_is_no_temperature_where_the_rows_tell_nothing_of_it(
     """Without a mistake, any larger logits are better still."""
     head = head_for("binary")
     logits = torch.tensor([[2.0], [1.0]] if of_one_class else [[-2.0], [1.0]])
-    found = Inference(calibrate=True).fit(head, logits, (logits[:, 0] > 0).numpy().astype(np.int64), None)
+    found = Inference(calibrate=True).fit(head, answers_to(logits), (logits[:, 0] > 0).numpy().astype(np.int64), None)
     assert found.temperature == 1.0
     assert caplog.messages == ["inference.calibrate: no temperature, since the validation part tells nothing of it"]
 
@@ -67,7 +74,7 @@ def test_of_few_rows_the_threshold_is_the_best_of_all(metric: str, score: Any) -
         head, rng = head_for("binary"), np.random.default_rng(seed)
         logits = torch.from_numpy(rng.normal(-1, 1, (12, 1)).astype(np.float32))
         target = rng.integers(0, 2, 12)
-        (threshold,) = Inference(threshold=metric).fit(head, logits, target, None).task.thresholds
+        (threshold,) = Inference(threshold=metric).fit(head, answers_to(logits), target, None).task.thresholds
         chances = head.answers(logits)[:, 1]
         tried = [
             float(score(target, chances > at, zero_division=0) if metric == "f1" else score(target, chances > at))
@@ -81,7 +88,8 @@ def test_of_few_rows_the_threshold_is_the_best_of_all(metric: str, score: Any) -
 
 def test_each_label_has_a_threshold_of_its_own() -> None:
     head, logits, target = drawn("multilabel", 1.0)
-    together = Inference(threshold="f1").fit(head, logits, target, None).task.thresholds
+    together = Inference(threshold="f1").fit(head, answers_to(logits), target, None).task.thresholds
     for place in range(3):
-        alone = Inference(threshold="f1").fit(head_for("binary"), logits[:, [place]], target[:, place], None)
+        own = answers_to(logits[:, [place]])
+        alone = Inference(threshold="f1").fit(head_for("binary"), own, target[:, place], None)
         assert together[place] == pytest.approx(alone.task.thresholds[0], abs=1e-6)
