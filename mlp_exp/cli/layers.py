@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.config.by_task import CLASSES, VALUES, is_by_task
+from mlp_exp.config.by_data import is_by_data
 
 PRESETS = "experiment/"
 OF_ANY_OPTION = "data"
@@ -170,12 +170,12 @@ def _make_room(config: DictConfig, layer: DictConfig) -> None:
 
 
 def _replaces(before: Any, after: Any) -> bool:
-    """Whether a pair of values by task meets a list or another mapping; a part of a pair changes the pair."""
+    """Whether a pair of values by data meets a list or another mapping; a part of a pair changes the pair."""
     if not (OmegaConf.is_config(before) and isinstance(after, Mapping | Sequence) and not isinstance(after, str)):
         return False
-    if is_by_task(before):
-        return not (isinstance(after, Mapping) and {CLASSES, VALUES}.issuperset(after))
-    return is_by_task(after)
+    if is_by_data(before):
+        return not (isinstance(after, Mapping) and set(before).issuperset(after))
+    return is_by_data(after)
 
 
 @cache

@@ -103,7 +103,7 @@ class Preprocess(Group):
         "standard", description="one of none, standard, robust, quantile"
     )
     ranks: Flag = False
-    embed_ranks: Annotated[bool | Literal["auto"], Field(description="one of true, false, auto")] = False
+    embed_ranks: Flag = False
     one_hot_max: Natural = 64
     embedding_width: Count = 8
     log_target: Flag = False
@@ -111,6 +111,6 @@ class Preprocess(Group):
 
     @model_validator(mode="after")
     def has_ranks_to_embed(self) -> Self:
-        if self.embed_ranks is True and not self.ranks:
+        if self.embed_ranks and not self.ranks:
             raise ValueError("embed_ranks: expected false without ranks, got true; say preprocess.ranks=true, too")
         return self

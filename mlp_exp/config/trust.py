@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mlp_exp._version import __version__
-from mlp_exp.config.by_task import is_by_task
+from mlp_exp.config.by_data import ALL_FACTS, taken
 from mlp_exp.config.components import is_component, public_name
 from mlp_exp.config.schema import Experiment
 from mlp_exp.config.targets import locate
@@ -169,10 +169,10 @@ def _leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def is_reference(text: str, config: Mapping[Any, Any]) -> bool:
-    """Whether it refers to one key with a plain value, or one for each task: references to others could grow on."""
+    """Whether it refers to one key with plain values: references to others could grow on."""
     found = REFERENCE.fullmatch(text)
     value: Any = config
     for key in found[1].split(".") if found else ():
         value = value.get(key) if isinstance(value, Mapping) else None
-    each = value.values() if is_by_task(value) else [value]
+    each = [taken(value, facts) for facts in ALL_FACTS]
     return all(isinstance(one, int | float) or (isinstance(one, str) and "${" not in one) for one in each)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from mlp_exp.config.by_task import CLASSES, VALUES, for_task, keys_by_task, named_by_task
+from mlp_exp.config.by_data import ALL_FACTS, WORDS, for_data, keys_by_data, named_by_data
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.own_metrics import own_metric_problems
@@ -48,14 +48,14 @@ def unresolved(error: OmegaConfBaseException) -> str:
 
 def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
-    keys = list(keys_by_task(values))
+    keys = list(keys_by_data(values))
     if not keys:
         return _problems_of_one(values, asked)
-    asked |= {key for key in keys if asked & {f"{key}.{CLASSES}", f"{key}.{VALUES}"}}
+    asked |= {key for key in keys for word in asked if word.startswith(f"{key}.") and WORDS & {*word.split(".")}}
     found = (
-        named_by_task(line, keys, has_classes)
-        for has_classes in (True, False)
-        for line in _problems_of_one(for_task(values, has_classes), asked)
+        named_by_data(line, values, keys, facts)
+        for facts in ALL_FACTS
+        for line in _problems_of_one(for_data(values, facts), asked)
     )
     return list(dict.fromkeys(found))
 

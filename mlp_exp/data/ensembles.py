@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Ensemble(ABC):
     """
 
     members: int = 8
-    divides: ClassVar[bool] = False
+    divides = False
 
     @abstractmethod
     def divide(self, dataset: Dataset, parts: Parts, split: Split, generator: np.random.Generator) -> list[MemberRows]:

@@ -24,8 +24,6 @@ from mlp_exp.errors import DataError
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
 QUANTILES = 1000
-EMBED_RANKS_FROM = 4000
-"""Training rows: docs/TABLES.md."""
 FIT_VALUES = 2**23
 """Numbers that are processed at once, so that a wide table is not copied as a whole."""
 
@@ -145,8 +143,7 @@ class Preprocess:
         scaling: of numbers. `none`; `standard`: mean 0, standard deviation 1; `robust`: median 0, interquartile range
             1, outliers smoothly clipped to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
         ranks: adds the rank of each number as an input, which depends neither on its unit nor on heavy tails.
-        embed_ranks: whether a network that embeds its numbers embeds their ranks as well; `auto` from
-            `EMBED_RANKS_FROM` training rows on.
+        embed_ranks: whether a network that embeds its numbers embeds their ranks as well.
         one_hot_max: a category with more distinct values in the training part gets learned embeddings.
         embedding_width: of such a category.
         text_width: topics of each column of texts, beside its scores.
@@ -155,7 +152,7 @@ class Preprocess:
 
     scaling: Scaling = "standard"
     ranks: bool = False
-    embed_ranks: bool | Literal["auto"] = False
+    embed_ranks: bool = False
     one_hot_max: int = 64
     embedding_width: int = 8
     log_target: bool = False
@@ -187,7 +184,7 @@ class Preprocess:
             self.embedding_width,
             target,
             self._fit_texts(dataset, train, target),
-            self.ranks and (len(train) >= EMBED_RANKS_FROM if self.embed_ranks == "auto" else self.embed_ranks),
+            self.embed_ranks,
         )
 
     def _fit_numbers(self, values: Floats, weights: Floats | None) -> tuple[Floats, Floats, Floats, Floats]:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from mlp_exp.config.by_task import for_task
+from mlp_exp.config.by_data import Facts, for_data
 from mlp_exp.config.components import (
     INFERENCE,
     METRICS,
@@ -83,7 +83,7 @@ class Components:
         self.seed: int = values["seed"]
         self.split: Split = self._build("split")
         self.dataset = self._dataset()
-        self.config = self._for_task(self.config)
+        self.config = self._for_data(self.config)
         optimizer = factory_of(session, "optimizer", self.config["optimizer"]).make
         self.optimizer: Callable[..., Optimizer] = optimizer.func
         self.optimizer_options = dict(optimizer.keywords)
@@ -100,8 +100,8 @@ class Components:
         self.baselines: NoBaselines = self._build("baselines")
         self.ensemble: Ensemble = self._build("ensemble")
 
-    def _for_task(self, config: dict[str, Any]) -> dict[str, Any]:
-        return for_task(config, self.dataset.task != "regression")
+    def _for_data(self, config: dict[str, Any]) -> dict[str, Any]:
+        return for_data(config, Facts.of(self.dataset.task, len(self.dataset.target)))
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)
@@ -154,7 +154,7 @@ class Components:
         """
         node = self.config["scheduler"]
         if self.config["trainer"]["epochs"] != epochs:
-            node = self._for_task(resolved(with_epochs(self.source, epochs)))["scheduler"]
+            node = self._for_data(resolved(with_epochs(self.source, epochs)))["scheduler"]
         by_step = node.get("interval") == "step"
         lr = float(self.optimizer_options["lr"])
         target = locate(node["_target_"])

@@ -170,6 +170,7 @@ def save(run: Run, found: Evaluation) -> None:
     result: dict[str, Any] = {
         "status": run.status,
         "task": task.name,
+        "rows": len(dataset.target),
         "seed": run.components.seed,
         "best_epoch": run.best_epoch,
         "epochs": len(run.history),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlp_exp.config.by_task import for_task
+from mlp_exp.config.by_data import Facts, for_data
 from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, TrainingError
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
@@ -72,7 +72,7 @@ def _is_extended(spec: RunSpec, checkpoint: Checkpoint | None) -> bool:
 
 def _asks_for_more(spec: RunSpec, result: Mapping[str, Any]) -> bool:
     """Whether the command asks for other epochs than a finished run has, whose checkpoint cannot be read."""
-    asked = for_task(spec.values, result.get("task") != "regression")["trainer"]["epochs"]
+    asked = for_data(spec.values, Facts.of(result.get("task", ""), result.get("rows", 0)))["trainer"]["epochs"]
     return spec.sweep is None and result["status"] == "finished" and asked not in ("auto", result["epochs"])
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlp_exp.config.by_task import for_task
+from mlp_exp.config.by_data import Facts, for_data
 from mlp_exp.config.components import ADDED
 from mlp_exp.config.dotted import dotted
 from mlp_exp.errors import RunFolderError
@@ -47,9 +47,11 @@ class Entry:
     def values(self) -> Mapping[str, str]:
         """Those of its configuration by dotted keys, as typed on the command line; without newer keys of no effect.
 
-        Of values by task that of its own, once it is known.
+        Of values by task or size those of its own data, once it is known.
         """
-        config = for_task(self.config, self.has_classes) if "task" in self.result else self.config
+        config = self.config
+        if "task" in self.result:
+            config = for_data(config, Facts.of(self.result["task"], self.result.get("rows", 0)))
         return {key: _text(value) for key, value in dotted(config) if ADDED.get(key, ...) != value}
 
     @property

@@ -35,7 +35,7 @@ def presets() -> list[str]:
 
 
 MODEL_KEYS = (
-    "activation, dropout, embedding_hidden, embedding_width, frequency_scale, hidden_sizes, most_embedded, norm, "
-    "number_embedding, residual, scale_inputs, stack"
+    "activation, dropout, dropout_schedule, embedding_hidden, embedding_width, frequency_scale, hidden_sizes, "
+    "most_embedded, norm, number_embedding, residual, scale_inputs, stack"
 )
 """Of our own network, as a mistake names them."""

@@ -1,4 +1,4 @@
-"""`key: {classes: …, values: …}`: a value for classes and another for a regression."""
+"""`key: {classes: …, values: …}`: a value for classes and another for a regression; `{small: …, large: …}` by rows."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from support.compositions import compose_run
 from support.folders import history_of
 from support.predictions import loaded
 
-from mlp_exp.config.by_task import for_task, keys_by_task
+from mlp_exp.config.by_data import ALL_FACTS, SMALL, Facts, for_data, keys_by_data
 from mlp_exp.config.validation import find_problems
 from mlp_exp.experiment.configs import plain_config, resolved
 from mlp_exp.storage.run_folder import RunFolder
 
 PAIR = "{classes:0.02,values:0.1}"
-SMALL = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[4]")
+SHORT = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[4]")
 
 
 def test_a_value_is_that_of_the_task_at_any_depth() -> None:
@@ -26,14 +26,36 @@ def test_a_value_is_that_of_the_task_at_any_depth() -> None:
         "loss": {"class_weight": {"classes": 1, "values": 2, "more": 3}},
     }
     apart = {"data": {"path": pair}, "split": {"seed": pair}, "trainer": {"plots": pair}, "model": {"_target_": pair}}
-    assert list(keys_by_task(config | apart)) == ["optimizer.lr", "init.weight.gain", "callbacks.classes.rate"]
-    for has_classes, value in ((True, [1]), (False, None)):
-        assert for_task(config | apart, has_classes) == apart | {
+    assert list(keys_by_data(config | apart)) == ["optimizer.lr", "init.weight.gain", "callbacks.classes.rate"]
+    for facts in ALL_FACTS:
+        value = [1] if facts.task == "classes" else None
+        assert for_data(config | apart, facts) == apart | {
             "optimizer": {"lr": value, "betas": [0.9]},
             "init": {"weight": {"gain": value}},
             "callbacks": {"classes": {"rate": value}, "values": {"rate": 1}},
             "loss": config["loss"],
         }
+
+
+@pytest.mark.parametrize(
+    ("facts", "value"),
+    [
+        (Facts("classes", "small"), 1),
+        (Facts("classes", "large"), 1),
+        (Facts("values", "small"), 2),
+        (Facts("values", "large"), [3]),
+    ],
+)
+def test_pairs_may_have_pairs_in_them(facts: Facts, value: object) -> None:
+    nested = {"classes": 1, "values": {"small": 2, "large": [3]}}
+    other = {"small": {"classes": 1, "values": 2}, "large": {"values": [3], "classes": 1}}
+    assert for_data({"model": {"width": nested, "depth": other}}, facts) == {"model": {"width": value, "depth": value}}
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, "small"), (SMALL - 1, "small"), (SMALL, "large"), (10**6, "large")])
+def test_the_size_is_that_of_the_data(rows: int, size: str) -> None:
+    assert Facts.of("regression", rows) == ("values", size)
+    assert Facts.of("ordinal", rows) == ("classes", size)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +69,17 @@ def test_a_value_is_that_of_the_task_at_any_depth() -> None:
                 "optimizer.lr.classes: expected a number above 0, got 0",
                 "optimizer.lr.values: expected a number above 0, got 'fast'",
             ],
+        ),
+        (
+            "model.hidden_sizes={small:[0],large:[8]}",
+            [
+                "model.hidden_sizes.small: expected a list of whole numbers from 1, such as [64,32], or [] for a linear "
+                "model, got [0]"
+            ],
+        ),
+        (
+            "optimizer.lr={classes:1,values:{small:2,large:-3}}",
+            ["optimizer.lr.values.large: expected a number above 0, got -3"],
         ),
         ("optimizer.lr={classes:0.02}", ["optimizer.lr: expected a number above 0, got {'classes': 0.02}"]),
         (
@@ -121,12 +154,12 @@ def test_pairs_replace_other_values_and_are_replaced(tmp_path: Path, where: str)
 def test_a_reference_to_a_pair_is_kept_and_has_the_value_of_the_task() -> None:
     config = plain_config(compose_run(["trainer.epochs={classes:7,values:9}", "scheduler=cosine"]))
     assert config["scheduler"]["T_max"] == "${trainer.epochs}"
-    assert for_task(resolved(config), has_classes=False)["scheduler"]["T_max"] == 9
+    assert for_data(resolved(config), Facts("values", "small"))["scheduler"]["T_max"] == 9
 
 
 def test_a_run_has_the_value_of_its_task_and_keeps_both(command: Command, tmp_path: Path) -> None:
     for data, lr in (("wine", 0.02), ("diabetes", 0.1)):
-        words = (*SMALL, f"data={data}")
+        words = (*SHORT, f"data={data}")
         pair, alone = tmp_path / f"{data}-pair", tmp_path / f"{data}-alone"
         assert command("run", *words, f"optimizer.lr={PAIR}", f"hydra.run.dir={pair}").returncode == 0
         assert command("run", *words, f"optimizer.lr={lr}", f"hydra.run.dir={alone}").returncode == 0
