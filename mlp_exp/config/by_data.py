@@ -77,7 +77,12 @@ def keys_by_data(config: Mapping[str, Any], where: str = "", depth: int = 0) -> 
 
 
 def named_by_data(line: str, config: Mapping[str, Any], keys: list[str], facts: Facts) -> str:
-    """A mistake in the configuration for some facts, `key: …`, with the place of its value: `optimizer.lr.values: …`."""
+    """A mistake in the configuration for some facts, `key: …`, with the place of its value, `optimizer.lr.values: …`.
+
+    Args:
+        line: about a configuration that `for_data` gave.
+        keys: of `config` that have a pair of values.
+    """
     place = line.partition(":")[0]
     key = next((key for key in keys if f"{place}.".startswith(f"{key}.")), None)
     if key is None:

@@ -73,8 +73,8 @@ def test_the_size_is_that_of_the_data(rows: int, size: str) -> None:
         (
             "model.hidden_sizes={small:[0],large:[8]}",
             [
-                "model.hidden_sizes.small: expected a list of whole numbers from 1, such as [64,32], or [] for a linear "
-                "model, got [0]"
+                "model.hidden_sizes.small: expected a list of whole numbers from 1, such as [64,32], or [] for a "
+                "linear model, got [0]"
             ],
         ),
         (
