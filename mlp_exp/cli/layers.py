@@ -96,7 +96,8 @@ class LayeredLoader(ConfigLoaderImpl):
         for group in [group for group, option in typed.items() if untyped.get(group) != option]:
             values, chosen = preset._get_node(group), config._get_node(group)
             if isinstance(values, DictConfig) and isinstance(chosen, DictConfig):
-                for key in [key for key in values.keys() if not OmegaConf.is_missing(chosen, key)]:  # noqa: SIM118
+                left_open = {key for key in chosen.keys() & values.keys() if OmegaConf.is_missing(chosen, key)}
+                for key in values.keys() - left_open:
                     del values[key]
 
     def apply(self, overrides: Sequence[Override], config: DictConfig) -> None:
@@ -161,7 +162,7 @@ def _sets_container(override: Override) -> bool:
 
 def _make_room(config: DictConfig, layer: DictConfig) -> None:
     """Empties the values of `config` that those of `layer` are to replace."""
-    for key in layer.keys():  # noqa: SIM118 (of a mapping that is null or a reference there are none)
+    for key in config.keys() & layer.keys():  # a mapping that is null, or a reference, has none
         before, after = config._get_node(key), layer._get_node(key)
         if _replaces(before, after):
             config[key] = None

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from mlp_exp.cli.composing import QuickLoader
 from mlp_exp.cli.jobs import to_yaml
+from mlp_exp.cli.layers import LayeredLoader
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.sources import circle
 from mlp_exp.training.early_stopping import EarlyStopping
@@ -41,10 +42,10 @@ QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
 
 @pytest.fixture(scope="module")
 def loader() -> ConfigLoader:
-    """Hydra's own."""
+    """Hydra's own, with the rules of `LayeredLoader`."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return GlobalHydra.instance().config_loader()
+        return LayeredLoader(GlobalHydra.instance().config_loader().get_search_path())
 
 
 @pytest.fixture(scope="module")
