@@ -128,6 +128,7 @@ ADDED: dict[str, Any] = {
     "baselines._target_": NO_BASELINES,
     "ensemble._target_": NO_ENSEMBLE,
     "ensemble.members": 1,
+    "ensemble.epoch": "own",
     "inference._target_": INFERENCE,
     "inference.calibrate": False,
     "inference.clip": False,

@@ -97,6 +97,7 @@ class Inference(Group):
 
 class Ensemble(Group):
     members: Annotated[int, Field(ge=1, le=MOST_MEMBERS, description=f"a whole number from 1 to {MOST_MEMBERS}")] = 1
+    epoch: Literal["own", "common"] = Field("own", description="own or common")
 
     @model_validator(mode="after")
     def is_several(self) -> Self:

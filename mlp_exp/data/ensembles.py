@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -30,10 +30,12 @@ class Ensemble(ABC):
 
     Attributes:
         members: number of networks.
+        epoch: which one a network is kept of: its `own` best epoch, or the `common` one, with the best mean over all.
         divides: whether the rows of the training and the validation part together are divided among the members.
     """
 
     members: int = 8
+    epoch: Literal["own", "common"] = "own"
     divides = False
 
     @abstractmethod

@@ -118,6 +118,11 @@ class Plan:
         return ["epoch", "lr", "train_loss", *validation, *self.callback_columns, "seconds"]
 
     @property
+    def in_the_mean(self) -> bool:
+        """Whether the networks of an ensemble are all kept of the epoch that is best in their mean."""
+        return len(self.members) > 1 and self.components.ensemble.epoch == "common"
+
+    @property
     def epochs(self) -> int:
         return self.components.trainer.epochs_for(self.train_rows)
 
@@ -226,7 +231,7 @@ class Plan:
                 ]
             )
         try:
-            early_stopping.begin(self.task, validates=validates)
+            early_stopping.begin(self.task, validates=validates, **{"in_the_mean": True} if self.in_the_mean else {})
         except ValueError as error:
             raise ConfigError(
                 [f"early_stopping.mode: expected min or max for '{early_stopping.monitor}', whose direction is unknown"]

@@ -30,7 +30,8 @@ def prepare(plan: Plan, folder: RunFolder) -> Run:
     begun = plan.checkpoint and any(network.state for network in plan.checkpoint.networks)
     if plan.checkpoint and begun and components.is_mlp:
         require_no_larger(components.model, plan.preprocessing, loss.out_features, plan.checkpoint.path)
-    trainees = [_trainee(plan, member) for member in range(len(plan.members))]
+    together = object() if plan.in_the_mean else None
+    trainees = [replace(_trainee(plan, member), ensemble=together) for member in range(len(plan.members))]
     run = Run(plan, trainees, folder)
     if plan.checkpoint:
         continue_from(run, plan.checkpoint)
@@ -103,12 +104,12 @@ def load(plan: Plan, folder: RunFolder) -> Run:
     columns = folder.history_columns
     if not set(run.columns) <= set(columns):
         folder.read_history(run.columns)  # raises, with what was expected
-    run.columns = columns
-    histories = [folder.read_history(columns)] if len(run.courses) == 1 else folder.read_member_histories(columns)
+    run.columns, own_columns = columns, run.own_columns(columns)
+    histories = [folder.read_history(columns)] if len(run.courses) == 1 else folder.read_member_histories(own_columns)
     best_epochs = result.get("best_epochs", [result.get("best_epoch", 0)])
     if not len(histories) == len(best_epochs) == len(run.courses):
         raise RunFolderError(f"{folder.path}: expected histories and best epochs of {len(run.courses)} networks")
     for course, history, best_epoch in zip(run.courses, histories, best_epochs, strict=True):
-        course.columns, course.history = columns, history
+        course.columns, course.history = own_columns, history
         course.trainee.early_stopping.best_epoch = best_epoch
     return run

@@ -21,6 +21,7 @@ from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.head import Head
 from mlp_exp.training.callbacks.callback import RunView
+from mlp_exp.training.early_stopping import mean_column
 from mlp_exp.training.learning_rates import losses_by_rate
 from mlp_exp.training.loop import Trainee
 from mlp_exp.training.records import EpochRecord
@@ -57,7 +58,12 @@ class Run:
     def __post_init__(self) -> None:
         self.head = self.plan.head
         self.columns = self.plan.columns
-        self.courses = [Course(trainee, self.columns) for trainee in self.trainees]
+        self.courses = [Course(trainee, self.own_columns(self.columns)) for trainee in self.trainees]
+
+    def own_columns(self, columns: Sequence[str]) -> list[str]:
+        """Those of a network's history, where that of the run has these: perhaps one more, before the last."""
+        shared = [mean_column(self.trainee.early_stopping.monitor)] if self.plan.in_the_mean else []
+        return [*columns[:-1], *shared, columns[-1]]
 
     @property
     def trainee(self) -> Trainee:
@@ -67,7 +73,8 @@ class Run:
     @property
     def history(self) -> History:
         """A row for each epoch so far, in the order of `columns`; of an ensemble the means."""
-        return mean_history([course.history for course in self.courses])
+        rows = mean_history([course.history for course in self.courses])
+        return [[*row[:-2], row[-1]] for row in rows] if self.plan.in_the_mean else rows
 
     @property
     def status(self) -> str:
@@ -164,7 +171,7 @@ class Run:
                     trainee.epochs,
                     trainee.module,
                     partial(self._try_rates, trainee),
-                    [dict(zip(self.columns, row, strict=True)) for row in course.history],
+                    [dict(zip(course.columns, row, strict=True)) for row in course.history],
                 )
             )
 
@@ -226,7 +233,8 @@ class Run:
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)
         if len(self.courses) > 1:
-            self.folder.write_member_histories(self.columns, [course.history for course in self.courses])
+            columns = self.courses[0].columns
+            self.folder.write_member_histories(columns, [course.history for course in self.courses])
 
     def write_checkpoint(self, states: Sequence[MemberState | None]) -> Checkpoint:
         """Saves all that the run needs to continue; `states` are those of its networks at their latest epochs."""

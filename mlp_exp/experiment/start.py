@@ -87,8 +87,9 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
         raise RunFolderError(
             f"{checkpoint.path}: expected {len(run.courses)} networks, and it holds {len(checkpoint.networks)}"
         )
-    if any(len(row) != len(run.columns) for network in checkpoint.networks for row in network.history):
-        raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(run.columns)} in its history")
+    columns = run.courses[0].columns
+    if any(len(row) != len(columns) for network in checkpoint.networks for row in network.history):
+        raise RunFolderError(f"{checkpoint.path}: expected rows of {', '.join(columns)} in its history")
     if run.trainee.epochs < checkpoint.epoch:
         raise ConfigError(
             [

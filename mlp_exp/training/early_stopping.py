@@ -19,6 +19,7 @@ class EarlyStopping(Decider):
         latest: whether of equally good epochs the latest is the best, rather than the first.
 
     Attributes:
+        column: that is read of the records: the monitor, or its mean over the networks of an ensemble.
         monitor: the column that is watched. Without a validation part, `val_loss` and `val_metric` mean `train_loss`.
         larger_is_better: whether larger values of it are better.
         best_value, best_epoch: the best so far; NaN and 0 before the first epoch.
@@ -43,9 +44,13 @@ class EarlyStopping(Decider):
         self.improved = False
         self._improved_epoch = 0
         self._epoch = 0
+        self.column = monitor
 
-    def begin(self, task: Task, *, validates: bool) -> None:
+    def begin(self, task: Task, *, validates: bool, in_the_mean: bool = False) -> None:
         """Learns what the columns mean.
+
+        Args:
+            in_the_mean: whether the mean over an ensemble's networks is watched (`mean_column`).
 
         Raises:
             ValueError: the mode is `auto`, and the column is of unknown direction.
@@ -54,9 +59,10 @@ class EarlyStopping(Decider):
             self.monitor = task.history_column if validates else "train_loss"
         if self._mode == "auto":
             self.larger_is_better = task.larger_is_better(self.monitor)
+        self.column = mean_column(self.monitor) if in_the_mean else self.monitor
 
     def judge(self, record: EpochRecord) -> bool:
-        self.improved = self.update(record.value(self.monitor))
+        self.improved = self.update(record.value(self.column))
         return self.stops
 
     def update(self, value: float) -> bool:
@@ -86,6 +92,11 @@ class EarlyStopping(Decider):
     def stops(self) -> bool:
         """Whether the run ends with the latest epoch."""
         return False
+
+
+def mean_column(monitor: str) -> str:
+    """Of the history of a network: the mean of what is watched over all networks of its ensemble."""
+    return f"mean_{monitor}"
 
 
 class NoEarlyStopping(EarlyStopping):

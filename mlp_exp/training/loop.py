@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Trainee(Member):
         learning_rate: of each epoch.
         decay_curve, dropout_curve: factors of weight decay and dropout rates over the training; None for 1.
         validation: what the history says of the validation part; None without one.
+        ensemble: equal for the networks of one run that are kept of one epoch; None for one that goes by itself.
         callbacks: that see each epoch before anything is decided on it.
         deciders: beside early stopping; any of them may end the run.
         state: where an earlier training ended; learning rate, deciders and callbacks then know it already.
@@ -52,6 +54,7 @@ class Trainee(Member):
     decay_curve: Curve | None = field(default=None, kw_only=True)
     dropout_curve: Curve | None = field(default=None, kw_only=True)
     validation: Validation | None = field(default=None, kw_only=True)
+    ensemble: object = field(default=None, kw_only=True)
     callbacks: RunCallbacks = field(default_factory=lambda: RunCallbacks({}), kw_only=True)
     deciders: Sequence[Decider] = field(default=(), kw_only=True)
     state: MemberState | None = field(default=None, kw_only=True)
@@ -179,7 +182,7 @@ class _Loop:
             )
             for row, index in enumerate(self.active)
         ]
-        records = self._judge(records)
+        records = self._judge(self._with_means(records))
         records = [replace(r, state=_kept(r.state())) if r.status else r for r in records]  # they leave the stack
         self._remove([row for row, record in enumerate(records) if record.status])
         return records
@@ -194,6 +197,20 @@ class _Loop:
             for index, curve in zip(self.active, curves, strict=True)
         ]
         return np.stack(own, axis=1)
+
+    def _with_means(self, records: Sequence[EpochRecord]) -> list[EpochRecord]:
+        """The records with the means over their ensembles, where these decide on the best epoch."""
+        found, groups = list(records), dict[int, list[int]]()
+        for place, record in enumerate(records):
+            if (ensemble := self._trainees[record.member].ensemble) is not None:
+                groups.setdefault(id(ensemble), []).append(place)
+        for places in groups.values():
+            stopping = self._trainees[records[places[0]].member].early_stopping
+            mean = fmean(records[place].value(stopping.monitor) for place in places)
+            for place in places:
+                metrics = {**records[place].metrics, stopping.column: mean}
+                found[place] = replace(records[place], metrics=metrics)
+        return found
 
     def _evaluate(self) -> tuple[Sequence[float | None], Sequence[dict[str, float]]]:
         """The validation loss and the metrics of each active trainee."""

@@ -208,16 +208,26 @@ def test_each_row_outside_the_test_part_is_predicted_by_the_network_that_held_it
     assert result["metrics"]["test"]["accuracy"] == pytest.approx((predicted == flowers.target[test]).mean())
 
 
-@pytest.mark.parametrize("kind", ["folds", "seeds", "bagging"])
+def test_the_common_epoch_is_the_best_in_the_mean(make: Make) -> None:
+    folder = make(*OF_THREE, *STOPPING, "ensemble.epoch=common")
+    members, result = rows_of(folder / "members.csv"), result_of(folder)
+    means = [float(row["val_loss"]) for row in rows_of(folder / "history.csv")]
+    assert [float(row["mean_val_loss"]) for row in members] == [mean for mean in means for _ in range(3)]
+    assert result["best_epochs"] == [1 + int(np.argmin(means))] * 3
+    assert result["epochs"] == result["best_epoch"] + 1  # patience of one epoch, for all at once
+    assert {row["member"] for row in members if int(row["epoch"]) == result["epochs"]} == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("kind", ["folds", "seeds", "bagging", "folds ensemble.epoch=common"])
 def test_an_ensemble_that_was_stopped_goes_on_as_if_it_had_not_been(
     command: Command, make: Make, tmp_path: Path, kind: str
 ) -> None:
-    arguments = (*OF_THREE, *STOPPING, f"ensemble={kind}")
+    arguments = (*OF_THREE, *STOPPING, *f"ensemble={kind}".split())
     whole = left_by(make(*arguments))
     epochs = [row["member"] for row in rows_of(tmp_path / "run" / "members.csv")]
     ends = [epochs.count(str(member)) for member in range(3)]
-    assert len(set(ends)) > 1  # some end before the others
-    folder = make(*arguments, name="stopped", stopped=min(ends))
+    assert (len(set(ends)) > 1) != ("common" in kind)  # some end before the others
+    folder = make(*arguments, name="stopped", stopped=min(ends) - ("common" in kind))
     assert command("run", "resume=stopped").returncode == 0
     assert left_by(folder) == whole
 
