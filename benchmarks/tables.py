@@ -27,6 +27,7 @@ from pages import write_section
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
+from mlp_exp.cli.composing import quick_composition
 from mlp_exp.data.preprocessing import Preprocess
 from mlp_exp.experiment.alone import train_alone
 from mlp_exp.experiment.components import Components
@@ -131,7 +132,7 @@ def published_cases(data: Path, folder: Path) -> list[Case]:
 
 def planned(overrides: list[str]) -> Plan:
     """A run that could be trained, as the command line makes it."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with quick_composition(), initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = plain_config(compose("run", overrides=["trainer.device=cpu", *overrides]))
     return plan(Components(config, Session()))
 

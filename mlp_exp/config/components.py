@@ -114,6 +114,7 @@ ADDED: dict[str, Any] = {
     "data.text": [],
     "data.weight": None,
     "preprocess.text_width": 32,
+    "preprocess.distinct_ranks": False,
     "preprocess.embed_ranks": False,
     "model.stack": False,
     "model.number_embedding": "none",

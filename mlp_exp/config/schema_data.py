@@ -103,6 +103,7 @@ class Preprocess(Group):
         "standard", description="one of none, standard, robust, quantile"
     )
     ranks: Flag = False
+    distinct_ranks: Flag = False
     embed_ranks: Flag = False
     one_hot_max: Natural = 64
     embedding_width: Count = 8

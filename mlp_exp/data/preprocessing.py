@@ -143,6 +143,7 @@ class Preprocess:
         scaling: of numbers. `none`; `standard`: mean 0, standard deviation 1; `robust`: median 0, interquartile range
             1, outliers smoothly clipped to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
         ranks: adds the rank of each number as an input, which depends neither on its unit nor on heavy tails.
+        distinct_ranks: whether ranks are among the distinct values, so that frequent ones do not stand out.
         embed_ranks: whether a network that embeds its numbers embeds their ranks as well.
         one_hot_max: a category with more distinct values in the training part gets learned embeddings.
         embedding_width: of such a category.
@@ -152,6 +153,7 @@ class Preprocess:
 
     scaling: Scaling = "standard"
     ranks: bool = False
+    distinct_ranks: bool = False
     embed_ranks: bool = False
     one_hot_max: int = 64
     embedding_width: int = 8
@@ -204,10 +206,16 @@ class Preprocess:
         if self.scaling == "quantile" or self.ranks:
             if weights is not None:
                 rows = max(rows, round(weights.sum()))
-            kept = quantiles(filled, min(int(np.clip(rows // 30, 10, QUANTILES)), rows), weights)
+            kept = self._fit_ranks(filled, min(int(np.clip(rows // 30, 10, QUANTILES)), rows), weights)
         if self.scaling != "none":
             shift, scale = np.where(low == high, low, shift), np.where(low == high, np.inf, scale)
         return fill, shift, scale, kept
+
+    def _fit_ranks(self, values: Floats, count: int, weights: Floats | None) -> Floats:
+        """Quantiles `[count, F]` of training values `[n, F]`, or of the distinct ones of each column."""
+        if not self.distinct_ranks:
+            return quantiles(values, count, weights)
+        return np.concatenate([quantiles(np.unique(column)[:, None], count) for column in values.T], axis=1)
 
     def _fit_category(self, category: Category, train: Rows) -> Vocabulary:
         codes = np.unique(category.codes[train])
