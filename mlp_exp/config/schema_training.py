@@ -102,11 +102,16 @@ class Init(Group):
     bias: Number = 0.0
 
 
+PATIENCE = "a whole number of epochs, 1 or more, or a fraction of all of them, below 1"
+
+
 class EarlyStopping(Group):
     monitor: Annotated[str, Field(description=MONITOR)] = "val_loss"
     mode: Literal["auto", "min", "max"] = Field("auto", description="one of auto, min, max")
     latest: Flag = False
-    patience: Count = 1
+    patience: (
+        Annotated[int, Field(ge=1, description=PATIENCE)] | Annotated[float, Field(gt=0, lt=1, description=PATIENCE)]
+    ) = Field(1, description=PATIENCE)
     min_delta: NonNegative = 0.0
 
     @field_validator("monitor")

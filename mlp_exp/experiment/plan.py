@@ -231,7 +231,7 @@ class Plan:
                 ]
             )
         try:
-            early_stopping.begin(self.task, validates=validates, **{"in_the_mean": True} if self.in_the_mean else {})
+            early_stopping.begin(self.task, validates=validates, epochs=self.epochs, in_the_mean=self.in_the_mean)
         except ValueError as error:
             raise ConfigError(
                 [f"early_stopping.mode: expected min or max for '{early_stopping.monitor}', whose direction is unknown"]

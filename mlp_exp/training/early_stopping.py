@@ -44,12 +44,14 @@ class EarlyStopping(Decider):
         self.improved = False
         self._improved_epoch = 0
         self._epoch = 0
+        self._epochs = 1
         self.column = monitor
 
-    def begin(self, task: Task, *, validates: bool, in_the_mean: bool = False) -> None:
+    def begin(self, task: Task, *, validates: bool, epochs: int, in_the_mean: bool = False) -> None:
         """Learns what the columns mean.
 
         Args:
+            epochs: of the whole training.
             in_the_mean: whether the mean over an ensemble's networks is watched (`mean_column`).
 
         Raises:
@@ -60,6 +62,7 @@ class EarlyStopping(Decider):
         if self._mode == "auto":
             self.larger_is_better = task.larger_is_better(self.monitor)
         self.column = mean_column(self.monitor) if in_the_mean else self.monitor
+        self._epochs = epochs
 
     def judge(self, record: EpochRecord) -> bool:
         self.improved = self.update(record.value(self.column))
@@ -104,11 +107,14 @@ class NoEarlyStopping(EarlyStopping):
 
 
 class Patience(EarlyStopping):
-    """Stops after `patience` epochs in a row without an improvement of more than `min_delta` (Prechelt, 1998)."""
+    """Stops after `patience` epochs in a row without an improvement of more than `min_delta` (Prechelt, 1998).
+
+    A patience below 1 is a fraction of all epochs.
+    """
 
     def __init__(
         self,
-        patience: int = 10,
+        patience: float = 10,
         min_delta: float = 0.0,
         monitor: str = "val_loss",
         mode: Mode = "auto",
@@ -120,4 +126,5 @@ class Patience(EarlyStopping):
 
     @property
     def stops(self) -> bool:
-        return self._epoch - self._improved_epoch >= self._patience
+        patience = self._patience if self._patience >= 1 else self._patience * self._epochs
+        return self._epoch - self._improved_epoch >= patience

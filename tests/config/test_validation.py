@@ -131,7 +131,14 @@ MISTAKES = [
         "model.residual: expected equal adjacent widths in hidden_sizes, such as [64,64], for a skip connection, "
         "got [64, 32]",
     ),
-    ("early_stopping=patience early_stopping.patience=0", f"early_stopping.patience: expected {COUNT}, got 0"),
+    *(
+        (
+            f"early_stopping=patience early_stopping.patience={value}",
+            "early_stopping.patience: expected a whole number of epochs, 1 or more, or a fraction of all of them, "
+            f"below 1, got {value}",
+        )
+        for value in ("0", "1.5", "-0.5", "1.0")
+    ),
     (
         "early_stopping.monitor=test_f1",
         "early_stopping.monitor: expected train_loss, val_loss, val_metric, or val_ and the name of a metric, such as "

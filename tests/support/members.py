@@ -113,7 +113,7 @@ def make_member(
             if embeddings:
                 module = EmbeddedNetwork(module, **embeddings._asdict())
     stopping = early_stopping()
-    stopping.begin(task_for(task), validates=val_rows > 0)
+    stopping.begin(task_for(task), validates=val_rows > 0, epochs=1)
     return Trainee(
         data=MemberData(inputs, targets, ones if weights is None else weights, order[:train_rows], order[train_rows:]),
         module=module,

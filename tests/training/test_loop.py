@@ -303,12 +303,13 @@ def test_predictions_of_a_trained_member(task: TaskName, monkeypatch: pytest.Mon
         (NoEarlyStopping(monitor="val_accuracy", latest=True), [0.5, 0.9, 0.4, 0.9], 4, None),
         (Patience(3, latest=True), [3, 2, 2, 2, 2], 5, 5),
         (Patience(2, min_delta=0.5, latest=True), [3, 2.8, 3], 3, 3),
+        (Patience(0.25), [3, 2, 2, 4], 2, 4),  # of 8 epochs
     ],
 )
 def test_early_stopping_follows_a_sequence(
     stopping: NoEarlyStopping, values: list[float], best_epoch: int, stops_after: int | None
 ) -> None:
-    stopping.begin(task_for("regression" if stopping.monitor == "val_rmse" else "binary"), validates=True)
+    stopping.begin(task_for("regression" if stopping.monitor == "val_rmse" else "binary"), validates=True, epochs=8)
     assert stopping.best_epoch == 0
     assert math.isnan(stopping.best_value)
     assert not stopping.stops
@@ -334,7 +335,7 @@ def test_early_stopping_follows_a_sequence(
 )
 def test_the_metric_of_the_task_is_watched(task: TaskName, validates: bool, monitor: str, best: int) -> None:
     stopping = NoEarlyStopping(monitor="val_metric")
-    stopping.begin(task_for(task), validates=validates)
+    stopping.begin(task_for(task), validates=validates, epochs=1)
     assert stopping.monitor == monitor
     for value in (0.7, 0.6):
         stopping.update(value)
