@@ -109,9 +109,3 @@ class Preprocess(Group):
     embedding_width: Count = 8
     log_target: Flag = False
     text_width: Annotated[int, Field(ge=1, le=256, description="a whole number from 1 to 256")] = 32
-
-    @model_validator(mode="after")
-    def has_ranks_to_embed(self) -> Self:
-        if self.embed_ranks and not self.ranks:
-            raise ValueError("embed_ranks: expected false without ranks, got true; say preprocess.ranks=true, too")
-        return self

@@ -144,7 +144,7 @@ class Preprocess:
             1, outliers smoothly clipped to ±3 (Holzmüller et al., 2024); `quantile`: the normal quantile of the rank.
         ranks: adds the rank of each number as an input, which depends neither on its unit nor on heavy tails.
         distinct_ranks: whether ranks are among the distinct values, so that frequent ones do not stand out.
-        embed_ranks: whether a network that embeds its numbers embeds their ranks as well.
+        embed_ranks: whether a network that embeds its numbers embeds their ranks, if there are any, as well.
         one_hot_max: a category with more distinct values in the training part gets learned embeddings.
         embedding_width: of such a category.
         text_width: topics of each column of texts, beside its scores.
@@ -186,7 +186,7 @@ class Preprocess:
             self.embedding_width,
             target,
             self._fit_texts(dataset, train, target),
-            self.embed_ranks,
+            self.ranks and self.embed_ranks,
         )
 
     def _fit_numbers(self, values: Floats, weights: Floats | None) -> tuple[Floats, Floats, Floats, Floats]:

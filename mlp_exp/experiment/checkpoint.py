@@ -50,7 +50,7 @@ class _SavedNetwork(Closed):
     @model_validator(mode="after")
     def agree(self) -> Self:
         epochs = self.state.epoch if self.state else 0
-        if self.history[:, :1].flatten().tolist() != list(range(1, epochs + 1)):
+        if [row[0] for row in self.history.tolist()] != list(range(1, epochs + 1)):
             raise ValueError(f"its history is not that of {epochs} epochs")
         return self
 

@@ -35,12 +35,14 @@ class Evaluation:
         undefined: why not.
         intervals: of the test part, 95 % each.
         members: of an ensemble best epoch, best value and metrics of each network.
+        held_out: of an ensemble the predictions of the rows that were held out, by columns `[n]`.
     """
 
     metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
     undefined: dict[str, dict[str, str]] = field(default_factory=dict)
     intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     members: list[dict[str, Any]] = field(default_factory=list)
+    held_out: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def evaluate(run: Run) -> Evaluation:
@@ -70,16 +72,14 @@ def evaluate(run: Run) -> Evaluation:
 
 
 def _take_held_out(run: Run, held_out: HeldOut, answers: Floats, found: Evaluation) -> None:
-    """Tells the run the value of its networks together, and writes the predictions of the rows that were held out."""
+    """Tells the run the value of its networks together, and keeps the predictions of the rows that were held out."""
     metric = run.head.task.metric_of(run.trainee.early_stopping.monitor)
     if metric:
         run.held_out = found.metrics["val"].get(metric)
     dataset, task = run.dataset, run.head.task
-    run.folder.write_held_out(
-        {"row": dataset.source_rows[held_out.rows], "member": held_out.member}
-        | _truth(dataset, held_out.rows)
-        | dict(task.columns(answers))
-    )
+    found.held_out.update({"row": dataset.source_rows[held_out.rows], "member": held_out.member})
+    found.held_out.update(_truth(dataset, held_out.rows))
+    found.held_out.update(task.columns(answers))
 
 
 def _truth(dataset: Dataset, rows: Rows) -> dict[str, NDArray[Any]]:
@@ -195,6 +195,8 @@ def save(run: Run, found: Evaluation) -> None:
         result["reason"] = run.reason
     if run.best_epoch:
         run.folder.write_model(_model(run))
+    if found.held_out:
+        run.folder.write_held_out(found.held_out)
     if run.over:
         run.write_checkpoint([course.state for course in run.courses])
         for course in run.courses:

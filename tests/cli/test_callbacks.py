@@ -302,7 +302,15 @@ def test_a_run_goes_on_with_what_its_callbacks_kept(
 
 def test_a_saved_run_needs_its_callbacks_only_to_train(command: Command, tmp_path: Path) -> None:
     write_csv(tmp_path / "table.csv", TABLE)
-    words = [*QUIET, "trainer.epochs=3", "data=table", "data.path=table.csv", "data.target=two", "data.drop=[part]"]
+    words = [
+        *QUIET,
+        "trainer.epochs=3",
+        "data=table",
+        "experiment=table_quick",
+        "data.path=table.csv",
+        "data.target=two",
+        "data.drop=[part]",
+    ]
     said(command("run", *words, own("Counts"), "callbacks=gradient_norms", "baselines=none", "hydra.run.dir=r"))
     (tmp_path / "watching.py").unlink()
     for name, *rest in (["report", "r"], ["predict", "r", "table.csv", "-o", "p.csv"]):
@@ -357,7 +365,13 @@ TASKS = {
 @pytest.mark.parametrize("case", TASKS)
 def test_predictions_of_the_best_epoch_are_those_of_the_model(command: Command, tmp_path: Path, case: str) -> None:
     write_csv(tmp_path / "table.csv", TABLE)
-    words = ["data=table", "data.path=table.csv", "data.columns=[x1,x2,x3]", f"data.target={case.split(maxsplit=1)[0]}"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        "data.path=table.csv",
+        "data.columns=[x1,x2,x3]",
+        f"data.target={case.split(maxsplit=1)[0]}",
+    ]
     words += ["split=column", "split.column=part", "callbacks=predictions", "callbacks.predictions.every=1"]
     said(command("run", *QUIET, "trainer.epochs=3", "baselines=none", *words, *TASKS[case], "hydra.run.dir=r"))
     assert command("predict", "r", "table.csv", "-o", "p.csv").returncode == 0

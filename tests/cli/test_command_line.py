@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from support.command_line import FOLDER_NAME, HYDRA_FILES, LAUNCHERS, QUIET, RUN_FILES, SHORT
 from support.commands import Command, mistakes, refusal, table_of
 from support.folders import files_in, history_of, leaderboard_of, result_of, run_folders, the_run_folder, weights_of
-from support.project import MODEL_KEYS
+from support.project import MODEL_KEYS, QUICK_TABLE
 
 from mlp_exp.experiment import after
 from mlp_exp.experiment.checkpoint import Checkpoint
@@ -450,7 +450,7 @@ def test_a_full_disk_on_the_real_command_line(command: Command, tiny_disk: Path)
 
 
 def test_letters_that_hydra_does_not_read_are_named(command: Command) -> None:
-    done = command("run", "data=table", "split=group", "split.column=Straße")
+    done = command("run", *QUICK_TABLE, "split=group", "split.column=Straße")
     assert done.returncode == 1
     assert done.stderr == (
         "split.column=Straße: letters other than a to z need quotes within quotes: 'split.column=\"Straße\"'\n"

@@ -23,7 +23,7 @@ from omegaconf.errors import ConfigAttributeError
 from omegaconf.nodes import ValueNode
 from support.commands import Command
 from support.folders import files_in, result_of
-from support.project import CONF
+from support.project import CONF, QUICK_TABLE
 from support.tables import write_table
 from torch import Tensor, nn
 
@@ -131,9 +131,15 @@ JOBS = {
     "a preset and values": ["seed=3", "experiment=iris", "optimizer.lr=5e-1"],
     "a preset without": ["~experiment"],
     "a preset and a choice": ["experiment=diabetes", "optimizer=sgd"],
-    "a table": ["data=table"],
-    "a table with values": ["data=table", "data.path=x.csv", "data.target=y", "trainer.epochs=3"],
-    "a table and a choice": ["optimizer=sgd", "data=table", "scheduler=step"],
+    "a table": [*QUICK_TABLE],
+    "a table with values": [
+        "data=table",
+        "experiment=table_quick",
+        "data.path=x.csv",
+        "data.target=y",
+        "trainer.epochs=3",
+    ],
+    "a table and a choice": ["optimizer=sgd", *QUICK_TABLE, "scheduler=step"],
     "an option elsewhere": ["+model@extra=linear"],
     "an interpolation": ["+model.width=${seed}", "seed=${trainer.epochs}"],
     "an interpolated choice": ["scheduler=cosine", "trainer.epochs=7"],
@@ -382,7 +388,10 @@ def test_yaml_of_other_values_is_omegaconfs(value: object) -> None:
 
 
 def test_yaml_of_a_run_is_omegaconfs(loader: ConfigLoader, sweep: DictConfig) -> None:
-    for overrides in (["experiment=iris", "init=kaiming_normal"], ["data=table", "data.path='/tmp/a b.csv'"]):
+    for overrides in (
+        ["experiment=iris", "init=kaiming_normal"],
+        [*QUICK_TABLE, "data.path='/tmp/a b.csv'"],
+    ):
         config = loader.load_sweep_config(sweep, overrides)
         node = {key: value for key, value in raw(config).items() if key != "hydra"}
         assert to_yaml(node) == OmegaConf.to_yaml(node)
@@ -593,7 +602,7 @@ def test_a_sweep_over_dictionaries(command: Command, tmp_path: Path) -> None:
 def test_a_sweep_goes_on_with_another_launcher(command: Command, tmp_path: Path, first: str, second: str) -> None:
     """Whatever letters are in its words."""
     table = write_table(tmp_path).rename(tmp_path / "Tabelle ü 🙂.csv")
-    data = ("data=table", f"data.path='{table.name}'", "data.target=answer")
+    data = (*QUICK_TABLE, f"data.path='{table.name}'", "data.target=answer")
     sweep = ("-m", *QUIET, *data, "seed=1,2", "hydra.sweep.dir=s")
     assert command("run", *sweep, f"hydra/launcher={first}").returncode == 0
     before = {name: (tmp_path / "s" / name / "model.pt").stat().st_mtime_ns for name in "01"}

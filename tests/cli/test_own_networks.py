@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.commands import Command, mistakes, refusal, said
 from support.folders import history_of, result_of, weights_of
-from support.project import ROOT
+from support.project import QUICK_TABLE, ROOT
 from support.tables import write_table
 
 PAGE = (ROOT / "docs" / "NETWORKS.md").read_text(encoding="utf-8")
@@ -167,7 +167,7 @@ def test_an_extended_run_is_that_of_as_many_epochs(
 
 def test_a_table_with_many_categories(command: Command, nets: str, tmp_path: Path) -> None:
     """Their embeddings train with the network."""
-    words = ["trainer.device=cpu", "trainer.plots=never", "trainer.epochs=2", "data=table"]
+    words = ["trainer.device=cpu", "trainer.plots=never", "trainer.epochs=2", *QUICK_TABLE]
     words += [f"data.path={write_table(tmp_path)}", "data.target=answer", "data.drop=[patient]"]
     words += ["preprocess.one_hot_max=9", f"model._target_={nets}.Net", "model.stack=true"]
     lines = said(command("run", "-m", *words, "seed=0,1", "hydra.sweep.dir=sweep"))

@@ -10,7 +10,7 @@ from support.commands import Command, refusal
 from support.compositions import compose_run
 from support.folders import result_of
 from support.predictions import loaded
-from support.project import CONF, options, presets
+from support.project import CONF, QUICK_TABLE, options, presets
 from support.tables import write_table
 
 from mlp_exp.config.schema import GROUPS
@@ -90,7 +90,7 @@ def test_values_of_the_data_are_for_any_data(tmp_path: Path) -> None:
 
 def test_a_preset_for_tables_replaces_the_one_that_the_data_brings(tmp_path: Path) -> None:
     plain, alone = composed("data=table"), composed("experiment=table_quick")
-    quick = composed("data=table", "experiment=table_quick")
+    quick = composed(*QUICK_TABLE)
     assert {**quick, "data": 0} == {**alone, "data": 0}
     assert composed("data=table", "experiment=table") == plain
     assert composed("data=table", "experiment=[table_quick,debug]")["model"] == quick["model"]

@@ -11,7 +11,7 @@ import torch
 from support.commands import Command, refusal, said
 from support.compositions import compose_run
 from support.folders import files_in
-from support.project import ROOT
+from support.project import QUICK_TABLE, ROOT
 from support.specs import train_in
 from support.tables import TABLE_ROWS, write_table
 
@@ -102,7 +102,16 @@ RUNS = {
     ),
     "no validation": (["split.train=0.8", "split.val=0", "data=iris"], {"loss", "confusion_matrix"}),
     "regression": (["data=diabetes", "model.norm=batch", "loss=huber"], {"loss", "predicted_actual"}),
-    "table": (["data=table", "data.target=answer", "preprocess.one_hot_max=9", "early_stopping.latest=true"], BINARY),
+    "table": (
+        [
+            "data=table",
+            "experiment=table_quick",
+            "data.target=answer",
+            "preprocess.one_hot_max=9",
+            "early_stopping.latest=true",
+        ],
+        BINARY,
+    ),
     "a schedule over epochs that follow from the data": (
         ["trainer.epochs=auto", "trainer.steps=1", "scheduler=warmup_cosine"],
         BINARY | {"decision_boundary"},
@@ -314,7 +323,7 @@ def test_a_damaged_run_of_a_sweep(command: Command, run: Path, tmp_path: Path) -
 def test_a_table_that_has_changed(command: Command, tmp_path: Path) -> None:
     """Weights do not fit its columns any more, or its categories."""
     table = write_table(tmp_path)
-    words = ("data=table", f"data.path={table}", "data.target=answer")
+    words = (*QUICK_TABLE, f"data.path={table}", "data.target=answer")
     assert command("run", *QUIET, *words, "hydra.run.dir=r").returncode == 0
     lines = table.read_text(encoding="utf-8").splitlines()
     for changed in ([line.partition(",")[2] for line in lines], lines[: TABLE_ROWS // 2]):

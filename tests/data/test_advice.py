@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.bad_tables import ROWS, TINY, Generator, Table, generator_of, good, write
 from support.commands import Command
+from support.project import QUICK_TABLE
 
 Column = Callable[[Generator], list[str]]
 
@@ -88,7 +89,7 @@ def test_advice_keeps_what_the_user_has_said(command: Command, tmp_path: Path) -
 def test_a_run_that_is_only_described(command: Command, tmp_path: Path) -> None:
     """The columns, the task, the parts and the training; nothing is written."""
     write({**good(), "price": [f"{value:,}.50 €" for value in range(1000, 1000 + ROWS)]}, tmp_path / "t.csv", "tab.tsv")
-    done = command("run", "data=table", "data.path=t.csv", "data.target=mood", "--dry-run")
+    done = command("run", *QUICK_TABLE, "data.path=t.csv", "data.target=mood", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if "│" in line]
     assert [row[0] for row in rows if row[1]] == ["size", "rooms", "city", "built", "garden", "price", "mood"]
@@ -99,6 +100,6 @@ def test_a_run_that_is_only_described(command: Command, tmp_path: Path) -> None:
     assert training.startswith("1000 epochs of 1 steps of 32 rows") or " epochs of " in training
     assert end.endswith("s of training, without early stopping. Nothing was trained.")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
-    refused = command("run", "data=table", "data.path=t.csv", "data.target=moood", "--dry-run")
+    refused = command("run", *QUICK_TABLE, "data.path=t.csv", "data.target=moood", "--dry-run")
     assert refused.returncode == 1
     assert "Did you mean 'mood'?" in refused.stderr

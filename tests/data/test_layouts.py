@@ -255,7 +255,14 @@ def test_from_the_command_line(command: Command, tmp_path: Path) -> None:
     for number, start in enumerate((0, 20, 40)):
         (tmp_path / f"{number}.csv").write_text(text(VALUES[start : start + 20]), encoding="utf-8")
         parquet.write_table(part_of(start), tmp_path / f"part-{number}.parquet")
-    words = ["data=table", "data.path=[0.csv,1.csv,2.csv]", "data.target=y", "trainer.epochs=1", "trainer.plots=never"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        "data.path=[0.csv,1.csv,2.csv]",
+        "data.target=y",
+        "trainer.epochs=1",
+        "trainer.plots=never",
+    ]
     done = command("run", *words, "hydra.run.dir=run")
     assert (done.returncode, done.stderr) == (0, "")
     assert "0.csv and 2 more: 60 rows of 3 columns" in done.stdout

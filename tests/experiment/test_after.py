@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.command_line import QUIET, SHORT
 from support.commands import Command, clean_environment, said, table_of
+from support.project import QUICK_TABLE
 from support.tables import write_table
 
 from mlp_exp.experiment.baselines.standard import Baselines
@@ -19,7 +20,7 @@ NAMES = ["majority class", "linear model", "gradient boosting"]
 
 @pytest.fixture
 def words(tmp_path: Path) -> list[str]:
-    return [*QUIET, "data=table", f"data.path={write_table(tmp_path)}", "data.target=answer"]
+    return [*QUIET, *QUICK_TABLE, f"data.path={write_table(tmp_path)}", "data.target=answer"]
 
 
 @pytest.fixture

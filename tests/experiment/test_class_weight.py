@@ -8,7 +8,14 @@ from support.folders import result_of, weights_of
 
 pytestmark = pytest.mark.slow
 
-SHORT = ["data=table", "data.path=people.csv", "data.target=buys", "trainer.epochs=3", "trainer.plots=never"]
+SHORT = [
+    "data=table",
+    "experiment=table_quick",
+    "data.path=people.csv",
+    "data.target=buys",
+    "trainer.epochs=3",
+    "trainer.plots=never",
+]
 SHORT += ["trainer.device=cpu"]
 
 

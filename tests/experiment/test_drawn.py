@@ -184,7 +184,13 @@ FILES: dict[str, tuple[list[str], set[str]]] = {
 def test_the_files_of_a_run(task: str, command: Command, tmp_path: Path) -> None:
     """Of two features, so that the plane is drawn where there is one target."""
     (target, *settings), figures = FILES[task]
-    data = ("data=table", f"data.path={write_tasks(tmp_path)}", f"data.target={target}", "data.columns=[x1,x2]")
+    data = (
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={write_tasks(tmp_path)}",
+        f"data.target={target}",
+        "data.columns=[x1,x2]",
+    )
     quiet = ("trainer.epochs=2", "baselines=none", "metrics.intervals=0", "hydra.run.dir=run")
     done = command("run", *data, *quiet, *settings)
     assert (done.returncode, done.stderr) == (0, "")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.commands import Command, Result, said
 from support.compositions import Compose
-from support.project import option_with_values, options
+from support.project import QUICK_TABLE, option_with_values, options
 from support.specs import build
 from support.tables import TABLE_ROWS, write_table
 
@@ -86,7 +86,7 @@ def test_an_option_of_ones_own_need_not_name_it(command: Command, tmp_path: Path
 @pytest.mark.slow
 def test_what_comes_after_takes_the_same_rows(command: Command, tmp_path: Path) -> None:
     """Going on, training again, predicting, and drawing figures anew."""
-    data = ("data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")
+    data = (*QUICK_TABLE, f"data.path={write_table(tmp_path)}", "data.target=answer")
     for name, epochs in (("run", 2), ("straight", 3)):
         words = (*SHORT, *data, f"trainer.epochs={epochs}", f"hydra.run.dir={name}")
         assert command("run", *words).returncode == 0
@@ -118,7 +118,13 @@ def test_rows_that_are_not_taken_do_not_count_as_missing(
 ) -> None:
     lines = ["size,answer", *(f"{row}.5,{'' if row < 3 else 'ab'[row % 2]}" for row in range(40))]
     (tmp_path / "gaps.csv").write_text("\n".join(lines), encoding="utf-8")
-    words = ["data=table", f"data.path={tmp_path}/gaps.csv", "data.target=answer", "data.max_rows=20"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={tmp_path}/gaps.csv",
+        "data.target=answer",
+        "data.max_rows=20",
+    ]
     dataset = build(compose(words)).dataset
     assert (len(dataset.target), dataset.source_rows.min() >= 3, dataset.unlabelled) == (20, True, 3)
     print_columns(dataset)

@@ -62,6 +62,7 @@ CASES = {
     "mean": [*SMALL, "trainer.average=0.8", "optimizer=adamw", "scheduler=warmup_cosine", "early_stopping.mode=max"],
     "table": [
         "data=table",
+        "experiment=table_quick",
         "data.path=table.csv",
         "data.target=answer",
         "preprocess.one_hot_max=5",

@@ -6,6 +6,7 @@ import pytest
 from support.commands import Command, mistakes, refusal
 from support.drawn_sets import QUIET, numbers, read_csv
 from support.folders import history_of, result_of
+from support.project import QUICK_TABLE
 from support.resuming import Make, timeless
 from support.task_runs import FEATURES, write_tasks
 
@@ -38,7 +39,7 @@ CASES = {
 }
 
 
-TABLE = ("data=table", "data.path=tasks.csv", FEATURES, *QUIET[:3])
+TABLE = (*QUICK_TABLE, "data.path=tasks.csv", FEATURES, *QUIET[:3])
 SHORT = (*TABLE, "metrics.intervals=50", "trainer.epochs=3", "model.hidden_sizes=[7]", "model.dropout=0.2")
 
 
@@ -150,6 +151,6 @@ def test_a_value_that_a_loss_is_not_for_is_found_in_any_part(command: Command, t
     rows = [f"{row},{row % 5 + 1},{('train', 'val', 'test')[row % 3]}" for row in range(60)]
     rows += [f"7,-2,{part}"]
     (tmp_path / "counts.csv").write_text("\n".join(["x,n,part", *rows]), encoding="utf-8")
-    words = ["data=table", "data.path=counts.csv", "data.target=n", "data.task=regression"]
+    words = [*QUICK_TABLE, "data.path=counts.csv", "data.target=n", "data.task=regression"]
     said = refusal(command("run", *words, "split=column", "split.column=part", "loss=poisson", *QUIET))
     assert said == "loss: poisson is for targets of 0 or more, got -2; use loss=squared_error or huber"

@@ -108,7 +108,7 @@ def test_a_run_is_extended_by_its_own_version_alone(command: Command, old: Path)
     done = command("run", "resume=circle", "trainer.epochs=5")
     assert (done.returncode, done.stderr) == (
         1,
-        f"{old}/circle/checkpoint.pt: expected a checkpoint of format 2, got 1: mlp_exp 0.1.0 has written it, and can "
+        f"{old}/circle/checkpoint.pt: expected a checkpoint of format 3, got 1: mlp_exp 0.1.0 has written it, and can "
         "resume it. Go on with that version, or train another run\n",
     )
     assert contents(old / "circle") == before

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.predictions import as_job, train
+from support.project import QUICK_TABLE
 from support.tables import write_table
 from support.task_runs import TaskRuns
 
@@ -21,7 +22,7 @@ LIBRARIES = ("numpy", "numpy.libs", "onnxruntime", "onnxruntime.libs", "flatbuff
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `table.csv`, runs of its classes in the sweep `s` and of its values in `age`, and `moons`."""
     folder = tmp_path_factory.mktemp("small")
-    table = ("data=table", f"data.path={write_table(folder)}", "preprocess.one_hot_max=9")
+    table = (*QUICK_TABLE, f"data.path={write_table(folder)}", "preprocess.one_hot_max=9")
     for seed in (0, 1, 2):
         train(folder / f"s/{seed}", *table, "data.target=answer", f"seed={seed}", "data.drop=[split]")
         as_job(folder / f"s/{seed}", seed, f"seed={seed}")

@@ -42,7 +42,14 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words(table: Path, kind: str) -> tuple[str, ...]:
     target, settings = KINDS[kind]
-    data = ("data=table", f"data.path={table}", f"data.target={target}", "data.columns=[x,z]", "baselines=none")
+    data = (
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={table}",
+        f"data.target={target}",
+        "data.columns=[x,z]",
+        "baselines=none",
+    )
     return (*data, "split=column", "split.column=split", "metrics.intervals=0", "preprocess.ranks=false", *settings)
 
 

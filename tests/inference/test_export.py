@@ -213,7 +213,13 @@ def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: 
 @pytest.mark.slow
 def test_a_table(command: Command, tmp_path: Path) -> None:
     """Gaps, one-hot columns, embeddings and a logarithm; the metadata is all it takes to predict from the CSV file."""
-    words = ["data=table", f"data.path={write_table(tmp_path)}", "data.target=time", "split=column"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={write_table(tmp_path)}",
+        "data.target=time",
+        "split=column",
+    ]
     words += ["split.column=split", "preprocess.scaling=robust", "preprocess.ranks=true"]
     words += ["preprocess.log_target=true", "preprocess.one_hot_max=10", "optimizer.lr=0.01"]
     folder = trained(tmp_path / "run", words)

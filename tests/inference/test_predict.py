@@ -16,6 +16,7 @@ from pyarrow import parquet
 from support.commands import Command, clean_environment, refusal, said
 from support.folders import files_in, result_of
 from support.predictions import column, components, content, loaded, metrics_in, rows_of, train, write_rows
+from support.project import QUICK_TABLE
 
 import mlp_exp
 from mlp_exp.data.table.misfits import Misfits
@@ -88,7 +89,13 @@ def test_metrics_of_the_parts_are_those_of_the_result(
 ) -> None:
     result = result_of(small / name)
     config = loaded(small / name).config
-    words = ["data=table", f"data.path={small / 'table.csv'}", f"data.target={target}", "preprocess.one_hot_max=9"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={small / 'table.csv'}",
+        f"data.target={target}",
+        "preprocess.one_hot_max=9",
+    ]
     words += ["data.drop=[split]"] if name == "s/0" else ["preprocess.log_target=true"]
     made = plan(components(*words, f"seed={config['seed']}"))
     header, *rows = rows_of(small)
@@ -172,7 +179,12 @@ def test_labels_of_each_type(labels: list[Any], kind: str, file_labels: list[str
     x = np.random.default_rng(0).normal(size=60).tolist()
     parquet.write_table(pa.table({"x": x, "y": labels}), tmp_path / "t.parquet")
     train(
-        tmp_path / "r", "data=table", f"data.path={tmp_path / 't.parquet'}", "data.target=y", "data.task=classification"
+        tmp_path / "r",
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={tmp_path / 't.parquet'}",
+        "data.target=y",
+        "data.task=classification",
     )
     run = loaded(tmp_path / "r")
     assert run.task.targets[0].type == kind
@@ -439,7 +451,7 @@ def test_class_names_of_any_signs(tmp_path: Path, command: Command) -> None:
     names = ['say "a, b"', "[red]größe", "a b"]
     table = {"x": x, "y": [names[i % 3] for i in range(60)]}
     parquet.write_table(pa.table(table), tmp_path / "t.parquet")
-    train(tmp_path / "r", "data=table", f"data.path={tmp_path / 't.parquet'}", "data.target=y")
+    train(tmp_path / "r", *QUICK_TABLE, f"data.path={tmp_path / 't.parquet'}", "data.target=y")
     for output in ("o.csv", "o.parquet"):
         said(command("predict", tmp_path / "r", tmp_path / "t.parquet", "-o", tmp_path / output, "--target", "y"))
     found = content(tmp_path / "o.csv")

@@ -53,7 +53,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the table and a run on it."""
     root = tmp_path_factory.mktemp("forms")
     path = write_csv(root / "t.csv", DRESSED)
-    train(root / "run", "data=table", f"data.path={path}", "data.target=label", "data.categorical=[zip]")
+    train(
+        root / "run",
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={path}",
+        "data.target=label",
+        "data.categorical=[zip]",
+    )
     return root
 
 

@@ -111,6 +111,7 @@ def rich_runs(forms: Path) -> dict[str, tuple[Path, NDArray[np.float32], Any]]:
     for name, words in TRAINED_ON.items():
         overrides = (
             "data=table",
+            "experiment=table_quick",
             f"data.path={forms / name}",
             "data.target=mood",
             CATEGORICAL,

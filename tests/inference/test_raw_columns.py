@@ -101,7 +101,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
             town, number, y = rng.choice(towns), rng.integers(-1, 4), rng.choice(["no", "yes"])
             lines.append(f"{town},{number},20{10 + row // 12}-0{row % 9 + 1}-05,{y}")
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        train(folder / name, "data=table", f"data.path={folder}/{name}.csv", "data.target=y", *more)
+        train(
+            folder / name,
+            "data=table",
+            "experiment=table_quick",
+            f"data.path={folder}/{name}.csv",
+            "data.target=y",
+            *more,
+        )
     return folder
 
 
@@ -225,7 +232,13 @@ def test_types_that_only_parquet_has(command: Command, tmp_path: Path) -> None:
         "y": pa.array(rng.normal(size=count)),
     }
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
-    words = ["data=table", f"data.path={tmp_path}/t.parquet", "data.target=y", "data.categorical=[code]"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={tmp_path}/t.parquet",
+        "data.target=y",
+        "data.categorical=[code]",
+    ]
     train(tmp_path / "run", *words, "preprocess.scaling=standard", "data.missing=[-5]")
     lines = said(command("export", "run", "-o", "m.onnx"))
     assert float(lines[-1].split()[-1]) < 1e-5

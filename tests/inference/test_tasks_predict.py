@@ -15,6 +15,7 @@ from support.commands import Command, refusal, said
 from support.drawn_sets import numbers, read_csv
 from support.folders import files_in, result_of
 from support.predictions import loaded, metrics_in, put, rows_of, spoil, train, write_rows
+from support.project import QUICK_TABLE
 from support.task_runs import FEATURES, ROWS, TASKS, TaskRuns
 
 from mlp_exp import load
@@ -210,7 +211,7 @@ def test_an_ensemble_answers_with_the_mean(task: str, tasks: TaskRuns, command: 
 
 
 def test_runs_that_do_not_answer_alike(tasks: TaskRuns, command: Command, tmp_path: Path) -> None:
-    data = ("data=table", f"data.path={tasks.table}", FEATURES, "baselines=none")
+    data = (*QUICK_TABLE, f"data.path={tasks.table}", FEATURES, "baselines=none")
     train(tmp_path / "others", *data, "data.target=value", "loss=quantile", "loss.quantiles=[0.1,0.9]")
     train(tmp_path / "unordered", *data, "data.target=grade", "data.task=classification")
     quantiles = ", ".join(QUANTILES)

@@ -16,6 +16,7 @@ from support.commands import Command, refusal
 from support.compositions import compose_run
 from support.folders import result_of
 from support.predictions import content, loaded, put, spoil
+from support.project import QUICK_TABLE
 from support.reviews import review_data, reviews
 from support.specs import build, train_in
 
@@ -62,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words(folder: Path) -> list[str]:
-    return ["data=table", f"data.path={folder / 't.csv'}", "data.target=verdict", *QUIET]
+    return [*QUICK_TABLE, f"data.path={folder / 't.csv'}", "data.target=verdict", *QUIET]
 
 
 def test_the_text_is_found_and_learned(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from support.commands import Command, refusal, said
 from support.folders import names
 from support.predictions import as_job, content, loaded, train
+from support.project import QUICK_TABLE
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +71,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
     path = write(folder / "table.csv", some_rows(random.Random(0), 300, extreme=False))
     write(folder / "new.csv", some_rows(random.Random(1), 300, extreme=True))
-    words = ["data=table", f"data.path={path}", "data.categorical=[zip]", "optimizer.lr=0.01"]
+    words = [*QUICK_TABLE, f"data.path={path}", "data.categorical=[zip]", "optimizer.lr=0.01"]
     for target, other in (("answer", "value"), ("value", "answer")):
         for job, more in enumerate(["seed=1", "seed=2", "preprocess.ranks=true", "preprocess.scaling=quantile"]):
             drop = f"data.drop=[{other}{',town,day' if job == 1 else ''}]"  # other columns, to be united
@@ -133,7 +134,14 @@ def test_a_table_of_another_form(command: Command, bare: Callable[[Path, Path], 
     ]
     path = write(tmp_path / "table.csv", rows, ";")
     path.write_text(path.read_text(encoding="utf-8"), encoding="latin-1")
-    words = ["data=table", f"data.path={path}", "data.target=Klasse", "data.encoding=latin-1", 'data.decimal=","']
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={path}",
+        "data.target=Klasse",
+        "data.encoding=latin-1",
+        'data.decimal=","',
+    ]
     train(tmp_path / "run", *words, "data.missing=[-999,unbekannt]")
     said(command("export", "run", "-o", "my apples.onnx"))
     assert {"my apples.md", "my apples.onnx", "use_my apples.py"} < set(names(tmp_path))
@@ -147,7 +155,13 @@ def test_a_table_of_another_form(command: Command, bare: Callable[[Path, Path], 
 
 
 def test_runs_that_read_a_column_in_other_ways(command: Command, trained: Path, tmp_path: Path) -> None:
-    words = ["data=table", f"data.path={trained}/table.csv", "data.target=answer", "data.drop=[value]"]
+    words = [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={trained}/table.csv",
+        "data.target=answer",
+        "data.drop=[value]",
+    ]
     train(tmp_path / "other", *words, "baselines=none")
     message = refusal(command("export", trained / "answer/0", "other", "-o", "model.onnx"))
     assert message == (

@@ -141,7 +141,14 @@ def test_baselines_of_other_losses_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_sweeps_over_losses_and_tasks(command: Command, tmp_path: Path) -> None:
-    data = ("data=table", f"data.path={write_tasks(tmp_path)}", FEATURES, "trainer.epochs=2", "trainer.plots=never")
+    data = (
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={write_tasks(tmp_path)}",
+        FEATURES,
+        "trainer.epochs=2",
+        "trainer.plots=never",
+    )
     losses = "loss=squared_error,huber,quantile,gaussian"
     lines = said(command("run", "-m", *data, "data.target=value", losses, "hydra.sweep.dir=losses"))
     assert "4 runs, best first by val_mae" in [line.strip() for line in lines]

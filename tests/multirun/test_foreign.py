@@ -13,6 +13,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from support.commands import Command, ended, refusal, start_command
 from support.folders import leaderboard_of
+from support.project import QUICK_TABLE
 from support.tables import write_table
 
 SMALL = ("data.n_samples=60", "model.hidden_sizes=[4]", "trainer.epochs=2", "trainer.plots=never", "trainer.device=cpu")
@@ -106,7 +107,7 @@ def test_a_dry_run_checks_the_direction(command: Command, wrong: str) -> None:
 
 @pytest.mark.slow
 def test_the_table_preset_wants_the_most_accurate_run(command: Command, tmp_path: Path) -> None:
-    data = ("data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")
+    data = (*QUICK_TABLE, f"data.path={write_table(tmp_path)}", "data.target=answer")
     words = ("-m", *SMALL[1:], *data, "experiment=table", "seed=0,1")
     done = command("run", *words, *directed("minimize"), "hydra.sweep.dir=s")
     assert (done.returncode, done.stderr) == (

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.commands import Command, Result
 from support.folders import files_in, history_of, leaderboard_of, result_of, shown_in
+from support.project import QUICK_TABLE
 from support.sweeps import QUIET, job, jobs_in, scores_in, state_of, trained, weight_bytes
 
 pytestmark = pytest.mark.slow
@@ -39,7 +40,7 @@ def test_a_sweep_is_that_of_the_launcher_of_this_project(command: Command, tmp_p
 def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command: Command, tmp_path: Path) -> None:
     rows = "x,y\n" + "".join(f"{row * 7 % 40},{'ab'[row % 2]}\n" for row in range(40))
     (tmp_path / "now.csv").write_text(rows, encoding="utf-8")
-    words, folder = (*SHORT, "data=table", "data.target=y", "baselines=none"), tmp_path / "s"
+    words, folder = (*SHORT, *QUICK_TABLE, "data.target=y", "baselines=none"), tmp_path / "s"
     sweep = ("-m", *JOBLIB, *words, "data.path=later.csv,now.csv", "hydra.sweep.dir=s")
     reason = f"data.path: there is no file 'later.csv' (seen from {tmp_path})."
     message = f"{job(0, *words, 'data.path=later.csv')}: {reason}\n"

@@ -69,7 +69,14 @@ def make(*overrides: str, session: Session | None = None) -> Plan:
 def table(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Overrides for a table with a column of twenty values, which are embedded."""
     path = write_table(tmp_path_factory.mktemp("table"))
-    return ["data=table", f"data.path={path}", "data.target=answer", "data.drop=[patient]", "preprocess.one_hot_max=9"]
+    return [
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={path}",
+        "data.target=answer",
+        "data.drop=[patient]",
+        "preprocess.one_hot_max=9",
+    ]
 
 
 # ---- who trains with whom

@@ -91,7 +91,14 @@ def table(tmp_path: Path) -> tuple[str, ...]:
     """Runs on a table of which one column is embedded."""
     path = write_table(tmp_path)
     return (
-        *(*QUIET, "trainer.epochs=3", "data=table", f"data.path={path}", "data.target=answer"),
+        *(
+            *QUIET,
+            "trainer.epochs=3",
+            "data=table",
+            "experiment=table_quick",
+            f"data.path={path}",
+            "data.target=answer",
+        ),
         *("preprocess.one_hot_max=5", "split.seed=null", "baselines=none", "seed=0,1"),
     )
 
@@ -299,7 +306,14 @@ def test_a_sweep_in_batches_has_one_leaderboard(sweep: Sweep) -> None:
 
 
 def test_the_columns_of_a_table_are_printed_once(sweep: Sweep, tmp_path: Path) -> None:
-    args = (*QUIET, "trainer.epochs=1", "data=table", f"data.path={write_table(tmp_path)}", "data.target=answer")
+    args = (
+        *QUIET,
+        "trainer.epochs=1",
+        "data=table",
+        "experiment=table_quick",
+        f"data.path={write_table(tmp_path)}",
+        "data.target=answer",
+    )
     done, _ = sweep("sweep", *args, "seed=0,1,2", "preprocess.one_hot_max=5,64")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("Columns") == 1

@@ -16,7 +16,14 @@ Generator = np.random.Generator
 Table = dict[str, list[str]]
 Expected = str | re.Pattern[str]
 ROWS = 60
-TINY = ("data=table", "baselines=none", "trainer.epochs=1", "trainer.device=cpu", "trainer.plots=never")
+TINY = (
+    "data=table",
+    "experiment=table_quick",
+    "baselines=none",
+    "trainer.epochs=1",
+    "trainer.device=cpu",
+    "trainer.plots=never",
+)
 SEPARATORS = {"csv": ",", "csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
 
 

@@ -15,6 +15,7 @@ from support.folders import result_of
 Floats = NDArray[np.float64]
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "baselines=none", "metrics.intervals=0")
 PLAIN = (
+    "experiment=table_quick",
     *("preprocess.ranks=false", "trainer.average=0", "scheduler=cosine", "optimizer=adam", "optimizer.lr=0.01"),
     *("early_stopping.monitor=val_loss", "early_stopping.latest=false", "trainer.epochs=60"),
 )

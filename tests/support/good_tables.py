@@ -13,9 +13,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from mlp_exp.data.dataset import Dataset
+from support.project import QUICK_TABLE
 
 Columns = Mapping[str, Sequence[Any]]
-TINY = ("data=table", "baselines=none", "trainer.epochs=1", "trainer.device=cpu")
+TINY = (*QUICK_TABLE, "baselines=none", "trainer.epochs=1", "trainer.device=cpu")
 ROWS = 40
 SEPARATORS = {"table.csv": ",", "table.csv.gz": ",", "semicolon.csv": ";", "tab.tsv": "\t", "bar.txt": "|"}
 

@@ -39,3 +39,6 @@ MODEL_KEYS = (
     "most_embedded, norm, number_embedding, residual, scale_inputs, stack"
 )
 """Of our own network, as a mistake names them."""
+
+QUICK_TABLE = ("data=table", "experiment=table_quick")
+"""A table with the quick preset: most tests of tables are not about how good the network is."""

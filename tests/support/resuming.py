@@ -44,7 +44,14 @@ def wait_for_checkpoints(count: int, folder: Path, process: Started) -> None:
 
 SHORT = (*QUIET[:3], "trainer.epochs=4", "data.n_samples=100")
 TABLE = (
-    *("data=table", "data.path=table.csv", "data.target=answer", "preprocess.one_hot_max=5", "scheduler=none"),
+    *(
+        "data=table",
+        "experiment=table_quick",
+        "data.path=table.csv",
+        "data.target=answer",
+        "preprocess.one_hot_max=5",
+        "scheduler=none",
+    ),
     "baselines=none",
 )
 DIVERGES = ("data=diabetes", "optimizer=sgd", "optimizer.lr=1e30")

@@ -63,7 +63,13 @@ class TaskRuns:
         sweep = self.folder / task
         if not sweep.exists():
             target, *settings = TASKS[task]
-            data = ("data=table", f"data.path={self.table}", f"data.target={target}", FEATURES)
+            data = (
+                "data=table",
+                "experiment=table_quick",
+                f"data.path={self.table}",
+                f"data.target={target}",
+                FEATURES,
+            )
             split = ("split=column", "split.column=split", "metrics.intervals=0", "baselines=none")
             for seed in (0, 1):
                 train(sweep / str(seed), *data, *split, "optimizer.lr=0.02", *settings, f"seed={seed}")

@@ -339,10 +339,6 @@ REFUSED: list[tuple[Callable[[], Loss], str]] = [
         "loss: label_smoothing and class_weight are for classes, and the task is regression",
     ),
     (
-        lambda: auto_loss("ordinal", 3, label_smoothing=0.1),
-        "loss.label_smoothing: expected 0 for ordinal targets with loss=auto; loss=cross_entropy takes it",
-    ),
-    (
         lambda: auto_loss("multilabel", 0, class_weight="balanced", n_targets=3),
         "loss.class_weight: expected null for 3 targets, which have classes of their own, got balanced",
     ),

@@ -18,16 +18,16 @@ def auto_loss(
     n_targets: int = 1,
     class_names: Sequence[str] = (),
 ) -> Loss:
-    """The default loss of a task; ConfigError for a setting of classes that it does not have."""
+    """The default loss of a task, without label smoothing for classes in order, which no class is mistaken for evenly.
+
+    Raises:
+        ConfigError: the task has no classes, and something is said of them.
+    """
     if task in ("binary", "multilabel"):
         return BinaryCrossEntropy(task, label_smoothing, class_weight, n_targets, class_names)
     if task == "multiclass":
         return CrossEntropy(task, n_classes, label_smoothing, class_weight, class_names)
     if task == "ordinal":
-        if label_smoothing:
-            raise ConfigError(
-                ["loss.label_smoothing: expected 0 for ordinal targets with loss=auto; loss=cross_entropy takes it"]
-            )
         return Ordinal(task, n_classes, class_weight, class_names)
     if label_smoothing or class_weight:
         raise ConfigError(["loss: label_smoothing and class_weight are for classes, and the task is regression"])
