@@ -29,7 +29,7 @@ from quality_contenders import CONTENDERS, MOST_ROWS
 from quality_ours import OURS, Score, timed
 from quality_results import Result, Results
 from quality_table import page
-from tables import PUBLISHED, ROOT, Case, bundled_cases, made_cases, metric, planned, published_cases
+from tables import PRESET, PUBLISHED, ROOT, Case, bundled_cases, made_cases, metric, planned, published_cases
 from threadpoolctl import threadpool_limits
 
 from mlp_exp.experiment.plan import Plan
@@ -57,7 +57,7 @@ def cases_of(folder: Path) -> list[Case]:
     if TABLES.is_dir():
         cases += published_cases(TABLES, folder)
     return [
-        replace(case, runs=case.runs[:RUNS], shared=[word for word in case.shared if word != "experiment=table"])
+        replace(case, runs=case.runs[:RUNS], shared=[word for word in case.shared if word != PRESET])
         for case in cases
         if CHANGED not in case.name
     ]

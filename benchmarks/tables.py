@@ -1,6 +1,6 @@
-"""How good the table preset is: `python benchmarks/tables.py [--data DIR] [--only NAME …] [--write]`.
+"""How good the quick preset for tables is: `python benchmarks/tables.py [--data DIR] [--only NAME …] [--write]`.
 
-Each case trains `experiment=table` as it is, one run after another, and scikit-learn's MLPClassifier or MLPRegressor
+Each case trains `experiment=table_quick` as it is, one run after another, and scikit-learn's MLPClassifier or MLPRegressor
 with their defaults on the same rows, standardised and one-hot (the target standardised too). scikit-learn needs no
 validation part and gets those rows to train with. Both use one thread; the seconds are those of the training alone.
 
@@ -39,6 +39,7 @@ from mlp_exp.experiment.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TABLES.md"
+PRESET = "experiment=table_quick"
 
 PUBLISHED = {
     "adult": "0.854",
@@ -67,7 +68,7 @@ def bundled_cases() -> list[Case]:
     """Sets that scikit-learn carries: five folds, three seeds; a tenth of the other rows validates, or none does."""
     runs = [[f"split.fold={fold}", f"seed={seed}", f"split.seed={seed}"] for seed in range(3) for fold in range(5)]
     names = ("breast_cancer", "digits", "wine", "diabetes")
-    shared = {name: [f"data={name}", "experiment=table", "split=folds"] for name in names}
+    shared = {name: [f"data={name}", PRESET, "split=folds"] for name in names}
     cases = [Case(name, shared[name], runs) for name in names]
     return cases + [Case(f"{name}, split.val=0", [*shared[name], "split.val=0"], runs) for name in names]
 
@@ -79,7 +80,7 @@ def made_cases(folder: Path) -> list[Case]:
         for task in ("classes", "regression"):
             path = folder / f"{task}_{rows}.csv"
             write_mixed(path, rows, task == "classes")
-            shared = ["data=table", f"data.path={path}", "data.target=y"]
+            shared = ["data=table", PRESET, f"data.path={path}", "data.target=y"]
             runs = [[f"seed={seed}", f"split.seed={seed}"] for seed in range(3 if rows > 10_000 else 8)]
             cases.append(Case(f"mixed, {rows} rows, {task}", shared, runs))
             if rows == 300:
@@ -118,7 +119,7 @@ def published_cases(data: Path, folder: Path) -> list[Case]:
     for name in PUBLISHED:
         with tarfile.open(data / "splits" / f"{name}.tar.gz") as archive:
             archive.extractall(folder, filter="data")
-        shared = ["data=table", f"data.path={data / name}.csv.gz", f"data.target={TARGETS.get(name, 'target')}"]
+        shared = ["data=table", PRESET, f"data.path={data / name}.csv.gz", f"data.target={TARGETS.get(name, 'target')}"]
         shared += ["split=files", "data.task=auto" if name == "adult" else "data.task=regression"]
         shared += ["data.drop=[split]"] if name == "adult" else []
         count = len(list((folder / name).glob("index_train_*.txt")))
