@@ -1,6 +1,6 @@
 """How good the quick preset for tables is: `python benchmarks/tables.py [--data DIR] [--only NAME …] [--write]`.
 
-Each case trains `experiment=table_quick` as it is, one run after another, and scikit-learn's MLPClassifier or MLPRegressor
+Each case trains `experiment=table_quick` as it is, one run after another, and scikit-learn's MLPClassifier or
 with their defaults on the same rows, standardised and one-hot (the target standardised too). scikit-learn needs no
 validation part and gets those rows to train with. Both use one thread; the seconds are those of the training alone.
 
