@@ -257,7 +257,7 @@ def test_the_walk_follows_imports() -> None:
 @pytest.mark.parametrize(
     ("pattern", "rooms"),
     [
-        (r"\binstantiate\b", {"mlp_exp.experiment.components"}),
+        (r"\binstantiate\b", {"mlp_exp.experiment.building"}),
         (r"hydra\._internal", {"mlp_exp.cli", "hydra_plugins"}),
         (r"hydra\.core", {"mlp_exp.cli", "hydra_plugins", "mlp_exp.experiment.job_context"}),
     ],
