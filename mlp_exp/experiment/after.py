@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlp_exp.config.by_data import Facts as DataFacts
 from mlp_exp.display.tables import print_advice, print_comparison
 from mlp_exp.experiment.baselines.beside import baselines_of, key_of
 from mlp_exp.experiment.drawn import begin_drawing
@@ -19,8 +20,8 @@ from mlp_exp.storage.baselines_file import Baseline
 log = logging.getLogger(__name__)
 
 ADVICE = "Better on most tables, in about {seconds:.0f} s: experiment=table_best, eight such networks as one model."
-COST_OF_BEST = 7
-"""Training time of `experiment=table_best` beside that of one network, on one core: docs/TABLES.md."""
+COST_OF_BEST = {"small": 4, "large": 8}
+"""Training time of `experiment=table_best` beside that of one network, on one core, by the size of the data."""
 
 
 def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> None:
@@ -33,12 +34,12 @@ def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> Non
         baselines = _computed(run.plan, Path(spec.sweep or spec.folder))
         if not spec.sweep:
             headlines = run.head.task.headlines
-            named = {name: baseline.metrics for name, baseline in baselines.items()}
-            print_comparison(
-                {"this run": found.metrics, **named} if named else {}, headlines, notes(_facts(run, found, baselines))
-            )
+            facts = _facts(run, found, baselines)
+            compared = {"this run": found.metrics, **facts.baselines} if facts.baselines else {}
+            print_comparison(compared, headlines, notes(facts))
             if _has_table_preset(spec, run):
-                print_advice(ADVICE.format(seconds=COST_OF_BEST * run.history[-1][-1]))
+                cost = COST_OF_BEST[DataFacts.of(run.dataset.task, len(run.dataset.target)).size]
+                print_advice(ADVICE.format(seconds=cost * run.history[-1][-1]))
     if drawn:
         drawn()
 
@@ -68,14 +69,23 @@ def _computed(plan: Plan, folder: Path) -> Mapping[str, Baseline]:
 
 
 def _facts(run: Run, found: Evaluation, baselines: Mapping[str, Baseline]) -> Facts:
+    """What notes are made from.
+
+    Rows that an ensemble holds out are predicted by single networks, and are others than the validation part that
+    baselines know: where there is a test part, they are not compared.
+    """
+    apart = {"val"} if run.components.ensemble.divides and "test" in found.metrics else set()
     return Facts(
         run.head.task,
-        found.metrics,
+        {part: metrics for part, metrics in found.metrics.items() if part not in apart},
         {name: len(rows) for name, rows in run.plan.measured_rows.items()},
         found.intervals.get("test", {}),
         dict(zip(run.columns, zip(*run.history, strict=True), strict=True)),
         run.trainee.early_stopping.monitor,
         run.best_epoch,
         run.status == "stopped_early",
-        {name: baseline.metrics for name, baseline in baselines.items()},
+        {
+            name: {part: metrics for part, metrics in baseline.metrics.items() if part not in apart}
+            for name, baseline in baselines.items()
+        },
     )

@@ -52,6 +52,11 @@ class Course:
         if self.ended:
             self.state = record.state()
 
+    def value(self, column: str, epoch: int) -> float:
+        """A column of the history; `val_loss` is the training loss without validation rows."""
+        place = self.columns.index(column if column in self.columns else "train_loss")
+        return self.history[epoch - 1][place]
+
     def replay(self, row: list[float]) -> EpochRecord:
         """Adds an epoch of an earlier training; all that decides on records sees it as it did then."""
         self.history.append(row)

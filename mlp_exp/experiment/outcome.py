@@ -100,12 +100,13 @@ def _of_members(run: Run, held_out: HeldOut | None, test: Sequence[Tensor]) -> l
         test: logits `[n, O]` of each for the test part; none without one.
     """
     found = []
-    for number, trainee in enumerate(run.trainees):
+    for number, (course, trainee) in enumerate(zip(run.courses, run.trainees, strict=True)):
         parts = {"val": (trainee.data.val, logits_of(trainee, trainee.data.val))} if held_out else {}
         parts |= {"test": (run.parts.test, test[number])} if test else {}
         metrics = {name: _scores(run, rows, run.head.answers(logits)).values for name, (rows, logits) in parts.items()}
-        stopping = trainee.early_stopping
-        found.append({"best_epoch": stopping.best_epoch, "best_value": stopping.best_value, "metrics": metrics})
+        best_epoch = trainee.early_stopping.best_epoch
+        best_value = course.value(trainee.early_stopping.monitor, best_epoch)
+        found.append({"best_epoch": best_epoch, "best_value": best_value, "metrics": metrics})
     return found
 
 

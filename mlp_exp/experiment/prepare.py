@@ -104,8 +104,10 @@ def load(plan: Plan, folder: RunFolder) -> Run:
     columns = folder.history_columns
     if not set(run.columns) <= set(columns):
         folder.read_history(run.columns)  # raises, with what was expected
-    run.columns, own_columns = columns, run.own_columns(columns)
-    histories = [folder.read_history(columns)] if len(run.courses) == 1 else folder.read_member_histories(own_columns)
+    run.columns = columns
+    own_columns, histories = (columns, [folder.read_history(columns)])
+    if len(run.courses) > 1:
+        own_columns, histories = folder.read_member_histories()
     best_epochs = result.get("best_epochs", [result.get("best_epoch", 0)])
     if not len(histories) == len(best_epochs) == len(run.courses):
         raise RunFolderError(f"{folder.path}: expected histories and best epochs of {len(run.courses)} networks")

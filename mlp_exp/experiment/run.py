@@ -218,9 +218,12 @@ class Run:
         features = dataset.features.shape[1] + len(dataset.categories) + len(dataset.texts)
         what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
         networks = f"{len(self.courses)} networks, each " if len(self.courses) > 1 else ""
+        known = f"train {len(parts.train)}, val {len(parts.val)}"
+        if self.components.ensemble.divides:
+            known = f"train and val {len(self.plan.known_rows)}"
         return (
             f"{len(dataset.target)} rows, {features} features, {what}; "
-            f"train {len(parts.train)}, val {len(parts.val)}, test {len(parts.test)}; {networks}"
+            f"{known}, test {len(parts.test)}; {networks}"
             f"{type(network).__name__} with {weights} parameters on {self.plan.device}; seed {self.components.seed}"
         )
 

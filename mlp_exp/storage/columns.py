@@ -43,7 +43,7 @@ def joined_histories(columns: Sequence[str], histories: Histories) -> tuple[list
     """Columns and rows of all networks, epoch by epoch: the epoch first, then the number of the network."""
     rows = [[row[0], number, *row[1:]] for number, rows in enumerate(histories) for row in rows]
     rows.sort(key=lambda row: (row[0], row[1]))
-    return [columns[0], MEMBER, *columns[1:]], rows
+    return [*columns[:1], MEMBER, *columns[1:]], rows
 
 
 def divided_histories(rows: Iterable[Sequence[float]]) -> list[list[list[float]]]:

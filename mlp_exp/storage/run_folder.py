@@ -18,7 +18,14 @@ from mlp_exp.config.components import current_names
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
-from mlp_exp.storage.columns import divided_histories, joined_histories, read_numbers, write_columns, write_numbers
+from mlp_exp.storage.columns import (
+    MEMBER,
+    divided_histories,
+    joined_histories,
+    read_numbers,
+    write_columns,
+    write_numbers,
+)
 from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.model_file import read_model, read_models
 from mlp_exp.storage.yaml_file import read_yaml
@@ -130,10 +137,12 @@ class RunFolder:
         """Writes the histories of an ensemble's networks, epoch by epoch."""
         write_numbers(self.path / MEMBER_HISTORIES, *joined_histories(columns, histories))
 
-    def read_member_histories(self, columns: Sequence[str]) -> list[list[list[float]]]:
-        """What `write_member_histories` has written; errors of `read_history`."""
+    def read_member_histories(self) -> tuple[list[str], list[list[list[float]]]]:
+        """The columns and histories that `write_member_histories` has written; errors of `read_history`."""
+        header = self._header(MEMBER_HISTORIES)
+        columns = [name for name in header if name != MEMBER]
         joined_columns, _ = joined_histories(columns, [])
-        return divided_histories(read_numbers(self.path / MEMBER_HISTORIES, joined_columns))
+        return columns, divided_histories(read_numbers(self.path / MEMBER_HISTORIES, joined_columns))
 
     def write_held_out(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Writes predictions of rows that were held out, by columns `[n]`."""
@@ -148,7 +157,10 @@ class RunFolder:
     @property
     def history_columns(self) -> list[str]:
         """The header of the history; empty if there is none. Raises RunFolderError if it is not a history."""
-        path = self.path / HISTORY
+        return self._header(HISTORY)
+
+    def _header(self, name: str) -> list[str]:
+        path = self.path / name
         if not path.is_file():
             return []
         try:

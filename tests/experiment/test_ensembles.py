@@ -208,12 +208,15 @@ def test_each_row_outside_the_test_part_is_predicted_by_the_network_that_held_it
     assert result["metrics"]["test"]["accuracy"] == pytest.approx((predicted == flowers.target[test]).mean())
 
 
-def test_the_common_epoch_is_the_best_in_the_mean(make: Make) -> None:
-    folder = make(*OF_THREE, *STOPPING, "ensemble.epoch=common")
+def test_the_common_epoch_is_the_best_in_the_mean(command: Command, make: Make) -> None:
+    folder = make(*OF_THREE, *STOPPING, "ensemble.epoch=common", "early_stopping.monitor=val_metric")
     members, result = rows_of(folder / "members.csv"), result_of(folder)
-    means = [float(row["val_loss"]) for row in rows_of(folder / "history.csv")]
-    assert [float(row["mean_val_loss"]) for row in members] == [mean for mean in means for _ in range(3)]
-    assert result["best_epochs"] == [1 + int(np.argmin(means))] * 3
+    means = [float(row["val_accuracy"]) for row in rows_of(folder / "history.csv")]
+    assert [float(row["mean_val_accuracy"]) for row in members] == [mean for mean in means for _ in range(3)]
+    assert result["best_epochs"] == [1 + int(np.argmax(means))] * 3
+    own = [float(row["val_accuracy"]) for row in members if int(row["epoch"]) == result["best_epoch"]]
+    assert [member["best_value"] for member in result["members"]] == own
+    assert command("report", "run").returncode == 0
     assert result["epochs"] == result["best_epoch"] + 1  # patience of one epoch, for all at once
     assert {row["member"] for row in members if int(row["epoch"]) == result["epochs"]} == {"0", "1", "2"}
 
