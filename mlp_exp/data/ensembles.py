@@ -78,6 +78,11 @@ class FoldEnsemble(Ensemble):
 
     def divide(self, dataset: Dataset, parts: Parts, split: Split, generator: np.random.Generator) -> list[MemberRows]:
         rows = self.all_rows(parts)
+        if len(rows) < self.members:
+            raise DataError(
+                f"ensemble.members: expected as many folds as there are rows to train and validate with, {len(rows)}, or "
+                f"fewer, got {self.members}"
+            )
         try:
             fold = split.ensemble_folds(dataset, rows, self.members, generator)
         except ValueError as error:

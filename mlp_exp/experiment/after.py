@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlp_exp.config.by_data import Facts as DataFacts
+from mlp_exp.data.splits.by_fraction import FoldSplit, RandomSplit
 from mlp_exp.display.tables import print_advice, print_comparison
 from mlp_exp.experiment.baselines.beside import baselines_of, key_of
 from mlp_exp.experiment.drawn import begin_drawing
@@ -20,6 +21,8 @@ from mlp_exp.storage.baselines_file import Baseline
 log = logging.getLogger(__name__)
 
 ADVICE = "Better on most tables, in about {seconds:.0f} s: experiment=table_best, eight such networks as one model."
+FEWEST_ROWS = 100
+"""To train and validate with, for the advice: folds of fewer than a dozen say little."""
 COST_OF_BEST = {"small": 4, "large": 8}
 """Training time of `experiment=table_best` beside that of one network, on one core, by the size of the data."""
 
@@ -49,7 +52,9 @@ def _has_table_preset(spec: RunSpec, run: Run) -> bool:
     choices = spec.job.get("hydra.runtime.choices", {})
     experiment = choices.get("experiment")
     preset = experiment == "table" or (choices.get("data") == "table" and experiment == "default")
-    return preset and len(run.courses) == 1 and run.plan.alone is None
+    network = run.components.config["model"].get("number_embedding", "none") != "none"
+    fits = isinstance(run.components.split, RandomSplit | FoldSplit) and len(run.plan.known_rows) >= FEWEST_ROWS
+    return preset and network and fits and len(run.courses) == 1 and run.plan.alone is None
 
 
 def compute_baselines(planned: Sequence[tuple[RunSpec, Plan]], folder: Path) -> None:

@@ -101,18 +101,23 @@ def test_folds_of_a_split_by_time_are_spans_of_time() -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "split", "message"),
     [
-        (FoldEnsemble, dataset(20), SPLIT, "ensemble.members: 16 rows cannot be cut into 90 folds: "),
         (
             FoldEnsemble,
-            dataset(50, g=np.arange(50) % 3),
-            GroupSplit("g", 0.7, 0.1, 0.2),
-            "ensemble.members: 40 rows cannot be cut into 90 folds: they are of 3 groups (split.column)",
+            dataset(20),
+            SPLIT,
+            "ensemble.members: expected as many folds as there are rows to train and validate with, 16, or fewer, got 90",
         ),
         (
             FoldEnsemble,
-            dataset(50, t=np.arange(50) % 5),
+            dataset(150, g=np.arange(150) % 3),
+            GroupSplit("g", 0.7, 0.1, 0.2),
+            "ensemble.members: 120 rows cannot be cut into 90 folds: they are of 3 groups (split.column)",
+        ),
+        (
+            FoldEnsemble,
+            dataset(150, t=np.arange(150) % 5),
             TimeSplit("t", 0.7, 0.1, 0.2),
-            "ensemble.members: 40 rows cannot be cut into 90 folds: they are of 5 different times (split.column)",
+            "ensemble.members: 120 rows cannot be cut into 90 folds: they are of 5 different times (split.column)",
         ),
         (
             BaggingEnsemble,
@@ -314,7 +319,7 @@ def test_rows_that_several_networks_held_out_are_predicted_by_these(make: Make, 
             "ensemble: networks of one run train as one stack, and the optimizer LBFGS takes one network; "
             "use ensemble=none",
         ),
-        (("data.max_rows=30", "ensemble.members=29"), "ensemble.members: 24 rows cannot be cut into 29 folds: "),
+        (("data.max_rows=30", "ensemble.members=29"), "ensemble.members: expected as many folds as there are rows"),
         (
             ("ensemble=seeds", "split.train=0.8", "split.val=0", "inference.calibrate=true"),
             "inference.calibrate: needs a validation part, and split.val is 0",
