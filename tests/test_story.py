@@ -43,7 +43,9 @@ def test_from_a_table_to_predictions(command: Command, tmp_path: Path) -> None:
     assert command("run", *sweep, "hydra.sweep.dir=sweep", "resume=true").returncode == 0
     assert [result_of(folder)["stacked"] for folder in folders] == [1, *[4] * 7]
     assert command("report", "sweep", "again", "-o", ".").returncode == 0
-    assert [row["status"] for row in leaderboard_of(tmp_path)] == [*["finished"] * 9, *["baseline"] * 3]
+    statuses = [row["status"] for row in leaderboard_of(tmp_path)]
+    assert {*statuses[:9]} <= {"finished", "stopped_early"}
+    assert statuses[9:] == ["baseline"] * 3
 
     predicted = said(command("predict", "sweep", "rows.csv", "-o", "out.csv", "--target", "price", "--top", "3"))
     assert predicted[-1] == "60 predictions: out.csv"

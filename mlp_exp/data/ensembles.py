@@ -56,6 +56,7 @@ class NoEnsemble(Ensemble):
     """One network."""
 
     members: int = 1
+    epoch: Literal["own", "common"] = "own"
 
     def divide(self, dataset: Dataset, parts: Parts, split: Split, generator: np.random.Generator) -> list[MemberRows]:
         return [MemberRows(parts.train, parts.val)]
@@ -80,8 +81,8 @@ class FoldEnsemble(Ensemble):
         rows = self.all_rows(parts)
         if len(rows) < self.members:
             raise DataError(
-                f"ensemble.members: expected as many folds as there are rows to train and validate with, {len(rows)}, or "
-                f"fewer, got {self.members}"
+                f"ensemble.members: expected at most {len(rows)} folds, one for each row to train and validate with, "
+                f"got {self.members}"
             )
         try:
             fold = split.ensemble_folds(dataset, rows, self.members, generator)

@@ -27,7 +27,7 @@ def row_hashes(inputs: NDArray[np.float32]) -> NDArray[np.int64]:
     return hashes.view(np.int64)
 
 
-def evenly_spaced(rows: NDArray[np.int64], most: int = MOST_ROWS) -> NDArray[np.int64]:
-    """At most so many of these row numbers."""
-    count = min(len(rows), most)
+def evenly_spaced(rows: NDArray[np.int64], most: int | None = None) -> NDArray[np.int64]:
+    """At most so many of these row numbers; None for `MOST_ROWS`."""
+    count = min(len(rows), most or MOST_ROWS)
     return rows[np.arange(count) * len(rows) // max(1, count)]

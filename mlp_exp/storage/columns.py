@@ -46,12 +46,24 @@ def joined_histories(columns: Sequence[str], histories: Histories) -> tuple[list
     return [*columns[:1], MEMBER, *columns[1:]], rows
 
 
-def divided_histories(rows: Iterable[Sequence[float]]) -> list[list[list[float]]]:
-    """The histories of which these are the rows of `joined_histories`."""
+def read_histories(path: Path) -> tuple[list[str], list[list[list[float]]]]:
+    """Columns and histories of which a file has the rows of `joined_histories`; errors of `read_numbers`."""
+    columns = [name for name in read_header(path) if name != MEMBER]
     histories: dict[float, list[list[float]]] = {}
-    for epoch, number, *values in rows:
+    for epoch, number, *values in read_numbers(path, joined_histories(columns, [])[0]):
         histories.setdefault(number, []).append([epoch, *values])
-    return [histories[number] for number in sorted(histories)]
+    return columns, [histories[number] for number in sorted(histories)]
+
+
+def read_header(path: Path) -> list[str]:
+    """The names of the columns; empty without the file. Raises RunFolderError if it is not a history."""
+    if not path.is_file():
+        return []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file), [])
+    except (UnicodeError, csv.Error) as error:
+        raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
 
 
 def write_columns(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:

@@ -19,9 +19,9 @@ from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
 from mlp_exp.storage.columns import (
-    MEMBER,
-    divided_histories,
     joined_histories,
+    read_header,
+    read_histories,
     read_numbers,
     write_columns,
     write_numbers,
@@ -139,10 +139,7 @@ class RunFolder:
 
     def read_member_histories(self) -> tuple[list[str], list[list[list[float]]]]:
         """The columns and histories that `write_member_histories` has written; errors of `read_history`."""
-        header = self._header(MEMBER_HISTORIES)
-        columns = [name for name in header if name != MEMBER]
-        joined_columns, _ = joined_histories(columns, [])
-        return columns, divided_histories(read_numbers(self.path / MEMBER_HISTORIES, joined_columns))
+        return read_histories(self.path / MEMBER_HISTORIES)
 
     def write_held_out(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Writes predictions of rows that were held out, by columns `[n]`."""
@@ -157,17 +154,7 @@ class RunFolder:
     @property
     def history_columns(self) -> list[str]:
         """The header of the history; empty if there is none. Raises RunFolderError if it is not a history."""
-        return self._header(HISTORY)
-
-    def _header(self, name: str) -> list[str]:
-        path = self.path / name
-        if not path.is_file():
-            return []
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                return next(csv.reader(file), [])
-        except (UnicodeError, csv.Error) as error:
-            raise RunFolderError(f"{path}: expected the history of a run: {error}") from error
+        return read_header(self.path / HISTORY)
 
     def read_history(self, columns: Sequence[str]) -> list[list[float]]:
         """The rows; raises RunFolderError without a history, for other columns, or for a value that is no number."""

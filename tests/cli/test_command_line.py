@@ -142,8 +142,8 @@ MESSAGES = [
     (
         ["+typo=1"],
         mistakes(
-            "typo: there is no such key. Known: baselines, callbacks, data, early_stopping, inference, init, loss, "
-            "metrics, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer."
+            "typo: there is no such key. Known: baselines, callbacks, data, early_stopping, ensemble, inference, init, "
+            "loss, metrics, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer."
         ),
     ),
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),

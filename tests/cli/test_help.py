@@ -40,7 +40,7 @@ def test_cfg_shows_the_configuration_without_torch(command: Command, compose: Co
     [
         ("optimizer=", "adagrad adam adamw adamw_few_steps nadam radam rmsprop sgd"),
         ("optimizer=ada", "adagrad adam adamw adamw_few_steps"),
-        ("experiment=", "breast_cancer debug default diabetes digits iris table table_quick wine"),
+        ("experiment=", "breast_cancer debug default diabetes digits iris table table_best table_quick wine"),
         ("data=circle model=", "linear mlp"),
     ],
 )

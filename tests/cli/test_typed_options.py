@@ -31,6 +31,7 @@ def own_option(preset: str, group: str) -> str:
     overridden = {
         str(key): value
         for entry in read(f"experiment/{preset}.yaml").get("defaults", ())
+        if isinstance(entry, dict)
         for key, value in entry.items()
     }
     named = {
@@ -109,7 +110,7 @@ def test_through_the_command_line(command: Command, tmp_path: Path) -> None:
         done = command("run", "-m", *words, "model=linear,mlp", *sweep, f"hydra.sweep.dir={folder}")
         assert done.returncode == 0, done.stderr
         linear, own = (loaded(folder / str(job)).config["model"]["hidden_sizes"] for job in (0, 1))
-        assert (linear, own) == ([], composed("data=table")["model"]["hidden_sizes"])
+        assert (linear, own) == ([], composed("data=table")["model"]["hidden_sizes"]["small"])
     wrong = command("run", *words, "model=linear", "optimizer.nothing=1", "model.dropout=2")
     assert "model.dropout" in refusal(wrong)
     assert result_of(folder / "0")["status"] == "finished"

@@ -15,6 +15,7 @@ from support.compositions import Compose, compose_run
 from support.project import CONF, MODEL_KEYS, options, presets
 from torch.optim import SGD, Adam
 
+from mlp_exp.config.by_data import ALL_FACTS, for_data
 from mlp_exp.config.dotted import dotted
 from mlp_exp.config.schema import APPLIED, GROUPS, SUPPLIED, Callback, Experiment
 from mlp_exp.config.validation import find_problems, require_valid
@@ -438,7 +439,8 @@ def test_every_key_of_every_option_is_in_the_schema() -> None:
 def test_every_key_of_run_yaml_and_of_every_preset_is_in_the_schema() -> None:
     found = []
     for path in (CONF / "run.yaml", *(CONF / "experiment" / f"{name}.yaml" for name in presets())):
-        found += list(_keys(_load(path), Experiment, f"{path.stem}: "))
+        for facts in ALL_FACTS:
+            found += list(_keys(for_data(_load(path), facts), Experiment, f"{path.stem}: "))
     assert len(found) >= 10
     assert [path for path, known in found if not known] == []
 

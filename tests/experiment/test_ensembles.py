@@ -105,7 +105,7 @@ def test_folds_of_a_split_by_time_are_spans_of_time() -> None:
             FoldEnsemble,
             dataset(20),
             SPLIT,
-            "ensemble.members: expected as many folds as there are rows to train and validate with, 16, or fewer, got 90",
+            "ensemble.members: expected at most 16 folds, one for each row to train and validate with, got 90",
         ),
         (
             FoldEnsemble,
@@ -319,7 +319,7 @@ def test_rows_that_several_networks_held_out_are_predicted_by_these(make: Make, 
             "ensemble: networks of one run train as one stack, and the optimizer LBFGS takes one network; "
             "use ensemble=none",
         ),
-        (("data.max_rows=30", "ensemble.members=29"), "ensemble.members: expected as many folds as there are rows"),
+        (("data.max_rows=30", "ensemble.members=29"), "ensemble.members: expected at most 24 folds, one for each"),
         (
             ("ensemble=seeds", "split.train=0.8", "split.val=0", "inference.calibrate=true"),
             "inference.calibrate: needs a validation part, and split.val is 0",
