@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlp_exp.config.by_data import Facts as DataFacts
 from mlp_exp.data.splits.by_fraction import FoldSplit, RandomSplit
 from mlp_exp.display.tables import print_advice, print_comparison
 from mlp_exp.experiment.baselines.beside import baselines_of, key_of
@@ -41,7 +40,7 @@ def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> Non
             compared = {"this run": found.metrics, **facts.baselines} if facts.baselines else {}
             print_comparison(compared, headlines, notes(facts))
             if _has_table_preset(spec, run):
-                cost = COST_OF_BEST[DataFacts.of(run.dataset.task, len(run.dataset.target)).size]
+                cost = COST_OF_BEST[run.components.facts.size]
                 print_advice(ADVICE.format(seconds=cost * run.history[-1][-1]))
     if drawn:
         drawn()

@@ -40,17 +40,19 @@ class HeldOut:
     Attributes:
         rows: in order, each once.
         member: of each row the number of the one network that held it out; -1 where several did, who are averaged.
+        own: the logits `[n, O]` of each network for the rows that it held out, in their order.
         logits: for each group of rows, those with the same networks: their places among the rows, and the logits
             `[n, O]` of each of these networks.
     """
 
     rows: Rows
     member: NDArray[np.int64]
+    own: list[Tensor]
     logits: list[tuple[NDArray[np.int64], list[Tensor]]]
 
     @property
     def finite(self) -> bool:
-        return all(bool(torch.isfinite(each).all()) for _, group in self.logits for each in group)
+        return all(bool(torch.isfinite(each).all()) for each in self.own)
 
     def answers(self, head: Head) -> Floats:
         """`[n, A]`, by a head of the run."""
@@ -77,7 +79,7 @@ def held_out_logits(run: Run) -> HeldOut | None:
         members = np.flatnonzero(pattern)
         groups.append((inside, [logits[m][np.searchsorted(places[m], inside)] for m in members]))
     member = np.where(held.sum(axis=1) == 1, held.argmax(axis=1), -1)
-    return HeldOut(rows, member, groups)
+    return HeldOut(rows, member, logits, groups)
 
 
 def held_out(run: Run) -> tuple[Rows, Floats]:

@@ -100,8 +100,13 @@ class Components:
         self.baselines: NoBaselines = self._build("baselines")
         self.ensemble: Ensemble = self._build("ensemble")
 
+    @property
+    def facts(self) -> Facts:
+        """What values of the configuration may depend on."""
+        return Facts.of(self.dataset.task, len(self.dataset.target))
+
     def _for_data(self, config: dict[str, Any]) -> dict[str, Any]:
-        return for_data(config, Facts.of(self.dataset.task, len(self.dataset.target)))
+        return for_data(config, self.facts)
 
     def _build(self, group: str, **supplied: Any) -> Any:
         return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)

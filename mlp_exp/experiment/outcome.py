@@ -101,7 +101,7 @@ def _of_members(run: Run, held_out: HeldOut | None, test: Sequence[Tensor]) -> l
     """
     found = []
     for number, (course, trainee) in enumerate(zip(run.courses, run.trainees, strict=True)):
-        parts = {"val": (trainee.data.val, logits_of(trainee, trainee.data.val))} if held_out else {}
+        parts = {"val": (trainee.data.val, held_out.own[number])} if held_out else {}
         parts |= {"test": (run.parts.test, test[number])} if test else {}
         metrics = {name: _scores(run, rows, run.head.answers(logits)).values for name, (rows, logits) in parts.items()}
         best_epoch = trainee.early_stopping.best_epoch
