@@ -13,17 +13,24 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Result(BaseModel):
-    """Schema of the values that are read again; the file has others, too."""
+    """Schema of the values that are read again; the file has others, too.
+
+    Attributes:
+        rung: the epoch after which a search stopped a run that it has pruned.
+        parameters: the number of weights.
+    """
 
     model_config = ConfigDict(strict=True, extra="allow")
 
-    status: Literal["finished", "stopped_early", "diverged", "failed", "interrupted"]
+    status: Literal["finished", "stopped_early", "diverged", "failed", "interrupted", "pruned"]
     reason: str = ""
     task: str = ""
     monitor: str = ""
     epochs: int = 0
     best_epoch: int = 0
     best_value: Number | None = None
+    rung: Annotated[int, Field(ge=1)] | None = None
+    parameters: Annotated[int, Field(ge=0)] | None = None
     seconds: Number = 0.0
     stacked: Annotated[int, Field(ge=1)] = 1
     metrics: dict[str, dict[str, Number | None]]

@@ -9,6 +9,8 @@ MULTIRUN = "multirun.yaml"
 """Its settings, as Hydra writes them."""
 LEADERBOARD = "leaderboard.csv"
 PAGE = "report.html"
+STUDY = "study.yaml"
+"""The settings of a search."""
 GREEDY = "greedy.json"
 """Which of its runs were chosen by `predict --greedy`, with their weights."""
 
