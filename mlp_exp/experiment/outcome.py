@@ -14,6 +14,7 @@ from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Rows
 from mlp_exp.data.statistics import Floats
 from mlp_exp.experiment.answers import HeldOut, answers_of, held_out_logits, together
+from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.run import Run
 from mlp_exp.model.several import joined
 from mlp_exp.storage.model_file import MODEL_FORMAT
@@ -21,6 +22,7 @@ from mlp_exp.storage.provenance import provenance
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.metrics import Scores, intervals
 from mlp_exp.tasks.metrics import evaluate as evaluate_metrics
+from mlp_exp.tasks.task import Task
 from mlp_exp.training.loop import logits_of
 
 log = logging.getLogger(__name__)
@@ -165,27 +167,35 @@ def _evaluate_part(run: Run, name: str, rows: NDArray[np.int64], answers: Floats
         }
 
 
-def save(run: Run, found: Evaluation) -> None:
-    """Writes the result and, where an epoch was completed, the model."""
-    dataset, trainer, task = run.dataset, run.components.trainer, run.head.task
-    result: dict[str, Any] = {
-        "status": run.status,
+def described(plan: Plan, task: Task, monitor: str) -> dict[str, Any]:
+    """What a result says of a run, however far it has trained: what was predicted, watched and compared, from what."""
+    dataset, threads = plan.components.dataset, plan.components.trainer.threads
+    return {
         "task": task.name,
         "rows": len(dataset.target),
-        "seed": run.components.seed,
-        "best_epoch": run.best_epoch,
-        "epochs": len(run.history),
-        "monitor": run.trainee.early_stopping.monitor,
-        "best_value": run.best_value if run.best_epoch else None,
-        "ranking": task.ranking_for(run.trainee.early_stopping.monitor),
+        "seed": plan.components.seed,
+        "monitor": monitor,
+        "ranking": task.ranking_for(monitor),
         "headlines": list(task.headlines),
         "larger_is_better": [name for name, metric in task.metrics.items() if metric.larger_is_better],
+        "provenance": provenance(dataset, plan.parts, str(plan.device), threads, plan.stacked_by),
+    }
+
+
+def save(run: Run, found: Evaluation) -> None:
+    """Writes the result and, where an epoch was completed, the model."""
+    result: dict[str, Any] = {
+        "status": run.status,
+        **described(run.plan, run.head.task, run.trainee.early_stopping.monitor),
+        "best_epoch": run.best_epoch,
+        "epochs": len(run.history),
+        "best_value": run.best_value if run.best_epoch else None,
         "metrics": found.metrics,
         "undefined": found.undefined,
         "intervals": found.intervals,
         "seconds": run.history[-1][-1] if run.history else 0.0,
         "stacked": run.stacked,
-        "provenance": provenance(dataset, run.parts, str(run.plan.device), trainer.threads, run.plan.stacked_by),
+        "parameters": sum(weights.numel() for trainee in run.trainees for weights in trainee.module.parameters()),
     }
     if run.components.inference.fits and found.metrics:
         result["fitted"] = dict(_fit(run.head))

@@ -26,7 +26,7 @@ from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import Loss
 from mlp_exp.tasks.rowwise import is_rowwise
 from mlp_exp.tasks.task import Task
-from mlp_exp.training.early_stopping import EarlyStopping
+from mlp_exp.training.early_stopping import EarlyStopping, mean_column
 from mlp_exp.training.validation import Validation
 
 MEMBERS_OWN = {
@@ -121,6 +121,11 @@ class Plan:
     def in_the_mean(self) -> bool:
         """Whether the networks of an ensemble are all kept of the epoch that is best in their mean."""
         return len(self.members) > 1 and self.components.ensemble.epoch == "common"
+
+    def own_columns(self, columns: Sequence[str]) -> list[str]:
+        """Those of a network's history, where that of its run has these: perhaps one more, before the last."""
+        shared = [mean_column(self.early_stopping().monitor)] if self.in_the_mean else []
+        return [*columns[:-1], *shared, columns[-1]]
 
     @property
     def epochs(self) -> int:

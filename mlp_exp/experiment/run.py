@@ -21,7 +21,6 @@ from mlp_exp.storage.provenance import versions
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.head import Head
 from mlp_exp.training.callbacks.callback import RunView
-from mlp_exp.training.early_stopping import mean_column
 from mlp_exp.training.learning_rates import losses_by_rate
 from mlp_exp.training.loop import Trainee
 from mlp_exp.training.records import EpochRecord
@@ -58,12 +57,8 @@ class Run:
     def __post_init__(self) -> None:
         self.head = self.plan.head
         self.columns = self.plan.columns
-        self.courses = [Course(trainee, self.own_columns(self.columns)) for trainee in self.trainees]
-
-    def own_columns(self, columns: Sequence[str]) -> list[str]:
-        """Those of a network's history, where that of the run has these: perhaps one more, before the last."""
-        shared = [mean_column(self.trainee.early_stopping.monitor)] if self.plan.in_the_mean else []
-        return [*columns[:-1], *shared, columns[-1]]
+        own = self.plan.own_columns(self.columns)
+        self.courses = [Course(trainee, own) for trainee in self.trainees]
 
     @property
     def trainee(self) -> Trainee:

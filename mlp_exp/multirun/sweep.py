@@ -1,7 +1,7 @@
 """A sweep: its jobs are composed and sorted into stacks, these train, and figures of the best runs are drawn."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -10,12 +10,14 @@ from mlp_exp.display.progress import SweepBar
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
 from mlp_exp.experiment.after import compute_baselines
+from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.drawn import begin_drawing
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import load
+from mlp_exp.experiment.pruned import prune
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import find_start
@@ -61,33 +63,43 @@ def train_sweep(
     Raises:
         SweeperError: the sweeper and the runs do not fit together.
     """
-    sweep = _Sweep(jobs, folder, tracking)
+    sweep = Sweep(folder, tracking)
     try:
-        planned = sweep.begin(resumes)
+        planned = sweep.begin(jobs, resumes=resumes)
         if planned:
-            sweep.train(planned, max_stack)
+            sweep.bar = SweepBar(len(planned), sum(plan.epochs for _, plan in planned))
+            with sweep.bar:
+                sweep.train(planned, max_stack)
             sweep.look_back(planned, helper)
     finally:
         sweep.leaderboard.write()
 
 
-class _Sweep(Listener):
-    """The jobs of a batch while they train."""
+class Sweep(Listener):
+    """The jobs of a sweep while they train: all at once, or batch by batch, each to an epoch and then further.
 
-    def __init__(self, jobs: Sequence[Job], folder: Path, tracking: Tracking) -> None:
-        self._jobs = {job.number: job for job in jobs}
-        self._specs: dict[int, RunSpec] = {}
-        self._tracking = tracking
-        self._session = Session(shows_data=True)
-        self._bar = SweepBar(0, 0)
+    Attributes:
+        bar: shows how far they are.
+        session: with the tables and plans of all of them.
+    """
+
+    def __init__(self, folder: Path, tracking: Tracking) -> None:
         self._folder = folder
+        self._tracking = tracking
+        self._jobs: dict[int, Job] = {}
+        self._specs: dict[int, RunSpec] = {}
+        self._stacked: dict[int, int] = {}
+        self._described = False
+        self.bar = SweepBar(0, 0)
+        self.session = Session(shows_data=True)
         self.leaderboard = Leaderboard.read(folder)
 
-    def begin(self, resumes: bool) -> list[Planned]:
-        """Composes the jobs and reads their data; leaves out those that are over and those that cannot train."""
+    def begin(self, jobs: Sequence[Job], *, resumes: bool) -> list[Planned]:
+        """Composes jobs and reads their data; leaves out those that are over and those that cannot train."""
         set_threads(1)  # a fork of a process that has computed with several threads may hang
         planned = []
-        for job in self._jobs.values():
+        for job in jobs:
+            self._jobs[job.number] = job
             spec = None
             try:
                 spec = job.compose()
@@ -108,10 +120,10 @@ class _Sweep(Listener):
             self.ended(Ended(job.number, start.result.get("best_value"), start.result.get("reason")))
             return None
         self._specs[job.number] = spec
-        job.begin(spec, self._session)
-        with self._session.logs.of(spec):
+        job.begin(spec, self.session)
+        with self.session.logs.of(spec):
             check(spec)
-            plan = plan_of(spec, self._session, start.checkpoint)
+            plan = plan_of(spec, self.session, start.checkpoint)
         self._tracking.begin(plan.components.tracker(), Path(spec.folder), plan.components.config, self._folder)
         return plan
 
@@ -119,37 +131,59 @@ class _Sweep(Listener):
         """Records a job that cannot train; `spared` are the epochs that it was to train."""
         if spec:
             self._specs[job.number] = spec
-            log_failure(spec, error, self._session)
+            log_failure(spec, error, self.session)
             write_failure(spec, error)
         self.ended(Ended(job.number, None, describe(error), spared=spared))
         if not isinstance(error, MlpExpError | OSError):
             log.debug("%s", job.name, exc_info=error)
 
-    def train(self, planned: Sequence[Planned], max_stack: int | None) -> None:
-        """Trains all of them, in stacks, as many at the same time as there are cores for."""
+    def train(
+        self, planned: Sequence[Planned], max_stack: int | None, ends: Mapping[int, int] | None = None
+    ) -> dict[int, Checkpoint]:
+        """Trains runs, in stacks, as many at the same time as there are cores for.
+
+        Args:
+            max_stack: how many may form a stack; None for as many as train best together.
+            ends: by the number of a run the epoch after which it pauses; without one it trains to its end.
+
+        Returns:
+            The checkpoints of those that are not over then.
+        """
+        ends = ends or {}
         found, differing = kinds([plan for _, plan in planned], max_stack)
-        stacks = [[planned[index] for index in members] for kind in found for members in kind.stacks()]
-        tasks = [
-            StackTask(number, tuple(spec for spec, _ in stack), tuple(plan.checkpoint for _, plan in stack))
-            for number, stack in enumerate(stacks)
-        ]
-        log.info("%s", in_words(found, differing))
+        tasks: list[StackTask] = []
+        for kind in found:
+            for members in kind.stacks():
+                stack = [planned[index] for index in members]
+                self._stacked |= {spec.job_number: len(stack) for spec, _ in stack}
+                for end in dict.fromkeys(ends.get(spec.job_number) for spec, _ in stack):
+                    together = [(spec, plan) for spec, plan in stack if ends.get(spec.job_number) == end]
+                    specs, plans = zip(*together, strict=True)
+                    tasks.append(StackTask(len(tasks), specs, tuple(plan.checkpoint for plan in plans), end))
+        log.log(logging.DEBUG if self._described else logging.INFO, "%s", in_words(found, differing))
+        self._described = True
         forks = can_fork() and all(kind.plan.device.type == "cpu" for kind in found)
-        parallel = min(*(kind.parallel for kind in found), len(stacks)) if forks else 1
-        coordinator = Coordinator(self._session, Forked if forks else InProcess, self, parallel)
-        with SweepBar(len(planned), sum(plan.epochs for _, plan in planned)) as self._bar:
-            coordinator.train(tasks)
+        parallel = min(*(kind.parallel for kind in found), len(tasks)) if forks else 1
+        coordinator = Coordinator(self.session, Forked if forks else InProcess, self, parallel)
+        coordinator.train(tasks)
+        return coordinator.paused
+
+    def prune(self, spec: RunSpec, plan: Plan) -> None:
+        """Ends a run at the epoch of its plan's checkpoint, as one of the worst; its folder says so."""
+        with self.session.logs.of(spec):
+            result = prune(plan, RunFolder(spec.folder), self._stacked.get(spec.job_number, 1))
+        self.ended(Ended(spec.job_number, result["best_value"], None, spared=plan.epochs - result["epochs"]))
 
     def progress(self, event: Progress) -> None:
         self._tracking.check()
-        self._bar.advance(event.epochs)
-        self._bar.describe(event.epoch, event.column, event.value, event.run)
+        self.bar.advance(event.epochs)
+        self.bar.describe(event.epoch, event.column, event.value, event.run)
 
     def undone(self, epochs: int) -> None:
-        self._bar.advance(-epochs)
+        self.bar.advance(-epochs)
 
     def gave_up(self, spec: RunSpec, reason: str) -> None:
-        self._fail(self._jobs[spec.job_number], spec, TrainingError(reason), plan_of(spec, self._session).epochs)
+        self._fail(self._jobs[spec.job_number], spec, TrainingError(reason), plan_of(spec, self.session).epochs)
 
     def ended(self, event: Ended) -> None:
         self._tracking.check()
@@ -160,7 +194,7 @@ class _Sweep(Listener):
         if spec:
             self.leaderboard.add(job.number, job.overrides, Path(spec.folder))
             self._tracking.end(Path(spec.folder))
-        self._bar.advance(event.spared, ended=1)
+        self.bar.advance(event.spared, ended=1)
 
     def look_back(self, planned: Sequence[Planned], helper: Helper) -> None:
         """Draws the figures of the best runs, and computes the baselines at the same time, once for each split."""
@@ -177,7 +211,7 @@ class _Sweep(Listener):
 
     def _drawn(self, spec: RunSpec, draw: Callable[[], T]) -> T | None:
         """What a step of drawing returns; None if it fails, which the run's log then says."""
-        with active(spec), self._session.logs.of(spec):
+        with active(spec), self.session.logs.of(spec):
             try:
                 return draw()
             except Exception:

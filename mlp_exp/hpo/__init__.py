@@ -1,0 +1,1 @@
+"""Which configurations to try next: a search on Optuna, whose trials train in stacks, and its pruning."""

@@ -1,0 +1,85 @@
+"""What a search has found: the file that names it, and the line that is shown meanwhile."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlp_exp.hpo.study import Recorded
+from mlp_exp.storage.atomic import write_text
+from mlp_exp.storage.study_file import Objective
+from mlp_exp.storage.sweep_folder import RESULTS
+
+
+def best_of(trials: Sequence[Recorded], objective: Objective) -> Recorded | None:
+    """The best complete trial, of equal ones the first; None before there is one."""
+    sign = -1 if objective.direction == "maximize" else 1
+    complete = [trial for trial in trials if trial.state == "complete" and trial.values]
+    return min(complete, key=lambda trial: (sign * _values(trial)[0], trial.number), default=None)
+
+
+def front_of(trials: Sequence[Recorded], objectives: Sequence[Objective]) -> list[Recorded]:
+    """The complete trials that no other one beats in all objectives, in order."""
+    signs = [-1 if each.direction == "maximize" else 1 for each in objectives]
+    complete = [trial for trial in trials if trial.state == "complete" and trial.values]
+    points = [[sign * value for sign, value in zip(signs, _values(trial), strict=True)] for trial in complete]
+
+    def beaten(point: list[float]) -> bool:
+        return any(all(a <= b for a, b in zip(other, point, strict=True)) and other != point for other in points)
+
+    return [trial for trial, point in zip(complete, points, strict=True) if not beaten(point)]
+
+
+def _values(trial: Recorded) -> tuple[float, ...]:
+    assert trial.values
+    return trial.values
+
+
+def write_results(folder: Path, trials: Sequence[Recorded], objectives: Sequence[Objective], repeats: int) -> None:
+    """Writes the best trial or, of several objectives, the front; nothing before a trial is complete."""
+    if len(objectives) == 1:
+        best = best_of(trials, objectives[0])
+        if best is None:
+            return
+        found: Mapping[str, Any] = {
+            "name": "optuna",
+            "best_trial": best.number,
+            "best_value": _values(best)[0],
+            "best_params": dict(best.params),
+            "folder": folders_of(best.number, repeats),
+        }
+    else:
+        front = front_of(trials, objectives)
+        if not front:
+            return
+        solutions = [
+            {
+                "trial": trial.number,
+                "values": {each.name: value for each, value in zip(objectives, _values(trial), strict=True)},
+                "params": dict(trial.params),
+                "folder": folders_of(trial.number, repeats),
+            }
+            for trial in front
+        ]
+        found = {"name": "optuna", "solutions": solutions}
+    write_text(folder / RESULTS, yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+
+
+def folders_of(trial: int, repeats: int) -> str | list[str]:
+    """The folders of a trial's runs, in that of the search: one, or a list of the repeats."""
+    numbers = [str(trial * repeats + repeat) for repeat in range(repeats)]
+    return numbers[0] if repeats == 1 else numbers
+
+
+def in_words(folder: Path, trials: Sequence[Recorded], n_trials: int, objectives: Sequence[Objective]) -> str:
+    """How far a search is, and the best so far with its folder."""
+    counts = {state: sum(trial.state == state for trial in trials) for state in ("pruned", "failed")}
+    ended = sum(trial.state != "running" for trial in trials)
+    text = f"{ended} of {n_trials} trials" + "".join(f", {count} {state}" for state, count in counts.items() if count)
+    if len(objectives) > 1:
+        return f"{text}; {len(front_of(trials, objectives))} on the front"
+    best = best_of(trials, objectives[0])
+    if best is None:
+        return text
+    return f"{text}; best {objectives[0].name} {_values(best)[0]:.5g}: trial {best.number} in {folder}"
