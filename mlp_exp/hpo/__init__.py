@@ -1,0 +1,1 @@
+"""Hyperparameter search inside the stacks: what is searched, which trials are asked, which of them go on."""
