@@ -140,10 +140,10 @@ class Batch:
         """Prunes all but the best of the trials of a bracket that have reached a rung."""
         scores = {trial.number: self._judging.score(trial.values[trial.rungs[rung]]) for trial in reached}
         ranked = sorted(reached, key=lambda trial: (scores[trial.number], trial.number))
-        earlier = self._study.values_at(reached[0].rungs[rung], before=self._trials[0].number)
-        count = self._judging.pruner.going_on(
-            sorted(scores.values()), failed, [self._judging.score(value) for value in earlier]
-        )
+        epoch, first = reached[0].rungs[rung], self._trials[0].number
+        known = [trial.rungs[epoch] for trial in self._study.trials if trial.number < first and epoch in trial.rungs]
+        earlier = [self._judging.score(value) for value in known]
+        count = self._judging.pruner.going_on(sorted(scores.values()), failed, earlier)
         for trial in ranked[count:]:
             trial.state = "pruned"
             self._prune(trial)

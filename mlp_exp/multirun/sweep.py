@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mlp_exp.display.progress import SweepBar
 from mlp_exp.engine.threads import set_threads
@@ -70,7 +70,7 @@ def train_sweep(
             sweep.bar = SweepBar(len(planned), sum(plan.epochs for _, plan in planned))
             with sweep.bar:
                 sweep.train(planned, max_stack)
-            sweep.look_back(planned, helper)
+            sweep.look_back(helper)
     finally:
         sweep.leaderboard.write()
 
@@ -88,6 +88,8 @@ class Sweep(Listener):
         self._tracking = tracking
         self._jobs: dict[int, Job] = {}
         self._specs: dict[int, RunSpec] = {}
+        self._planned: dict[int, Planned] = {}
+        self._folders: dict[int, RunFolder] = {}
         self._stacked: dict[int, int] = {}
         self._described = False
         self.bar = SweepBar(0, 0)
@@ -103,6 +105,7 @@ class Sweep(Listener):
             spec = None
             try:
                 spec = job.compose()
+                self._folders[job.number] = RunFolder(spec.folder)
                 plan = self._plan(job, spec, resumes)
             except SweeperError:
                 raise
@@ -111,6 +114,7 @@ class Sweep(Listener):
                 continue
             if plan:
                 planned.append((spec, plan))
+        self._planned |= {spec.job_number: (spec, plan) for spec, plan in planned}
         return planned
 
     def _plan(self, job: Job, spec: RunSpec, resumes: bool) -> Plan | None:
@@ -196,9 +200,13 @@ class Sweep(Listener):
             self._tracking.end(Path(spec.folder))
         self.bar.advance(event.spared, ended=1)
 
-    def look_back(self, planned: Sequence[Planned], helper: Helper) -> None:
+    def result_of(self, job: Job) -> Mapping[str, Any]:
+        """The result of a run that has ended."""
+        return self._folders[job.number].result() or {}
+
+    def look_back(self, helper: Helper) -> None:
         """Draws the figures of the best runs, and computes the baselines at the same time, once for each split."""
-        by_folder = {Path(spec.folder): (spec, plan) for spec, plan in planned}
+        by_folder = {Path(spec.folder): (spec, plan) for spec, plan in self._planned.values()}
         ended = [entry.folder for entry in self.leaderboard.entries if entry.folder in by_folder and entry.ended_well]
         ranked = [by_folder[folder] for folder in ended]
         best = [(spec, plan) for spec, plan in ranked if plan.components.trainer.plots == "auto"][:BEST_DRAWN]

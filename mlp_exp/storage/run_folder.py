@@ -253,14 +253,23 @@ class RunFolder:
 
     def job_number(self) -> int | None:
         """The number of this run in its sweep; None for a single run. Raises RunFolderError for other content."""
+        number = self._of_hydra("job", "num")
+        return number if isinstance(number, int) else None
+
+    def choices(self) -> dict[str, Any]:
+        """The option of each group; empty if Hydra has saved none. Raises RunFolderError for other content."""
+        choices = self._of_hydra("runtime", "choices")
+        return choices if isinstance(choices, dict) else {}
+
+    def _of_hydra(self, section: str, key: str) -> Any:
+        """One of Hydra's settings; None where it has saved none."""
         path = self.path / HYDRA_SETTINGS
         if not path.exists():
             return None
         try:
-            number = read_yaml(path)["hydra"]["job"]["num"]
+            return read_yaml(path)["hydra"][section][key]
         except (KeyError, TypeError) as error:
-            raise RunFolderError(f"{path}: expected Hydra's settings with hydra.job.num") from error
-        return number if isinstance(number, int) else None
+            raise RunFolderError(f"{path}: expected Hydra's settings with hydra.{section}.{key}") from error
 
     @property
     def figures(self) -> Path:

@@ -1,0 +1,66 @@
+"""The run that a search starts from: what its values are, what it watches, how long it trains."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlp_exp.config.by_data import for_data
+from mlp_exp.config.validation import require_valid
+from mlp_exp.errors import ConfigError
+from mlp_exp.experiment.components import Components
+from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.hpo.space import Params, Space
+from mlp_exp.multirun.job import Job
+
+MakeJob = Callable[[int, Sequence[str]], Job]
+"""The job of a number and its overrides."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """A run without the values that are searched.
+
+    Attributes:
+        params: its own values of them, as far as the space has these.
+    """
+
+    plan: Plan
+    params: Params
+
+    @classmethod
+    def of(cls, space: Space, make_job: MakeJob, session: Session) -> "Defaults":
+        """Reads the data.
+
+        Raises:
+            MlpExpError: such a run cannot train.
+        """
+        spec = _composed(space, make_job)
+        with active(spec):
+            made = plan(Components(spec.config, session))
+        values = for_data(spec.values, made.components.facts)
+        return cls(made, space.of_values(values, _choices(spec)))
+
+
+def _composed(space: Space, make_job: MakeJob) -> RunSpec:
+    """The run with what is fixed; where the search alone gives some key a value, with the first of each."""
+    spec = make_job(0, space.overrides({})).compose()
+    try:
+        require_valid(spec.values, spec.overrides)
+    except ConfigError:
+        first: Params = {}
+        for dimension in space.dimensions:
+            if space.is_active(dimension.key, first):
+                first[dimension.key] = dimension.first
+        spec = make_job(0, space.overrides(first)).compose()
+        require_valid(spec.values, spec.overrides)
+    return spec
+
+
+def _choices(spec: RunSpec) -> Mapping[str, Any]:
+    """The options of the groups."""
+    choices: Mapping[str, Any] = spec.job.get("hydra.runtime.choices") or {}
+    return choices

@@ -1,0 +1,57 @@
+"""Results of earlier sweeps and searches, for a sampler to learn from."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlp_exp.config.by_data import Facts, for_data
+from mlp_exp.errors import ConfigError
+from mlp_exp.hpo.objectives import values_of
+from mlp_exp.hpo.space import Params, Space
+from mlp_exp.leaderboard.entry import Entry, read_entries
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.study_file import Objective
+
+log = logging.getLogger(__name__)
+
+
+def results_of(
+    folders: Sequence[str], space: Space, objectives: Sequence[Objective], data: str
+) -> list[tuple[Params, tuple[float, ...]]]:
+    """What the runs in these folders say of this search: those that have ended well, on the same data, with a value of
+    each key that is searched; of runs that differ in nothing else the means.
+
+    Args:
+        data: fingerprint of the data of this search.
+
+    Raises:
+        ConfigError: there is no such folder, or no run in it.
+        RunFolderError: a file of a run is damaged.
+    """
+    found: dict[tuple[Any, ...], tuple[Params, list[Mapping[str, Any]]]] = {}
+    for folder in folders:
+        entries = list(read_entries(Path(folder), configs=True)) if Path(folder).is_dir() else []
+        if not entries:
+            raise ConfigError([f"hydra.sweeper.warm_start: expected folders of sweeps, got {folder}, without a run"])
+        fitting = [(entry, _params_of(entry, space, objectives, data)) for entry in entries]
+        for entry, params in fitting:
+            if params is not None:
+                found.setdefault(tuple(params.items()), (params, []))[1].append(entry.result)
+        count = sum(params is not None for _, params in fitting)
+        log.info("%s: %d of %d runs fit this search", folder, count, len(entries))
+    means = [(params, values_of(results, objectives)) for params, results in found.values()]
+    return [(params, values) for params, values in means if values is not None]
+
+
+def _params_of(entry: Entry, space: Space, objectives: Sequence[Objective], data: str) -> Params | None:
+    """The values of what is searched in a run; None where its result does not count here."""
+    result = entry.result
+    same_data = result.get("provenance", {}).get("data_fingerprint") == data
+    watched = len(objectives) > 1 or result.get("monitor") == objectives[0].name
+    if not (entry.ended_well and same_data and watched):
+        return None
+    config = for_data(entry.config, Facts.of(result["task"], result.get("rows", 0)))
+    params = space.of_values(config, RunFolder(entry.folder).choices())
+    wanted = [each.key for each in space.dimensions if space.is_active(each.key, params)]
+    return params if params and all(key in params for key in wanted) else None
