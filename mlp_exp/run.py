@@ -21,6 +21,9 @@ from mlp_exp.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
+    from mlp_exp.hpo.defaults import MakeJob
+    from mlp_exp.hpo.settings import Settings
+    from mlp_exp.hpo.space import Space
     from mlp_exp.multirun.job import Job
 
 
@@ -68,6 +71,29 @@ def sweep(
     return train_sweep(jobs, folder, max_stack, tracking, helper, resumes=options.resumes)
 
 
+def search(
+    tracking: Tracking,
+    helper: Helper,
+    settings: "Settings",
+    space: "Space",
+    make_job: "MakeJob",
+    folder: Path,
+    max_stack: int | None,
+    options: Options,
+) -> "Sequence[Job]":
+    """The trials of a search, batch by batch."""
+    with suppress(Exception):  # what is wrong with it is said when it begins
+        spec = make_job(0, space.overrides({})).compose()
+        tracking.prepare(spec.values)  # while torch is imported
+        helper.prepare(*compress([FIGURES, FOREST], [spec.plots != "never", True]))  # likewise
+
+    from mlp_exp.hpo.search import Search
+
+    collect_from_now()
+    found = Search(settings, space, make_job, folder, tracking, resumes=options.resumes)
+    return found.describe(max_stack) if options.dry_run else found.run(max_stack, helper)
+
+
 def end_sweep(helper: Helper, folder: Path) -> None:
     """The leaderboard of a sweep and its page, whichever launcher it had."""
     from mlp_exp.compare.report import report_on
@@ -86,7 +112,11 @@ def read_config(options: Options) -> dict[str, Any]:
 def main() -> None:
     with Tracking(Path.cwd()) as tracking, Helper() as helper:
         application.main(
-            partial(run, tracking, helper), partial(sweep, tracking, helper), partial(end_sweep, helper), read_config
+            partial(run, tracking, helper),
+            partial(sweep, tracking, helper),
+            partial(search, tracking, helper),
+            partial(end_sweep, helper),
+            read_config,
         )
 
 

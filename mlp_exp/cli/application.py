@@ -33,17 +33,23 @@ from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
+    from mlp_exp.hpo.defaults import MakeJob
+    from mlp_exp.hpo.settings import Settings
+    from mlp_exp.hpo.space import Space
     from mlp_exp.multirun.job import Job
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 Run = Callable[["RunSpec", Options], float]
 RunSweep = Callable[[Sequence["Job"], Path, int | None, Options], None]
+RunSearch = Callable[["Settings", "Space", "MakeJob", Path, int | None, Options], "Sequence[Job]"]
 EndSweep = Callable[[Path], None]
 ReadConfig = Callable[[Options], dict[str, Any]]
 
 
-def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadConfig) -> None:
+def main(
+    run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSweep, read_config: ReadConfig
+) -> None:
     """Runs the configurations that the command line composes; never returns normally after an error.
 
     Exit status: 0; 1 after an error that a user can cause, with one message and no traceback; 130 after Ctrl-C; 143
@@ -53,6 +59,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
         run: trains one run.
         run_sweep: trains the jobs of a batch together, or only describes what it would do. It is told the sweep's
             folder, and how many may form a stack (None: as it sees fit).
+        run_search: trains the trials of a search, and returns their jobs.
         end_sweep: called with the sweep's folder after all batches, whichever launcher it had.
         read_config: gives the configuration of the run that `Options.saved` names.
     """
@@ -61,7 +68,7 @@ def main(run: Run, run_sweep: RunSweep, end_sweep: EndSweep, read_config: ReadCo
     signals.listen()
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that is
     typed = list(sys.argv[1:])
-    command = Command(run, run_sweep, wants_traceback)
+    command = Command(run, run_sweep, run_search, wants_traceback)
     name = CONFIG_NAME
     # what Hydra writes for a sweep that is only described
     scratch = tempfile.TemporaryDirectory() if DRY_RUN in sys.argv else nullcontext("")
@@ -138,9 +145,10 @@ class Command:
         job_began: whether a job has begun in this process.
     """
 
-    def __init__(self, run: Run, run_sweep: RunSweep, wants_traceback: bool) -> None:
+    def __init__(self, run: Run, run_sweep: RunSweep, run_search: RunSearch, wants_traceback: bool) -> None:
         self._run = run
         self._run_sweep = run_sweep
+        self._run_search = run_search
         self._wants_traceback = wants_traceback
         self._failed: list[str] = []
         self.options = Options()
@@ -180,6 +188,13 @@ class Command:
         self.job_began = True
         self._run_sweep(jobs, sweep_folder.absolute(), max_stack, self.options)
         self._failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
+
+    def search(
+        self, settings: "Settings", space: "Space", make_job: "MakeJob", folder: Path, max_stack: int | None
+    ) -> "Sequence[Job]":
+        """All trials of a search, of which some may fail."""
+        self.job_began = True
+        return self._run_search(settings, space, make_job, folder.absolute(), max_stack, self.options)
 
     def report(self) -> None:
         """Names a sweep's failed jobs once more and exits with status 1, if there are any."""

@@ -18,9 +18,11 @@ from mlp_exp.hpo.objectives import objectives_of, require_comparable, values_of
 from mlp_exp.hpo.pruning import make_pruner
 from mlp_exp.hpo.results import in_words, write_results
 from mlp_exp.hpo.settings import Settings, require_same
-from mlp_exp.hpo.space import Params, Space, repeats
+from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.space_checks import repeats
 from mlp_exp.hpo.study import Outcome, Recorded, Study
 from mlp_exp.hpo.trial import Trial
+from mlp_exp.multirun.dry_run import describe_sweep
 from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.sweep import Sweep
 from mlp_exp.processes.helper import IN_PLACE, Helper
@@ -118,6 +120,14 @@ class Search:
             self._sweep.look_back(helper)
         finally:
             self._sweep.leaderboard.write()
+        return jobs
+
+    def describe(self, max_stack: int | None) -> list[Job]:
+        """Prints what the first batch would be; trains nothing that is kept."""
+        batch = self._next_batch()
+        jobs = [job for recorded in batch for job in self._trial(recorded).jobs]
+        log.info("The first %d of %d trials; none is pruned in these figures.", len(batch), self._settings.n_trials)
+        describe_sweep(jobs, max_stack)
         return jobs
 
     def _next_batch(self) -> Sequence[Recorded]:
