@@ -47,9 +47,7 @@ EndSweep = Callable[[Path], None]
 ReadConfig = Callable[[Options], dict[str, Any]]
 
 
-def main(
-    run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSweep, read_config: ReadConfig
-) -> None:
+def main(run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSweep, read_config: ReadConfig) -> None:
     """Runs the configurations that the command line composes; never returns normally after an error.
 
     Exit status: 0; 1 after an error that a user can cause, with one message and no traceback; 130 after Ctrl-C; 143

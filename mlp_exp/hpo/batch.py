@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mlp_exp.experiment.pruned import best_so_far
 from mlp_exp.experiment.planning import plan_of
+from mlp_exp.experiment.pruned import best_so_far
 from mlp_exp.hpo.pruning import Pruner
 from mlp_exp.hpo.study import Study
 from mlp_exp.hpo.trial import Trial
 from mlp_exp.multirun.job import Job
-from mlp_exp.multirun.sweep import Sweep
+from mlp_exp.multirun.sweep import Planned, Sweep
 from mlp_exp.storage.run_folder import PRUNED, RunFolder
 
 
@@ -90,7 +90,8 @@ class Batch:
 
     def _train_to(self, going: Sequence[Trial], rung: int) -> None:
         """Trains trials to their rung of this number, or to their ends where they have none."""
-        planned, ends = [], {}
+        planned: list[Planned] = []
+        ends: dict[int, int] = {}
         for trial in going:
             end = trial.rung(rung)
             if end in trial.values:  # known from before the search was interrupted

@@ -13,7 +13,8 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.dimensions import Params
+from mlp_exp.hpo.space import Space
 from mlp_exp.multirun.job import Job
 
 MakeJob = Callable[[int, Sequence[str]], Job]

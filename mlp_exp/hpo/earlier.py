@@ -7,8 +7,9 @@ from typing import Any
 
 from mlp_exp.config.by_data import Facts, for_data
 from mlp_exp.errors import ConfigError
+from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.objectives import values_of
-from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.space import Space
 from mlp_exp.leaderboard.entry import Entry, read_entries
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.study_file import Objective

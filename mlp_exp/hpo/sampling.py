@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from mlp_exp.config.targets import did_you_mean
 from mlp_exp.errors import ConfigError, SweeperError
-from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.dimensions import Params
+from mlp_exp.hpo.space import Space
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

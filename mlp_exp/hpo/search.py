@@ -13,12 +13,13 @@ from mlp_exp.display.progress import SweepBar
 from mlp_exp.errors import RunFolderError
 from mlp_exp.hpo.batch import Batch, Judging
 from mlp_exp.hpo.defaults import Defaults, MakeJob
+from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.earlier import results_of
 from mlp_exp.hpo.objectives import objectives_of, require_comparable, values_of
 from mlp_exp.hpo.pruning import make_pruner
 from mlp_exp.hpo.results import in_words, write_results
 from mlp_exp.hpo.settings import Settings, require_same
-from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.space import Space
 from mlp_exp.hpo.space_checks import repeats
 from mlp_exp.hpo.study import Outcome, Recorded, Study
 from mlp_exp.hpo.trial import Trial

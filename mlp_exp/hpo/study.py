@@ -15,10 +15,11 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from mlp_exp.errors import ConfigError, SweeperError
+from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.journal import StepJournal
 from mlp_exp.hpo.pickles import require_harmless
 from mlp_exp.hpo.sampling import grid, is_grid, make_sampler, quiet, require_sampler
-from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.space import Space
 
 NAME = "mlp_exp"
 EARLIER = "earlier_results"

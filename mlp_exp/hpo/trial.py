@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from mlp_exp.hpo.space import Params
+from mlp_exp.hpo.dimensions import Params
 from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.sweep import Planned
 

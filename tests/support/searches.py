@@ -7,7 +7,8 @@ from typing import Any, cast
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from mlp_exp.hpo.space import Params, Space
+from mlp_exp.hpo.dimensions import Params
+from mlp_exp.hpo.space import Space
 
 
 @dataclass
