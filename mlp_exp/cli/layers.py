@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -24,14 +25,18 @@ PRESETS = "experiment/"
 OF_ANY_OPTION = "data"
 """The group in which a preset's values are for whatever option is chosen: they say what the data is, as `max_rows`."""
 
+BY_KEY = ("hydra.sweeper.params", "hydra.sweeper.conditions", "hydra.sweeper.repeat")
+"""Settings of a search that are mappings from any keys of a configuration."""
+
 
 class LayeredLoader(ConfigLoaderImpl):
-    """Composes as Hydra does, with three rules more.
+    """Composes as Hydra does, with four rules more.
 
     1. What is typed wins, also the option of a group: a preset's values in a group are for the option that it, or
        `run.yaml`, chooses there, and not for another one that the command line chooses.
     2. A pair of values by task and a list, or another mapping, replace each other.
     3. A preset that an option of data brings, `table`, is replaced by the same and by `table_…` where they are chosen.
+    4. The mappings by key of a search, as `hydra.sweeper.params`, take keys that they do not have.
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
@@ -109,6 +114,11 @@ class LayeredLoader(ConfigLoaderImpl):
                     OmegaConf.update(config, override.key_or_group, None, merge=False)
             self._apply_overrides_to_config([override], config)
 
+    @staticmethod
+    def _apply_overrides_to_config(overrides: list[Override], cfg: DictConfig) -> None:
+        opened = [replace(each, type=OverrideType.FORCE_ADD) if _adds_key(each, cfg) else each for each in overrides]
+        ConfigLoaderImpl._apply_overrides_to_config(opened, cfg)
+
 
 class _Repository(ConfigRepository):
     """Reads configurations; an option of data without those presets in whose place others are chosen.
@@ -158,6 +168,13 @@ def _sets_container(override: Override) -> bool:
         and not override.is_hydra_override()
         and isinstance(override.value(), list | dict)
     )
+
+
+def _adds_key(override: Override, config: DictConfig) -> bool:
+    """Whether it sets a mapping by key of a search, or a key in one; Hydra's own sweeper has none."""
+    mapping = next((key for key in BY_KEY if f"{override.key_or_group}.".startswith(f"{key}.")), None)
+    has_it = mapping and OmegaConf.is_dict(OmegaConf.select(config, mapping, throw_on_resolution_failure=False))
+    return bool(has_it) and override.type is OverrideType.CHANGE
 
 
 def _make_room(config: DictConfig, layer: DictConfig) -> None:
