@@ -32,6 +32,8 @@ from mlp_exp.storage.yaml_file import read_yaml
 
 DONE = ("finished", "stopped_early", "diverged")
 """Status of a run that is over and is not tried again."""
+PRUNED = "pruned"
+"""Status of a run that a search has stopped; it can be resumed."""
 UNFINISHED = "unfinished"
 """Shown in place of a status if a run has no result: it waits, trains, or was killed."""
 
