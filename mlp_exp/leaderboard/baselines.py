@@ -54,6 +54,6 @@ def over_splits(baselines: Sequence[Entry]) -> dict[str, Experiment]:
     return found
 
 
-def by_rank(experiment: Experiment) -> tuple[bool, bool, float]:
+def by_rank(experiment: Experiment) -> tuple[int, bool, int, float]:
     """Sort key of experiments and baselines, as of `group_repetitions`."""
-    return (*experiment.entries[0].rank[:2], experiment.score)
+    return (*experiment.kind, experiment.score)

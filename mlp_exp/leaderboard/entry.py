@@ -13,7 +13,7 @@ from mlp_exp.config.by_data import Facts, for_data
 from mlp_exp.config.components import ADDED
 from mlp_exp.config.dotted import dotted
 from mlp_exp.errors import RunFolderError
-from mlp_exp.storage.run_folder import UNFINISHED, RunFolder, runs_in
+from mlp_exp.storage.run_folder import PRUNED, UNFINISHED, RunFolder, runs_in
 from mlp_exp.tasks.task import Task
 from mlp_exp.tasks.tasks import TASKS
 
@@ -64,6 +64,11 @@ class Entry:
         return self.result["status"] in ("finished", "stopped_early")
 
     @property
+    def pruned(self) -> bool:
+        """Whether a search has stopped it, after the epoch `rung` of its result."""
+        return bool(self.result["status"] == PRUNED)
+
+    @property
     def has_classes(self) -> bool:
         """Whether it predicts classes; so does an unfinished run, which has not written its task."""
         return str(self.result.get("task", "")) != "regression"
@@ -95,16 +100,22 @@ class Entry:
 
     @property
     def score(self) -> float:
-        """Lower is better; infinite without metrics."""
-        value = self.metrics.get(self.ranked_by)
+        """Lower is better; infinite without metrics. Of a pruned run that of the column it was compared by."""
+        column = str(self.result.get("monitor", "")) if self.pruned else self.ranked_by
+        value = self.result.get("best_value") if self.pruned else self.metrics.get(column)
         if value is None:
             return math.inf
-        return -value if self.larger_is_better(self.ranked_by) else value
+        return -value if self.larger_is_better(column) else value
 
     @property
-    def rank(self) -> tuple[bool, bool, float]:
-        """Sort key: runs with metrics first, those with classes before those with values, the best score first."""
-        return not self.metrics, not self.has_classes, self.score
+    def rank(self) -> tuple[int, bool, int, float]:
+        """Sort key: runs with metrics first, then pruned ones, the latest first, then those that came to nothing.
+
+        Of each, those with classes before those with values, the best score first.
+        """
+        kind = 0 if self.metrics else 1 if self.pruned else 2
+        rung = int(self.result.get("rung") or 0) if kind == 1 else 0
+        return kind, not self.has_classes, -rung, self.score
 
 
 def _of_version_0_1(result: Mapping[str, Any]) -> Task:

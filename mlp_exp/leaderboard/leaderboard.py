@@ -11,6 +11,7 @@ from pathlib import Path
 from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
 from mlp_exp.leaderboard.entry import Entry, by_key, read_entries
 from mlp_exp.leaderboard.ranking import ranked
+from mlp_exp.leaderboard.searches import search_columns, searches_of
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import LEADERBOARD
@@ -60,19 +61,21 @@ class Leaderboard:
         entries = self.entries
         if not entries:  # the file may list runs that are not found any more
             return
+        searched = search_columns(searches_of(entries))
         keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
         baselines = self.baselines  # after the runs, so that the first row is the best run
         entries += sorted(baselines, key=lambda entry: entry.rank)
         metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        head = ["job", *keys, "status", "best_epoch", "epochs", *metrics, "seconds", "folder", "reason"]
+        head = ["job", *keys, "status", *searched, "best_epoch", "epochs", *metrics, "seconds", "folder", "reason"]
         writer.writerow([*head, "baseline"] if baselines else head)
         for entry in entries:
             found, result = entry.metrics, entry.result
             job = "" if entry.job is None else entry.job
             overrides = [entry.overrides.get(key, "") for key in keys]
-            state = [result["status"], result.get("best_epoch", ""), result.get("epochs", "")]
+            state = [result["status"], *(of(entry) for of in searched.values())]
+            state += [result.get("best_epoch", ""), result.get("epochs", "")]
             values = ["" if found.get(name) is None else repr(found[name]) for name in metrics]
             baseline = result.get("baseline", "")
             folder = "" if baseline else os.path.relpath(entry.folder, self._folder)

@@ -8,6 +8,7 @@ from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions, shown_metrics
+from mlp_exp.leaderboard.searches import on_front, searches_of
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
 
@@ -16,8 +17,13 @@ def as_table(
 ) -> tuple[str, list[str], list[list[str]]]:
     """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation.
 
-    Baselines are rows between them, with their names in the place of the job.
+    Baselines are rows between them, with their names in the place of the job. Pruned runs, of which a search has many,
+    are counted in the title alone, unless there is no other run to show.
     """
+    pruned = sum(entry.pruned for entry in entries) if entries[0].metrics else 0
+    searches = searches_of(entries)
+    title = _title(entries, pruned)
+    entries = [entry for entry in entries if not (pruned and entry.pruned)]
     groups = group_repetitions(entries)
     one_each = all(len(group.entries) == 1 for group in groups)
     if one_each:  # then a seed is a column like any other
@@ -27,6 +33,7 @@ def as_table(
     parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
     names = [f"{part}_{name}" for part in parts for name in shown_metrics(entries)]
     names = [name for name in names if any(name in entry.metrics for entry in entries)]
+    has_front = any(search.front for search in searches.values())
     all_well = all(entry.ended_well for entry in entries)
     rows = []
     named = [(_label(group, one_each=one_each), group) for group in groups] + list((baselines or {}).items())
@@ -34,9 +41,13 @@ def as_table(
         overrides = [group.overrides.get(key, "") for key in keys]
         scores = [group.mean_and_deviation(name) for name in names]
         status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
-        rows.append([label, *overrides, *scores, *status])
-    title = _title(entries, one_each=one_each)
-    return title, ["job" if one_each else "runs", *keys, *names, *([] if all_well else ["status"])], rows
+        front = ["yes" if on_front(group.entries[0], searches) else ""] if has_front else []
+        rows.append([label, *overrides, *scores, *front, *status])
+    if not one_each:
+        repeated = [key for key in REPETITIONS if len({entry.settings.get(key) for entry in entries}) > 1]
+        title = f"{title}; mean ± standard deviation over {', '.join(repeated)}"
+    ends = [*(["front"] if has_front else []), *([] if all_well else ["status"])]
+    return title, ["job" if one_each else "runs", *keys, *names, *ends], rows
 
 
 def _label(group: Experiment, *, one_each: bool) -> str:
@@ -46,13 +57,10 @@ def _label(group: Experiment, *, one_each: bool) -> str:
     return first.folder.name if first.job is None else str(first.job)
 
 
-def _title(entries: Sequence[Entry], *, one_each: bool) -> str:
+def _title(entries: Sequence[Entry], pruned: int) -> str:
     count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
-    title = f"{count}, best first by {entries[0].ranked_by}" if entries[0].metrics else f"{count}, without metrics"
-    if one_each:
-        return title
-    repeated = [key for key in REPETITIONS if len({entry.settings.get(key) for entry in entries}) > 1]
-    return f"{title}; mean ± standard deviation over {', '.join(repeated)}"
+    count += f", {pruned} of them pruned" if pruned else ""
+    return f"{count}, best first by {entries[0].ranked_by}" if entries[0].metrics else f"{count}, without metrics"
 
 
 def write_and_print(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:

@@ -67,9 +67,14 @@ class Experiment:
         return mean if len(values) == 1 else f"{mean} ± {stdev(values):.4f}"
 
     @property
+    def kind(self) -> tuple[int, bool, int]:
+        """That of its best run: what comes before the score in its rank."""
+        return self.entries[0].rank[:3]
+
+    @property
     def score(self) -> float:
-        """Mean over the runs that have one; infinite where none has."""
-        scores = [entry.score for entry in self.entries if math.isfinite(entry.score)]
+        """Mean over the runs of its kind that have one; infinite where none has."""
+        scores = [entry.score for entry in self.entries if entry.rank[:3] == self.kind and math.isfinite(entry.score)]
         return fmean(scores) if scores else math.inf
 
 
@@ -80,7 +85,7 @@ def group_repetitions(entries: Sequence[Entry]) -> list[Experiment]:
     """
     copies: Counter[frozenset[tuple[str, str]]] = Counter()
     copy_of = {}
-    for entry in sorted(entries, key=lambda entry: entry.folder):
+    for entry in sorted(entries, key=lambda e: (e.folder.parent, -1 if e.job is None else e.job, e.folder)):
         whole = frozenset(entry.settings.items())
         copy_of[entry.folder] = copies[whole]
         copies[whole] += 1
@@ -89,7 +94,7 @@ def group_repetitions(entries: Sequence[Entry]) -> list[Experiment]:
         experiment = frozenset(_without_repetitions(entry.settings).items())
         group = (experiment, copy_of[entry.folder])
         groups.setdefault(group, Experiment(_without_repetitions(entry.overrides), [])).entries.append(entry)
-    return sorted(groups.values(), key=lambda group: (*group.entries[0].rank[:2], group.score))
+    return sorted(groups.values(), key=lambda group: (*group.kind, group.score))
 
 
 def _without_repetitions(settings: Mapping[str, str]) -> dict[str, str]:

@@ -258,7 +258,7 @@ def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (
             '{"status": "well", "metrics": {}}',
             "expected the result of a run; "
-            "status: Input should be 'finished', 'stopped_early', 'diverged', 'failed' or 'interrupted'",
+            "status: Input should be 'finished', 'stopped_early', 'diverged', 'failed', 'interrupted' or 'pruned'",
         ),
         (
             '{"status": "finished", "metrics": {"val": {"accuracy": NaN}}}',

@@ -1,0 +1,135 @@
+"""The trials of a search: the runs of each, how it went, its values, and which are on the front."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.storage.study_file import Objective, StudyFile
+
+State = Literal["finished", "pruned", "failed", "unfinished"]
+PARAMETERS = "parameters"
+"""The objective that counts weights."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The runs of a trial, by job; more than one where trials are repeated."""
+
+    number: int
+    runs: Sequence[Entry]
+    study: StudyFile
+
+    @cached_property
+    def state(self) -> State:
+        """It has failed if one of its runs has, and finished if all of them have."""
+        if any(run.result["status"] in ("failed", "diverged") for run in self.runs):
+            return "failed"
+        if any(run.pruned for run in self.runs):
+            return "pruned"
+        return "finished" if self.is_whole and all(run.ended_well for run in self.runs) else "unfinished"
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.runs) == self.study.repeats
+
+    @property
+    def rung(self) -> int | None:
+        """After which it was pruned."""
+        rungs = [run.result["rung"] for run in self.runs if run.pruned and run.result.get("rung")]
+        return max(rungs, default=None) if self.state == "pruned" else None
+
+    @cached_property
+    def values(self) -> list[float] | None:
+        """A value for each objective, the mean over its runs; None if one lacks it, and for a failed trial."""
+        found = [self._mean(objective) for objective in self.study.objectives]
+        whole = [value for value in found if value is not None]
+        return whole if len(whole) == len(found) and self.state in ("finished", "pruned") else None
+
+    def _mean(self, objective: Objective) -> float | None:
+        values = [self._value(run, objective.name) for run in self.runs]
+        known = [value for value in values if value is not None]
+        return fmean(known) if self.is_whole and len(known) == len(values) else None
+
+    def _value(self, run: Entry, name: str) -> float | None:
+        """One objective is the best value of what early stopping watches; several are metrics after training."""
+        if len(self.study.objectives) == 1:
+            return run.result.get("best_value")
+        return run.result.get(PARAMETERS) if name == PARAMETERS else run.metrics.get(name)
+
+
+class Search:
+    """A search's settings and its trials, by number.
+
+    Attributes:
+        folder: that of the search, which holds those of its runs.
+    """
+
+    def __init__(self, folder: Path, study: StudyFile, entries: Iterable[Entry]) -> None:
+        self.folder = folder
+        self.study = study
+        runs: dict[int, list[Entry]] = {}
+        for entry in sorted((each for each in entries if each.job is not None), key=lambda each: each.job or 0):
+            runs.setdefault(self.number(entry), []).append(entry)
+        self.trials = [Trial(number, of, study) for number, of in sorted(runs.items())]
+
+    def number(self, entry: Entry) -> int:
+        """Of the trial to which a run belongs."""
+        return (entry.job or 0) // self.study.repeats
+
+    @cached_property
+    def front(self) -> set[int]:
+        """The finished trials that no other one surpasses in all objectives; none of a search with one objective."""
+        signs = [1 if objective.direction == "minimize" else -1 for objective in self.study.objectives]
+        if len(signs) == 1:
+            return set()
+        costs = [
+            ([sign * value for sign, value in zip(signs, trial.values, strict=True)], trial.number)
+            for trial in self.trials
+            if trial.state == "finished" and trial.values
+        ]
+        front: list[tuple[list[float], int]] = []
+        for cost, number in sorted(costs):  # only earlier ones can surpass it
+            if not any(_surpasses(other, cost) for other, _ in front):
+                front.append((cost, number))
+        return {number for _, number in front}
+
+
+def _surpasses(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether it is nowhere worse and somewhere better."""
+    return all(a <= b for a, b in zip(one, other, strict=True)) and one != other
+
+
+def searches_of(entries: Sequence[Entry]) -> dict[Path, Search]:
+    """The searches that runs belong to, by folder; RunFolderError if the settings of one are damaged."""
+    by_folder: dict[Path, list[Entry]] = {}
+    for entry in entries:
+        by_folder.setdefault(entry.folder.parent, []).append(entry)
+    found = {folder: (StudyFile.read(folder), runs) for folder, runs in by_folder.items()}
+    return {folder: Search(folder, study, runs) for folder, (study, runs) in found.items() if study}
+
+
+def on_front(entry: Entry, searches: Mapping[Path, Search]) -> bool:
+    """Whether a run is of a trial on the front of its search."""
+    search = searches.get(entry.folder.parent)
+    return search is not None and entry.job is not None and search.number(entry) in search.front
+
+
+def search_columns(searches: Mapping[Path, Search]) -> dict[str, Callable[[Entry], object]]:
+    """The columns of a leaderboard that only searches have, as far as these need them."""
+
+    def trial(entry: Entry) -> object:
+        search = searches.get(entry.folder.parent)
+        return "" if search is None or entry.job is None else search.number(entry)
+
+    columns: dict[str, Callable[[Entry], object]] = {}
+    if searches:
+        columns["rung"] = lambda entry: entry.result.get("rung") or ""
+    if any(search.study.repeats > 1 for search in searches.values()):
+        columns["trial"] = trial
+    if any(len(search.study.objectives) > 1 for search in searches.values()):
+        columns["front"] = lambda entry: "yes" if on_front(entry, searches) else ""
+    return columns
