@@ -24,8 +24,7 @@ from mlp_exp import signals
 from mlp_exp.cli.commands import begin
 from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explain
-from mlp_exp.cli.options import SWEEP_DIR, Options, quoted, take_options
-from mlp_exp.cli.used_folder import RESUMES
+from mlp_exp.cli.options import OPTIONS, SWEEP_DIR, Options, quoted, take_options
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe, traceback_of
@@ -77,7 +76,7 @@ def main(run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSwe
             command.options = take_options(arguments, folder, multirun=_is_multirun(arguments))
             name = _store_saved(arguments, command.options, read_config) if command.options.saved else CONFIG_NAME
             sys.argv[1:] = arguments + own_hydra_settings(arguments, name)
-            RESUMES.set(command.options.resumes)
+            OPTIONS.set(command.options)
             HydraConfig.instance().cfg = None
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(command.run)()
         if command.sweep_folder and not command.options.dry_run:
@@ -87,7 +86,8 @@ def main(run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSwe
         for note in getattr(stop, "__notes__", ()):
             print(note, file=sys.stderr)
         if command.sweep_folder and (command.sweep_folder / MULTIRUN).exists():
-            print(f"Go on with: {_continuation(typed, command.sweep_folder)}", file=sys.stderr)
+            short = command.options.sweep is not None
+            print(f"Go on with: {_continuation(typed, command.sweep_folder, short=short)}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
     except (HydraException, OmegaConfBaseException, MlpExpError, OSError, ValueError) as error:
         if wants_traceback or (command.job_began and _is_bug(error)):
@@ -121,9 +121,11 @@ def _store_saved(arguments: Sequence[str], options: Options, read_config: ReadCo
     return SAVED
 
 
-def _continuation(typed: Sequence[str], folder: Path) -> str:
-    """The command that continues a sweep, also one that YAML has turned on."""
+def _continuation(typed: Sequence[str], folder: Path, *, short: bool) -> str:
+    """The command that continues a sweep, also one that YAML has turned on; `short` as this command did."""
     kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, f"{RESUME}="))]
+    if short:
+        return f"{program()} {shlex.join([f'{RESUME}={folder}', *kept])}"
     multirun = [] if _is_multirun(typed) else ["-m"]
     return f"{program()} {shlex.join([*multirun, *kept, f'{SWEEP_DIR}{quoted(str(folder))}', f'{RESUME}=true'])}"
 
@@ -162,12 +164,15 @@ class Command:
 
     def run(self, cfg: DictConfig) -> float | None:
         """One job; an error that a user can cause, and any in a sweep, is logged at once and counted."""
+        from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
         from mlp_exp.cli.specs import spec_of, typed_overrides
 
         self.job_began = True
         hydra_node = HydraConfig.get()
         in_sweep = hydra_node.mode == RunMode.MULTIRUN
         try:
+            require_trusted(cfg, typed_overrides(hydra_node), self.options)
+            require_inside(hydra_node.runtime.output_dir, self.options)
             number = hydra_node.job.num if in_sweep else None
             return self._run(spec_of(cfg, hydra_node, hydra_node.runtime.output_dir, number), self.options)
         except SweeperError as error:

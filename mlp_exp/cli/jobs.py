@@ -26,6 +26,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.application import Command
 from mlp_exp.cli.composing import QuickLoader, with_hydra
+from mlp_exp.cli.options import OPTIONS
+from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
 from mlp_exp.cli.specs import spec_of
 from mlp_exp.config.validation import unresolved
 from mlp_exp.errors import ConfigError
@@ -70,6 +72,7 @@ class HydraJob(Job):
 
     def compose(self) -> RunSpec:
         config, hydra_node = self._launch.loader.compose_job(self._launch.config, self._arguments)
+        require_trusted(config, self._arguments, OPTIONS.get())
         whole = with_hydra(config, hydra_node)
         self._composed = config, whole
         with flag_override(hydra_node, ["struct", "readonly"], False):
@@ -78,6 +81,7 @@ class HydraJob(Job):
                 with current_job(whole), env_override(hydra_node.job.env_set):  # values may ask for these variables
                     known = {"sweep.dir": hydra_node.sweep.dir, "sweep.subdir": hydra_node.sweep.subdir}
                     folder = os.path.abspath(Path(*known.values()))
+                    require_inside(folder, OPTIONS.get())
                     hydra_node.runtime.output_dir = folder
                     return spec_of(config, hydra_node, folder, self.number, known)
             except OmegaConfBaseException as error:

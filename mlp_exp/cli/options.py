@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlp_exp.display.commands import ALLOW, DRY_RUN, RERUN, RESUME
 from mlp_exp.errors import ConfigError
+from mlp_exp.storage.run_folder import CHECKPOINT
+from mlp_exp.storage.sweep_folder import MULTIRUN
 
 RUN_DIR = "hydra.run.dir="
 SWEEP_DIR = "hydra.sweep.dir="
@@ -21,17 +24,24 @@ class Options:
         saved: the folder of a run, to resume or rerun it with its configuration.
         dry_run: whether a sweep is only described.
         allow: packages that this configuration may name.
+        sweep: the folder of a sweep, to resume it with the overrides that it holds.
     """
 
     resumes: bool = False
     saved: Path | None = None
     dry_run: bool = False
     allow: tuple[str, ...] = ()
+    sweep: Path | None = None
 
     @property
     def rerun(self) -> Path | None:
         """The folder of the run that is trained again."""
         return None if self.resumes else self.saved
+
+
+OPTIONS: ContextVar[Options] = ContextVar("options", default=Options())  # noqa: B039 (it cannot change)
+"""Those of the current command. Hydra makes a callback from its configuration alone, which is saved, and which has to
+be the same for the command that began a sweep and the one that resumes it."""
 
 
 def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Options:
@@ -59,7 +69,7 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
     saved = rerun
     if rerun == "":
         raise ConfigError([f"{RERUN}: expected the folder of a run"])
-    if resume and not multirun and resume not in ("true", "false"):
+    if resume and resume not in ("true", "false") and (not multirun or _is_sweep(Path(resume))):
         saved = resume
     elif resume is not None:
         _check_sweep(arguments, resume, multirun)
@@ -67,11 +77,22 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
         raise ConfigError([f"{ALLOW}: is for {RESUME}=RUN and {RERUN}=RUN; a configuration of your own is trusted"])
     if saved and "${" in saved:  # Hydra would replace it by a value, wherever it has the folder's name
         raise ConfigError([f"{RERUN if rerun else RESUME}: '{saved}' has ${{ in its name; rename the folder"])
+    if saved and rerun is None and _is_sweep(Path(saved)):
+        from mlp_exp.cli.resumed_sweep import arguments_of
+
+        sweep = Path(saved).absolute()
+        arguments[:] = arguments_of(sweep, arguments)
+        return Options(resumes=True, allow=tuple(allow), sweep=sweep)
     if saved is None:
         return Options(resume == "true", None, dry_run)
     if rerun is None:
         arguments += [f"{RUN_DIR}{quoted(saved)}", "hydra.output_subdir=null"]
     return Options(rerun is None, Path(saved).absolute(), False, tuple(allow))
+
+
+def _is_sweep(folder: Path) -> bool:
+    """Whether it is the folder of a sweep, and not that of a run."""
+    return (folder / MULTIRUN).is_file() and not (folder / CHECKPOINT).exists()
 
 
 def _take_allowed(arguments: list[str]) -> list[str]:
@@ -102,7 +123,7 @@ def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
     if value not in ("true", "false") or (value == "true" and not (multirun and folder)):
         raise ConfigError(
             [
-                f"{RESUME}: expected the folder of a run, or true with -m and {SWEEP_DIR}… of an earlier sweep, "
+                f"{RESUME}: expected the folder of a run or of a sweep, or true with -m and {SWEEP_DIR}… of an earlier sweep, "
                 f"got '{value}'"
             ]
         )

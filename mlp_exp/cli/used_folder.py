@@ -1,7 +1,6 @@
 """Keeps a new run out of another run's folder, and a new sweep out of another sweep's."""
 
 import sys
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.cli.options import OPTIONS
+from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
 from mlp_exp.storage.run_folder import HYDRA, RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
-
-RESUMES: ContextVar[bool] = ContextVar("resumes", default=False)
-"""Whether the current command resumes. Hydra makes the callback from its configuration alone, which is saved, and which
-has to be the same for the command that began a sweep and the one that resumes it."""
 
 
 class RefuseUsedFolder(Callback):
@@ -25,7 +21,7 @@ class RefuseUsedFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = RunFolder(_folder(config, "run"))
-        if RESUMES.get():
+        if OPTIONS.get().resumes:
             return
         try:
             folder.require_unused()
@@ -42,10 +38,10 @@ class RefuseUsedFolder(Callback):
         folder = _folder(config, "sweep").absolute()
         saved = folder / MULTIRUN
         if not saved.exists():
-            if RESUMES.get():
+            if OPTIONS.get().resumes:
                 sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
             return
-        if not RESUMES.get():
+        if not OPTIONS.get().resumes:
             sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
         try:
             settings = read_yaml(saved)["hydra"]
@@ -62,6 +58,17 @@ class RefuseUsedFolder(Callback):
         if earlier != config.hydra.overrides.task:
             was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
             sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")
+        _require_trusted(config)
+
+
+def _require_trusted(config: DictConfig) -> None:
+    """What all jobs have in common, before anything is written."""
+    from mlp_exp.cli.resumed_sweep import require_trusted
+
+    try:
+        require_trusted(config, config.hydra.overrides.task, OPTIONS.get())
+    except SweeperError as error:
+        sys.exit(str(error))
 
 
 def _folder(config: DictConfig, mode: str) -> Path:

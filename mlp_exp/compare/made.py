@@ -7,65 +7,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from mlp_exp.config.conf_folder import CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import PROGRAM
-from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
-from mlp_exp.storage.checked import first_problem
+from mlp_exp.storage.multirun_file import read_sweep
 from mlp_exp.storage.run_folder import RESULT
 from mlp_exp.storage.sweep_folder import MULTIRUN
-from mlp_exp.storage.yaml_file import read_yaml
-
-
-class _Words(BaseModel):
-    task: list[str]
-    hydra: list[str]
-
-
-class _Job(BaseModel):
-    config_name: str | None = CONFIG_NAME
-
-
-class _Source(BaseModel):
-    provider: str
-    path: str
-
-
-class _Runtime(BaseModel):
-    config_sources: list[_Source] = []
-
-
-class _Hydra(BaseModel):
-    overrides: _Words
-    job: _Job = _Job()
-    runtime: _Runtime = _Runtime()
-
-
-class _Saved(BaseModel):
-    """The parts of `multirun.yaml` that are read."""
-
-    hydra: _Hydra
 
 
 def sweep_command(folder: Path) -> str | None:
     """The command that started a sweep, RunFolderError if its settings are damaged; None for any other folder."""
-    saved = folder / MULTIRUN
-    if not saved.is_file():
+    if not (folder / MULTIRUN).is_file():
         return None
-    try:
-        hydra = _Saved.model_validate(read_yaml(saved)).hydra
-    except ValidationError as error:
-        problem = first_problem(error, "all of it")
-        raise RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them; {problem}") from error
-    words, name = hydra.overrides, hydra.job.config_name or CONFIG_NAME
-    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
-    flags = [word for path in folders for word in ("--config-dir", path)]
-    flags += ["--config-name", name] if name != CONFIG_NAME else []
-    untyped = [f"{key}={value}" for key, value in hydra_settings(name).items()]
-    typed = [word for word in words.hydra if not word.startswith("hydra.mode=") and word not in untyped]
-    return shlex.join([*PROGRAM, "-m", *flags, *words.task, *typed])
+    saved = read_sweep(folder)
+    flags = [word for flag in saved.flags for word in flag]
+    return shlex.join([*PROGRAM, "-m", *flags, *saved.overrides.task, *saved.typed])
 
 
 def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[str, str]]:

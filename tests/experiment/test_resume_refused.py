@@ -76,12 +76,13 @@ def test_nothing_else_may_change(make: Make, command: Command, more: list[str], 
         ),
         (
             ["-m", "resume=run"],
-            "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, "
-            "got 'run'",
+            "resume: expected the folder of a run or of a sweep, or true with -m and hydra.sweep.dir=… of an earlier "
+            "sweep, got 'run'",
         ),
         (
             ["resume="],
-            "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got ''",
+            "resume: expected the folder of a run or of a sweep, or true with -m and hydra.sweep.dir=… of an earlier "
+            "sweep, got ''",
         ),
         (["rerun="], "rerun: expected the folder of a run"),
         (["resume=a/${seed}"], "resume: 'a/${seed}' has ${ in its name; rename the folder"),

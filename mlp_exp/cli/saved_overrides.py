@@ -1,0 +1,126 @@
+"""Which overrides of a saved sweep are used: its folder may come from a stranger.
+
+They are texts, which Hydra reads, and with them files, before there is a configuration that could be checked. So they
+may set keys of a run's configuration and choose its options by name; of Hydra's own settings, those of a search and
+the launcher's that are known to do no more.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, RangeSweep
+from hydra.errors import HydraException
+
+from mlp_exp.cli.layers import parse
+from mlp_exp.config.conf_folder import CONF
+from mlp_exp.config.trust import REFERENCE
+
+KEY = re.compile(r"(?!hydra\b)[A-Za-z_][\w-]*([./][\w-]+)*", re.ASCII)
+OPTION = re.compile(r"[\w-]+([./][\w-]+)*")
+"""The name of an option, in a group or a folder of it: it cannot lead out of the folders of configurations."""
+OF_HYDRA = {"hydra/launcher": ("basic", "stacked"), "hydra/sweeper": ("basic",)}
+"""Options beside those of the project's own folder `conf/`."""
+CHOSEN = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner")
+MAX_STACK = "hydra.launcher.max_stack"
+SWEEPER = re.compile(r"hydra\.sweeper(\.[A-Za-z][\w-]*)+", re.ASCII)
+SWEPT = ("params", "repeat")
+"""Settings of a sweeper that hold overrides."""
+MOST_JOBS = 100_000
+
+
+def refusal(word: str) -> str | None:
+    """Why an override of a run's configuration is not used; None if it may be."""
+    override = _parsed(word)
+    if override is None:
+        return "is no override"
+    if override.package is not None or not KEY.fullmatch(override.key_or_group):
+        return "sets more than a key of a run's configuration"
+    values = _values(override)
+    texts = [text for value in values for text in (*_keys(value), *(text for _, text in _leaves(value)))]
+    if not all("${" not in text or REFERENCE.fullmatch(text) for text in texts):
+        return "refers to more than a single key of the configuration, as ${trainer.epochs}"
+    options = [text for value in values if not isinstance(value, Mapping) for _, text in _leaves(value)]
+    if "." not in override.key_or_group and not all(map(OPTION.fullmatch, options)):
+        return "chooses an option by more than its name"
+    return None
+
+
+def jobs_of(word: str) -> float:
+    """How many values an override stands for."""
+    override = _parsed(word)
+    value = override._value if override else None
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
+        return max(1.0, abs(float(value.stop) - float(value.start)) / (abs(float(value.step)) or 1.0))
+    return 1
+
+
+def is_harmless(word: str) -> bool:
+    """Whether a setting of Hydra's own may be taken from a saved sweep."""
+    override = _parsed(word)
+    if override is None or override.package is not None:
+        return False
+    key, [value, *more] = override.key_or_group, _values(override)
+    if key in CHOSEN:
+        own = [path.stem for path in (CONF / key).glob("*.yaml")]
+        return not more and override.type == OverrideType.CHANGE and value in (*own, *OF_HYDRA.get(key, ()))
+    if key == MAX_STACK:
+        return not more and override.type == OverrideType.CHANGE and (value is None or type(value) is int)
+    if more or not SWEEPER.fullmatch(key):
+        return False
+    path = key.split(".")[2:]
+    leaves = list(_leaves(value, ".".join(path)))
+    if path[0] in SWEPT and override.type != OverrideType.DEL:
+        words = [f"{place.partition('.')[2]}={text}" for place, text in leaves]
+        return all(refusal(word) is None and jobs_of(word) <= MOST_JOBS for word in words)
+    keys = _keys(value)
+    return not (
+        any(name.startswith("_") or "hydra" in name for name in keys)
+        or any("${" in text or ".." in text for _, text in leaves)
+    )
+
+
+def _parsed(word: str) -> Override | None:
+    try:
+        return parse(word)
+    except (HydraException, ValueError, RecursionError):
+        return None
+
+
+def _values(override: Override) -> list[Any]:
+    """The values that it stands for, those of a range aside, as plain ones."""
+    value = override._value
+    return [_plain(each) for each in (value.list if isinstance(value, ChoiceSweep) else [value])]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, QuotedString):
+        return value.text
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in a value, with their keys; all those of a list have its key. A value of nothing has none."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _leaves(each, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each, place)
+    elif value is not None:
+        yield place, str(value)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """Of all mappings in a value."""
+    if isinstance(value, Mapping):
+        yield from value
+    if isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _keys(each)
