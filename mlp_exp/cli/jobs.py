@@ -6,9 +6,7 @@ Hydra's `run_job` copies its own settings six times; a sweep of short runs would
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
 from hydra.core.utils import (
     JobReturn,
     JobRuntime,
@@ -20,8 +18,7 @@ from hydra.core.utils import (
 )
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, flag_override
-from omegaconf._utils import get_omega_conf_dumper
+from omegaconf import DictConfig, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.application import Command
@@ -29,28 +26,14 @@ from mlp_exp.cli.composing import QuickLoader, with_hydra
 from mlp_exp.cli.options import OPTIONS
 from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
 from mlp_exp.cli.specs import spec_of
+from mlp_exp.cli.yaml_text import YamlParts, to_yaml
 from mlp_exp.config.validation import unresolved
 from mlp_exp.errors import ConfigError
+from mlp_exp.experiment.configs import plain_values
 from mlp_exp.experiment.job_context import active, current_job
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.multirun.job import Job
-
-
-class _Dumper(yaml.CDumper if yaml.__with_libyaml__ else yaml.Dumper):  # type: ignore[misc]
-    """Writes what OmegaConf's own dumper writes, by the C library where PyYAML has it."""
-
-
-_Dumper.yaml_representers = {**_Dumper.yaml_representers, **get_omega_conf_dumper().yaml_representers}
-
-
-def to_yaml(config: Any) -> str:
-    """As `OmegaConf.to_yaml`, some four times as fast."""
-    container = (
-        OmegaConf.to_container(config, resolve=False, enum_to_str=True) if OmegaConf.is_config(config) else config
-    )
-    return str(yaml.dump(container, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=_Dumper))
-
 
 JOB_SECTIONS = ("job", "overrides", "runtime")
 """Of Hydra's node, those that differ from job to job."""
@@ -109,7 +92,7 @@ class HydraJob(Job):
     def _write_files(self, config: DictConfig, whole: DictConfig, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (
-            ("config.yaml", to_yaml(config)),
+            ("config.yaml", self._launch.parts.join(plain_values(config))),
             ("hydra.yaml", self._launch.hydra_yaml(whole.hydra)),
             ("overrides.yaml", to_yaml(whole.hydra.overrides.task)),
         ):
@@ -139,23 +122,19 @@ class Launch:
         self.context = context
         self.task_function = task_function
         self.loader = context.config_loader
-        self._sections: dict[int, dict[str, str]] = {}
+        self.parts = YamlParts()
+        self._common: dict[int, dict[str, str]] = {}
 
     def hydra_yaml(self, node: DictConfig) -> str:
-        """Hydra's node as YAML; the sections that are the same for all jobs, three quarters of it, are written once."""
-        if id(node) not in self._sections:  # the loader keeps it, for all jobs of the same choices
-            plain = OmegaConf.to_container(node, resolve=False, enum_to_str=True)
-            assert isinstance(plain, dict)
-            self._sections[id(node)] = {str(name): _section(str(name), of) for name, of in plain.items()}
-        sections = self._sections[id(node)]
+        """Hydra's node as YAML; the sections that are the same for all jobs, three quarters of it, are read once."""
+        if id(node) not in self._common:  # the loader keeps it, for all jobs of the same choices
+            self._common[id(node)] = {
+                name: self.parts.join({name: of}, "hydra") for name, of in plain_values(node).items()
+            }
+        sections = self._common[id(node)]
         for name in JOB_SECTIONS:
-            sections[name] = _section(name, OmegaConf.to_container(node[name], resolve=False, enum_to_str=True))
+            sections[name] = f"  {name}:\n{self.parts.join(plain_values(node._get_node(name)), 'hydra', name)}"
         return "hydra:\n" + "".join(sections.values())
-
-
-def _section(name: str, content: Any) -> str:
-    """A part of Hydra's node, as it stands in the YAML of the whole."""
-    return to_yaml({"hydra": {name: content}}).removeprefix("hydra:\n")
 
 
 def runs_together(task_function: TaskFunction) -> bool:

@@ -1,5 +1,6 @@
 """Builds a component from its node of the configuration: the one place that calls `instantiate`."""
 
+import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from hydra.utils import instantiate
 from mlp_exp.config.components import is_component
 from mlp_exp.config.schema import APPLIED
 from mlp_exp.config.targets import NAMED, left_over, locate, row_parameters, supplied_arguments
+from mlp_exp.config.trust import is_trusted
 from mlp_exp.data.dataset import TargetColumn, TaskName
 from mlp_exp.errors import ConfigError, MlpExpError
 from mlp_exp.experiment.session import Session
@@ -59,6 +61,10 @@ def factory_of(session: Session, group: str, node: dict[str, Any]) -> Factory:
         spare = left_over(group, target, [str(key) for key in node])
         left_out = {*spare, *APPLIED.get(group, ())}
         taken = {key: value for key, value in node.items() if key not in left_out}
+        if is_trusted(node["_target_"]) and _is_simple(taken):
+            # what even a stranger's configuration may name; Hydra would check at each call whether it may be called
+            settings = {key: copy.deepcopy(value) for key, value in taken.items() if key != "_target_"}
+            return Factory(target, partial(target, **settings), tuple(spare))
         with _refusals(group, node):
             # one's own metrics are functions, which Hydra would call
             options = {"_convert_": "all", "_partial_": True, "_recursive_": group != "metrics"}
@@ -70,6 +76,14 @@ def factory_of(session: Session, group: str, node: dict[str, Any]) -> Factory:
     if made.spare:
         log.info("%s: %s takes no %s; left out", group, node["_target_"], ", ".join(made.spare))
     return made
+
+
+def _is_simple(node: dict[str, Any]) -> bool:
+    """Whether it has numbers, texts and lists of them alone: nothing to be built first, and no settings of Hydra's."""
+    if any(key.startswith("_") and key != "_target_" for key in node):
+        return False
+    values = [each for value in node.values() for each in (value if isinstance(value, list) else [value])]
+    return not any(isinstance(value, dict | list) for value in values)
 
 
 @contextmanager

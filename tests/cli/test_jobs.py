@@ -28,8 +28,8 @@ from support.tables import write_table
 from torch import Tensor, nn
 
 from mlp_exp.cli.composing import QuickLoader
-from mlp_exp.cli.jobs import to_yaml
 from mlp_exp.cli.layers import LayeredLoader
+from mlp_exp.cli.yaml_text import to_yaml
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.sources import circle
 from mlp_exp.training.early_stopping import EarlyStopping
