@@ -57,7 +57,7 @@ def search(
     def make_job(number: int, own: Sequence[str]) -> HydraJob:
         return HydraJob(number, own, launch)
 
-    require_valid(space, lambda own: make_job(0, own).compose())
+    require_valid(space, lambda own: make_job(0, own).compose(), settings.repeat)
     folder = Path(config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / MULTIRUN)

@@ -17,10 +17,10 @@ from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.earlier import results_of
 from mlp_exp.hpo.objectives import objectives_of, require_comparable, values_of
 from mlp_exp.hpo.pruning import make_pruner
+from mlp_exp.hpo.repeats import repeats
 from mlp_exp.hpo.results import in_words, write_results
 from mlp_exp.hpo.settings import Settings, require_same
 from mlp_exp.hpo.space import Space
-from mlp_exp.hpo.space_checks import repeats
 from mlp_exp.hpo.study import Outcome, Recorded, Study
 from mlp_exp.hpo.trial import Trial
 from mlp_exp.multirun.dry_run import describe_sweep
