@@ -124,8 +124,7 @@ def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
         raise ConfigError(
             [
                 f"{RESUME}: expected the folder of a run or of a sweep, or true with -m and {SWEEP_DIR}… of an "
-                f"earlier sweep, "
-                f"got '{value}'"
+                f"earlier sweep, got '{value}'"
             ]
         )
 

@@ -112,7 +112,7 @@ class Search:
         jobs: list[Job] = []
         try:
             with self._sweep.bar:
-                while (batch := self._next_batch()) and (not jobs or time.monotonic() < end):
+                while (not jobs or time.monotonic() < end) and (batch := self._next_batch()):
                     trials = [self._trial(recorded) for recorded in batch]
                     jobs += [job for trial in trials for job in trial.jobs]
                     Batch(trials, self._sweep, self._study, self._judging, max_stack).train(resumes=self._resumes)
