@@ -140,7 +140,7 @@ def test_repeats_are_one_trial(search: Search) -> None:
     for trial in trials:
         first, second = jobs[2 * trial.number], jobs[2 * trial.number + 1]
         assert first[:2] == second[:2]
-        assert trial.values == (pytest.approx((first[2] + second[2]) / 2, rel=1e-15),)
+        assert list(trial.values or ()) == pytest.approx([(first[2] + second[2]) / 2], rel=1e-15)
     seeds = [result_of(folder / str(number))["seed"] for number in range(8)]
     assert seeds == [3, 4] * 4
     assert statuses(folder).count("finished") == 2
