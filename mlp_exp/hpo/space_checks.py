@@ -171,7 +171,7 @@ class _Trials:
         group = dimension.key.partition(".")[0]
         if " takes no " in line and group in params and dimension.key != group:
             condition = f"hydra.sweeper.conditions={{{dimension.key}: {{{group}: OPTION}}}}"
-            return f"{line} Where it is searched says '{condition}'"
+            return f"{line} Search it only where it exists: '{condition}'"
         if dimension.choices or " got " not in line:
             return line
         if dimension.step is None:  # the end itself was typed, not the number below it

@@ -9,9 +9,9 @@ import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from support.searches import space_of
 
 from mlp_exp.hpo.dimensions import Dimension, Value, value_of, written
-from support.searches import space_of
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -123,7 +123,7 @@ SAMPLERS: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
     ],
 )
 def test_a_suggested_value_is_one_of_the_range(override: str, kind: type, sampler: str) -> None:
-    """It is parsed back as it was, found again, and is never the end; high ones are the best, so that TPE goes there."""
+    """Parsed back as it was, found again, never the end: high ones are the best, so that TPE goes there."""
     space = space_of(override)
     (found,) = space.dimensions
     end = parsed(override).end if "interval" in override else parsed(override).stop

@@ -39,7 +39,7 @@ class Search:
         self._loader = QuickLoader(loader)
         self.settings: DictConfig = self._master.hydra.sweeper
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        self.space = Space.read(parsed, self.settings.params, self.settings.conditions)
+        self.space = Space.read(parsed, self.settings.get("params"), self.settings.get("conditions"))
 
     def compose(self, overrides: Sequence[str]) -> RunSpec:
         config, node = self._loader.compose_job(self._master, list(overrides))
