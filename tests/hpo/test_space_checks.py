@@ -58,6 +58,7 @@ def test_no_preset_is_no_search() -> None:
     assert settings._target_ == "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
+@pytest.mark.slow
 def test_each_end_and_each_choice_is_tried_under_its_conditions(circle: Search) -> None:
     space = space_of(
         "optimizer=adam,sgd,rmsprop",
