@@ -124,7 +124,7 @@ def test_conditions_without_sense(conditions: dict[str, Any], problem: str) -> N
 def test_a_typed_range_that_is_never_searched_is_said() -> None:
     condition = {"optimizer.momentum": {"optimizer": "sgd"}}
     space = space_of("optimizer.momentum=interval(0,1)", "optimizer=adam", params=PRESET, conditions=condition)
-    assert space.problems == ("optimizer.momentum: its condition is never met, so that it is never searched",)
+    assert space.problems == ("optimizer.momentum: its condition is never met, so that it is never used",)
 
 
 def test_params_of_a_configuration() -> None:

@@ -131,7 +131,7 @@ def test_all_mistakes_are_one_message(circle: Search) -> None:
         [
             "seed: expected a range with values in it, got range(5,5)",
             "hydra.sweeper.conditions: model.nrm: this key is not searched. Searched: model.dropout, optimizer, "
-            "optimizer.momentum, split.seed.",
+            "optimizer.momentum, seed, split.seed.",
             "hydra.sweeper.repeat: split.seed: is searched, too; expected it in one of the two",
             "sed: there is no such key. Did you mean 'seed'?",
             f"optimizer.momentum: Adam takes no 'momentum'. {ADAM} Search it only where it exists: "
