@@ -11,7 +11,7 @@ from mlp_exp.hpo.study import Recorded, Study
 from mlp_exp.storage.sweep_folder import JOURNAL
 from support.commands import Result
 from support.folders import result_of
-from support.searches import SPACE
+from support.studies import SPACE
 
 SMALL = ("data.n_samples=100", "trainer.epochs=9", "trainer.plots=never", "trainer.device=cpu")
 """70 rows train, in three steps an epoch; rungs are at epochs 1 and 3."""
