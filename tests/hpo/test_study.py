@@ -58,7 +58,8 @@ def test_earlier_results_are_learned_from_and_not_counted(tmp_path: Path) -> Non
         ({"rate": 10 ** -(1 + n / 30), "decay": n / 30}, (abs(n - 9) / 9,)) for n in range(30)
     ]
     asked = {}
-    for name, earlier in (("with", [*good, ({"rate": 0.1}, (math.nan,))]), ("without", [])):
+    bad: Params = {"rate": 0.1}
+    for name, earlier in (("with", [*good, (bad, (math.nan,))]), ("without", [])):
         (folder := tmp_path / name).mkdir()
         study = open_study(folder, node)
         study.add_earlier(earlier)
@@ -107,7 +108,7 @@ def test_a_grid_tries_each_point_once(count: int, tmp_path: Path) -> None:
     study.add_earlier([({"shape": "round", "even": True}, (1.0,))])
     while batch := open_study(tmp_path, node, GRID).ask(count, [{"shape": "round"}]):
         asked += [each.params for each in batch]
-    points = [{"shape": "round", "even": even} for even in (True, False)]
+    points: list[Params] = [{"shape": "round", "even": even} for even in (True, False)]
     points += [{"shape": "square", "side": side, "even": even} for side in (1, 2, 3) for even in (True, False)]
     assert sorted(map(str, asked)) == sorted(map(str, points))
     other = open_study(tmp_path / "..", node, GRID, seed=1) if count == 100 else None
