@@ -2,6 +2,15 @@
 
 const BARE = { displayModeBar: false };  // it would cover the titles
 
+const MOST_VALUES = 10;  // that have a tick and a median each
+const MOST_TICKS = 12;
+const UNSET = "(not set)";
+
+const those = (metric) => {
+  if (numberOf(metric) === null) return "runs";
+  return trials.some((trial) => trial.state === "pruned") ? "finished trials" : "trials";
+};
+
 const median = (values) => {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -17,8 +26,9 @@ function drawImportance(metric) {
   }
   const trust = found.explained > 0 ? "" : " So nothing can be said of the keys: the differences look like noise.";
   find("importance-text").textContent =
-    "The drop in R² of a random forest when a key's values are shuffled among the runs (permutation importance). The " +
-    `forest explains ${rounded(Math.max(0, found.explained) * 100)} % of the variance among runs it was not fitted to.${trust}`;
+    `The drop in R² of a random forest when a key's values are shuffled among the ${those(metric)} (permutation ` +
+    `importance). The forest explains ${rounded(Math.max(0, found.explained) * 100)} % of the variance among those it was not fitted ` +
+    `to.${trust}`;
   const ranked = [...found.keys].reverse();
   plot("importance", [{
     type: "bar", orientation: "h", y: ranked.map(([key]) => plain(key)), x: ranked.map(([, drop]) => drop),
@@ -29,26 +39,45 @@ function drawImportance(metric) {
   }, BARE);
 }
 
+// The median of each value; of many numbers that of neighbouring ones
+function medians(values, scores, named) {
+  const distinct = [...new Set(values)].sort((a, b) => (named ? inOrder(a, b) : a - b));
+  if (named || distinct.length <= MOST_VALUES) {
+    return [distinct, distinct.map((value) => median(scores.filter((_, index) => values[index] === value)))];
+  }
+  const sorted = values.map((value, index) => [value, scores[index]]).sort(([a], [b]) => a - b);
+  const count = Math.min(MOST_VALUES, Math.max(2, Math.floor(sorted.length / 5)));
+  const end = (index) => Math.floor((index * sorted.length) / count);
+  const parts = [...Array(count).keys()].map((index) => sorted.slice(end(index), end(index + 1)));
+  return [0, 1].map((which) => parts.map((of) => median(of.map((pair) => pair[which]))));
+}
+
 function effect(where, key, metric, runs) {
   const type = data.keys[key].axis;
   const named = type === "category";
-  const values = runs.map((run) => (named ? run.overrides[key] : number(key, run.overrides[key])));
-  const scores = runs.map((run) => run.metrics[metric]);
-  const distinct = [...new Set(values)].sort((a, b) => (named ? inOrder(a, b) : a - b));
-  const points = {
-    type: "scatter", mode: "markers", x: values, y: scores, text: runs.map((run) => short(title(run))),
-    marker: { size: 6, opacity: 0.6, color: style("--mark") }, hovertemplate: "%{text}<br>%{y}<extra></extra>",
-  };
-  const medians = distinct.map((value) => median(scores.filter((_, index) => values[index] === value)));
-  const middle = {
-    type: "scatter", mode: "lines+markers", x: distinct, y: medians, hoverinfo: "skip",
+  const place = (run) => (named ? run.overrides[key] : number(key, run.overrides[key]));
+  const whole = runs.filter((run) => run.state !== "pruned");
+  const drawn = (shown, marker) => ({
+    type: "scatter", mode: "markers", x: shown.map(place), y: shown.map((run) => run.metrics[metric]),
+    text: shown.map((run) => short(title(run))), marker: { size: 6, opacity: 0.6, ...marker },
+    hovertemplate: "%{text}<br>%{y}<extra></extra>",
+  });
+  const [at, middle] = medians(whole.map(place), whole.map((run) => run.metrics[metric]), named);
+  const line = {
+    type: "scatter", mode: "lines+markers", x: at, y: middle, hoverinfo: "skip",
     line: { color: COLOURS[1], width: 2 }, marker: { size: 9, symbol: "line-ew-open", line: { width: 3 } },
   };
-  const few = named || distinct.length <= 10;
+  const distinct = [...new Set(runs.map(place))].sort((a, b) => (named ? inOrder(a, b) : a - b));
+  const few = named || distinct.length <= MOST_VALUES;
   const ticks = few ? { tickvals: distinct, ticktext: distinct.map((value) => short(String(value), 24)) } : {};
-  plot(where, [points, middle], {
+  const pruned = runs.filter((run) => run.state === "pruned");
+  plot(where, [
+    ...(pruned.length ? [drawn(pruned, { color: style("--faint"), symbol: "circle-open" })] : []),
+    drawn(whole, { color: style("--mark") }), line,
+  ], {
     showlegend: false, margin: { t: 40, r: 10, l: 60, b: 45 }, title: { text: short(key, 48), font: { size: 14 } },
-    xaxis: { type, categoryorder: "array", categoryarray: distinct, ...ticks }, yaxis: { title: { text: plain(metric) } },
+    xaxis: { type, categoryorder: "array", categoryarray: distinct, ...ticks },
+    yaxis: { title: { text: plain(nameOf(metric)) }, type: scale(metric) },
   }, BARE);
 }
 
@@ -62,36 +91,78 @@ function drawEffects(metric, runs) {
 
 // An axis of the parallel coordinates: logarithms and names are numbers with their own ticks
 function dimension(key, runs) {
-  const texts = runs.map((run) => run.overrides[key] ?? "(not set)");
-  const type = texts.includes("(not set)") ? "category" : data.keys[key].axis;
+  const texts = runs.map((run) => run.overrides[key] ?? UNSET);
+  const distinct = new Set(texts);
+  const some = distinct.has(UNSET);
+  if (some && data.keys[key].axis !== "category" && distinct.size > MOST_TICKS) return partly(key, texts);
+  const type = some ? "category" : data.keys[key].axis;
   const value = (text) => number(key, text);
-  const distinct = [...new Set(texts)].sort(type === "category" ? inOrder : (a, b) => value(a) - value(b));
+  const inRow = [...distinct].sort(type === "category" ? inOrder : (a, b) => value(a) - value(b));
   const place = {
-    category: (text) => distinct.indexOf(text), log: (text) => Math.log10(value(text)), linear: value,
+    category: (text) => inRow.indexOf(text), log: (text) => Math.log10(value(text)), linear: value,
   }[type];
-  const ticks = distinct.length <= 12 || type === "category"
-    ? { tickvals: distinct.map(place), ticktext: distinct.map((text) => cut(text, 24)) } : {};
-  return { label: short(key, 28), values: texts.map(place), ...ticks };
+  const few = inRow.length <= MOST_TICKS || type === "category";
+  const ticks = few ? { tickvals: inRow.map(place), ticktext: inRow.map((text) => cut(digits(key, text), 24)) } : {};
+  return { label: short(type === "log" && !few ? `log10 ${key}` : key, 28), values: texts.map(place), ...ticks };
 }
 
-function drawParallel(metric, runs) {
-  const scores = runs.map((run) => run.metrics[metric]);
-  const dimensions = [...keys.map((key) => dimension(key, runs)), { label: plain(metric), values: scores }];
+// Many numbers, that some runs do not have: these are drawn below them
+function partly(key, texts) {
+  const logs = data.keys[key].axis === "log";
+  const places = texts.map((text) => (text === UNSET ? null : logs ? Math.log10(number(key, text)) : number(key, text)));
+  const known = finite(places);
+  const [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
+  const below = low - 0.15 * (high - low || 1);
+  return { label: short(logs ? `log10 ${key}` : key, 28), values: places.map((place) => place ?? below), unset: true };
+}
+
+// The colours are those of the values; pruned trials have one of their own
+function colours(runs, scores) {
+  const scale = [[0, style("--mark")], [1, COLOURS[4]]];
+  if (!runs.some((run) => run.state === "pruned")) return { color: scores, colorscale: scale, showscale: true };
+  const whole = scores.filter((_, index) => runs[index].state !== "pruned");
+  const low = whole.reduce((a, b) => Math.min(a, b), Infinity);
+  const range = whole.reduce((a, b) => Math.max(a, b), -Infinity) - low || 1;
+  return {
+    color: scores.map((score, index) => (runs[index].state === "pruned" ? 2 : (score - low) / range)), cmin: 0, cmax: 2,
+    colorscale: [[0, style("--mark")], [0.5, COLOURS[4]], [0.5, style("--faint")], [1, style("--faint")]],
+  };
+}
+
+function drawParallel(metric, any) {
+  const runs = [...any].sort((a, b) => (b.state === "pruned") - (a.state === "pruned"));  // the last are drawn on top
+  const logs = scale(metric) === "log";
+  const scores = runs.map((run) => (logs ? Math.log10(run.metrics[metric]) : run.metrics[metric]));
+  const label = plain(logs ? `log10 ${nameOf(metric)}` : nameOf(metric));
+  const pruned = runs.some((run) => run.state === "pruned");
+  const epochs = (trial) => Math.max(...trial.runs.map((run) => run.epochs ?? 0));
+  const came = pruned ? [{ label: "epochs", values: runs.map(epochs) }] : [];
+  const used = keys.filter((key) => runs.some((run) => key in run.overrides));
+  const dimensions = [...used.map((key) => dimension(key, runs)), ...came, { label, values: scores }];
   const wide = 90 * dimensions.length > find("parallel").clientWidth ? { width: 90 * dimensions.length } : {};
+  const unset = dimensions.some((each) => each.unset) ? " The lowest place on an axis may mean that a key is not set." : "";
+  find("parallel-text").textContent += unset;
   const left = 7 * Math.max(6, ...(dimensions[0].ticktext ?? []).map((text) => text.length));
   plot("parallel", [{
     type: "parcoords", dimensions, labelfont: { size: 12 },
-    line: { color: scores, colorscale: [[0, style("--mark")], [1, COLOURS[4]]], showscale: true },
+    line: colours(runs, scores),
   }], { margin: { t: 60, r: 40, l: 20 + left, b: 30 }, ...wide }, BARE);
 }
 
 function drawMattered() {
   const metric = find("metric").value;
-  const runs = data.runs.filter((run) => run.metrics[metric] != null);
+  const runs = scoredBy(metric);
   const nothing = !keys.length || !runs.length;
   find("nothing").hidden = !nothing;
   find("mattered").hidden = nothing;
   if (nothing) return;
+  const one = numberOf(metric) === null ? "run" : "trial";
+  const pruned = runs.some((run) => run.state === "pruned");
+  find("effects-text").textContent =
+    `Each point is a ${one}${pruned ? ", an open one was pruned" : ""}; the line joins the ` +
+    `median of each value, or of neighbouring ones where they are many${pruned ? ", among the finished ones" : ""}.`;
+  find("parallel-text").textContent =
+    `Each line is a ${one}, from its values to its metric. Drag along an axis to select ${one}s.`;
   drawImportance(metric);
   drawEffects(metric, runs);
   drawParallel(metric, runs);
