@@ -123,8 +123,8 @@ def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
     if value not in ("true", "false") or (value == "true" and not (multirun and folder)):
         raise ConfigError(
             [
-                f"{RESUME}: expected the folder of a run or of a sweep, or true with -m and {SWEEP_DIR}… of an earlier sweep, "
-                f"got '{value}'"
+                f"{RESUME}: expected the folder of a run or of a sweep, or true with -m and {SWEEP_DIR}… of an "
+                f"earlier sweep, got '{value}'"
             ]
         )
 

@@ -6,10 +6,18 @@ the launcher's that are known to do no more.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, RangeSweep
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    OverrideType,
+    QuotedString,
+    RangeSweep,
+)
 from hydra.errors import HydraException
 
 from mlp_exp.cli.layers import parse
@@ -60,26 +68,26 @@ def jobs_of(word: str) -> float:
 def is_harmless(word: str) -> bool:
     """Whether a setting of Hydra's own may be taken from a saved sweep."""
     override = _parsed(word)
-    if override is None or override.package is not None:
+    values = _values(override) if override else []
+    if override is None or override.package is not None or len(values) != 1:  # Hydra sweeps none of its settings
         return False
-    key, [value, *more] = override.key_or_group, _values(override)
+    key, [value], changes = override.key_or_group, values, override.type == OverrideType.CHANGE
     if key in CHOSEN:
         own = [path.stem for path in (CONF / key).glob("*.yaml")]
-        return not more and override.type == OverrideType.CHANGE and value in (*own, *OF_HYDRA.get(key, ()))
+        return changes and value in (*own, *OF_HYDRA.get(key, ()))
     if key == MAX_STACK:
-        return not more and override.type == OverrideType.CHANGE and (value is None or type(value) is int)
-    if more or not SWEEPER.fullmatch(key):
-        return False
-    path = key.split(".")[2:]
+        return changes and (value is None or type(value) is int)
+    return SWEEPER.fullmatch(key) is not None and _is_of_sweeper(key.split(".")[2:], value)
+
+
+def _is_of_sweeper(path: Sequence[str], value: Any) -> bool:
+    """Whether a value at this place of the sweeper's settings is one of plain values, and of harmless overrides."""
     leaves = list(_leaves(value, ".".join(path)))
-    if path[0] in SWEPT and override.type != OverrideType.DEL:
+    if path[0] in SWEPT:
         words = [f"{place.partition('.')[2]}={text}" for place, text in leaves]
         return all(refusal(word) is None and jobs_of(word) <= MOST_JOBS for word in words)
-    keys = _keys(value)
-    return not (
-        any(name.startswith("_") or "hydra" in name for name in keys)
-        or any("${" in text or ".." in text for _, text in leaves)
-    )
+    calls = any(key.startswith("_") or "hydra" in key for key in _keys(value))
+    return not calls and not any("${" in text or ".." in text for _, text in leaves)
 
 
 def _parsed(word: str) -> Override | None:
@@ -90,8 +98,10 @@ def _parsed(word: str) -> Override | None:
 
 
 def _values(override: Override) -> list[Any]:
-    """The values that it stands for, those of a range aside, as plain ones."""
+    """The values that it stands for as plain ones; none for numbers of a range, and for patterns of options."""
     value = override._value
+    if isinstance(value, RangeSweep | IntervalSweep | Glob):
+        return []
     return [_plain(each) for each in (value.list if isinstance(value, ChoiceSweep) else [value])]
 
 
