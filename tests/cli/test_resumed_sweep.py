@@ -42,6 +42,13 @@ def line_of(folder: Path, *typed: str) -> list[str]:
 
 
 LAUNCHER = ["hydra/launcher=stacked", "hydra.launcher.max_stack=4"]
+WIDE = [
+    "seed=range(1000000)",
+    "optimizer.lr=tag(log,interval(1e-4,1))",
+    "model.hidden_sizes=[4],[8,4]",
+    "model=glob(*)",
+]
+"""What a search may ask for beside values."""
 SEARCH = ["hydra.sweeper.n_trials=64", "+hydra.sweeper.params.optimizer.lr='1e-3,1e-2'"]
 LINES: list[tuple[list[str], list[str], list[str]]] = [
     ([], [], []),
@@ -58,9 +65,9 @@ LINES: list[tuple[list[str], list[str], list[str]]] = [
 
 @pytest.mark.parametrize(("saved", "typed", "settings"), LINES)
 def test_what_is_typed_wins(tmp_path: Path, saved: list[str], typed: list[str], settings: list[str]) -> None:
-    folder = write_sweep(tmp_path / "s", "seed=0,1", hydra=saved)
+    folder = write_sweep(tmp_path / "s", *WIDE, hydra=saved)
     flags = [word for word in typed if word.startswith("-")]
-    expected = ["--multirun", *flags, *SMALL, "seed=0,1", *settings, f"hydra.sweep.dir={folder}"]
+    expected = ["--multirun", *flags, *SMALL, *WIDE, *settings, f"hydra.sweep.dir={folder}"]
     assert line_of(folder, *typed) == expected
 
 
@@ -139,7 +146,6 @@ HARMFUL = [
     "+hydra.sweeper.params={hydra/job_logging: evil}",
     "+hydra.sweeper.params={'model@hydra.callbacks': mlp}",
     "+hydra.sweeper.params.hydra.job.name=x",
-    "+hydra.sweeper.params.seed=range(1000000000)",
     "+hydra.sweeper.repeat={seed: '${oc.env:HOME}'}",
     "+hydra.sweeper.params=a",
     "hydra={callbacks: {x: {_target_: os.system}}}",
@@ -190,6 +196,8 @@ OVERRIDES = {
     "+experiment=[wine,x/../../evil]": CHOOSES,
     "+local=/etc/evil": CHOOSES,
     "no override": "is no override, and a saved sweep may not",
+    "--config-dir=/tmp/evil": "is no override, and a saved sweep may not",
+    "--multirun": "is no override, and a saved sweep may not",
     "model=[[": "is no override, and a saved sweep may not",
 }
 
@@ -203,20 +211,12 @@ def test_an_override_that_does_more(tmp_path: Path, word: str) -> None:
 
 
 def test_a_message_moves_no_cursor_and_is_not_long(tmp_path: Path) -> None:
-    folder = write_sweep(tmp_path / "s", f"model='\x1b[2J{'x' * 1000}'")
-    with pytest.raises(UntrustedError) as caught:
+    folder = write_sweep(tmp_path / "s", f"data.path='\x1b[2J{'x' * 1000}'")
+    with pytest.raises(UntrustedError, match="xx… has characters that cannot be printed, and a saved sweep") as caught:
         line_of(folder)
-    assert str(caught.value).startswith(f"{folder}/multirun.yaml: \"model='\\x1b[2Jxxx")
+    assert str(caught.value).startswith(f"{folder}/multirun.yaml: \"data.path='\\x1b[2Jxxx")
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500 + 2 * len(str(folder))
-
-
-@pytest.mark.parametrize("words", [["seed=range(1000000000)"], ["seed=range(0,inf)"], ["seed=range(1000)"] * 2])
-def test_more_jobs_than_fit_into_memory(tmp_path: Path, words: list[str]) -> None:
-    folder = write_sweep(tmp_path / "s", *words)
-    with pytest.raises(UntrustedError) as caught:
-        line_of(folder)
-    assert str(caught.value) == refused_override(folder, "asks for more than 100000 jobs")
 
 
 def test_a_link_that_leads_out(tmp_path: Path) -> None:
@@ -254,6 +254,22 @@ VALUES = [
     "",
     "0.5",
 ]
+CALL = "{_target_: os.system, command: touch canary}"
+PLACES = ("hydra", "hydra.launcher", "hydra.sweeper", "hydra.callbacks")
+PATHS = ("", ".params", ".repeat", ".enqueue", ".sampler", ".x", ".params.model", ".params.x.y", "._x", ".max_stack")
+WRAPPED = ("{}", "[{}]", "{{a: {}}}", "{{a: [{{b: [[{}]]}}]}}", "[0,{{a.b: {}}}]", "{},1", "choice({})", "{{'_x': {}}}")
+
+
+def test_no_call_is_harmless_wherever_it_stands() -> None:
+    """Hydra calls what a `_target_` names at any depth of the sweeper's and the launcher's settings."""
+    for place, path, wrapped in itertools.product(PLACES, PATHS, WRAPPED):
+        key = f"+{place}{path}"
+        assert not is_harmless(f"{key}={wrapped.format(CALL)}")
+        assert not is_harmless(f"{key}._target_=os.system")
+        assert place != "hydra" or refused(f"{key}={wrapped.format(CALL)}")
+    assert is_harmless("hydra.sweeper.params={optimizer.lr: '1e-3,1e-2'}")
+
+
 SENSITIVE = ("callbacks", "job_logging", "hydra_logging", "launcher", "sweeper", "sweep", "searchpath", "job.env_set")
 
 
@@ -280,11 +296,11 @@ def test_no_override_that_is_accepted_reaches_settings_of_hydra(tmp_path: Path) 
     assert not [word for word in words if is_harmless(word)]
     accepted = [word for word in words if refused(word) is None]
     composed = 0
-    for word in random.Random(0).sample(accepted, 25):
+    for word in random.Random(0).sample(accepted, 15):
         with contextlib.suppress(HydraException, OmegaConfBaseException, ValueError):
             assert own_settings([word], CONF) == harmless, word
             composed += 1
-    assert composed > 6
+    assert composed > 3
 
 
 # ---- configurations of jobs
@@ -329,13 +345,10 @@ def test_overrides_of_jobs_are_checked_too(compose: Any, tmp_path: Path) -> None
 # ---- whole commands
 
 
-CALL = "++data={_target_: os.system, command: 'touch canary'}"
-
-
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
 @pytest.mark.parametrize("swept", [False, True])
 def test_a_call_is_refused_with_its_name(command: Command, tmp_path: Path, launcher: str, swept: bool) -> None:
-    words = ["data._target_=os.system,os.popen", "+data.command='touch canary'"] if swept else [CALL]
+    words = ["data._target_=os.system,os.popen", "+data.command='touch canary'"] if swept else [f"++data={CALL}"]
     folder = write_sweep(tmp_path / "s", *words, hydra=[f"hydra/launcher={launcher}"])
     before = content(tmp_path)
     done = command("run", "resume=s")
