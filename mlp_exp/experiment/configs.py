@@ -26,7 +26,6 @@ def plain_config(cfg: DictConfig) -> dict[str, Any]:
         OmegaConfBaseException: an interpolation has no value.
     """
     raw = plain_values(cfg)
-    values = OmegaConf.to_container(cfg, resolve=True) if "${" in repr(raw) else raw
 
     def keep(before: Any, after: Any) -> Any:
         if isinstance(before, dict):
@@ -35,7 +34,8 @@ def plain_config(cfg: DictConfig) -> dict[str, Any]:
             return [keep(value, each) for value, each in zip(before, after, strict=True)]
         return before if isinstance(before, str) and is_reference(before, raw) else after
 
-    kept: dict[str, Any] = current_names(keep(raw, values))
+    values = keep(raw, OmegaConf.to_container(cfg, resolve=True)) if _has_interpolation(raw) else raw
+    kept: dict[str, Any] = current_names(values)
     return {str(key): value for key, value in kept.items()}
 
 
@@ -47,6 +47,16 @@ def plain_values(node: Any) -> Any:
     if isinstance(value, list):
         return [plain_values(each) for each in value]
     return plain_values(value) if isinstance(value, Node) else value  # of a union
+
+
+def resolved_values(node: Any) -> Any:
+    """As `OmegaConf.to_container(node, resolve=True)`, which is slow also where nothing has to be resolved."""
+    values = plain_values(node)
+    return OmegaConf.to_container(node, resolve=True) if _has_interpolation(values) else values
+
+
+def _has_interpolation(values: Any) -> bool:
+    return "${" in repr(values)
 
 
 def resolved(config: Mapping[str, Any]) -> dict[str, Any]:

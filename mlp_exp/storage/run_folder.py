@@ -6,6 +6,7 @@ Files are written under a temporary name and then renamed, so that a reader neve
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,7 @@ HYDRA = ".hydra"
 HYDRA_CONFIG = f"{HYDRA}/config.yaml"
 HYDRA_SETTINGS = f"{HYDRA}/hydra.yaml"
 OVERRIDES = f"{HYDRA}/overrides.yaml"
+JOB_NUMBER = re.compile(r"hydra:\n(?:(?:  .*)?\n)*?  job:\n(?:    .*\n)*?    num: (\d{1,9})\n")
 PLOTS = "plots"
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
@@ -266,6 +268,9 @@ class RunFolder:
         path = self.path / HYDRA_SETTINGS
         if not path.exists():
             return None
+        found = JOB_NUMBER.match(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
+        if found:  # as Hydra writes it: to parse all of its settings takes a millisecond
+            return int(found[1])
         try:
             return read_yaml(path)["hydra"][section][key]
         except (KeyError, TypeError) as error:
