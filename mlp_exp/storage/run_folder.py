@@ -255,6 +255,10 @@ class RunFolder:
 
     def job_number(self) -> int | None:
         """The number of this run in its sweep; None for a single run. Raises RunFolderError for other content."""
+        path = self.path / HYDRA_SETTINGS
+        found = JOB_NUMBER.match(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
+        if found:  # as Hydra writes it: to parse all of its settings takes a millisecond
+            return int(found[1])
         number = self._of_hydra("job", "num")
         return number if isinstance(number, int) else None
 
@@ -268,9 +272,6 @@ class RunFolder:
         path = self.path / HYDRA_SETTINGS
         if not path.exists():
             return None
-        found = JOB_NUMBER.match(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
-        if found:  # as Hydra writes it: to parse all of its settings takes a millisecond
-            return int(found[1])
         try:
             return read_yaml(path)["hydra"][section][key]
         except (KeyError, TypeError) as error:
