@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mlp_exp.config.by_data import is_by_data
 
 PRESETS = "experiment/"
+SWEEPERS = "hydra/sweeper/"
 OF_ANY_OPTION = "data"
 """The group in which a preset's values are for whatever option is chosen: they say what the data is, as `max_rows`."""
 
@@ -131,6 +132,8 @@ class _Repository(ConfigRepository):
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         found = super().load_config(config_path)
+        if found and config_path.startswith(SWEEPERS):  # else Hydra merges a file into what a plugin stores by its name
+            found.is_schema_source = True
         if found and found.defaults_list and not config_path.startswith(PRESETS):
             found.defaults_list = [each for each in found.defaults_list if not self._replaced(each)]
         return found

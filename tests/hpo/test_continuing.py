@@ -15,6 +15,7 @@ from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.space import Space
 from mlp_exp.hpo.study import Direction, Recorded, Study
 
+QUICK = ("tpe", "random")
 BATCHES = (5, 6, 4, 7, 6)
 SAMPLERS = {
     "tpe": (sampler("TPESampler", n_startup_trials=4, multivariate=True, group=True, constant_liar=True), SPACE),
@@ -57,7 +58,7 @@ def _search(folder: Path, name: str, kill_after: int | None = None) -> list[Reco
     return study.trials
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [pytest.param(x, marks=() if x in QUICK else pytest.mark.slow) for x in SAMPLERS])
 def test_opened_again_after_any_step(name: str, tmp_path: Path) -> None:
     expected = _search(tmp_path, name)
     assert [each.number for each in expected] == list(range(sum(BATCHES)))
