@@ -36,8 +36,10 @@ def test_history_and_rungs(search: Path, open_page: OpenPage) -> None:
         state: [status for status, _ in ended.values()].count(state) for state in ("finished", "pruned", "failed")
     }
     epochs = sum(epochs or 0 for _, epochs in ended.values())
+    loss, number = min((best(int(name), EPOCHS), name) for name, (state, _) in ended.items() if state == "finished")
     assert page.one("#search-text").text == (
-        f"40 trials: {counts['finished']} finished, {counts['pruned']} pruned, 1 failed; {epochs} epochs trained."
+        f"40 trials: {counts['finished']} finished, {counts['pruned']} pruned, 1 failed; {epochs} epochs trained; "
+        f"best val_loss {loss:.5g} in run {number}."
     )
     assert page.one("#search-settings").text.startswith("sampler=TPE batch=16 seed=0 optimizer.lr=tag(log,")
     history = by_name(page, "#history")
@@ -62,12 +64,12 @@ def test_history_and_rungs(search: Path, open_page: OpenPage) -> None:
     page.one("#search-log").click()
     assert page.layout("#history", "yaxis.type") == page.layout("#rungs", "yaxis.type") == "linear"
     assert page.layout("#effects > div", "yaxis.type") == "linear"
-    number = history["finished"]["x"][0]
+    trial = history["finished"]["x"][0]
     page.js(
         "void document.querySelector('#history').emit('plotly_click', { points: [{ customdata: arguments[0] }] })",
-        number,
+        trial,
     )
-    assert [row.text.split()[0] for row in page.all("tr.chosen")] == [str(number)]
+    assert [row.text.split()[0] for row in page.all("tr.chosen")] == [str(trial)]
     page.one("#search-log").click()
     page.one("#clear").click()
     page.leave()

@@ -23,7 +23,8 @@ function drawImportance(metric) {
   const found = data.importance[metric];
   find("importance").hidden = !found;
   if (!found) {
-    find("importance-text").textContent = `Too few ${those(metric)} with this metric, or it is the same in all of them.`;
+    const few = `Too few ${those(metric)} with this metric, or it is the same in all of them.`;
+    find("importance-text").textContent = few;
     return;
   }
   const trust = found.explained > 0 ? "" : " So nothing can be said of the keys: the differences look like noise.";
@@ -70,7 +71,8 @@ function effect(where, key, metric, runs) {
     line: { color: COLOURS[1], width: 2 }, marker: { size: 9, symbol: "line-ew-open", line: { width: 3 } },
   };
   const distinct = [...new Set(runs.map(place))].sort((a, b) => (named ? inOrder(a, b) : a - b));
-  const ticks = named || areFew(distinct, MOST_VALUES) ? { tickvals: distinct, ticktext: distinct.map((value) => short(String(value), 24)) } : {};
+  const ticktext = distinct.map((value) => short(String(value), 24));
+  const ticks = named || areFew(distinct, MOST_VALUES) ? { tickvals: distinct, ticktext } : {};
   const pruned = runs.filter((run) => run.state === "pruned");
   plot(where, [
     ...(pruned.length ? [drawn(pruned, { color: style("--faint"), symbol: "circle-open" })] : []),

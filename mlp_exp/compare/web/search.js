@@ -147,6 +147,15 @@ function highlight(event) {
   drawRuns();
 }
 
+function theBest() {
+  const [[objective, name]] = objectives;
+  const whole = trials.filter((trial) => trial.state === "finished" && trial.metrics[objective] != null);
+  if (several || !whole.length) return "";
+  const sign = rises(objective) ? -1 : 1;
+  const best = whole.reduce((a, b) => (sign * b.metrics[objective] < sign * a.metrics[objective] ? b : a));
+  return `; ${name} ${rounded(best.metrics[objective])} in ${best.kind ?? "run"} ${best.name}`;
+}
+
 function fillSearch() {
   if (!search) {
     find("search").remove();
@@ -160,7 +169,7 @@ function fillSearch() {
   const epochs = data.runs.reduce((sum, run) => sum + (run.epochs ?? 0), 0);
   const of = search.n_trials === trials.length ? "" : ` of ${search.n_trials}`;
   const trained = `${epochs.toLocaleString("en")} epochs trained`;
-  find("search-text").textContent = `${trials.length}${of} trials: ${ended}; ${trained}.`;
+  find("search-text").textContent = `${trials.length}${of} trials: ${ended}; ${trained}${theBest()}.`;
   const pruned = search.rungs.length ? ", a pruned one at its best value before it was stopped" : "";
   find("history-text").textContent =
     `Each point is a trial${pruned}. Click one to highlight it in the learning curves.`;
