@@ -33,7 +33,7 @@ def log_keys(search: Search | None) -> set[str]:
 def of_search(search: Search, place: Mapping[Path, int]) -> dict[str, Any]:
     """The search as plain values; `place` is that of each run's folder among the runs of the page."""
     study = search.study
-    rungs = sorted({trial.rung for trial in search.trials if trial.rung})
+    rungs = sorted({trial.rung for trial in search.trials if trial.rung and len(study.objectives) == 1})
     return {
         "objectives": [objective.model_dump() for objective in study.objectives],
         "n_trials": study.n_trials,

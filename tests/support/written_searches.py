@@ -1,5 +1,6 @@
 """Folders of searches, written by hand: trials with their curves, pruned by halving."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,17 +54,11 @@ def drawn_params(trial: int) -> dict[str, str]:
 def curve(trial: int, params: Mapping[str, str], epochs: int = EPOCHS) -> list[float]:
     """A validation loss that falls to a floor, best for a rate of 0.01 and little dropout."""
     rng = random.Random(-1 - trial)
-    off = abs(len(f"{float(params['optimizer.lr']):.0e}") and _decades(float(params["optimizer.lr"])))
+    off = min(3.0, abs(math.log10(float(params["optimizer.lr"])) + 2))  # decades from the best rate
     floor = (
         0.01 * (1 + 4 * off**2) * (1 + float(params["model.dropout"])) * (1.5 if params["optimizer"] == "sgd" else 1)
     )
     return [floor + 0.7 * (0.8 - 0.1 * off) ** epoch + 0.002 * rng.random() for epoch in range(1, epochs + 1)]
-
-
-def _decades(rate: float) -> float:
-    import math
-
-    return min(3.0, abs(math.log10(rate) + 2))
 
 
 def halved(curves: Mapping[int, Sequence[float]]) -> dict[int, int]:
@@ -81,7 +76,7 @@ def halved(curves: Mapping[int, Sequence[float]]) -> dict[int, int]:
 def ended(losses: Sequence[float], rung: int | None, **more: Any) -> dict[str, Any]:
     """The result of a run after these losses."""
     best = min(losses)
-    known = {
+    known: dict[str, Any] = {
         "best_value": best,
         "best_epoch": losses.index(best) + 1,
         "epochs": len(losses),

@@ -63,7 +63,7 @@ function plot(where, traces, { xaxis = {}, yaxis = {}, ...more }, config = {}) {
   const layout = {
     paper_bgcolor: style("--paper"), plot_bgcolor: style("--paper"), font: { color: style("--ink") },
     margin: { t: 20, r: 20, l: 60, b: 50 }, hovermode: "closest",
-    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis },
+    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis, title: { standoff: 8, ...yaxis.title } },
     ...(empty ? { annotations: [{ text: "nothing to draw", showarrow: false }] } : {}),
     ...(printed.matches ? { width: find(where)?.clientWidth } : {}),  // Plotly would measure too late
     ...more,

@@ -39,7 +39,7 @@ function spreads(objective) {
   return values.length > 1 && Math.min(...values) > 0 && Math.max(...values) > 10 * Math.min(...values);
 }
 
-const BELOW = { showlegend: true, legend: { orientation: "h", y: -0.2 } };
+const BELOW = { showlegend: true, legend: { orientation: "h", y: -0.25 }, margin: { t: 20, r: 20, l: 60, b: 90 } };
 
 function points(shown, x, y, more) {
   return {
@@ -123,7 +123,9 @@ function drawFront() {
   const joined = { mode: "lines+markers", line: { width: 1.5, color: COLOURS[1] } };
   plot("front", [
     draw(known.filter((trial) => !trial.front), { name: "others", marker: { size: 6, color: style("--faint") } }),
-    draw(front, { name: "front", marker: { size: 9, color: COLOURS[1] }, ...(search.objectives.length === 2 ? joined : {}) }),
+    draw(front, {
+      name: "front", marker: { size: 9, color: COLOURS[1] }, ...(search.objectives.length === 2 ? joined : {}),
+    }),
   ].filter((trace) => trace.x.length), {
     ...BELOW, xaxis: { title: { text: plain(nameOf(x)) }, type: spreads(x) ? "log" : "linear" },
     yaxis: { title: { text: plain(nameOf(y)) }, type: spreads(y) ? "log" : "linear" },
@@ -145,9 +147,21 @@ function highlight(event) {
   drawRuns();
 }
 
+function theBest() {
+  const [[objective, name]] = objectives;
+  const whole = trials.filter((trial) => trial.state === "finished" && trial.metrics[objective] != null);
+  if (several || !whole.length) return "";
+  const sign = rises(objective) ? -1 : 1;
+  const best = whole.reduce((a, b) => (sign * b.metrics[objective] < sign * a.metrics[objective] ? b : a));
+  return `; ${name} ${rounded(best.metrics[objective])} in ${best.kind ?? "run"} ${best.name}`;
+}
+
 function fillSearch() {
-  find("search").hidden = find("search-link").hidden = !search;
-  if (!search) return;
+  if (!search) {
+    find("search").remove();
+    find("search-link").remove();
+    return;
+  }
   const counts = ["finished", "pruned", "failed", "unfinished"].map((state) => (
     [trials.filter((trial) => trial.state === state).length, state]
   ));
@@ -155,7 +169,10 @@ function fillSearch() {
   const epochs = data.runs.reduce((sum, run) => sum + (run.epochs ?? 0), 0);
   const of = search.n_trials === trials.length ? "" : ` of ${search.n_trials}`;
   const trained = `${epochs.toLocaleString("en")} epochs trained`;
-  find("search-text").textContent = `${trials.length}${of} trials: ${ended}; ${trained}.`;
+  find("search-text").textContent = `${trials.length}${of} trials: ${ended}; ${trained}${theBest()}.`;
+  const pruned = search.rungs.length ? ", a pruned one at its best value before it was stopped" : "";
+  find("history-text").textContent =
+    `Each point is a trial${pruned}. Click one to highlight it in the learning curves.`;
   find("search-settings").append(element("code", {
     textContent: search.settings.map(([name, text]) => `${name}=${text}`).join(" "),
   }));
