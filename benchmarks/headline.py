@@ -5,9 +5,9 @@
     --theirs            measures RealMLP-TD too, where neither file knows it for the same rows (needs pytabkit)
     --page              measures nothing, and writes the table into RESULTS.md
 
-The commands see a file with the training rows alone; those that predict see the test rows once. All run on one core, and
-their seconds are those of the processor, with the starts of all commands. What is measured is appended to headline.jsonl,
-and what is there is skipped. Tables are read as quality.py reads them.
+The commands see a file with the training rows alone; those that predict see the test rows once. All run on one core.
+Seconds are those of the processor, with the starts of all commands. What is measured is appended to headline.jsonl, and
+what is there is skipped. Tables are read as quality.py reads them.
 """
 
 import argparse
@@ -36,9 +36,9 @@ from mlp_exp.storage.study_file import StudyFile
 
 CASES = ("california_housing", "adult", "uci_protein", "uci_kin8nm", "uci_power")
 TRIALS = 24
-CHOSEN = 3
+CHOSEN = 1
 """So many of the best finished trials are tried again as ensembles of folds, beside the preset's values."""
-FOLDS = ("experiment=table_best", "ensemble.members=4", "hydra/sweeper/pruner=none")
+FOLDS = ("experiment=table_best", "hydra/sweeper/pruner=none")
 GREEDY = ("--greedy", "8")
 ALONE, ENSEMBLE, THEIRS, PRESET = "best of the search", "search and ensemble", "RealMLP-TD", "ensemble of 8"
 FILE = HERE / "headline.jsonl"
@@ -73,7 +73,13 @@ def best_of(search: Path) -> list[str]:
     rows = [
         row for row in leaderboard_of(search) if row["status"] in ("finished", "stopped_early") and row["job"] != "0"
     ]
-    return ["{" + ",".join(f"{key}:{row[key]}" for key in study.space if row[key]) + "}" for row in rows[:CHOSEN]]
+    found = [{key: row[key] for key in study.space if row[key]} for row in rows[:CHOSEN]]
+    return ["{" + ",".join(f"{key}:{_quoted(value)}" for key, value in each.items()) + "}" for each in found]
+
+
+def _quoted(value: str) -> str:
+    """A list is a choice, by its text."""
+    return f"'{value}'" if value.startswith("[") else value
 
 
 def score(predictions: Path, truth: pd.Series) -> tuple[str, float]:
@@ -92,14 +98,14 @@ def measure_ours(case: Case, run: int) -> list[Result]:
         rows = len(truth) + sum(1 for _ in (folder / "train.csv").open(encoding="utf-8")) - 1
 
         def trained(*words: str) -> float:
-            return mlp_exp("-m", "search=table", *words, *data, folder=folder, one_core=True).processor
+            return mlp_exp("-m", "search=table", *words, *data, *HELD_OUT, folder=folder, one_core=True).processor
 
         def predicted(*runs: str) -> tuple[float, str, float]:
             command = [sys.executable, "-m", "mlp_exp.predict", *runs, "test.csv", "-o", "predictions.csv"]
             used = measured(command, folder, one_core=True).processor
             return used, *score(folder / "predictions.csv", truth)
 
-        searched = trained(f"hydra.sweeper.n_trials={TRIALS}", *HELD_OUT, "hydra.sweep.dir=search")
+        searched = trained(f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweep.dir=search")
         again = best_of(folder / "search")
         tried = f"hydra.sweeper.enqueue=[{{}},{','.join(again)}]"
         together = trained(*FOLDS, f"hydra.sweeper.n_trials={1 + len(again)}", tried, "hydra.sweep.dir=folds")
