@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from support.project import CONF
 
 from mlp_exp.cli import composing
-from mlp_exp.cli.composing import SAVED, CachedLoader, quick_composition
+from mlp_exp.cli.composing import SAVED, CachedLoader, copier, quick_composition
 from mlp_exp.cli.layers import LayeredLoader
 
 
@@ -264,3 +264,21 @@ def test_a_large_folder_is_read_each_time(conf: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(composing, "MOST_FILES", 5)
     assert loader_of(conf, quick=True).load_configuration("run", [], RunMode.RUN).seed == 0
     assert composing.BASES == {}
+
+
+@pytest.mark.parametrize("keeps", [3, object()], ids=["values", "an object that cannot be stored"])
+def test_each_job_has_a_configuration_of_its_own(keeps: object) -> None:
+    class Own:
+        """Of a function, so that pickle does not find it."""
+
+        value = keeps
+
+    own = keeps if isinstance(keeps, int) else Own()
+    config = OmegaConf.create({"own": own, "node": {"list": [1]}}, flags={"allow_objects": True})
+    OmegaConf.set_struct(config, True)
+    copied = copier(config)
+    first, second = copied(), copied()
+    first.node.list.append(2)
+    assert second.node.list == config.node.list == [1]
+    assert type(second.own) is type(own)
+    assert _flags(second) == _flags(config)
