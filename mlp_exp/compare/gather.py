@@ -22,7 +22,8 @@ from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, shown_metrics
 from mlp_exp.processes.helper import IN_PLACE, Helper
-from mlp_exp.storage.run_folder import CHOSEN, DONE, HYDRA, RunFolder
+from mlp_exp.storage.hydra_files import HYDRA
+from mlp_exp.storage.run_folder import CHOSEN, DONE, RunFolder
 
 MOST_POINTS = 200
 """Most points of a learning curve."""
