@@ -11,7 +11,7 @@ import pytest
 import yaml
 from support.commands import Command
 from support.folders import result_of
-from support.search_runs import Search, jobs_of, rows_of, statuses, trials_of
+from support.search_runs import RANGES, Search, jobs_of, rows_of, statuses, trials_of
 
 from mlp_exp.hpo.study import Study
 from mlp_exp.multirun.sweep import Sweep
@@ -99,6 +99,22 @@ def killed_at(patch: pytest.MonkeyPatch, owner: Any, name: str, call: int, *, af
         patched.setattr(owner, name, killing)
         with pytest.raises(Killed):
             yield
+
+
+def test_a_search_with_failures_that_is_killed_goes_on_with_the_same_trials(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the repeats fails, the others of its trial are pruned."""
+    settings: dict[str, Any] = {"ranges": (*RANGES, "optimizer=sgd,adam"), **TWO_BATCHES}
+    settings["repeat"] = "{optimizer.weight_decay:[0,1e12]}"  # with which SGD soon diverges
+    _, whole = search("whole", **settings)
+    trials = trials_of(whole)
+    assert {trial.state for trial in trials} == {"complete", "pruned", "failed"}
+    for call in (2, 5):
+        with killed_at(monkeypatch, Sweep, "prune", call, after=True):
+            search(f"found{call}", **settings)
+        _, folder = search(f"found{call}", "resume=true", **settings)
+        assert trials_of(folder) == trials
 
 
 POINTS = [
@@ -204,7 +220,8 @@ def test_it_begins_with_the_defaults_and_what_is_enqueued(search: Search) -> Non
     done, _ = search("other", "hydra.sweeper.enqueue=[{optimizer.lr: 5}]", n_trials=3)
     assert done.returncode == 1
     assert done.stderr == (
-        "The configuration has 1 mistake:\n  hydra.sweeper.enqueue: {'optimizer.lr': 5} is not in what is searched\n"
+        "The configuration has 1 mistake:\n  hydra.sweeper.enqueue: optimizer.lr: expected a value of "
+        "tag(log,interval(1e-3,1e-1)), got 5\n"
     )
 
 
@@ -212,7 +229,7 @@ def test_results_of_an_earlier_search_are_learned_from(search: Search, tmp_path:
     _, earlier = search("earlier", **TWO_BATCHES)
     done, folder = search("found", f"hydra.sweeper.warm_start=[{earlier}]", n_trials=4)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{earlier}: 2 of 12 runs fit this search" in done.stdout.splitlines()
+    assert f"{earlier}: 12 of 12 runs fit this search" in done.stdout.splitlines()
     assert [trial.number for trial in trials_of(folder)] == [0, 1, 2, 3]
     done, _ = search("other", f"hydra.sweeper.warm_start=[{tmp_path}/nowhere]", n_trials=4)
     assert done.stderr == (
