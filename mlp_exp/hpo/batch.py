@@ -160,7 +160,7 @@ def _decided(trial: Trial) -> list[int]:
     found = []
     for job in trial.jobs:
         result = RunFolder(job.compose().folder).result() or {"status": ""}
-        if result["status"] in (PRUNED, "failed"):
+        if result["status"] in (PRUNED, "failed", "diverged"):
             job.value, job.failure = result.get("best_value"), result.get("reason")
             trial.rung_reached = result.get("rung", trial.rung_reached)
             found.append(job.number)
