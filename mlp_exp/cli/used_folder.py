@@ -16,11 +16,17 @@ from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
 
+NO_SEARCH = ("search=none", "hydra/sweeper=basic")
+
 
 class RefuseUsedFolder(Callback):
     """Refuses before Hydra saves its configuration over the one that is there."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        typed = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+        search = [word for word in typed if word.startswith(("search=", "hydra/sweeper=")) and word not in NO_SEARCH]
+        if search:
+            sys.exit(str(ConfigError([f"{search[0]}: is for -m, without which one run trains; add -m"])))
         folder = RunFolder(_folder(config, "run"))
         if OPTIONS.get().resumes:
             return
