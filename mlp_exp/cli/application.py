@@ -192,9 +192,12 @@ class Command:
         self._failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
 
     def search(self, asked: "Asked") -> "Sequence[Job]":
-        """All trials of a search, of which some may fail."""
+        """All trials of a search, of which some may fail, but not all."""
         self.job_began = True
-        return self._run_search(asked, self.options)
+        jobs = self._run_search(asked, self.options)
+        if all(job.failure is not None for job in jobs):
+            self._failed += [f"{job.name}: {job.failure}" for job in jobs]
+        return jobs
 
     def report(self) -> None:
         """Names a sweep's failed jobs once more and exits with status 1, if there are any."""

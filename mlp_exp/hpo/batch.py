@@ -151,7 +151,8 @@ class Batch:
 
     def _prune(self, trial: Trial) -> None:
         for spec, plan in trial.training.values():
-            self._sweep.prune(spec, plan)
+            if plan.checkpoint:
+                self._sweep.prune(spec, plan)
         trial.training = {}
 
 

@@ -40,7 +40,9 @@ class Defaults:
         Raises:
             MlpExpError: such a run cannot train.
         """
-        spec = replace(_composed(space, make_job), folder=str(folder))
+        spec = _composed(space, make_job)
+        moved = str(folder) if spec.directory == spec.folder else spec.directory
+        spec = replace(spec, folder=str(folder), directory=moved)
         with active(spec):
             made = plan(Components(spec.config, session))
         values = for_data(spec.values, made.components.facts)

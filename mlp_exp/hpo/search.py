@@ -52,7 +52,7 @@ class Search:
     def __init__(self, asked: Asked, tracking: Tracking, *, resumes: bool) -> None:
         settings, space = asked.settings, asked.space
         self._asked = asked
-        self._resumes = resumes
+        self._interrupted = False
         self._repeats = repeats(settings.repeat)
         self._sweep = Sweep(asked.folder, tracking)
         defaults = Defaults.of(space, asked.make_job, asked.folder, self._sweep.session)
@@ -68,13 +68,13 @@ class Search:
         data = defaults.plan.components.dataset.fingerprint
         read_earlier = partial(results_of, settings.warm_start, space, self._objectives, data)
         earlier = None if (asked.folder / JOURNAL).exists() else read_earlier()
-        self._batch = self._begin(watched.monitor)
+        self._batch = self._begin(watched.monitor, resumes=resumes)
         directions = [each.direction for each in self._objectives]
         self._study = Study.open(asked.folder / JOURNAL, settings.sampler, directions, settings.seed, space)
         if not self._study.has_earlier:
             self._study.add_earlier(read_earlier() if earlier is None else earlier)
 
-    def _begin(self, monitor: str) -> int:
+    def _begin(self, monitor: str, *, resumes: bool) -> int:
         """Writes the settings down, if they are those of the search that is continued.
 
         Returns:
@@ -82,7 +82,7 @@ class Search:
         """
         settings, folder = self._asked.settings, self._asked.folder
         earlier = StudyFile.read(folder)
-        if self._resumes and earlier is None and (folder / JOURNAL).exists():
+        if resumes and earlier is None and (folder / JOURNAL).exists():
             raise RunFolderError(f"{folder}: expected the settings of the search in study.yaml, to continue it")
         now = StudyFile(
             **self._asked.space.to_plain(),
@@ -139,6 +139,7 @@ class Search:
         """The batch that was interrupted, or the next one; none at the end."""
         trials = self._study.trials
         running = [trial for trial in trials if trial.state == "running"]
+        self._interrupted = bool(running)
         if running:
             self._require_own(running)
             return running
@@ -164,7 +165,7 @@ class Search:
     def _train(self, trials: Sequence[Trial]) -> None:
         """Trains a batch, and tells the study what became of it."""
         batch = Batch(trials, self._sweep, self._study, self._judging, self._asked.max_stack)
-        batch.train(resumes=self._resumes)
+        batch.train(resumes=self._interrupted)
         self._study.tell({trial.number: self._outcome(trial) for trial in trials})
 
     def _outcome(self, trial: Trial) -> Outcome:

@@ -10,7 +10,7 @@ from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.sweep import Planned
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """A trial while it trains.
 

@@ -293,6 +293,37 @@ def test_settings_that_are_wrong(search: Search, settings: dict[str, object], me
     assert not (folder / "study.journal").exists()
 
 
+def test_a_search_of_which_every_trial_fails_has_failed(search: Search) -> None:
+    done, folder = search(
+        "found", "optimizer=sgd", "hydra.job.chdir=true", ranges=("optimizer.lr=1e29,1e30",), n_trials=2
+    )
+    assert (done.returncode, statuses(folder)) == (1, ["diverged", "diverged"])
+    assert "2 of 2 trials, 2 failed" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("words", [("search=small",), ("hydra/sweeper=optuna",)])
+def test_a_search_without_m_is_refused(command: Command, words: tuple[str, ...]) -> None:
+    done = command("run", *words)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"The configuration has 1 mistake:\n  {words[0]}: is for -m, without which one run trains; add -m\n",
+    )
+
+
+def test_a_refused_command_changes_nothing(search: Search, tmp_path: Path) -> None:
+    settings: dict[str, object] = {"n_trials": 2, "batch": 2}
+    _, folder = search("found", **settings)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for changed in ({"seed": 3}, {"n_trials": 1}):
+        done, _ = search("found", "resume=true", **{**settings, **changed})
+        assert done.returncode == 1
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    done, _ = search("other", "hydra.sweeper.sampler.n_startup_trials=[]", **settings)
+    assert done.returncode == 1
+    done, _ = search("other", **settings)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_losses_that_differ_are_not_compared(search: Search) -> None:
     done, _ = search("found", "loss=binary_cross_entropy,focal", n_trials=4)
     assert done.stderr == (
