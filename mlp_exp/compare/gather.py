@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.compare.effects import axis_of, importance, number, ranks
+from mlp_exp.compare.effects import FEWEST_RUNS, axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.compare.search import Scored, log_keys, of_search, scored, the_search
 from mlp_exp.config.trust import foreign_packages
@@ -75,6 +75,7 @@ def gather(
         "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
         "groups": [[place[entry.folder] for entry in group.entries] for group in groups],
         "baselines": [_baseline(name, of, groups) for name, of in best_first],
+        "fewest": FEWEST_RUNS,
         "importance": {name: found() for name, found in important.items()},
         "search": of_search(search, place) if search else None,
         "config": shared,

@@ -10,7 +10,7 @@ from typing import Literal
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.storage.study_file import Objective, StudyFile
 
-State = Literal["finished", "pruned", "failed", "unfinished"]
+State = Literal["complete", "pruned", "failed", "unfinished"]
 PARAMETERS = "parameters"
 """The objective that counts weights."""
 
@@ -25,12 +25,12 @@ class Trial:
 
     @cached_property
     def state(self) -> State:
-        """It has failed if one of its runs has, and finished if all of them have."""
+        """It has failed if one of its runs has, and complete if all of them have."""
         if any(run.result["status"] in ("failed", "diverged") for run in self.runs):
             return "failed"
         if any(run.pruned for run in self.runs):
             return "pruned"
-        return "finished" if self.is_whole and all(run.ended_well for run in self.runs) else "unfinished"
+        return "complete" if self.is_whole and all(run.ended_well for run in self.runs) else "unfinished"
 
     @property
     def is_whole(self) -> bool:
@@ -47,7 +47,7 @@ class Trial:
         """A value for each objective, the mean over its runs; None if one lacks it, and for a failed trial."""
         found = [self._mean(objective) for objective in self.study.objectives]
         whole = [value for value in found if value is not None]
-        return whole if len(whole) == len(found) and self.state in ("finished", "pruned") else None
+        return whole if len(whole) == len(found) and self.state in ("complete", "pruned") else None
 
     def _mean(self, objective: Objective) -> float | None:
         values = [self._objective(run, objective.name) for run in self.runs]
@@ -82,14 +82,14 @@ class Search:
 
     @cached_property
     def front(self) -> set[int]:
-        """The finished trials that no other one surpasses in all objectives; none of a search with one objective."""
+        """The complete trials that no other one surpasses in all objectives; none of a search with one objective."""
         signs = [1 if objective.direction == "minimize" else -1 for objective in self.study.objectives]
         if len(signs) == 1:
             return set()
         costs = [
             ([sign * value for sign, value in zip(signs, trial.values, strict=True)], trial.number)
             for trial in self.trials
-            if trial.state == "finished" and trial.values
+            if trial.state == "complete" and trial.values
         ]
         front: list[tuple[list[float], int]] = []
         for cost, number in sorted(costs):  # only earlier ones can surpass it

@@ -154,7 +154,7 @@ def test_the_front_is_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("results", "state", "value"),
     [
-        ([classes(0.5, best_value=0.2), classes(0.5, best_value=0.4)], "finished", 0.3),
+        ([classes(0.5, best_value=0.2), classes(0.5, best_value=0.4)], "complete", 0.3),
         ([pruned(4, 0.2), pruned(4, 0.4)], "pruned", 0.3),
         ([classes(0.5, best_value=0.2), pruned(4, 0.4)], "pruned", 0.3),
         ([classes(0.5, best_value=0.2), FAILED], "failed", None),
