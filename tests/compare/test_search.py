@@ -150,6 +150,11 @@ def test_the_front(tmp_path: Path) -> None:
     assert [(trial["values"], trial["front"]) for trial in found["trials"]] == [
         ([0.9, 100], True), ([0.8, 200], False), ([0.7, 50], True)
     ]  # fmt: skip
+    assert [run["name"] for run in page["runs"]] == ["0", "2", "1"]
+    assert [run["metrics"]["parameters"] for run in page["runs"]] == [100, 50, 200]
+    assert page["headlines"][:2] == ["val_accuracy", "parameters"]
+    assert page["order"] == "those on the front first, then best first by val_accuracy"
+    assert {"objective:0", "objective:1"} <= page["importance"].keys()
 
 
 def test_other_folders_are_no_search(tmp_path: Path) -> None:

@@ -156,4 +156,7 @@ def test_repetitions_and_the_front(tmp_path: Path, open_page: OpenPage) -> None:
     page.choose("#objective", "parameters")
     assert by_name(page, "#history")["best so far"]["y"][-1] == min(trial["values"][1] for trial in trials.values())
     assert {row["front"] for row in page.rows} == {"yes", ""}
+    assert page.one("#summary").text.startswith("80 runs, those on the front first, then best first by val_accuracy: ")
+    assert page.rows[0]["parameters"] == f"{1_000 + int(page.rows[0]['trial'])} ± 0"
+    assert page.texts("#metric option")[:3] == ["val_accuracy", "parameters", "val_log_loss"]
     assert {row["trial"] for row in page.rows} == {str(number) for number in range(40)}
