@@ -203,6 +203,28 @@ def test_the_front_comes_first(tmp_path: Path, repeats: int) -> None:
     assert runs_of(tmp_path, 3) == [tmp_path / f"{one.job}" for one in board.entries[:3]]
 
 
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        ([pruned(4, 0.1)] * 14, "14 of its 16 runs were pruned and have no model"),
+        ([pruned(4, 0.1)], "1 of its 3 runs was pruned and has no model"),
+        ([pruned(4, 0.1), pruned(4, 0.2), FAILED], "2 of its 5 runs were pruned and have no model, 1 did not end well"),
+        ([FAILED, None], "2 of its 4 runs did not end well"),
+        ([], "it has 2 runs"),
+    ],
+)
+def test_why_fewer_runs_are_averaged(
+    tmp_path: Path, results: Sequence[Mapping[str, Any] | None], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for job, result in enumerate([classes(0.1), classes(0.2), *results]):
+        write_run(tmp_path / f"{job}", result, [f"seed={job}"], job)
+    for job in range(2):
+        (tmp_path / f"{job}/model.pt").write_bytes(b"")
+    for top in (2, 8):
+        assert runs_of(tmp_path, top) == [tmp_path / "0", tmp_path / "1"]
+    assert capsys.readouterr().err == f"{tmp_path}: 2 of 8: {why}\n"
+
+
 def test_with_other_runs_a_metric_ranks(tmp_path: Path) -> None:
     """The others have no front."""
     write_front(tmp_path / "a")
