@@ -123,7 +123,7 @@ class Search:
                     self._say()
             self._sweep.look_back(helper)
         finally:
-            self._sweep.leaderboard.write()
+            self._sweep.end()
         self._end(over=not batch)
         return jobs
 
