@@ -340,3 +340,19 @@ def test_a_batch_is_a_quarter_of_the_trials(n_trials: int, size: int) -> None:
     own = {key: value for key, value in node.items() if not key.startswith("_") and key != "defaults"}
     settings = Settings.read({**own, "sampler": {}, "pruner": {}, "n_trials": n_trials})
     assert settings.batch_size == size
+
+
+def test_trials_are_the_same_in_one_process(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, forked = search("forked", **TWO_BATCHES)
+    monkeypatch.setattr("mlp_exp.multirun.sweep.can_fork", lambda: False)
+    _, alone = search("alone", **TWO_BATCHES)
+    assert trials_of(alone) == trials_of(forked)
+    assert jobs_of(alone) == jobs_of(forked)
+
+
+def test_other_launchers_are_refused(search: Search) -> None:
+    done, _ = search("found", "hydra/launcher=basic")
+    assert done.stderr == (
+        "The configuration has 1 mistake:\n  hydra/launcher: a search trains in stacks; expected stacked, got "
+        "hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
+    )
