@@ -24,7 +24,8 @@ from mlp_exp import signals
 from mlp_exp.cli.commands import begin
 from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explain
-from mlp_exp.cli.options import OPTIONS, SWEEP_DIR, Options, quoted, take_options
+from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.options import OPTIONS, Options, take_options
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe, traceback_of

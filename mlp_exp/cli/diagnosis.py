@@ -38,7 +38,9 @@ def explain(error: Exception, config_name: str) -> str:
         problems = _diagnose(args.overrides, args.config_dir, args.config_name or config_name)
     except (HydraException, OmegaConfBaseException, ValueError):
         problems = []
-    problems = _problems_of_ranges(args.overrides, error) + problems
+    from mlp_exp.cli.search_diagnosis import search_problems  # reads the schema, as all that follows a mistake
+
+    problems = search_problems(args.overrides, error) + problems
     if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:
         from mlp_exp.config.validation import unresolved
 
@@ -76,27 +78,6 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
                 allowed.append(_forced(override))
         cfg = hydra.compose(config_name, overrides=allowed)
     return problems + find_problems(cfg, overrides)
-
-
-def _problems_of_ranges(overrides: Sequence[str], error: Exception) -> list[str]:
-    """Ranges that cannot be read, and those of real numbers where nothing searches, with which Hydra cannot go on."""
-    from mlp_exp.hpo.reading import calls_a_function, parse_text
-
-    unsearched = any(text in str(error) for text in ("does not support sweep type", "requires --multirun"))
-    problems = []
-    for each in overrides:
-        try:
-            override = parse_text(each)
-        except ConfigError as unread:
-            problems += unread.problems if calls_a_function(each) else []
-            continue
-        if unsearched and override.is_interval_sweep():
-            key, text = override.key_or_group, override.get_value_string()
-            problems.append(
-                f"{key}: {text} is for a search: -m hydra/sweeper=optuna hydra.sweeper.n_trials=64 …; a sweep takes "
-                f"single values, as {key}=A,B"
-            )
-    return problems
 
 
 def _check_interval(override: Override) -> tuple[list[str], list[str]]:

@@ -4,9 +4,11 @@ Hydra's `run_job` copies its own settings six times; a sweep of short runs would
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from hydra._internal.logging_config import configure_logging
 from hydra.core.utils import (
     JobReturn,
     JobRuntime,
@@ -18,7 +20,7 @@ from hydra.core.utils import (
 )
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, flag_override
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.application import Command
@@ -81,7 +83,7 @@ class HydraJob(Job):
         config, whole = self._take_composed()
         folder = Path(spec.folder)
         with current_job(whole), active(spec):
-            configure_log(whole.hydra.job_logging, whole.hydra.verbose)
+            _configure_log(spec.log, whole.hydra)
             session.logs.divide(spec)
             with session.logs.of(spec):
                 if whole.hydra.output_subdir is not None:
@@ -135,6 +137,16 @@ class Launch:
         for name in JOB_SECTIONS:
             sections[name] = f"  {name}:\n{self.parts.join(plain_values(node._get_node(name)), 'hydra', name)}"
         return "hydra:\n" + "".join(sections.values())
+
+
+def _configure_log(settings: Mapping[str, Any], hydra_node: DictConfig) -> None:
+    """As Hydra's `configure_log`, which would resolve again what the spec has of `hydra.job_logging`."""
+    if settings.get("root") is None:
+        return configure_log(hydra_node.job_logging, hydra_node.verbose)
+    configure_logging(dict(settings))
+    if hydra_node.verbose is not False:
+        configure_log(OmegaConf.create({"root": None}), hydra_node.verbose)
+    return None
 
 
 def runs_together(task_function: TaskFunction) -> bool:

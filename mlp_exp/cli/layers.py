@@ -1,6 +1,7 @@
 """How files and overrides lie on top of each other, where that differs from Hydra."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,7 +13,7 @@ from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ConfigDefault, InputDefault, ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
@@ -21,7 +22,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.config.by_data import is_by_data
 
+NUMBER = re.compile(r"([a-z_]+(?:\.[a-z_]+)*)=(-?(?:0|[1-9]\d*))((?:\.\d+)?(?:e[+-]?\d+)?)", re.ASCII)
+"""A key with a number as Python writes it."""
 PRESETS = "experiment/"
+SWEEPERS = "hydra/sweeper/"
 OF_ANY_OPTION = "data"
 """The group in which a preset's values are for whatever option is chosen: they say what the data is, as `max_rows`."""
 
@@ -131,6 +135,8 @@ class _Repository(ConfigRepository):
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         found = super().load_config(config_path)
+        if found and config_path.startswith(SWEEPERS):  # else Hydra merges a file into what a plugin stores by its name
+            found.is_schema_source = True
         if found and found.defaults_list and not config_path.startswith(PRESETS):
             found.defaults_list = [each for each in found.defaults_list if not self._replaced(each)]
         return found
@@ -198,7 +204,12 @@ def _replaces(before: Any, after: Any) -> bool:
 
 @cache
 def parse(override: str) -> Override:
-    """A parsed override; a millisecond each, and the jobs of a sweep have most of them in common."""
+    """A parsed override; a millisecond each, but for numbers, which each trial of a search has others of."""
+    number = NUMBER.fullmatch(override)
+    if number:
+        key, whole, fraction = number.groups()
+        value = float(f"{whole}{fraction}") if fraction else int(whole)
+        return Override(OverrideType.CHANGE, key, value_type=ValueType.ELEMENT, _value=value, input_line=override)
     return OverridesParser.create().parse_overrides([override])[0]
 
 

@@ -1,18 +1,15 @@
 """What the command line says that is no part of a run's configuration."""
 
-import re
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlp_exp.cli.hydra_words import RUN_DIR, SWEEP_DIR, quoted
 from mlp_exp.display.commands import ALLOW, DRY_RUN, RERUN, RESUME
 from mlp_exp.errors import ConfigError
 from mlp_exp.storage.run_folder import CHECKPOINT
 from mlp_exp.storage.sweep_folder import MULTIRUN
-
-RUN_DIR = "hydra.run.dir="
-SWEEP_DIR = "hydra.sweep.dir="
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
     if saved and "${" in saved:  # Hydra would replace it by a value, wherever it has the folder's name
         raise ConfigError([f"{RERUN if rerun else RESUME}: '{saved}' has ${{ in its name; rename the folder"])
     if saved and rerun is None and _is_sweep(Path(saved)):
-        from mlp_exp.cli.resumed_sweep import arguments_of
+        from mlp_exp.cli.sweep_line import arguments_of
 
         sweep = Path(saved).absolute()
         arguments[:] = arguments_of(sweep, arguments)
@@ -124,15 +121,6 @@ def _check_sweep(arguments: Sequence[str], value: str, multirun: bool) -> None:
         raise ConfigError(
             [
                 f"{RESUME}: expected the folder of a run or of a sweep, or true with -m and {SWEEP_DIR}… of an "
-                f"earlier sweep, "
-                f"got '{value}'"
+                f"earlier sweep, got '{value}'"
             ]
         )
-
-
-def quoted(text: str) -> str:
-    """A text as a value of Hydra's command line, where backslashes count before quotes alone; a plain path as it is."""
-    if re.fullmatch(r"/[A-Za-z0-9_./-]*", text):
-        return text
-    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
-    return f"'{escaped}'"

@@ -6,15 +6,28 @@ the launcher's that are known to do no more.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, RangeSweep
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    OverrideType,
+    QuotedString,
+    RangeSweep,
+)
 from hydra.errors import HydraException
 
+from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
 from mlp_exp.cli.layers import parse
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.config.trust import REFERENCE
+from mlp_exp.display.commands import RESUME
+from mlp_exp.errors import UntrustedError
+from mlp_exp.storage.sweep_folder import MULTIRUN
 
 KEY = re.compile(r"(?!hydra\b)[A-Za-z_][\w-]*([./][\w-]+)*", re.ASCII)
 OPTION = re.compile(r"[\w-]+([./][\w-]+)*")
@@ -26,7 +39,28 @@ MAX_STACK = "hydra.launcher.max_stack"
 SWEEPER = re.compile(r"hydra\.sweeper(\.[A-Za-z][\w-]*)+", re.ASCII)
 SWEPT = ("params", "repeat")
 """Settings of a sweeper that hold overrides."""
-MOST_JOBS = 100_000
+GO_ON = "If you know the sweep and trust it"
+
+
+def require_overrides(folder: Path, overrides: Sequence[str]) -> None:
+    """Raises UntrustedError if an override does more than to set a run's configuration."""
+    for word in overrides:
+        reason = refusal(word)
+        if reason:
+            raise UntrustedError(
+                f"{folder / MULTIRUN}: {shown(word)} {reason}, and a saved sweep may not. {own_command(folder)}"
+            )
+
+
+def own_command(folder: Path) -> str:
+    """What to do instead, in words."""
+    return f"{GO_ON}, type its own command, with {SWEEP_DIR}{quoted(str(folder))} {RESUME}=true"
+
+
+def shown(word: str) -> str:
+    """An override in a message, where no stranger's text may be long or move the cursor."""
+    text = word if word.isprintable() else repr(word)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def refusal(word: str) -> str | None:
@@ -34,6 +68,8 @@ def refusal(word: str) -> str | None:
     override = _parsed(word)
     if override is None:
         return "is no override"
+    if not word.isprintable():  # messages name it
+        return "has characters that cannot be printed"
     if override.package is not None or not KEY.fullmatch(override.key_or_group):
         return "sets more than a key of a run's configuration"
     values = _values(override)
@@ -46,40 +82,29 @@ def refusal(word: str) -> str | None:
     return None
 
 
-def jobs_of(word: str) -> float:
-    """How many values an override stands for."""
-    override = _parsed(word)
-    value = override._value if override else None
-    if isinstance(value, ChoiceSweep):
-        return len(value.list)
-    if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
-        return max(1.0, abs(float(value.stop) - float(value.start)) / (abs(float(value.step)) or 1.0))
-    return 1
-
-
 def is_harmless(word: str) -> bool:
     """Whether a setting of Hydra's own may be taken from a saved sweep."""
     override = _parsed(word)
-    if override is None or override.package is not None:
+    values = _values(override) if override else []
+    if override is None or override.package is not None or len(values) != 1:  # Hydra sweeps none of its settings
         return False
-    key, [value, *more] = override.key_or_group, _values(override)
+    key, [value], changes = override.key_or_group, values, override.type == OverrideType.CHANGE
     if key in CHOSEN:
         own = [path.stem for path in (CONF / key).glob("*.yaml")]
-        return not more and override.type == OverrideType.CHANGE and value in (*own, *OF_HYDRA.get(key, ()))
+        return changes and value in (*own, *OF_HYDRA.get(key, ()))
     if key == MAX_STACK:
-        return not more and override.type == OverrideType.CHANGE and (value is None or type(value) is int)
-    if more or not SWEEPER.fullmatch(key):
+        return changes and (value is None or type(value) is int)
+    return SWEEPER.fullmatch(key) is not None and _is_of_sweeper(key.split(".")[2:], value)
+
+
+def _is_of_sweeper(path: Sequence[str], value: Any) -> bool:
+    """Whether a value at this place of the sweeper's settings is one of plain values, and of harmless overrides."""
+    if any(key.startswith("_") or "hydra" in key for key in _keys(value)):  # Hydra calls what a `_target_` names
         return False
-    path = key.split(".")[2:]
     leaves = list(_leaves(value, ".".join(path)))
-    if path[0] in SWEPT and override.type != OverrideType.DEL:
-        words = [f"{place.partition('.')[2]}={text}" for place, text in leaves]
-        return all(refusal(word) is None and jobs_of(word) <= MOST_JOBS for word in words)
-    keys = _keys(value)
-    return not (
-        any(name.startswith("_") or "hydra" in name for name in keys)
-        or any("${" in text or ".." in text for _, text in leaves)
-    )
+    if path[0] in SWEPT:
+        return all(refusal(f"{place.partition('.')[2]}={text}") is None for place, text in leaves)
+    return not any("${" in text or ".." in text for _, text in leaves)
 
 
 def _parsed(word: str) -> Override | None:
@@ -90,8 +115,10 @@ def _parsed(word: str) -> Override | None:
 
 
 def _values(override: Override) -> list[Any]:
-    """The values that it stands for, those of a range aside, as plain ones."""
+    """The values that it stands for as plain ones; none for numbers of a range, and for patterns of options."""
     value = override._value
+    if isinstance(value, RangeSweep | IntervalSweep | Glob):
+        return []
     return [_plain(each) for each in (value.list if isinstance(value, ChoiceSweep) else [value])]
 
 

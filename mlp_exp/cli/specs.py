@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.config.validation import unresolved
 from mlp_exp.errors import ConfigError, SweeperError
-from mlp_exp.experiment.configs import plain_config
+from mlp_exp.experiment.configs import plain_config, plain_values, resolved_values
 from mlp_exp.experiment.spec import RunSpec
 
 JOB_KEYS = (
@@ -72,7 +72,7 @@ def _plain_config(config: Any) -> tuple[dict[str, Any], str | None]:
 
 def typed_overrides(hydra: Any) -> tuple[str, ...]:
     """A job's overrides with their interpolations as typed."""
-    return tuple(str(override) for override in OmegaConf.to_container(hydra.overrides.task) or ())
+    return tuple(str(override) for override in plain_values(hydra.overrides.task) or ())
 
 
 def _said(hydra: Any, key: str) -> Any:
@@ -85,7 +85,7 @@ def _said(hydra: Any, key: str) -> Any:
 
 
 def _plain(node: Any) -> Any:
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    return resolved_values(node) if OmegaConf.is_config(node) else node
 
 
 def _direction(sweeper: DictConfig) -> str | None:

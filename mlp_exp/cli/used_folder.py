@@ -11,7 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.options import OPTIONS
 from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
-from mlp_exp.storage.run_folder import HYDRA, RunFolder
+from mlp_exp.storage.hydra_files import HYDRA
+from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
 

@@ -5,7 +5,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.compare.effects import axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
+from mlp_exp.compare.search import Scored, log_keys, of_search, scored, the_search
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import PREDICT, PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
@@ -21,7 +22,8 @@ from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, shown_metrics
 from mlp_exp.processes.helper import IN_PLACE, Helper
-from mlp_exp.storage.run_folder import CHOSEN, DONE, HYDRA, RunFolder
+from mlp_exp.storage.hydra_files import HYDRA
+from mlp_exp.storage.run_folder import CHOSEN, DONE, RunFolder
 
 MOST_POINTS = 200
 """Most points of a learning curve."""
@@ -52,7 +54,12 @@ def gather(
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
     headlines = [name for name in _headlines(entries) if name in metrics]
-    important = {name: helper.ask(importance, *_ranked(entries, varying, name)) for name in headlines}
+    search = the_search(entries)
+    of = {name: _scored(entries, name) for name in headlines}
+    if search:
+        of |= {f"objective:{place}": scored(search, place) for place in range(len(search.study.objectives))}
+    important = {name: helper.ask(importance, *_ranked(pairs, varying)) for name, pairs in of.items()}
+    logarithmic = log_keys(search)
     shared, own = split_common([entry.values for entry in entries])
     most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
     curves = [_curves(entry, most) for entry in entries]
@@ -61,7 +68,7 @@ def gather(
     groups = group_repetitions(entries)
     best_first = sorted(over_splits(baselines).items(), key=lambda named: by_rank(named[1]))
     return {
-        "keys": {key: _values(entries, key) for key in varying},
+        "keys": {key: _values(entries, key, logarithmic) for key in varying},
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
@@ -69,6 +76,7 @@ def gather(
         "groups": [[place[entry.folder] for entry in group.entries] for group in groups],
         "baselines": [_baseline(name, of, groups) for name, of in best_first],
         "importance": {name: found() for name, found in important.items()},
+        "search": of_search(search, place) if search else None,
         "config": shared,
         "figures": _figures(entries, names),
         "made": how_made(folders, entries),
@@ -82,13 +90,15 @@ def split_common(configs: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], 
     return shared, [{key: value for key, value in one.items() if key not in shared} for one in configs]
 
 
-def _values(entries: Sequence[Entry], key: str) -> dict[str, Any]:
-    """The axis of a key in plots, which show runs with metrics, and its values as numbers."""
+def _values(entries: Sequence[Entry], key: str, logarithmic: Collection[str]) -> dict[str, Any]:
+    """The axis of a key in plots, which show runs with metrics and pruned ones, and its values as numbers."""
     having = [entry for entry in entries if key in entry.overrides]
-    shown = [entry.overrides[key] for entry in having if entry.metrics]
+    shown = [entry.overrides[key] for entry in having if entry.metrics or entry.pruned]
     numbers = {entry.overrides[key]: number(entry.overrides[key]) for entry in having}
+    axis = axis_of(shown) if shown else "category"
+    positive = all((numbers[text] or 0) > 0 for text in shown)
     return {
-        "axis": axis_of(shown) if shown else "category",
+        "axis": "log" if key in logarithmic and axis == "linear" and positive else axis,
         "numbers": {text: value for text, value in numbers.items() if value is not None},
     }
 
@@ -146,6 +156,7 @@ def _run(entry: Entry, name: str, curves: Curves, config: Mapping[str, str]) -> 
         "epochs": result.get("epochs", epochs[-1] if epochs else None),
         "seconds": result.get("seconds"),
         "metrics": entry.metrics,
+        "best_value": result.get("best_value"),
         "again": again(entry),
         "config": config,
         "at": epochs,
@@ -180,13 +191,17 @@ def again(entry: Entry) -> str:
     return shlex.join([*PROGRAM, *words])
 
 
-def _ranked(entries: Sequence[Entry], keys: Sequence[str], metric: str) -> tuple[dict[str, Floats], Floats]:
-    """The ranks of values, and the metric, of all runs that have it; of the keys that all of them have."""
-    scored = [(entry, value) for entry in entries if (value := entry.metrics.get(metric)) is not None]
-    scored = [(entry, value) for entry, value in scored if math.isfinite(value)]
+def _scored(entries: Sequence[Entry], metric: str) -> Scored:
+    """The values, as typed, and the metric of all runs that have it."""
+    found = [(entry.overrides, entry.metrics.get(metric)) for entry in entries]
+    return [(overrides, value) for overrides, value in found if value is not None and math.isfinite(value)]
+
+
+def _ranked(scored: Scored, keys: Sequence[str]) -> tuple[dict[str, Floats], Floats]:
+    """The ranks of the values of those keys that all runs have, and what was scored."""
     values = {}
     for key in keys:
-        texts = [entry.overrides[key] for entry, _ in scored if key in entry.overrides]
+        texts = [overrides[key] for overrides, _ in scored if key in overrides]
         if len(texts) == len(scored) and len(set(texts)) > 1:
             values[key] = ranks(texts)
     return values, np.array([value for _, value in scored])

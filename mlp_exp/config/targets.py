@@ -49,9 +49,9 @@ def takes(target: Callable[..., Any], name: str) -> bool:
 
 
 def _takes(parameters: Parameters, name: str) -> bool:
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    if name in parameters and parameters[name].kind in BY_NAME:
         return True
-    return name in parameters and parameters[name].kind in BY_NAME
+    return any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def row_parameters(target: Callable[..., Any], keys: Collection[str]) -> tuple[str, ...]:

@@ -108,6 +108,8 @@ def check_plain(
     seen = 0
     while todo:
         value, depth = todo.pop()
+        if type(value) in (str, int, float, bool, type(None)):  # numpy's are floats, too
+            continue
         if isinstance(value, Mapping | list | tuple):
             inside = list(value.values()) if isinstance(value, Mapping) else list(value)
             if isinstance(value, Mapping) and not all(isinstance(key, str | int | float) for key in value):
@@ -118,7 +120,7 @@ def check_plain(
                     f"{where}: holds more than {most} values or more than {DEEPEST} levels when it is written out"
                 )
             todo += [(each, depth + 1) for each in inside]
-        elif type(value) not in (str, int, float, bool, type(None)) and not also(value):  # numpy's are floats, too
+        elif not also(value):
             raise UntrustedError(f"{where}: expected numbers and texts, found a {type(value).__name__}")
 
 

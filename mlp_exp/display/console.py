@@ -16,12 +16,8 @@ class ConsoleHandler(logging.Handler):
     The traceback of an error that is reported as one message is for the log file alone.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._errors = Console(stderr=True)
-
     def emit(self, record: logging.LogRecord) -> None:
-        console = self._errors if record.levelno >= logging.ERROR else get_console()
+        console = Console(stderr=True) if record.levelno >= logging.ERROR else get_console()
         if record.exc_info and isinstance(record.exc_info[1], MlpExpError):
             record = copy.copy(record)
             record.exc_info = record.exc_text = None

@@ -72,7 +72,8 @@ def held_out_logits(run: Run) -> HeldOut | None:
     for number, each in enumerate(places):
         held[each, number] = True
     logits = [logits_of(trainee, each) for trainee, each in zip(run.trainees, own, strict=True)]
-    patterns, group = np.unique(held, axis=0, return_inverse=True)
+    one = held[:1], np.zeros(len(rows), np.int64)
+    patterns, group = np.unique(held, axis=0, return_inverse=True) if len(own) > 1 else one
     groups = []
     for code, pattern in enumerate(patterns):
         inside = np.flatnonzero(group.reshape(-1) == code)

@@ -64,11 +64,11 @@ def _unknown(name: str, values: Sequence[Value], key: str, choices: Mapping[str,
         return
     for value in values:
         if not any(same(value, one) for one in choices[name]):
-            hint = did_you_mean(written_value(value), map(written_value, choices[name]), "Choices")
-            yield f"'{name}' is never {written_value(value)} in this search.{hint}"
+            hint = did_you_mean(_text(value), map(_text, choices[name]), "Choices")
+            yield f"'{name}' is never {_text(value)} in this search.{hint}"
 
 
-def written_value(value: Value) -> str:
+def _text(value: Value) -> str:
     return value if isinstance(value, str) else written(value)
 
 
@@ -95,7 +95,7 @@ def settle(
         choices: of the keys that are searched among some.
         fixed: values of those that are not searched.
     """
-    open_: dict[str, dict[str, tuple[Value, ...]]] = {key: dict(needs) for key, needs in conditions.items()}
+    undecided: dict[str, dict[str, tuple[Value, ...]]] = {}
     never: list[str] = []
     for key in in_order(list(conditions), conditions):
         left: dict[str, tuple[Value, ...]] = {}
@@ -105,8 +105,8 @@ def settle(
             left[name] = tuple(one for one in values if any(same(one, each) for each in choices.get(name, ())))
         if any(not values or name in never for name, values in left.items()):
             never.append(key)
-        open_[key] = left
-    return {key: needs for key, needs in open_.items() if needs and key not in never}, never
+        undecided[key] = left
+    return {key: needs for key, needs in undecided.items() if needs and key not in never}, never
 
 
 def in_order(keys: Sequence[str], conditions: Conditions) -> list[str]:

@@ -37,11 +37,16 @@ def written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(written, value))}]"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{written(key)}:{written(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join(f"{_as_key(key)}:{written(each)}" for key, each in value.items()) + "}"
     text = str(value)
     if _BARE.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def _as_key(key: Any) -> str:
+    """A key of a mapping, where Hydra knows no quotes."""
+    return re.sub(r"([\\()\[\]{}:=, \t])", r"\\\1", key) if isinstance(key, str) else written(key)
 
 
 def value_of(value: Any) -> Value:

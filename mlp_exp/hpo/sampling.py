@@ -10,8 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
 from mlp_exp.config.targets import did_you_mean
 from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.hpo.dimensions import Params
@@ -65,7 +63,8 @@ def make_sampler(node: Mapping[str, Any], seed: int) -> "BaseSampler":
     from optuna.samplers import RandomSampler
 
     try:
-        return RandomSampler(seed) if is_grid(node) else _make(node, seed)
+        with quiet():
+            return RandomSampler(seed) if is_grid(node) else _make(node, seed)
     except (TypeError, ValueError) as error:
         raise ConfigError([f"{WHERE}: {error}"]) from error
 
@@ -93,13 +92,13 @@ def grid(space: Space, seed: int) -> list[Params]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna's messages are left out inside it, and one thread computes: the last bit of a sum would depend on more."""
+    """Optuna's messages are left out inside it; the rest of the process still gets them."""
     from optuna import logging
 
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
-        with warnings.catch_warnings(), threadpool_limits(1):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -112,7 +112,7 @@ class Search:
         jobs: list[Job] = []
         try:
             with self._sweep.bar:
-                while (batch := self._next_batch()) and (not jobs or time.monotonic() < end):
+                while (not jobs or time.monotonic() < end) and (batch := self._next_batch()):
                     trials = [self._trial(recorded) for recorded in batch]
                     jobs += [job for trial in trials for job in trial.jobs]
                     Batch(trials, self._sweep, self._study, self._judging, max_stack).train(resumes=self._resumes)
@@ -136,10 +136,20 @@ class Search:
         trials = self._study.trials
         running = [trial for trial in trials if trial.state == "running"]
         if running:
+            self._require_own(running)
             return running
         first = len(trials)
         count = min(self._batch, self._settings.n_trials - first)
         return self._study.ask(count, self._enqueued()[first : first + count]) if count > 0 else []
+
+    def _require_own(self, trials: Sequence[Recorded]) -> None:
+        """Raises RunFolderError for trials that this search cannot have asked: their values become overrides."""
+        for trial in trials:
+            if not self._space.contains(trial.params):
+                raise RunFolderError(
+                    f"{self._folder / JOURNAL}: expected values that are searched, and trial {trial.number} has "
+                    f"{trial.params}. Start the search in a new folder"
+                )
 
     def _enqueued(self) -> list[Params]:
         """The configurations to try first: the defaults for an empty one, each once."""

@@ -57,15 +57,17 @@ class Space:
         given = dict(dotted(plain(params)))
         offered = _parsed(given, loader, problems)
         typed = {key_of(override): override for override in overrides}
-        dimensions, fixed = _divide({**offered, **typed}, problems)
+        every = {**offered, **typed}
+        dimensions, fixed = _divide(every, problems)
+        keys = [key for key, override in every.items() if not override.is_hydra_override()]
         values = {key: value_of(override.value()) for key, override in fixed.items() if not override.is_delete()}
         choices = {key: each.choices for key, each in dimensions.items() if each.choices}
         left_out = {key for key, value in given.items() if value is None} - typed.keys()
         asked = {key: needs for key, needs in plain(conditions).items() if key not in left_out}
         nameable = _nameable(offered, choices, values)
-        read, mistakes = read_conditions(asked, [*dimensions, *fixed], nameable)
+        read, mistakes = read_conditions(asked, keys, nameable)
         settled, never = settle(read, choices, values)
-        idle = [f"{key}: its condition is never met, so that it is never searched" for key in never if key in typed]
+        idle = [f"{key}: its condition is never met, so that it is never used" for key in never if key in typed]
         kept = in_order([key for key in dimensions if key not in never], settled)
         return cls(
             tuple(dimensions[key] for key in kept),
@@ -73,9 +75,6 @@ class Space:
             settled,
             (*problems, *mistakes, *idle),
         )
-
-    def dimension(self, key: str) -> Dimension | None:
-        return next((each for each in self.dimensions if each.key == key), None)
 
     def is_active(self, key: str, params: Mapping[str, Value]) -> bool:
         """Whether a configuration with these params has the key."""

@@ -1,6 +1,7 @@
 """Mistakes in the space of a search, all in one message before anything trains."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -163,13 +164,14 @@ class _Trials:
     def _explained(self, line: str, params: Params) -> str:
         """A mistake in a configuration with the range that led to it."""
         place = line.partition(":")[0]
-        dimension = next((each for each in self._space.dimensions if f"{place}.".startswith(f"{each.key}.")), None)
-        if dimension is None:
+        about = [each for each in self._space.dimensions if f"{place}.".startswith(f"{each.key}.")]
+        if not about:
             return line
+        dimension = max(about, key=lambda each: len(each.key))  # of a key in a group, not of the group
         group = dimension.key.partition(".")[0]
         if " takes no " in line and group in params and dimension.key != group:
             condition = f"hydra.sweeper.conditions={{{dimension.key}: {{{group}: OPTION}}}}"
-            return f"{line} Where it is searched says '{condition}'"
+            return f"{line} Search it only where it exists: '{condition}'"
         if dimension.choices or " got " not in line:
             return line
         if dimension.step is None:  # the end itself was typed, not the number below it
@@ -192,5 +194,6 @@ def _is_among(value: Value, values: Sequence[Value]) -> bool:
 def _lines(error: Exception) -> list[str]:
     if isinstance(error, ConfigError):
         return error.problems
-    cause = f" ({str(error.__cause__).splitlines()[0]})" if isinstance(error.__cause__, OmegaConfBaseException) else ""
-    return [" ".join(str(error).split("\nConfig search path")[0].split()) + cause]
+    if unknown := re.search(r"Could not override '([^']+)'", str(error)):
+        return [f"{unknown[1]}: the configuration has no such key; +{unknown[1]}=… adds it"]
+    return [" ".join(str(error).partition("\nConfig search path")[0].split())]

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import threadpool_limits
 
 from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.hpo.dimensions import Params
@@ -133,7 +134,7 @@ class Study:
         wrong = [str(params) for params in enqueued if not self._space.contains(params)]
         if wrong:
             raise ConfigError([f"hydra.sweeper.enqueue: {each} is not in what is searched" for each in wrong])
-        with quiet(), self._journal.step():
+        with quiet(), threadpool_limits(1), self._journal.step():  # the last bit of a sum would depend on threads
             self._study.sampler = make_sampler(self._sampler, _batch_seed(self._seed, first))
             for params in enqueued[:count]:
                 self._study.enqueue_trial(dict(params))

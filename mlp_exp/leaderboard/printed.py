@@ -11,6 +11,9 @@ from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitio
 from mlp_exp.leaderboard.searches import on_front, searches_of
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
+LONGEST_NUMBER = 8
+"""Characters of a number that are printed as they are."""
+
 
 def as_table(
     entries: Sequence[Entry], baselines: Mapping[str, Experiment] | None = None
@@ -38,7 +41,7 @@ def as_table(
     rows = []
     named = [(_label(group, one_each=one_each), group) for group in groups] + list((baselines or {}).items())
     for label, group in sorted(named, key=lambda pair: by_rank(pair[1])):  # equal ones stay in their order
-        overrides = [group.overrides.get(key, "") for key in keys]
+        overrides = [_readable(group.overrides.get(key, ""), cut=bool(searches)) for key in keys]
         scores = [group.mean_and_deviation(name) for name in names]
         status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
         front = ["yes" if on_front(group.entries[0], searches) else ""] if has_front else []
@@ -48,6 +51,14 @@ def as_table(
         title = f"{title}; mean ± standard deviation over {', '.join(repeated)}"
     ends = [*(["front"] if has_front else []), *([] if all_well else ["status"])]
     return title, ["job" if one_each else "runs", *keys, *names, *ends], rows
+
+
+def _readable(value: str, *, cut: bool) -> str:
+    """A value as typed; of a number that a search has drawn four digits if `cut`."""
+    try:
+        return f"{float(value):.4g}" if cut and len(value) > LONGEST_NUMBER else value
+    except ValueError:
+        return value
 
 
 def _label(group: Experiment, *, one_each: bool) -> str:

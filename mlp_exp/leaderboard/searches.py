@@ -50,11 +50,11 @@ class Trial:
         return whole if len(whole) == len(found) and self.state in ("finished", "pruned") else None
 
     def _mean(self, objective: Objective) -> float | None:
-        values = [self._value(run, objective.name) for run in self.runs]
+        values = [self._objective(run, objective.name) for run in self.runs]
         known = [value for value in values if value is not None]
         return fmean(known) if self.is_whole and len(known) == len(values) else None
 
-    def _value(self, run: Entry, name: str) -> float | None:
+    def _objective(self, run: Entry, name: str) -> float | None:
         """One objective is the best value of what early stopping watches; several are metrics after training."""
         if len(self.study.objectives) == 1:
             return run.result.get("best_value")

@@ -58,7 +58,7 @@ class SavedSweep(BaseModel):
         return flags + ([("--config-name", self.config_name)] if self.config_name != CONFIG_NAME else [])
 
 
-class _File(BaseModel):
+class _Saved(BaseModel):
     hydra: SavedSweep
 
 
@@ -66,7 +66,7 @@ def read_sweep(folder: Path) -> SavedSweep:
     """Raises FileNotFoundError, or RunFolderError if they are damaged."""
     path = folder / MULTIRUN
     try:
-        return _File.model_validate(read_yaml(path)).hydra
+        return _Saved.model_validate(read_yaml(path)).hydra
     except ValidationError as error:
         problem = first_problem(error, "all of it")
         raise RunFolderError(f"{path}: expected the settings of a sweep, as Hydra writes them; {problem}") from error

@@ -1,4 +1,4 @@
-"""The run folder. No other file knows the names of its files.
+"""The run folder. No other file knows the names of its files, but for those that Hydra saves.
 
 Files are written under a temporary name and then renamed, so that a reader never sees a partial file.
 """
@@ -27,8 +27,8 @@ from mlp_exp.storage.columns import (
     write_numbers,
 )
 from mlp_exp.storage.folder_lock import folder_lock
+from mlp_exp.storage.hydra_files import HYDRA, HYDRA_CONFIG, OVERRIDES, HydraFiles
 from mlp_exp.storage.model_file import read_model, read_models
-from mlp_exp.storage.yaml_file import read_yaml
 
 DONE = ("finished", "stopped_early", "diverged")
 """Status of a run that is over and is not tried again."""
@@ -44,20 +44,14 @@ RESULT = "result.json"
 BASELINES = "baselines.json"
 MODEL = "model.pt"
 CHECKPOINT = "checkpoint.pt"
-HYDRA = ".hydra"
-HYDRA_CONFIG = f"{HYDRA}/config.yaml"
-HYDRA_SETTINGS = f"{HYDRA}/hydra.yaml"
-OVERRIDES = f"{HYDRA}/overrides.yaml"
 PLOTS = "plots"
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
 CHOSEN = "chosen"
 """In the result of a combination of runs: these, with their weights."""
-MAX_SETTINGS = 100_000
-"""Most values that a saved configuration may have."""
 
 
-class RunFolder:
+class RunFolder(HydraFiles):
     """The folder of one run, which need not exist; its path is made absolute."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -228,48 +222,6 @@ class RunFolder:
                 raise UntrustedError(f"{path}: is a link that leads out of the run's folder; remove it")
             if path.exists() and not (path.is_file() or path.is_dir()):
                 raise UntrustedError(f"{path}: is neither a file nor a folder; remove it")
-
-    def overrides(self) -> list[str]:
-        """The overrides as they were typed; empty if Hydra has saved none. Raises RunFolderError for other content."""
-        path = self.path / OVERRIDES
-        overrides = (read_yaml(path) or []) if path.exists() else []
-        if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
-            raise RunFolderError(f"{path}: expected a list of overrides")
-        return overrides
-
-    def config(self) -> dict[str, Any]:
-        """The configuration that Hydra has saved, with today's names of components, references unresolved.
-
-        Empty if Hydra has saved none. Raises RunFolderError for other content, or too many values when written out.
-        """
-        from mlp_exp.config.trust import check_plain  # imports pydantic, which `--help` should not wait for
-
-        path = self.path / HYDRA_CONFIG
-        config = read_yaml(path) if path.exists() else {}
-        if not isinstance(config, dict):
-            raise RunFolderError(f"{path}: expected the configuration of a run")
-        check_plain(config, path, MAX_SETTINGS)
-        return dict(current_names(config))
-
-    def job_number(self) -> int | None:
-        """The number of this run in its sweep; None for a single run. Raises RunFolderError for other content."""
-        number = self._of_hydra("job", "num")
-        return number if isinstance(number, int) else None
-
-    def choices(self) -> dict[str, Any]:
-        """The option of each group; empty if Hydra has saved none. Raises RunFolderError for other content."""
-        choices = self._of_hydra("runtime", "choices")
-        return choices if isinstance(choices, dict) else {}
-
-    def _of_hydra(self, section: str, key: str) -> Any:
-        """One of Hydra's settings; None where it has saved none."""
-        path = self.path / HYDRA_SETTINGS
-        if not path.exists():
-            return None
-        try:
-            return read_yaml(path)["hydra"][section][key]
-        except (KeyError, TypeError) as error:
-            raise RunFolderError(f"{path}: expected Hydra's settings with hydra.{section}.{key}") from error
 
     @property
     def figures(self) -> Path:

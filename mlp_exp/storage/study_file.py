@@ -10,7 +10,7 @@ from mlp_exp.config.trust import check_plain
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.checked import Closed, first_problem
-from mlp_exp.storage.run_folder import MAX_SETTINGS
+from mlp_exp.storage.hydra_files import MAX_SETTINGS
 from mlp_exp.storage.sweep_folder import STUDY
 from mlp_exp.storage.yaml_file import read_yaml
 

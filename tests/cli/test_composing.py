@@ -3,7 +3,7 @@
 import random
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -21,7 +23,7 @@ from support.project import CONF
 
 from mlp_exp.cli import composing
 from mlp_exp.cli.composing import SAVED, CachedLoader, quick_composition
-from mlp_exp.cli.layers import LayeredLoader
+from mlp_exp.cli.layers import LayeredLoader, parse
 
 
 def loader_of(folder: Path, *, quick: bool) -> ConfigLoader:
@@ -264,3 +266,29 @@ def test_a_large_folder_is_read_each_time(conf: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(composing, "MOST_FILES", 5)
     assert loader_of(conf, quick=True).load_configuration("run", [], RunMode.RUN).seed == 0
     assert composing.BASES == {}
+
+
+NUMBERS = ["0", "-0", "1", "-17", "0.5", "-0.25", "1e-05", "1.5e+20", "1e300", "-1e-300", "9" * 30, "0.1", "123.456"]
+OTHERS = ["01", "1.", ".5", "+1", "1_000", "1E5", "inf", "nan", "0x1", "1 ", "true", "-", "1e", "--1"]
+
+
+@pytest.mark.parametrize("key", ["seed", "optimizer.lr", "model.hidden_sizes", "a_b.c_d.e"])
+@pytest.mark.parametrize("number", [*NUMBERS, *OTHERS])
+def test_a_number_is_parsed_as_hydra_does(key: str, number: str) -> None:
+    """Those that Python writes are read without Hydra's parser."""
+
+    def read(by: Callable[[str], Override]) -> Any:
+        try:
+            found = by(f"{key}={number}")
+        except HydraException as error:
+            return str(error)
+        return {**vars(found), "_value": repr(found.value())}
+
+    assert read(parse) == read(lambda text: OverridesParser.create().parse_overrides([text])[0])
+
+
+def test_drawn_numbers_are_parsed_as_hydra_does() -> None:
+    rng = random.Random(0)
+    drawn = [rng.choice([-1, 1]) * 10 ** rng.uniform(-30, 30) for _ in range(200)] + [rng.randrange(10**9)]
+    parsed = OverridesParser.create().parse_overrides([f"optimizer.lr={number!r}" for number in drawn])
+    assert [parse(f"optimizer.lr={number!r}").value() for number in drawn] == [each.value() for each in parsed] == drawn

@@ -417,7 +417,7 @@ def test_the_command_of_a_sweep_of_another_primary_config(command: Command, tmp_
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"hydra": [1]}, "hydra: Input should be a valid dictionary or instance of _Hydra"),
+        ({"hydra": [1]}, "hydra: Input should be a valid dictionary or instance of SavedSweep"),
         ([1], "all of it: Input should be a valid dictionary or instance of _Saved"),
         ({"hydra": {"overrides": {"task": [], "hydra": [1]}}}, "hydra.overrides.hydra.0: Input should be a valid "),
         ({"hydra": {"overrides": {"task": [None], "hydra": []}}}, "hydra.overrides.task.0: Input should be a valid "),

@@ -117,8 +117,7 @@ def test_killed_at_random_moments_a_sweep_ends_as_if_it_had_not_been(command: Co
     args = ["-m", *SMALL, "model.dropout=0,0.2", "model.hidden_sizes=[9],[7,5]", "early_stopping=patience"]
     whole = command("run", *args, "hydra.sweep.dir=whole")
     assert (whole.returncode, whole.stderr) == (0, "")
-    again = [*args, "hydra.sweep.dir=sweep", "resume=true"]
-    finish_with_kills(command, [*args, "hydra.sweep.dir=sweep"], again, tmp_path / "sweep" / "3", "sweep")
+    finish_with_kills(command, [*args, "hydra.sweep.dir=sweep"], ["resume=sweep"], tmp_path / "sweep" / "3", "sweep")
     for job in range(4):
         assert timeless(tmp_path / "sweep" / str(job)) == timeless(tmp_path / "whole" / str(job))
 

@@ -158,7 +158,8 @@ def test_a_job_of_another_configuration_is_not_taken_for_done(sweep: Sweep, tmp_
 
 
 NOT_RESUMED = (
-    "resume: expected the folder of a run, or true with -m and hydra.sweep.dir=… of an earlier sweep, got '{}'"
+    "resume: expected the folder of a run or of a sweep, or true with -m and hydra.sweep.dir=… of an earlier sweep, "
+    "got '{}'"
 )
 
 

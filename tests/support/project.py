@@ -11,7 +11,9 @@ CONF = ROOT / "conf"
 def options() -> list[tuple[str, str]]:
     """Every option of every component group, as `(group, option)`, in the order of their names."""
     files = sorted(CONF.glob("*/*.yaml"))
-    return [(file.parent.name, file.stem) for file in files if file.parent.name not in ("experiment", "local")]
+    return [
+        (file.parent.name, file.stem) for file in files if file.parent.name not in ("experiment", "local", "search")
+    ]
 
 
 def option_with_values(group: str, option: str, folder: Path) -> list[str]:

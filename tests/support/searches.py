@@ -1,61 +1,47 @@
-"""Studies of searches in which nothing is trained: a trial's value is a function of its parameters."""
+"""Spaces of searches, read and composed in this process."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
-from mlp_exp.hpo.dimensions import Params
+from mlp_exp.cli.composing import QuickLoader, quick_composition
+from mlp_exp.experiment.configs import plain_config
+from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.hpo.space import Space
+from support.project import CONF
 
 
-@dataclass
-class SomeDimension:
-    key: str
-    of: BaseDistribution
-
-    def distribution(self) -> BaseDistribution:
-        return self.of
+def space_of(
+    *overrides: str, params: Mapping[str, Any] | None = None, conditions: Mapping[str, Any] | None = None
+) -> Space:
+    """The space of overrides and of `hydra.sweeper`."""
+    return Space.read(OverridesParser.create().parse_overrides(list(overrides)), params, conditions)
 
 
-@dataclass
-class SomeSpace:
-    """What a study uses of a space; `conditions` as there."""
+class Search:
+    """A search as the command line begins it.
 
-    dimensions: list[SomeDimension]
-    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    Attributes:
+        settings: `hydra.sweeper`.
+        space: what it searches.
+    """
 
-    def suggest(self, trial: optuna.Trial) -> Params:
-        params: Params = {}
-        for each in self.dimensions:
-            if all(params.get(key) == value for key, value in self.conditions.get(each.key, {}).items()):
-                params[each.key] = trial._suggest(each.key, each.of)
-        return params
+    def __init__(self, *overrides: str) -> None:
+        GlobalHydra.instance().clear()
+        with quick_composition(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            self._master: DictConfig = loader.load_configuration("run", list(overrides), RunMode.MULTIRUN)
+        self._loader = QuickLoader(loader)
+        self.settings: DictConfig = self._master.hydra.sweeper
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        self.space = Space.read(parsed, self.settings.get("params"), self.settings.get("conditions"))
 
-    def contains(self, params: Mapping[str, Any]) -> bool:
-        return all(
-            any(each.key == key and each.of._contains(each.of.to_internal_repr(value)) for each in self.dimensions)
-            for key, value in params.items()
-        )
-
-    def finite(self) -> dict[str, list[Any]]:
-        return {
-            each.key: list(each.of.choices)
-            if isinstance(each.of, CategoricalDistribution)
-            else list(range(each.of.low, each.of.high + 1))
-            for each in self.dimensions
-            if isinstance(each.of, CategoricalDistribution | IntDistribution)
-        }
-
-
-def space_of(conditions: Mapping[str, Mapping[str, Any]] | None = None, **dimensions: BaseDistribution) -> Space:
-    made = [SomeDimension(key, of) for key, of in dimensions.items()]
-    return cast(Space, SomeSpace(made, conditions or {}))
-
-
-RATE = FloatDistribution(1e-4, 1.0, log=True)
-WIDTH = IntDistribution(1, 64)
-SHAPE = CategoricalDistribution(("round", "square"))
-SPACE = space_of({"width": {"shape": "square"}}, rate=RATE, decay=FloatDistribution(0, 1), shape=SHAPE, width=WIDTH)
+    def compose(self, overrides: Sequence[str]) -> RunSpec:
+        config, node = self._loader.compose_job(self._master, list(overrides))
+        choices = OmegaConf.to_container(node.runtime.choices)
+        return RunSpec(plain_config(config), "", job={"hydra.runtime.choices": choices})

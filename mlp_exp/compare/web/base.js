@@ -27,8 +27,15 @@ const rounded = (value) => {
 };
 const count = (runs) => `${runs} run${runs === 1 ? "" : "s"}`;
 const number = (key, text) => data.keys[key].numbers[text];
-const describe = (run) => keys.map((key) => `${key}=${run.overrides[key] ?? ""}`).join(", ");
-const title = (run) => `run ${run.name}${keys.length ? ": " : ""}${describe(run)}`;
+// A value as typed; a search draws numbers with more digits than anyone reads
+const digits = (key, text) => {
+  const value = data.search && data.keys[key].numbers[text];
+  return value == null || Number.isInteger(value) ? text : rounded(value);
+};
+const describe = (run) => (
+  keys.filter((key) => key in run.overrides).map((key) => `${key}=${digits(key, run.overrides[key])}`).join(", ")
+);
+const title = (run) => [`${run.kind ?? "run"} ${run.name}`, describe(run)].filter(Boolean).join(": ");
 const inOrder = (a, b) => a.localeCompare(b, undefined, { numeric: true });
 const finite = (values) => values.filter((value) => value != null);
 
@@ -50,11 +57,13 @@ const style = (name) => getComputedStyle(document.documentElement).getPropertyVa
 
 function plot(where, traces, { xaxis = {}, yaxis = {}, ...more }, config = {}) {
   const empty = traces.every((trace) => trace.x && !trace.x.length);
-  const axis = { gridcolor: style("--line"), zerolinecolor: style("--line"), automargin: true, visible: !empty };
+  const axis = {
+    gridcolor: style("--line"), zerolinecolor: style("--line"), automargin: true, exponentformat: "e", visible: !empty,
+  };
   const layout = {
     paper_bgcolor: style("--paper"), plot_bgcolor: style("--paper"), font: { color: style("--ink") },
     margin: { t: 20, r: 20, l: 60, b: 50 }, hovermode: "closest",
-    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis },
+    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis, title: { standoff: 8, ...yaxis.title } },
     ...(empty ? { annotations: [{ text: "nothing to draw", showarrow: false }] } : {}),
     ...(printed.matches ? { width: find(where)?.clientWidth } : {}),  // Plotly would measure too late
     ...more,

@@ -1,11 +1,25 @@
 // The leaderboard: a row for each group of runs that differ by seed or fold alone, opened to its runs.
 
+// What only a search has
+function searched() {
+  if (!data.search) return [];
+  const { objectives: [{ name }, ...more], repeats } = data.search;
+  const trial = { name: "trial", of: (run) => trialOf.get(run)?.number ?? null };
+  const best = { name: `best_${name}`, of: (run) => run.best_value, measured: true };
+  const front = { name: "front", of: (run) => (trialOf.get(run)?.front ? "yes" : "") };
+  return [...(repeats > 1 ? [trial] : []), more.length ? front : best];
+}
+
 const columns = [
   { name: "run", of: (run) => run.name },
-  ...keys.map((key) => ({ name: key, of: (run) => run.overrides[key] ?? "", number: (text) => number(key, text) })),
+  ...keys.map((key) => ({
+    name: key, of: (run) => run.overrides[key] ?? "", number: (text) => number(key, text),
+    shown: (text) => digits(key, text),
+  })),
   ...data.metrics.map((name) => ({
     name, of: (run) => run.metrics[name] ?? null, measured: true, optional: !data.headlines.includes(name),
   })),
+  ...searched(),
   { name: "status", of: (run) => run.status },
   { name: "best_epoch", of: (run) => run.best_epoch, measured: true },
   { name: "epochs", of: (run) => run.epochs, measured: true },
@@ -29,7 +43,7 @@ function summary(column, runs) {
   const distinct = [...new Set(values.map(String))];
   if (distinct.length > 3) return { text: `${distinct.length} values`, key: null };
   const text = distinct.join(", ");
-  return { text, key: column.number?.(text) ?? text };
+  return { text: column.shown ? distinct.map(column.shown).join(", ") : text, key: column.number?.(text) ?? text };
 }
 
 function compare(a, b) {

@@ -7,6 +7,7 @@ function drawRuns() {
 
 function drawPlots() {
   drawCurves();
+  drawSearch();
   drawMattered();
   drawPair();
 }
@@ -56,15 +57,19 @@ function listen() {
 
 const runOptions = data.runs.map((run, index) => [index, title(run)]);
 fill(find("column"), watched.map((name) => [name, name]), watched.includes("val_loss") ? "val_loss" : watched.at(-1));
-fill(find("metric"), data.headlines.map((name) => [name, name]), data.headlines[0]);
+const subjects = [...objectives, ...data.headlines.map((name) => [name, name])];
+fill(find("metric"), subjects, subjects[0]?.[0]);
 fill(find("first"), runOptions, 0);
 const others = data.groups.find((members) => !members.includes(0));  // the best run of another experiment
 fill(find("second"), runOptions, others ? Math.min(...others) : Math.min(1, data.runs.length - 1));
 fillHeader();
 fillFigures();
 fillMade();
+fillSearch();
 drawHead();
 drawRuns();
+drawSearch();
 drawMattered();
 drawPair();
 listen();
+listenToSearch();

@@ -1,0 +1,86 @@
+"""The line of `resume=SWEEP`: what the folder of a sweep says of its command, trusted no further than a saved run."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+
+from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.saved_overrides import GO_ON, is_harmless, require_overrides, shown
+from mlp_exp.display.commands import RESUME, program
+from mlp_exp.errors import ConfigError, UntrustedError
+from mlp_exp.storage.multirun_file import read_sweep
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN
+
+OF_EACH_COMMAND = (SWEEP_DIR, "hydra.mode=", "hydra.run.dir=")
+"""Settings that the sweep's command may have had, and that the one which goes on has its own of, or does not need."""
+
+
+def arguments_of(folder: Path, typed: Sequence[str]) -> list[str]:
+    """The command line, as Hydra is to read it, that goes on with the sweep in a folder.
+
+    Args:
+        folder: may come from a stranger; checked here.
+        typed: the rest of the command line; its settings of Hydra replace those of the sweep.
+
+    Raises:
+        ConfigError: with a line for each typed word that does not fit.
+        RunFolderError: the sweep's settings are damaged.
+        UntrustedError: they are not those of a sweep alone, or links lead out of the folder.
+    """
+    args = get_args_parser().parse_known_intermixed_args(list(typed))[0]
+    flags = [word for word in typed if word not in args.overrides]
+    _require_fitting(folder, args.overrides)
+    RunFolder(folder).require_own_files()
+    saved = read_sweep(folder)
+    require_overrides(folder, saved.overrides.task)
+    kept = _kept(saved.typed, args.overrides)
+    given = {"--config-dir": args.config_dir, "--config-name": args.config_name}
+    missing = [word for flag, value in saved.flags if given[flag] is None for word in (flag, value)]
+    _require_typed(folder, kept, missing, typed)
+    sweep = f"{SWEEP_DIR}{quoted(str(folder))}"
+    return ["--multirun", *flags, *saved.overrides.task, *kept, *args.overrides, sweep]
+
+
+def _require_fitting(folder: Path, typed: Sequence[str]) -> None:
+    problems = []
+    for word in typed:
+        if word.startswith(SWEEP_DIR):
+            problems.append(f"{word}: {RESUME}={folder} says where the sweep is; leave it out")
+        elif not _key(word).startswith(("hydra.", "hydra/")):
+            problems.append(
+                f"{word}: {RESUME}={folder} goes on with the overrides that the sweep began with; leave it out. To "
+                f"extend a run of it: {RESUME}={folder}/0 trainer.epochs=…"
+            )
+    if problems:
+        raise ConfigError(problems)
+
+
+def _kept(saved: Sequence[str], typed: Sequence[str]) -> list[str]:
+    """The saved settings that typed ones do not replace: a chosen option replaces also what was set of another one."""
+    keys = [_key(word) for word in typed]
+    others = [_key(word) for word in typed if "/" in _key(word) and word not in saved]
+    replaced = tuple(f"{key.replace('/', '.')}." for key in others)
+    return [
+        word
+        for word in saved
+        if _key(word) not in keys and not word.startswith(OF_EACH_COMMAND) and not _key(word).startswith(replaced)
+    ]
+
+
+def _require_typed(folder: Path, kept: Sequence[str], flags: Sequence[str], typed: Sequence[str]) -> None:
+    """Raises UntrustedError with the command that says so for what the folder alone may not say."""
+    unsafe = [*flags, *(word for word in kept if not is_harmless(word))]
+    if unsafe:
+        words = [f"{RESUME}={folder}", *typed, *(word if word.isprintable() else repr(word) for word in unsafe)]
+        raise UntrustedError(
+            f"{folder / MULTIRUN}: a saved sweep is trusted no further than a saved run, and with "
+            f"{shlex.join(map(shown, unsafe))} it could run other code or write to another place. {GO_ON}, type that "
+            f"yourself:\n  {program()} {shlex.join(words)}"
+        )
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0].partition("@")[0]

@@ -1,0 +1,96 @@
+"""What the page shows of a search: its trials, their values, and how far each came."""
+
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mlp_exp.errors import RunFolderError
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.searches import Search, Trial, searches_of
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.study_file import StudyFile
+
+LOG = re.compile(r"tag\(\s*(\w+\s*,\s*)*log\s*,")
+"""The beginning of a range that is searched by its logarithm, as typed."""
+Scored = list[tuple[Mapping[str, str], float]]
+
+
+def the_search(entries: Sequence[Entry]) -> Search | None:
+    """The search that runs belong to; None if they belong to none, or to several."""
+    found = list(searches_of(entries).values())
+    return found[0] if len(found) == 1 else None
+
+
+def log_keys(search: Search | None) -> set[str]:
+    """The keys that are searched by their logarithms."""
+    return {key for key, text in search.study.space.items() if LOG.match(text)} if search else set()
+
+
+def of_search(search: Search, place: Mapping[Path, int]) -> dict[str, Any]:
+    """The search as plain values; `place` is that of each run's folder among the runs of the page."""
+    study = search.study
+    rungs = sorted({trial.rung for trial in search.trials if trial.rung and len(study.objectives) == 1})
+    return {
+        "objectives": [objective.model_dump() for objective in study.objectives],
+        "n_trials": study.n_trials,
+        "repeats": study.repeats,
+        "repeat": list(study.repeat),
+        "settings": _settings(study),
+        "rungs": rungs,
+        "trials": [
+            {
+                "number": trial.number,
+                "state": trial.state,
+                "values": trial.values,
+                "rung": trial.rung,
+                "front": trial.number in search.front,
+                "at": _at_rungs(trial, rungs),
+                "runs": [place[run.folder] for run in trial.runs],
+            }
+            for trial in search.trials
+        ],
+    }
+
+
+def scored(search: Search, objective: int) -> Scored:
+    """The values of the finished trials that have one, as typed, with their value of an objective."""
+    finished = [trial for trial in search.trials if trial.state == "finished" and trial.values]
+    return [(trial.runs[0].overrides, trial.values[objective]) for trial in finished if trial.values]
+
+
+def _settings(study: StudyFile) -> list[tuple[str, str]]:
+    """Names and texts."""
+    sampler = str(study.sampler.get("_target_", "")).rpartition(".")[2]
+    facts = [("sampler", sampler.removesuffix("Sampler")), ("batch", str(study.batch)), ("seed", str(study.seed))]
+    return [*((name, text) for name, text in facts if text), *study.space.items()]
+
+
+def _at_rungs(trial: Trial, rungs: Sequence[int]) -> list[float]:
+    """The best value so far at each rung that a trial reached, and of a finished one at its end."""
+    if not rungs or trial.values is None:
+        return []
+    passed = [rung for rung in rungs if trial.state == "finished" or rung < (trial.rung or 0)]
+    sign = 1 if trial.study.objectives[0].direction == "minimize" else -1
+    found = [_best_at(run, passed, trial.study.monitor, sign) for run in trial.runs] if passed else []
+    if any(len(values) < len(passed) for values in found):
+        return []
+    return [*map(fmean, zip(*found, strict=True)), trial.values[0]]
+
+
+def _best_at(run: Entry, epochs: Sequence[int], column: str, sign: int) -> list[float]:
+    """The best value of a column after each of these epochs, or all of a shorter history; empty if it is not known."""
+    result, folder = run.result, RunFolder(run.folder)
+    if result.get("best_value") is not None and 0 < result.get("best_epoch", 0) <= epochs[0]:
+        return [float(result["best_value"])] * len(epochs)
+    try:
+        names = folder.history_columns
+        values = [row[names.index(column)] for row in folder.read_history(names)] if column in names else []
+    except RunFolderError as error:
+        print(f"{error}. The run is shown without its rungs", file=sys.stderr)
+        return []
+    costs = [[sign * value for value in values[:epoch] if math.isfinite(value)] for epoch in epochs]
+    return [sign * min(of) for of in costs] if all(costs) else []

@@ -1,0 +1,55 @@
+"""What a command says that speaks of a search and makes none, or makes one with a typo."""
+
+import pytest
+from support.commands import Command, mistakes, refusal
+
+FOR_A_SEARCH = (
+    "optimizer.lr: interval(1e-4,1e-1) is for a search: -m hydra/sweeper=optuna hydra.sweeper.n_trials=64 …; a sweep "
+    "takes single values, as optimizer.lr=A,B"
+)
+RANGE = "optimizer.lr=interval(1e-4,1e-1)"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([RANGE], [FOR_A_SEARCH]),
+        (["-m", RANGE, "seed=1,2"], [FOR_A_SEARCH]),
+        (["-m", RANGE, "model.dropot=0.1"], ["model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"]),
+        (
+            ["-m", RANGE, "model.dropot=0.1,0.2"],
+            [FOR_A_SEARCH, "model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"],
+        ),
+        (
+            ["-m", "hydra/sweeper=optuna", RANGE, "trainer.batch_size=interval(16,65)", "model.dropot=0.1"],
+            ["model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"],
+        ),
+        (
+            ["-m", "hydra/sweeper=optuna", "seed=interval(0.5,2)", "model.dropot=0.1"],
+            [
+                "seed: expected whole numbers, since the key takes no others, got interval(0.5,2)",
+                "model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?",
+            ],
+        ),
+        (
+            ["-m", "hydra/sweeper=optuna", "optimizer.lr=intervl(1,2)", "model.dropout=interval(a,b)"],
+            [
+                "optimizer.lr: there is no function intervl(). Did you mean 'interval'?",
+                "model.dropout: interval() takes two numbers, as interval(0,0.5), got interval(a,b)",
+            ],
+        ),
+        (
+            ["-m", "seed=1,2", "hydra.sweeper.n_trials=8"],
+            ["hydra.sweeper.n_trials: is a setting of a search, which hydra/sweeper=optuna or search=small chooses"],
+        ),
+        (
+            ["-m", "search=small", "hydra.sweeper.n_trails=8"],
+            ["hydra.sweeper.n_trails: there is no such setting. Did you mean 'n_trials'?"],
+        ),
+        (["-m", "search=smal"], ["search: there is no option 'smal'. Did you mean 'small'?"]),
+    ],
+)
+def test_a_search_that_is_none(command: Command, args: list[str], said: list[str]) -> None:
+    done = command("run", *args)
+    assert done.stdout == ""
+    assert refusal(done) == mistakes(*said)

@@ -1,0 +1,276 @@
+"""A search through the command line: what it trains, prunes and leaves."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.commands import Command
+from support.folders import result_of
+from support.search_runs import Search, jobs_of, rows_of, statuses, trials_of
+
+from mlp_exp.hpo.study import Study
+from mlp_exp.multirun.sweep import Sweep
+
+pytestmark = pytest.mark.slow
+TWO_BATCHES = {"n_trials": 12, "batch": 6}
+
+
+def test_losers_of_a_batch_leave_at_the_rungs(search: Search, command: Command, tmp_path: Path) -> None:
+    done, folder = search("found", **TWO_BATCHES)
+    assert (done.returncode, done.stderr) == (0, "")
+    jobs = jobs_of(folder)
+    assert list(jobs) == list(range(12))
+    assert Counter((of[0], of[1]) for of in jobs.values()) == {
+        ("pruned", 1): 8,
+        ("pruned", 3): 2,
+        ("finished", None): 2,
+    }
+    assert [len(of[-1]) - 1 for of in jobs.values()] == [of[1] or 9 for of in jobs.values()]
+    for first in (0, 6):  # each batch: a third of those that reached a rung went on, the best
+        at_rung = {n: min(float(row[3]) for row in jobs[n][-1][1:2]) for n in range(first, first + 6)}
+        went_on = {n for n in at_rung if jobs[n][1] != 1}
+        assert went_on == set(sorted(at_rung, key=lambda n: (at_rung[n], n))[:2])
+    lines = [line for line in done.stdout.splitlines() if "trials" in line]
+    trials = trials_of(folder)
+    best = min((trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.values or ())
+    assert best.values
+    assert (
+        lines[-1] == f"12 of 12 trials, 10 pruned; best val_loss {best.values[0]:.5g}: trial {best.number} in {folder}"
+    )
+    saved = yaml.safe_load((folder / "optimization_results.yaml").read_text(encoding="utf-8"))
+    assert saved == {
+        "name": "optuna",
+        "best_trial": best.number,
+        "best_value": best.values[0],
+        "best_params": best.params,
+        "folder": str(best.number),
+    }
+    assert [trial.values and trial.values[0] for trial in trials] == [of[2] for of in jobs.values()]
+    assert [trial.state for trial in trials] == [{"finished": "complete"}.get(of[0], of[0]) for of in jobs.values()]
+    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        board = list(csv.DictReader(file))
+    assert [row["status"] for row in board] == ["finished"] * 2 + ["pruned"] * 10
+    assert board[0]["job"] == str(best.number)
+
+    # a pruned run is the beginning of the run alone, and goes on to its end
+    (number,) = [n for n, of in jobs.items() if of[1] == 3][:1]
+    typed = yaml.safe_load((folder / str(number) / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+    command("run", *typed, "hydra.run.dir=alone")
+    assert rows_of(tmp_path / "alone")[: 1 + 3] == rows_of(folder / str(number))
+    again = command("run", f"resume={folder}/{number}")
+    assert (again.returncode, result_of(folder / str(number))["status"]) == (0, "finished")
+    assert rows_of(folder / str(number)) == rows_of(tmp_path / "alone")
+    assert (folder / str(number) / "model.pt").read_bytes() == (tmp_path / "alone" / "model.pt").read_bytes()
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@contextmanager
+def killed_at(patch: pytest.MonkeyPatch, owner: Any, name: str, call: int, *, after: bool) -> Iterator[None]:
+    """Inside, the command ends at a call of a function, before or after what it does."""
+    calls = iter(range(call))
+    original = getattr(owner, name)
+
+    def killing(*args: Any, **kwargs: Any) -> Any:
+        last = next(calls) == call - 1
+        if last and not after:
+            raise Killed
+        found = original(*args, **kwargs)
+        if last:
+            raise Killed
+        return found
+
+    with patch.context() as patched:
+        patched.setattr(owner, name, killing)
+        with pytest.raises(Killed):
+            yield
+
+
+POINTS = [
+    (Study, "ask", 2, True),
+    (Study, "report", 3, False),
+    (Study, "report", 4, True),
+    (Sweep, "prune", 6, True),
+    (Study, "tell", 2, False),
+    (Sweep, "begin", 2, True),
+]
+"""In the second batch: asked, at a rung before and after it is written down, while pruning, before it is told."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "after"), POINTS, ids=[f"{name} {call}" for _, name, call, _ in POINTS]
+)
+def test_a_killed_search_goes_on_with_the_same_trials(
+    search: Search,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, Any],
+    owner: Any,
+    name: str,
+    call: int,
+    after: bool,
+) -> None:
+    if not whole:
+        _, folder = search("whole", "hydra.launcher.max_stack=3", **TWO_BATCHES)
+        whole.update(trials=trials_of(folder), jobs=jobs_of(folder))
+    with killed_at(monkeypatch, owner, name, call, after=after):
+        search("found", **TWO_BATCHES)
+    done, folder = search("found", "resume=true", **TWO_BATCHES)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert trials_of(folder) == whole["trials"]
+    assert jobs_of(folder) == whole["jobs"]
+
+
+def test_repeats_are_one_trial(search: Search) -> None:
+    done, folder = search("found", "hydra.sweeper.repeat={seed: [3, 4]}", n_trials=4, batch=4)
+    assert (done.returncode, done.stderr) == (0, "")
+    jobs, trials = jobs_of(folder), trials_of(folder)
+    assert len(jobs) == 8
+    for trial in trials:
+        first, second = jobs[2 * trial.number], jobs[2 * trial.number + 1]
+        assert first[:2] == second[:2]
+        assert list(trial.values or ()) == pytest.approx([(first[2] + second[2]) / 2], rel=1e-15)
+    seeds = [result_of(folder / str(number))["seed"] for number in range(8)]
+    assert seeds == [3, 4] * 4
+    assert statuses(folder).count("finished") == 2
+    found = yaml.safe_load((folder / "optimization_results.yaml").read_text(encoding="utf-8"))
+    assert found["folder"] == [str(2 * found["best_trial"]), str(2 * found["best_trial"] + 1)]
+
+
+def test_several_objectives_have_a_front(search: Search) -> None:
+    done, folder = search(
+        "found",
+        "hydra/sweeper/sampler=nsgaii",
+        "hydra/sweeper/pruner=none",
+        "model.hidden_sizes=[4],[16],[64]",
+        n_trials=6,
+        objectives="[val_accuracy,parameters]",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = yaml.safe_load((folder / "optimization_results.yaml").read_text(encoding="utf-8"))
+    points = {trial.number: trial.values or () for trial in trials_of(folder)}
+    front = {
+        n for n, (a, p) in points.items() if not any(b >= a and q <= p and (b, q) != (a, p) for b, q in points.values())
+    }
+    assert {solution["trial"] for solution in found["solutions"]} == front
+    for number, (accuracy, parameters) in points.items():
+        result = result_of(folder / str(number))
+        assert (accuracy, parameters) == (result["metrics"]["val"]["accuracy"], result["parameters"])
+    assert {parameters for _, parameters in points.values()} <= {4 * 4 + 1, 16 * 4 + 1, 64 * 4 + 1}
+    done, _ = search("other", n_trials=6, objectives="[val_accuracy,parameters]")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "The configuration has 1 mistake:\n  hydra/sweeper/pruner: with several objectives no trial is the worst while "
+        "it trains; expected none, got halving. Say so: hydra/sweeper/pruner=none\n",
+    )
+
+
+def test_a_failed_run_is_a_failed_trial(search: Search) -> None:
+    done, folder = search("found", n_trials=6, batch=6, ranges=("optimizer=sgd", "optimizer.lr=1e-2,1e-1,1e30"))
+    assert done.returncode == 0
+    failed = [trial for trial in trials_of(folder) if trial.state == "failed"]
+    assert failed
+    assert all(trial.params == {"optimizer.lr": 1e30} and trial.values is None for trial in failed)
+    assert statuses(folder).count("diverged") == len(failed)
+    with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.DictReader(file))["status"] == "finished"
+
+
+def test_it_begins_with_the_defaults_and_what_is_enqueued(search: Search) -> None:
+    done, folder = search("found", "hydra.sweeper.enqueue=[{},{optimizer.lr: 0.05}]", n_trials=3)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, _ = trials_of(folder)
+    assert first.params == {"optimizer.lr": 0.001, "model.dropout": 0.2}
+    assert second.params["optimizer.lr"] == 0.05
+    done, _ = search("other", "hydra.sweeper.enqueue=[{optimizer.lr: 5}]", n_trials=3)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "The configuration has 1 mistake:\n  hydra.sweeper.enqueue: {'optimizer.lr': 5} is not in what is searched\n"
+    )
+
+
+def test_results_of_an_earlier_search_are_learned_from(search: Search, tmp_path: Path) -> None:
+    _, earlier = search("earlier", **TWO_BATCHES)
+    done, folder = search("found", f"hydra.sweeper.warm_start=[{earlier}]", n_trials=4)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{earlier}: 2 of 12 runs fit this search" in done.stdout.splitlines()
+    assert [trial.number for trial in trials_of(folder)] == [0, 1, 2, 3]
+    done, _ = search("other", f"hydra.sweeper.warm_start=[{tmp_path}/nowhere]", n_trials=4)
+    assert done.stderr == (
+        "The configuration has 1 mistake:\n  hydra.sweeper.warm_start: expected folders of sweeps, got "
+        f"{tmp_path}/nowhere, without a run\n"
+    )
+
+
+def test_time_is_up_after_the_batch_at_hand(search: Search) -> None:
+    settings = {"n_trials": 6, "batch": 2}
+    done, folder = search("found", timeout=1e-3, **settings)
+    assert (done.returncode, len(trials_of(folder))) == (0, 2)
+    done, _ = search("found", "resume=true", **settings)
+    assert (done.returncode, len(trials_of(folder))) == (0, 6)
+
+
+def test_another_search_is_not_continued(search: Search) -> None:
+    settings = {"n_trials": 3, "batch": 3}
+    _, folder = search("found", **settings)
+    done, _ = search("found", "resume=true", **{**settings, "n_trials": 5})
+    assert (done.returncode, len(trials_of(folder))) == (0, 5)
+    done, _ = search("found", "resume=true", "hydra/sweeper/pruner=none", n_trials=5, batch=3, seed=7)
+    assert done.returncode == 1
+    was, now = "{'_target_': 'mlp_exp.hpo.pruning.Halving', 'eta': 3, 'first': 0.1111111111111111}", "NoPruner"
+    assert done.stderr.splitlines() == [
+        f"{folder}/study.yaml: resume=true goes on with the same search; only n_trials may grow.",
+        f"  pruner: was {was}, now {{'_target_': 'mlp_exp.hpo.pruning.{now}'}}",
+        "  seed: was 0, now 7",
+    ]
+    done, _ = search("found", "resume=true", **settings)
+    assert done.stderr == (
+        f"{folder}/study.yaml: the search has 5 trials; expected hydra.sweeper.n_trials=5 or more, got 3\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["hyperband", "median"])
+def test_other_pruners(search: Search, option: str) -> None:
+    done, folder = search("found", f"hydra/sweeper/pruner={option}", n_trials=8, batch=8)
+    assert (done.returncode, done.stderr) == (0, "")
+    trained = Counter(len(of[-1]) - 1 for of in jobs_of(folder).values())
+    assert trained == {"hyperband": {1: 3, 3: 2, 9: 3}, "median": {1: 4, 2: 2, 3: 1, 9: 1}}[option]
+    assert statuses(folder).count("finished") == trained[9]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_trials": 0}, "hydra.sweeper.n_trials: expected a whole number, 1 or more, got 0"),
+        ({"batch": "many"}, "hydra.sweeper.batch: expected a whole number, 1 or more, or auto, got 'many'"),
+        ({"timeout": 0}, "hydra.sweeper.timeout: expected seconds, above 0, or null for no limit, got 0"),
+        ({"seed": -1}, "hydra.sweeper.seed: expected a whole number, 0 or more, got -1"),
+        (
+            {"objectives": "[val_f2,parameters]"},
+            "hydra.sweeper.objectives: there is no 'val_f2'. Did you mean 'val_f1'?",
+        ),
+    ],
+)
+def test_settings_that_are_wrong(search: Search, settings: dict[str, object], message: str) -> None:
+    done, folder = search("found", **settings)
+    assert (done.returncode, done.stderr) == (1, f"The configuration has 1 mistake:\n  {message}\n")
+    assert not (folder / "study.journal").exists()
+
+
+def test_losses_that_differ_are_not_compared(search: Search) -> None:
+    done, _ = search("found", "loss=binary_cross_entropy,focal", n_trials=4)
+    assert done.stderr == (
+        "The configuration has 1 mistake:\n  loss: values of val_loss cannot be compared where the loss differs; watch "
+        "a metric: early_stopping.monitor=val_metric\n"
+    )
