@@ -4,7 +4,7 @@
     --core N            the processor that all of it is pinned to (0)
 
 First this project's searches, five seeds of each task. The processor time of their whole commands, in the median, is
-what all others get: they are ended a little later, and the table says what they had found by then. Results are kept in
+what all others get: they are ended later, and the table says what they had found by then. Results are kept in
 search.jsonl; what it has is not measured again, so that it may be interrupted. A seed is that of the sampler and of the
 training.
 
@@ -32,8 +32,8 @@ from search_watch import Told, watched
 
 FILE = HERE / "search.jsonl"
 SEEDS, RANDOM_SEEDS = 5, 10
-LATER = 1.1
-"""Of the budget, for the others: ours may take a little more time when measured again."""
+LATER = 1.5
+"""Of the budget, for the others: ours may take more time when it is measured again."""
 MANY = 100_000
 """Trials, where time is the limit."""
 BATCH = 32
@@ -78,7 +78,7 @@ def command_of(column: str, name: str, seed: int, folder: Path) -> tuple[list[st
         return ours(task, seed, f"hydra.sweeper.n_trials={MANY}", *words), by_our_line
     task.write(folder)
     python = RAY if column == ON_RAY and RAY else sys.executable
-    return [python, str(HERE / "contenders" / f"{CONTENDERS[column]}.py"), str(folder), str(seed)], by_json
+    return [python, "-m", f"contenders.{CONTENDERS[column]}", str(folder), str(seed)], by_json
 
 
 def one_by_one(points: Sequence[tuple[float, int, float]], folder: Path) -> list[tuple[float, int, float]]:

@@ -82,7 +82,7 @@ class Task:
             group, name = key.split(".")
             fixed[key] = values[group][name]
         found = {
-            "space": {each.key: _range(each) for each in space.dimensions},
+            "space": {each.key: range_of(each) for each in space.dimensions},
             "defaults": space.of_values(values, choices),
             "fixed": fixed,
             "outputs": len(dataset.class_names) if len(dataset.class_names) > 2 else 1,
@@ -91,7 +91,7 @@ class Task:
         (folder / "task.json").write_text(json.dumps(found), encoding="utf-8")
 
 
-def _range(dimension: Any) -> dict[str, Any]:
+def range_of(dimension: Any) -> dict[str, Any]:
     if dimension.choices:
         return {"choices": list(dimension.choices)}
     return {"low": dimension.low, "high": dimension.high, "log": dimension.log}

@@ -1,4 +1,4 @@
-"""Ray Tune with ASHA and Optuna's TPE, on one processor: `python search_with_ray.py FOLDER SEED`.
+"""Ray Tune with ASHA and Optuna's TPE, on one processor: `python -m contenders.search_with_ray FOLDER SEED`.
 
 The loop is that of `search_with_torch.py`. A worker process trains one trial after another (`reuse_actors`), so that it
 imports PyTorch once.
@@ -17,8 +17,9 @@ import torch
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
-from search_space import Best, Config, Search
-from search_with_torch import train
+
+from contenders.search_space import Best, Config, Search
+from contenders.search_with_torch import train
 
 
 def trainable(params: Config, search: Search) -> None:

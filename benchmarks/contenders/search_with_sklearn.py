@@ -1,4 +1,4 @@
-"""Optuna with scikit-learn's MLP, without pruning: `python search_with_sklearn.py FOLDER SEED`.
+"""Optuna with scikit-learn's MLP, without pruning: `python -m contenders.search_with_sklearn FOLDER SEED`.
 
 It has neither dropout nor AdamW nor SiLU: it searches what is left of the space, and its L2 penalty `alpha`. One epoch
 is one call of `partial_fit`, so that the best epoch counts as it does for the others.
@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from search_space import Config, Search
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from contenders.search_space import Config, Search
 
 ALPHA = {"alpha": {"low": 1e-6, "high": 1e-1, "log": True}}
 SHARED = ("optimizer.lr", "model.hidden_sizes")

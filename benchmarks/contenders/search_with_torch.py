@@ -1,4 +1,4 @@
-"""Optuna with a plain loop in PyTorch, and its median pruner: `python search_with_torch.py FOLDER SEED`.
+"""Optuna with a plain loop in PyTorch, and its median pruner: `python -m contenders.search_with_torch FOLDER SEED`.
 
 The loop takes its batches by index, which is twice as fast as PyTorch's DataLoader.
 """
@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from search_space import Config, Search
 from torch import nn
 from torch.nn import functional
+
+from contenders.search_space import Config, Search
 
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU}
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
