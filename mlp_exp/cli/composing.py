@@ -159,11 +159,11 @@ class QuickLoader(CachedLoader):
             hydra_node = config.hydra
             with flag_override(config, ["struct", "readonly"], False):
                 del config["hydra"]
-            self._composed[key] = _copier(config), hydra_node
+            self._composed[key] = copier(config), hydra_node
         return self._composed[key]
 
 
-def _copier(config: DictConfig) -> Callable[[], DictConfig]:
+def copier(config: DictConfig) -> Callable[[], DictConfig]:
     """What copies a configuration: `deepcopy` takes five times as long, and is for one with objects of the user's."""
     try:
         stored = pickle.dumps(config)

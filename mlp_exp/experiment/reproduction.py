@@ -8,7 +8,7 @@ import torch
 
 from mlp_exp.errors import NotReproducedError, RunFolderError
 from mlp_exp.experiment.configs import differences
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.run_folder import PRUNED, RunFolder
 
 
 def compare(earlier: RunFolder, again: RunFolder) -> None:
@@ -19,7 +19,7 @@ def compare(earlier: RunFolder, again: RunFolder) -> None:
         NotReproducedError: says where the first difference is, and in what the environments differ.
     """
     before, now = (folder.result() or {"status": "interrupted"} for folder in (earlier, again))
-    whole = before["status"] != "interrupted"
+    whole = before["status"] not in ("interrupted", PRUNED)
     difference = next(_differences(earlier, again, before, now, whole=whole), None)
     environment = _environment(before, now)
     tolerance = min(_tolerance(before), _tolerance(now))
@@ -30,7 +30,7 @@ def compare(earlier: RunFolder, again: RunFolder) -> None:
     if difference:
         raise NotReproducedError("\n".join([f"not identical: {difference}", *environment]))
     epochs = len(earlier.read_history(earlier.history_columns))
-    what = "history, weights and metrics" if whole else f"the {epochs} epochs before it was interrupted"
+    what = "history, weights and metrics" if whole else f"the {epochs} epochs before it was {before['status']}"
     print("\n".join([f"identical to {earlier.path} to the last bit: {what}", *environment]))
 
 

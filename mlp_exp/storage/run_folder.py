@@ -183,8 +183,7 @@ class RunFolder(HydraFiles):
         Raises RunFolderError for no such file, a damaged one, or a combination of runs, which has not trained itself;
         UntrustedError for links that lead out of the folder.
         """
-        self.require_own_files()
-        return read_model(self.path / MODEL)
+        return read_model(self._model())
 
     @property
     def is_combination(self) -> bool:
@@ -193,8 +192,18 @@ class RunFolder(HydraFiles):
 
     def read_models(self) -> dict[str, Any]:
         """Likewise, also of a combination: `models`, each the content of a run's model file, and their `weights`."""
+        return read_models(self._model())
+
+    def _model(self) -> Path:
+        """The model file; raises RunFolderError for a run that a search has pruned, which has none."""
         self.require_own_files()
-        return read_models(self.path / MODEL)
+        path = self.path / MODEL
+        if not path.exists() and (self.result() or {}).get("status") == PRUNED:
+            raise RunFolderError(
+                f"{self.path}: the run was pruned by its search and has no model. Train it to its end: "
+                f"resume={self.path}"
+            )
+        return path
 
     @property
     def checkpoint(self) -> Path:

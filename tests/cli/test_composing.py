@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from support.project import CONF
 
 from mlp_exp.cli import composing
-from mlp_exp.cli.composing import SAVED, CachedLoader, quick_composition
+from mlp_exp.cli.composing import SAVED, CachedLoader, copier, quick_composition
 from mlp_exp.cli.layers import LayeredLoader, parse
 
 
@@ -292,3 +292,21 @@ def test_drawn_numbers_are_parsed_as_hydra_does() -> None:
     drawn = [rng.choice([-1, 1]) * 10 ** rng.uniform(-30, 30) for _ in range(200)] + [rng.randrange(10**9)]
     parsed = OverridesParser.create().parse_overrides([f"optimizer.lr={number!r}" for number in drawn])
     assert [parse(f"optimizer.lr={number!r}").value() for number in drawn] == [each.value() for each in parsed] == drawn
+
+
+@pytest.mark.parametrize("keeps", [3, object()], ids=["values", "an object that cannot be stored"])
+def test_each_job_has_a_configuration_of_its_own(keeps: object) -> None:
+    class Own:
+        """Of a function, so that pickle does not find it."""
+
+        value = keeps
+
+    own = keeps if isinstance(keeps, int) else Own()
+    config = OmegaConf.create({"own": own, "node": {"list": [1]}}, flags={"allow_objects": True})
+    OmegaConf.set_struct(config, True)
+    copied = copier(config)
+    first, second = copied(), copied()
+    first.node.list.append(2)
+    assert second.node.list == config.node.list == [1]
+    assert type(second.own) is type(own)
+    assert _flags(second) == _flags(config)

@@ -75,6 +75,7 @@ RESULT_KEYS = {
     "intervals",
     "seconds",
     "stacked",
+    "parameters",
     "provenance",
 }
 

@@ -62,6 +62,14 @@ def test_losers_of_a_batch_leave_at_the_rungs(search: Search, command: Command, 
     typed = yaml.safe_load((folder / str(number) / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
     command("run", *typed, "hydra.run.dir=alone")
     assert rows_of(tmp_path / "alone")[: 1 + 3] == rows_of(folder / str(number))
+    once_more = command("run", f"rerun={folder}/{number}", "hydra.run.dir=again")
+    same = f"identical to {folder / str(number)} to the last bit: the 3 epochs before it was pruned"
+    assert (once_more.returncode, same in once_more.stdout.splitlines()) == (0, True)
+    refused = command("predict", folder / str(number), "table.csv", "-o", "out.csv")
+    assert refused.stderr == (
+        f"{folder / str(number)}: the run was pruned by its search and has no model. Train it to its end: "
+        f"resume={folder / str(number)}\n"
+    )
     again = command("run", f"resume={folder}/{number}")
     assert (again.returncode, result_of(folder / str(number))["status"]) == (0, "finished")
     assert rows_of(folder / str(number)) == rows_of(tmp_path / "alone")

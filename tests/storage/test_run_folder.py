@@ -182,3 +182,26 @@ def test_model_loads_with_weights_only(tmp_path: Path) -> None:
     assert torch.equal(read["state_dict"].pop("w"), torch.tensor([[1.0, 1e-30]]))
     assert read == {"format": 1, "names": ["a", "b"], "scale": [1.5], "state_dict": {}}
     assert names(tmp_path) == ["model.pt"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hydra:\n  job:\n    num: 3\n",
+        "hydra:\n  help:\n    template: 'a\n\n      job:\n\n      num: 4\n\n      '\n  job:\n    num: 3\n",
+        "hydra:\n  job:\n    config:\n      num: 5\n    num: 3\n    id: 7\n  last: {}\n",
+        "hydra:\n  other:\n    num: 6\n  job:\n    name: run\n    num: 3\n",
+        "# by hand\nhydra: {job: {num: 3}}\n",
+    ],
+)
+def test_the_number_of_a_job(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "hydra.yaml").write_text(text, encoding="utf-8")
+    assert RunFolder(tmp_path).job_number() == 3
+
+
+@pytest.mark.parametrize("text", ["hydra:\n  job:\n    num: ???\n", "hydra:\n  job:\n    num: null\n"])
+def test_a_single_run_has_no_number(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "hydra.yaml").write_text(text + "  other:\n    num: 6\n", encoding="utf-8")
+    assert RunFolder(tmp_path).job_number() is None
