@@ -3,8 +3,8 @@
     --tasks NAME …      these alone are measured, and --columns NAME … of them
     --core N            the processor that all of it is pinned to (0)
 
-Five seeds of each task, of random search ten. The processor time of this project's whole commands, in the median, is what
-all others get: they are ended later, and the table says what they had found by then. Results are kept in
+Five seeds of each task, of random search ten. The processor time of this project's whole commands, in the median, is
+what all others get: they are ended later, and the table says what they had found by then. Results are kept in
 search.jsonl; what it has is not measured again, so that it may be interrupted. A seed is that of the sampler and of the
 training.
 
