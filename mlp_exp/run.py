@@ -17,13 +17,12 @@ from mlp_exp.cli.options import Options
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, Helper
 from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.sweep_folder import locked
 from mlp_exp.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
-    from mlp_exp.hpo.defaults import MakeJob
-    from mlp_exp.hpo.settings import Settings
-    from mlp_exp.hpo.space import Space
+    from mlp_exp.hpo.asked import Asked
     from mlp_exp.multirun.job import Job
 
 
@@ -71,27 +70,19 @@ def sweep(
     return train_sweep(jobs, folder, max_stack, tracking, helper, resumes=options.resumes)
 
 
-def search(
-    tracking: Tracking,
-    helper: Helper,
-    settings: "Settings",
-    space: "Space",
-    make_job: "MakeJob",
-    folder: Path,
-    max_stack: int | None,
-    options: Options,
-) -> "Sequence[Job]":
+def search(tracking: Tracking, helper: Helper, asked: "Asked", options: Options) -> "Sequence[Job]":
     """The trials of a search, batch by batch."""
     with suppress(Exception):  # what is wrong with it is said when it begins
-        spec = make_job(0, space.overrides({})).compose()
+        spec = asked.make_job(0, asked.space.overrides({})).compose()
         tracking.prepare(spec.values)  # while torch is imported
         helper.prepare(*compress([FIGURES, FOREST], [spec.plots != "never", True]))  # likewise
 
     from mlp_exp.hpo.search import Search
 
     collect_from_now()
-    found = Search(settings, space, make_job, folder, tracking, resumes=options.resumes)
-    return found.describe(max_stack) if options.dry_run else found.run(max_stack, helper)
+    with locked(asked.folder):
+        found = Search(asked, tracking, resumes=options.resumes)
+        return found.describe() if options.dry_run else found.run(helper)
 
 
 def end_sweep(helper: Helper, folder: Path) -> None:

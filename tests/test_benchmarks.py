@@ -136,3 +136,46 @@ def test_the_quality_table_says_who_is_ahead(tmp_path: Path) -> None:
         "",
         "Made with mlp_exp 1, pytabkit 1.",
     ]
+
+
+@pytest.mark.usefixtures("benchmark_modules")
+def test_the_search_table_compares_at_equal_processor_time(tmp_path: Path) -> None:
+    made = importlib.import_module("search_table")
+    kept = made.Kept(tmp_path / "search.jsonl")
+    assert kept.budget("circle") is None
+
+    def add(column: str, seed: int, points: list[tuple[float, int, float]], seconds: float) -> None:
+        kept.add(made.Found("circle", column, seed, points, seconds, 2 * seconds, {"torch": "2"}))
+
+    add(made.US, 0, [(4, 8, 0.5), (8, 16, 0.3)], 10)
+    add(made.US, 1, [(4, 8, 0.4), (9, 16, 0.2)], 11)
+    add(made.US, 2, [(4, 8, 0.9), (9, 16, 0.1)], 12)
+    add(made.RANDOM, 0, [(5, 1, 0.6), (11, 2, 0.4), (12, 3, 0.2)], 16)
+    add(made.RANDOM, 1, [(5, 1, 0.2), (11.5, 2, 0.1)], 16)
+    add("slow", 0, [(5, 1, 0.6)], 16)
+    kept = made.Kept(kept.path)
+    assert kept.budget("circle") == 11
+    assert made.page(kept, ["circle", "digits"], [made.US, made.RANDOM, "slow", "none"]).splitlines() == [
+        "**circle**, 11.0 s",
+        "",
+        "|  | searches | trials | median | worst | mean ± standard deviation | s until our median |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"| {made.US} | 3 | 16 | 0.2000 | 0.3000 | 0.2000 ± 0.1000 | 9 |",
+        f"| {made.RANDOM} | 2 | 2 | 0.3000 | 0.4000 | 0.3000 ± 0.1414 | 8 |",
+        "| slow | 1 | 1 | 0.6000 | 0.6000 | 0.6000 | above 16 |",
+        "",
+        "Made with torch 2.",
+    ]
+
+
+@pytest.mark.usefixtures("benchmark_modules")
+def test_contenders_get_the_space_and_the_defaults_of_a_search() -> None:
+    tasks, space = importlib.import_module("search_tasks"), importlib.import_module("contenders.search_space")
+    found = tasks.TASKS["circle"].space()
+    ranges = {each.key: tasks.range_of(each) for each in found.dimensions}
+    assert ranges["optimizer"] == {"choices": ["adam", "adamw"]}
+    assert (ranges["optimizer.lr"]["low"], ranges["optimizer.lr"]["log"]) == (1e-4, True)
+    fixed = {"optimizer": "adam", "optimizer.weight_decay": 0.0, "model.hidden_sizes": [64, 32]}
+    search = space.Search({}, ranges, {}, fixed, 1, 2, 0)
+    assert search.config({"optimizer": "adamw"}) == fixed | {"optimizer": "adamw", "optimizer.weight_decay": None}
+    assert search.config({"model.hidden_sizes": "[8]"}) == fixed | {"model.hidden_sizes": [8]}

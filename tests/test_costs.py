@@ -143,9 +143,10 @@ def test_compositions_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("jobs", [2, 7])
 def test_parsed_overrides_of_a_sweep(command: Command, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
-    """Those that the jobs share once, beside once by Hydra's sweeper; however many jobs there are."""
+    """By Hydra's sweeper once; once more what the jobs share, but for numbers; however many jobs there are."""
     parsed = counted(monkeypatch, OverridesParser, "parse_rule", lambda _, text, rule: text)
     parse.cache_clear()
     assert command("run", "-m", *QUIET, f"seed=range({jobs})").returncode == 0
-    assert [parsed[f"seed={seed}"] for seed in range(jobs)] == [1] * jobs
-    assert [parsed[word] for word in QUIET] == [2] * len(QUIET)
+    assert [parsed[f"seed={seed}"] for seed in range(jobs)] == [0] * jobs
+    numbers = [word.partition("=")[2].isdigit() for word in QUIET]
+    assert [parsed[word] for word in QUIET] == [1 if number else 2 for number in numbers]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.commands import clean_environment
 
-HEAVY = ("sklearn", "scipy", "pandas", "pyarrow", "matplotlib", "pyplot", "torch._dynamo", "torch._inductor")
+HEAVY = ("optuna", "sklearn", "scipy", "pandas", "pyarrow", "matplotlib", "pyplot", "torch._dynamo", "torch._inductor")
 CODE = """
 import runpy, sys
 try:

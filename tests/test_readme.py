@@ -31,6 +31,7 @@ class MyNet(nn.Sequential):
         super().__init__(nn.Linear(in_features, out_features))
 """
 SHORT = ("trainer.epochs=2", "trainer.plots=never")
+TRIALS, LR_RANGE = "hydra.sweeper.n_trials=", "hydra/sweeper=lr_range"
 """The suite has to be fast; the presets are trained in full, and the figures drawn, elsewhere."""
 ANEW = ["run ", "run --help"]
 """Commands that get a process from scratch."""
@@ -70,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
 
 TRAINED = {
     "RUN": ["hydra.run.dir=RUN"],
-    "SWEEP": ["-m", "seed=0,1", "hydra.sweep.dir=SWEEP"],
+    "SWEEP": ["-m", "seed=0,1,2,3,4", "hydra.sweep.dir=SWEEP"],
 }
 ON_PEOPLE = ["data=table", "data.path=people.csv", "data.target=income"]
 
@@ -90,8 +91,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def jobs_of(arguments: Sequence[str]) -> int:
     """How many runs a command trains anew: of a sweep, one for each combination of values."""
-    if {"--help", "--dry-run", "resume=true", "resume=RUN"} & {*arguments}:
+    if {"--help", "--dry-run", "resume=true", "resume=RUN", "resume=SWEEP"} & {*arguments}:
         return 0
+    for argument in arguments:
+        if argument.startswith(TRIALS):
+            return int(argument.removeprefix(TRIALS))
+    if LR_RANGE in arguments:
+        return 32
     count = 1
     for value in (argument.partition("=")[2] for argument in arguments if "-m" in arguments):
         swept = re.fullmatch(r"range\((\d+)\)", value)
@@ -105,7 +111,7 @@ def results_in(folder: Path) -> set[Path]:
 
 
 def test_the_commands_are_found() -> None:
-    assert len(COMMANDS) == 46
+    assert len(COMMANDS) == 49
     assert len(SNIPPETS) == 1
     assert "make run" in README
     assert "make test" in README
@@ -122,8 +128,11 @@ def test_the_command_runs(command: str, words: str, folder: Path, trained: Path)
     longer = [argument for argument in arguments if argument.startswith("trainer.epochs=")]
     if longer:
         arguments[arguments.index(longer[0])] = "trainer.epochs=3"
-    elif command == "run" and "--help" not in arguments:
+    elif command == "run" and not {"--help", "resume=SWEEP", LR_RANGE} & {*arguments}:
         arguments += SHORT
+    searches = [argument for argument in arguments if argument.startswith(TRIALS)]
+    if searches:
+        arguments[arguments.index(searches[0])] = f"{TRIALS}3"
     before = results_in(folder)
     done = run(folder, command, *arguments, process=f"{command} {words.strip()}" in ANEW)
     if "-" in arguments:
@@ -137,7 +146,8 @@ def test_the_command_runs(command: str, words: str, folder: Path, trained: Path)
     assert len(made) == (jobs_of(arguments) if command == "run" else int(saves))
     results = [json.loads(path.read_text(encoding="utf-8")) for path in (made or before)]
     if command == "run" and results:
-        assert {result["epochs"] for result in results} == {3 if longer else 2}
+        epochs = {1, 2} if searches else {1} if LR_RANGE in arguments else {3 if longer else 2}
+        assert {result["epochs"] for result in results} == epochs
     if "rerun=RUN" in arguments:
         assert done.stdout.splitlines()[-2].startswith(f"identical to {folder}/RUN to the last bit: ")
     if predicts and not saves:

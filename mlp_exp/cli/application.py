@@ -33,16 +33,14 @@ from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
-    from mlp_exp.hpo.defaults import MakeJob
-    from mlp_exp.hpo.settings import Settings
-    from mlp_exp.hpo.space import Space
+    from mlp_exp.hpo.asked import Asked
     from mlp_exp.multirun.job import Job
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 Run = Callable[["RunSpec", Options], float]
 RunSweep = Callable[[Sequence["Job"], Path, int | None, Options], None]
-RunSearch = Callable[["Settings", "Space", "MakeJob", Path, int | None, Options], "Sequence[Job]"]
+RunSearch = Callable[["Asked", Options], "Sequence[Job]"]
 EndSweep = Callable[[Path], None]
 ReadConfig = Callable[[Options], dict[str, Any]]
 
@@ -193,12 +191,13 @@ class Command:
         self._run_sweep(jobs, sweep_folder.absolute(), max_stack, self.options)
         self._failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
 
-    def search(
-        self, settings: "Settings", space: "Space", make_job: "MakeJob", folder: Path, max_stack: int | None
-    ) -> "Sequence[Job]":
-        """All trials of a search, of which some may fail."""
+    def search(self, asked: "Asked") -> "Sequence[Job]":
+        """All trials of a search, of which some may fail, but not all."""
         self.job_began = True
-        return self._run_search(settings, space, make_job, folder.absolute(), max_stack, self.options)
+        jobs = self._run_search(asked, self.options)
+        if all(job.failure is not None for job in jobs):
+            self._failed += [f"{job.name}: {job.failure}" for job in jobs]
+        return jobs
 
     def report(self) -> None:
         """Names a sweep's failed jobs once more and exits with status 1, if there are any."""

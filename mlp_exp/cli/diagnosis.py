@@ -40,7 +40,9 @@ def explain(error: Exception, config_name: str) -> str:
         problems = []
     from mlp_exp.cli.search_diagnosis import search_problems  # reads the schema, as all that follows a mistake
 
-    problems = search_problems(args.overrides, error) + problems
+    searched = search_problems(args.overrides, error)
+    said = {line.partition(":")[0] for line in searched}
+    problems = searched + [line for line in problems if line.partition(":")[0] not in said]
     if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:
         from mlp_exp.config.validation import unresolved
 

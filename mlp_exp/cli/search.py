@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from mlp_exp.cli.application import Command
 from mlp_exp.cli.jobs import HydraJob, Launch, prepare_context, runs_together
 from mlp_exp.errors import ConfigError
+from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.sweep_folder import MULTIRUN
 
 LAUNCHER = "hydra_plugins.mlp_exp_stacked.StackedLauncher"
@@ -32,6 +33,7 @@ def search(
     from mlp_exp.hpo.sampling import require_optuna  # no other command imports what a search needs
 
     require_optuna()
+    from mlp_exp.hpo.asked import Asked
     from mlp_exp.hpo.settings import Settings
     from mlp_exp.hpo.space import Space
     from mlp_exp.hpo.space_checks import require_valid
@@ -58,9 +60,12 @@ def search(
         return HydraJob(number, own, launch)
 
     require_valid(space, lambda own: make_job(0, own).compose(), settings.repeat)
-    folder = Path(config.hydra.sweep.dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, folder / MULTIRUN)
+    folder = Path(config.hydra.sweep.dir).absolute()
+
+    def save() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / MULTIRUN, OmegaConf.to_yaml(config))
+
     command: Command = task_function.__self__  # type: ignore[attr-defined]
-    jobs = command.search(settings, space, make_job, folder, launcher.get("max_stack"))
+    jobs = command.search(Asked(settings, space, make_job, folder, launcher.get("max_stack"), save))
     return [job.end() for job in jobs if isinstance(job, HydraJob)]

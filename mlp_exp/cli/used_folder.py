@@ -6,7 +6,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.options import OPTIONS
@@ -16,11 +16,14 @@ from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
 
+NO_SEARCH = ("search=none", "hydra/sweeper=basic")
+
 
 class RefuseUsedFolder(Callback):
     """Refuses before Hydra saves its configuration over the one that is there."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        _refuse_search(config)
         folder = RunFolder(_folder(config, "run"))
         if OPTIONS.get().resumes:
             return
@@ -70,6 +73,15 @@ def _require_trusted(config: DictConfig) -> None:
         require_trusted(config, config.hydra.overrides.task, OPTIONS.get())
     except SweeperError as error:
         sys.exit(str(error))
+
+
+def _refuse_search(config: DictConfig) -> None:
+    """Refuses to train one run where a search was asked for."""
+    typed: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
+    words = [*typed["task"], *typed["hydra"]]
+    search = [word for word in words if word.startswith(("search=", "hydra/sweeper=")) and word not in NO_SEARCH]
+    if search:
+        sys.exit(str(ConfigError([f"{search[0]}: is for -m, without which one run trains; add -m"])))
 
 
 def _folder(config: DictConfig, mode: str) -> Path:

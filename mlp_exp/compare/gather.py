@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.compare.effects import axis_of, importance, number, ranks
+from mlp_exp.compare.effects import FEWEST_RUNS, axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.compare.search import Scored, log_keys, of_search, scored, the_search
 from mlp_exp.config.trust import foreign_packages
@@ -20,7 +20,7 @@ from mlp_exp.display.commands import PREDICT, PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
-from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, shown_metrics
+from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, in_words, shown_metrics
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.hydra_files import HYDRA
 from mlp_exp.storage.run_folder import CHOSEN, DONE, RunFolder
@@ -53,9 +53,11 @@ def gather(
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
-    headlines = [name for name in _headlines(entries) if name in metrics]
+    headlines = list(
+        dict.fromkeys([*([first.ranked_by] if first.ranked_by in metrics else []), *shown_metrics(entries)])
+    )
     search = the_search(entries)
-    of = {name: _scored(entries, name) for name in headlines}
+    of = {name: _scored(entries, name) for name in headlines if name not in first.objectives}
     if search:
         of |= {f"objective:{place}": scored(search, place) for place in range(len(search.study.objectives))}
     important = {name: helper.ask(importance, *_ranked(pairs, varying)) for name, pairs in of.items()}
@@ -71,10 +73,12 @@ def gather(
         "keys": {key: _values(entries, key, logarithmic) for key in varying},
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
+        "order": in_words(entries) if headlines else "",
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
         "groups": [[place[entry.folder] for entry in group.entries] for group in groups],
         "baselines": [_baseline(name, of, groups) for name, of in best_first],
+        "fewest": FEWEST_RUNS,
         "importance": {name: found() for name, found in important.items()},
         "search": of_search(search, place) if search else None,
         "config": shared,
@@ -101,13 +105,6 @@ def _values(entries: Sequence[Entry], key: str, logarithmic: Collection[str]) ->
         "axis": "log" if key in logarithmic and axis == "linear" and positive else axis,
         "numbers": {text: value for text, value in numbers.items() if value is not None},
     }
-
-
-def _headlines(entries: Sequence[Entry]) -> list[str]:
-    """The metric that ranks, and the others that are shown."""
-    ranked_by = entries[0].ranked_by
-    names = [f"{part}_{name}" for part in (ranked_by.partition("_")[0], "test") for name in shown_metrics(entries)]
-    return list(dict.fromkeys([ranked_by, *names]))
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

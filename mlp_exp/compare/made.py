@@ -9,6 +9,7 @@ from typing import Any
 
 from mlp_exp.display.commands import PROGRAM
 from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.storage.hydra_files import HYDRA
 from mlp_exp.storage.multirun_file import read_sweep
 from mlp_exp.storage.run_folder import RESULT
 from mlp_exp.storage.sweep_folder import MULTIRUN
@@ -27,7 +28,10 @@ def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[st
     """Names and texts; where runs differ, each text with the number of runs."""
     commands = [command for command in map(sweep_command, folders) if command]
     times = [(entry.folder / RESULT).stat().st_mtime for entry in entries if (entry.folder / RESULT).exists()]
-    started = [(folder / MULTIRUN).stat().st_mtime for folder in folders if (folder / MULTIRUN).exists()]
+    # Hydra writes the sweep's file again when it is resumed
+    files = [folder / MULTIRUN for folder in folders]
+    files += [file for entry in entries for file in (entry.folder / HYDRA).glob("*.yaml")]
+    started = [file.stat().st_mtime for file in files if file.exists()]
     trained = sum(entry.result.get("seconds", 0) / entry.result.get("stacked", 1) for entry in entries)
     facts = [("Command", command) for command in commands]
     facts += [("Folder", str(folder.absolute())) for folder in folders]

@@ -57,23 +57,24 @@ def of_search(search: Search, place: Mapping[Path, int]) -> dict[str, Any]:
 
 
 def scored(search: Search, objective: int) -> Scored:
-    """The values of the finished trials that have one, as typed, with their value of an objective."""
-    finished = [trial for trial in search.trials if trial.state == "finished" and trial.values]
-    return [(trial.runs[0].overrides, trial.values[objective]) for trial in finished if trial.values]
+    """The values of the complete trials that have one, as typed, with their value of an objective."""
+    complete = [trial for trial in search.trials if trial.state == "complete" and trial.values]
+    return [(trial.runs[0].overrides, trial.values[objective]) for trial in complete if trial.values]
 
 
 def _settings(study: StudyFile) -> list[tuple[str, str]]:
     """Names and texts."""
-    sampler = str(study.sampler.get("_target_", "")).rpartition(".")[2]
-    facts = [("sampler", sampler.removesuffix("Sampler")), ("batch", str(study.batch)), ("seed", str(study.seed))]
+    sampler, pruner = (str(of.get("_target_", "")).rpartition(".")[2] for of in (study.sampler, study.pruner))
+    facts = [("sampler", sampler.removesuffix("Sampler")), ("pruner", "none" if pruner == "NoPruner" else pruner)]
+    facts += [(name, str(getattr(study, name))) for name in ("n_trials", "batch", "seed")]
     return [*((name, text) for name, text in facts if text), *study.space.items()]
 
 
 def _at_rungs(trial: Trial, rungs: Sequence[int]) -> list[float]:
-    """The best value so far at each rung that a trial reached, and of a finished one at its end."""
+    """The best value so far at each rung that a trial reached, and of a complete one at its end."""
     if not rungs or trial.values is None:
         return []
-    passed = [rung for rung in rungs if trial.state == "finished" or rung < (trial.rung or 0)]
+    passed = [rung for rung in rungs if trial.state == "complete" or rung < (trial.rung or 0)]
     sign = 1 if trial.study.objectives[0].direction == "minimize" else -1
     found = [_best_at(run, passed, trial.study.monitor, sign) for run in trial.runs] if passed else []
     if any(len(values) < len(passed) for values in found):

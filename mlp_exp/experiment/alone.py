@@ -27,6 +27,7 @@ from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import Start, find_start
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import DONE, RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.trackers.tracking import UNTRACKED, Tracking
 from mlp_exp.training.records import EpochRecord
 
@@ -70,6 +71,8 @@ def train_alone(
         raise
     finally:
         tracking.end(folder.path)
+    if resumes and spec.sweep is None:
+        _say_how_to_update(folder.path.parent)
     if run.reason:
         raise DivergedError(len(run.history))
     return run.best_value
@@ -88,6 +91,12 @@ def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking, helper: Helper)
         value = float("nan")  # as the earlier one has, perhaps
     compare(earlier, RunFolder(spec.folder))
     return value
+
+
+def _say_how_to_update(sweep: Path) -> None:
+    """Of a run in the folder of a sweep, whose leaderboard and page still show it as it was."""
+    if (sweep / MULTIRUN).is_file():
+        print(f"Update the leaderboard and the page of its sweep with: {shlex.join([*REPORT, str(sweep)])}")
 
 
 def _already_over(result: Mapping[str, Any]) -> float:

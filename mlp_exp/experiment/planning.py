@@ -17,7 +17,7 @@ from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.experiment.trial import tried
+from mlp_exp.experiment.tryout import tried
 from mlp_exp.tasks.head import Head
 from mlp_exp.training.callbacks.run_callbacks import columns_of, require_free
 

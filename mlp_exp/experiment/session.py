@@ -53,6 +53,7 @@ class RunLogs:
 
     def __init__(self) -> None:
         self.console = list(logging.getLogger().handlers)
+        self._mute = False
         self._files: dict[str, list[logging.Handler]] = {}
 
     def begin(self, spec: RunSpec) -> None:
@@ -66,7 +67,7 @@ class RunLogs:
         """Takes a run's own handlers, those that write to files, from the ones that were just configured."""
         handlers = list(logging.getLogger().handlers)
         files: list[logging.Handler] = [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
-        self.console = [handler for handler in handlers if handler not in files]
+        self.console = [] if self._mute else [handler for handler in handlers if handler not in files]
         self._files[spec.folder] = files
         logging.getLogger().handlers[:] = self.console
 
@@ -84,6 +85,6 @@ class RunLogs:
             root.handlers[:] = self.console
 
     def mute(self) -> None:
-        """Discards lines that belong to no run."""
-        self.console = []
+        """Discards lines that belong to no run, from now on."""
+        self._mute, self.console = True, []
         logging.getLogger().handlers[:] = []

@@ -14,7 +14,6 @@ from mlp_exp.experiment.pruned import best_so_far
 from mlp_exp.hpo.pruning import Pruner
 from mlp_exp.hpo.study import Study
 from mlp_exp.hpo.trial import Trial
-from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.sweep import Planned, Sweep
 from mlp_exp.storage.run_folder import PRUNED, RunFolder
 
@@ -71,7 +70,7 @@ class Batch:
 
     def _begin(self, *, resumes: bool) -> None:
         """Begins their runs, but for those that had ended when the search was interrupted."""
-        decided = {job.number for trial in self._trials for job in trial.jobs if resumes and _is_decided(trial, job)}
+        decided = {number for trial in self._trials for number in _decided(trial)} if resumes else set()
         jobs = [job for trial in self._trials for job in trial.jobs if job.number not in decided]
         planned = {spec.job_number: (spec, plan) for spec, plan in self._sweep.begin(jobs, resumes=resumes)}
         for place, trial in enumerate(self._trials):
@@ -130,7 +129,7 @@ class Batch:
             reached = [trial for trial in group if trial.rung(rung) in trial.values]
             over = [trial for trial in group if trial not in reached]
             for trial in over:
-                trial.state = "complete" if trial.failure is None else "failed"
+                trial.state = trial.end
                 self._prune(trial)  # the other runs of one that has failed
             if reached:
                 failed = sum(trial.state == "failed" for trial in over)
@@ -152,17 +151,20 @@ class Batch:
 
     def _prune(self, trial: Trial) -> None:
         for spec, plan in trial.training.values():
-            self._sweep.prune(spec, plan)
+            if plan.checkpoint:
+                self._sweep.prune(spec, plan)
         trial.training = {}
 
 
-def _is_decided(trial: Trial, job: Job) -> bool:
-    """Whether a run had been pruned or had failed already, which the job and the trial then say."""
-    result = RunFolder(job.compose().folder).result()
-    if result is None or result["status"] not in (PRUNED, "failed"):
-        return False
-    job.value, job.failure = result.get("best_value"), result.get("reason")
-    if result["status"] == PRUNED:
-        value = math.nan if job.value is None else job.value
-        trial.values.setdefault(result["epochs"], value)
-    return True
+def _decided(trial: Trial) -> list[int]:
+    """The runs of a trial that had been pruned or had failed already, by number, which their jobs then say."""
+    found = []
+    for job in trial.jobs:
+        result = RunFolder(job.compose().folder).result() or {"status": ""}
+        if result["status"] in (PRUNED, "failed", "diverged"):
+            job.value, job.failure = result.get("best_value"), result.get("reason")
+            trial.rung_reached = result.get("rung", trial.rung_reached)
+            found.append(job.number)
+    if trial.rung_reached and trial.failure is None:  # a value that is no number is not recorded
+        trial.values.setdefault(trial.rung_reached, trial.mean({}))
+    return found

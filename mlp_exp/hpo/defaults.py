@@ -1,7 +1,8 @@
 """The run that a search starts from: what its values are, what it watches, how long it trains."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from mlp_exp.config.by_data import for_data
@@ -13,12 +14,9 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
+from mlp_exp.hpo.asked import MakeJob
 from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.space import Space
-from mlp_exp.multirun.job import Job
-
-MakeJob = Callable[[int, Sequence[str]], Job]
-"""The job of a number and its overrides."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,18 @@ class Defaults:
     params: Params
 
     @classmethod
-    def of(cls, space: Space, make_job: MakeJob, session: Session) -> "Defaults":
+    def of(cls, space: Space, make_job: MakeJob, folder: Path, session: Session) -> "Defaults":
         """Reads the data.
+
+        Args:
+            folder: of the search, in which the user's own code then runs.
 
         Raises:
             MlpExpError: such a run cannot train.
         """
         spec = _composed(space, make_job)
+        moved = str(folder) if spec.directory == spec.folder else spec.directory
+        spec = replace(spec, folder=str(folder), directory=moved)
         with active(spec):
             made = plan(Components(spec.config, session))
         values = for_data(spec.values, made.components.facts)

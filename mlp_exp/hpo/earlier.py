@@ -10,18 +10,19 @@ from mlp_exp.errors import ConfigError
 from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.objectives import values_of
 from mlp_exp.hpo.space import Space
+from mlp_exp.hpo.study import Earlier
 from mlp_exp.leaderboard.entry import Entry, read_entries
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.run_folder import PRUNED, RunFolder
 from mlp_exp.storage.study_file import Objective
 
 log = logging.getLogger(__name__)
 
 
-def results_of(
-    folders: Sequence[str], space: Space, objectives: Sequence[Objective], data: str
-) -> list[tuple[Params, tuple[float, ...]]]:
-    """What the runs in these folders say of this search: those that have ended well, on the same data, with a value of
-    each key that is searched; of runs that differ in nothing else the means.
+def results_of(folders: Sequence[str], space: Space, objectives: Sequence[Objective], data: str) -> list[Earlier]:
+    """What the runs in these folders say of this search: those on the same data that have ended well, or were pruned
+    while one objective was watched, with a value of each key that is searched.
+
+    Of runs that differ in nothing else the means; pruned ones count where none has ended well.
 
     Args:
         data: fingerprint of the data of this search.
@@ -41,8 +42,17 @@ def results_of(
                 found.setdefault(tuple(params.items()), (params, []))[1].append(entry.result)
         count = sum(params is not None for _, params in fitting)
         log.info("%s: %d of %d runs fit this search", folder, count, len(entries))
-    means = [(params, values_of(results, objectives)) for params, results in found.values()]
-    return [(params, values) for params, values in means if values is not None]
+    means = [_mean(params, results, objectives) for params, results in found.values()]
+    return [each for each in means if each is not None]
+
+
+def _mean(params: Params, results: Sequence[Mapping[str, Any]], objectives: Sequence[Objective]) -> Earlier | None:
+    """Of runs with the same values; None where an objective has no value."""
+    whole = [result for result in results if "rung" not in result]
+    furthest = max((result["rung"] for result in results if "rung" in result), default=None)
+    counted = whole or [result for result in results if result["rung"] == furthest]
+    values = values_of(counted, objectives)
+    return None if values is None else Earlier(params, values, None if whole else furthest)
 
 
 def _params_of(entry: Entry, space: Space, objectives: Sequence[Objective], data: str) -> Params | None:
@@ -50,7 +60,8 @@ def _params_of(entry: Entry, space: Space, objectives: Sequence[Objective], data
     result = entry.result
     same_data = result.get("provenance", {}).get("data_fingerprint") == data
     watched = len(objectives) > 1 or result.get("monitor") == objectives[0].name
-    if not (entry.ended_well and same_data and watched):
+    ended = entry.ended_well or (result["status"] == PRUNED and len(objectives) == 1)
+    if not (ended and same_data and watched):
         return None
     config = for_data(entry.config, Facts.of(result["task"], result.get("rows", 0)))
     params = space.of_values(config, RunFolder(entry.folder).choices())

@@ -1,11 +1,14 @@
 """What a search has found: the file that names it, and the line that is shown meanwhile."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mlp_exp.display.commands import PREDICT
+from mlp_exp.hpo.space import Space
 from mlp_exp.hpo.study import Recorded
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.study_file import Objective
@@ -83,3 +86,16 @@ def in_words(folder: Path, trials: Sequence[Recorded], n_trials: int, objectives
     if best is None:
         return text
     return f"{text}; best {objectives[0].name} {_values(best)[0]:.5g}: trial {best.number} in {folder}"
+
+
+def found_in_words(
+    folder: Path, trials: Sequence[Recorded], objectives: Sequence[Objective], space: Space
+) -> Iterator[str]:
+    """What a search has found, and the command that uses it; nothing before a trial is complete."""
+    best = best_of(trials, objectives[0])
+    if best is None:
+        return
+    if len(objectives) == 1:
+        given = [each.override(best.params[each.key]) for each in space.dimensions if each.key in best.params]
+        yield f"Trial {best.number}: {shlex.join(given)}"
+    yield f"Predict with the best: {shlex.join([*PREDICT, str(folder), 'TABLE.csv', '-o', 'OUT.csv', '--top', '8'])}"

@@ -12,7 +12,7 @@ from mlp_exp.storage.sweep_folder import STUDY
 
 NODE = "hydra.sweeper"
 FEWEST_IN_BATCH, MOST_IN_BATCH = 8, 64
-BATCHES = 8
+BATCHES = 4
 """Of a search whose batches are `auto`: so often a sampler learns from what it has seen."""
 Count = Annotated[int, Field(ge=1)]
 

@@ -61,6 +61,20 @@ class Outcome:
     values: tuple[float, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier sweep or search has found.
+
+    Attributes:
+        values: of the objectives; of a run that was pruned the best until then.
+        rung: the epoch at which it was pruned.
+    """
+
+    params: Params
+    values: tuple[float, ...]
+    rung: int | None = None
+
+
 class Study:
     """One search. Each method that changes it is one append to the journal, which counts as a whole or not at all.
 
@@ -109,18 +123,32 @@ class Study:
     def trials(self) -> list[Recorded]:
         return [_recorded(each, self._earlier) for each in self._all()[self._earlier :]]
 
-    def add_earlier(self, results: Sequence[tuple[Params, tuple[float, ...]]]) -> None:
+    @property
+    def has_earlier(self) -> bool:
+        """Whether earlier results have been added, be they none."""
+        return EARLIER in self._study.user_attrs or bool(self._all())
+
+    def add_earlier(self, results: Sequence[Earlier]) -> None:
         """Adds what earlier searches have found, for the sampler to learn from; nothing where that was done before."""
-        if EARLIER in self._study.user_attrs or self._all():
+        if self.has_earlier:
             return
         with quiet(), self._journal.step():
-            for params, values in results:
-                if all(map(math.isfinite, values)):
-                    distributions = {d.key: d.distribution() for d in self._space.dimensions if d.key in params}
-                    self._study.add_trial(
-                        optuna.trial.create_trial(values=list(values), params=params, distributions=distributions)
-                    )
+            for result in results:
+                if all(map(math.isfinite, result.values)):
+                    self._study.add_trial(self._trial_of(result))
             self._study.set_user_attr(EARLIER, len(self._all()))
+
+    def _trial_of(self, result: Earlier) -> FrozenTrial:
+        params = result.params
+        distributions = {each.key: each.distribution() for each in self._space.dimensions if each.key in params}
+        if result.rung is None:
+            return optuna.trial.create_trial(values=list(result.values), params=params, distributions=distributions)
+        return optuna.trial.create_trial(
+            state=TrialState.PRUNED,
+            intermediate_values={result.rung: result.values[0]},
+            params=params,
+            distributions=distributions,
+        )
 
     def ask(self, count: int, enqueued: Sequence[Params] = ()) -> list[Recorded]:
         """The next trials, which are recorded as running: first those `enqueued`, at most `count` of them.

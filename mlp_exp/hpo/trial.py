@@ -10,7 +10,7 @@ from mlp_exp.multirun.job import Job
 from mlp_exp.multirun.sweep import Planned
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """A trial while it trains.
 
@@ -20,6 +20,7 @@ class Trial:
         bracket, rungs: within which, and after which epochs, it is judged.
         values: the mean of the best values so far at the rungs that it has reached, by epoch.
         state: running, complete, pruned or failed.
+        rung_reached: the epoch at which it was pruned before the search was continued.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Trial:
     rungs: Sequence[int] = ()
     values: dict[int, float] = field(default_factory=dict)
     state: str = "running"
+    rung_reached: int | None = None
 
     def rung(self, number: int) -> int | None:
         """The epoch of its rung of this number, from 0; None after the last."""
@@ -39,6 +41,13 @@ class Trial:
     def failure(self) -> str | None:
         """Why one of its runs has failed or diverged, and so the trial."""
         return next((job.failure for job in self.jobs if job.failure is not None), None)
+
+    @property
+    def end(self) -> str:
+        """The state of one that trains no further, and has not reached the next rung."""
+        if self.failure is not None:
+            return "failed"
+        return "pruned" if self.rung_reached else "complete"
 
     def mean(self, so_far: Mapping[int, float]) -> float:
         """Mean over its runs: of those that are not over the values so far, by number; NaN where one has none."""

@@ -79,10 +79,23 @@ def runs_of(folder: Path, top: int) -> list[Path]:
 
     from mlp_exp.leaderboard.leaderboard import Leaderboard
 
-    entries = [e for e in Leaderboard.read(folder).entries if e.ended_well and (e.folder / MODEL).is_file()]
+    every = Leaderboard.read(folder).entries
+    entries = [entry for entry in every if entry.ended_well and (entry.folder / MODEL).is_file()]
     if not entries:
         raise RunFolderError(f"{folder}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
+    if len(entries) < top:
+        pruned = sum(entry.pruned for entry in every)
+        print(f"{folder}: {len(entries)} of {top}: {_why_fewer(len(every), pruned, len(entries))}", file=sys.stderr)
     return [folder / os.path.relpath(entry.folder, folder) for entry in entries[:top]]
+
+
+def _why_fewer(runs: int, pruned: int, good: int) -> str:
+    """Why only `good` runs of a sweep can be taken."""
+    others, of = runs - pruned - good, f"of its {runs} runs "
+    verbs = ("was", "has") if pruned == 1 else ("were", "have")
+    why = [f"{pruned} {of}{verbs[0]} pruned and {verbs[1]} no model"] if pruned else []
+    why += [f"{others} {'' if pruned else of}did not end well"] if others else []
+    return ", ".join(why) or f"it has {runs} run{'s' * (runs != 1)}"
 
 
 def add_runs(parser: argparse.ArgumentParser, *, greedy: bool = False) -> None:

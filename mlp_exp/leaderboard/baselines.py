@@ -41,9 +41,10 @@ def read_baselines(folders: Iterable[Path]) -> list[Entry]:
 
 
 def ranked_like(baselines: Sequence[Entry], runs: Sequence[Entry]) -> list[Entry]:
-    """The baselines, ranked by the metric that ranks the runs of their kind."""
+    """The baselines, ranked by what ranks the runs of their kind."""
     by_kind = {run.has_classes: run.ranking for run in reversed(runs) if run.metrics}
-    return [replace(entry, ranking=by_kind.get(entry.has_classes, "")) for entry in baselines]
+    objectives = runs[0].objectives if runs else ()
+    return [replace(entry, ranking=by_kind.get(entry.has_classes, ""), objectives=objectives) for entry in baselines]
 
 
 def over_splits(baselines: Sequence[Entry]) -> dict[str, Experiment]:

@@ -17,6 +17,9 @@ from mlp_exp.storage.run_folder import PRUNED, UNFINISHED, RunFolder, runs_in
 from mlp_exp.tasks.task import Task
 from mlp_exp.tasks.tasks import TASKS
 
+PARAMETERS = "parameters"
+"""The objective of a search that is the number of weights: it is no metric."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -28,6 +31,8 @@ class Entry:
         result: the content of its `result.json`.
         config: as Hydra saved it; empty where there is none, or where it was not read.
         ranking: the metric that ranks its leaderboard.
+        objectives: of the search that its whole leaderboard is of, the first of which ranks; empty unless several.
+        front: whether it is on the front of its search; None where that has one objective, and for other runs.
     """
 
     job: int | None
@@ -36,12 +41,17 @@ class Entry:
     folder: Path
     config: Mapping[str, Any] = field(default_factory=dict)
     ranking: str = ""
+    objectives: Sequence[str] = ()
+    front: bool | None = None
 
     @property
     def metrics(self) -> dict[str, float | None]:
-        """By part and name, as `val_accuracy`."""
+        """By part and name, as `val_accuracy`; and its objective that is no metric."""
         parts: Mapping[str, Mapping[str, float | None]] = self.result.get("metrics", {})
-        return {f"{part}_{name}": value for part, values in parts.items() for name, value in values.items()}
+        found = {f"{part}_{name}": value for part, values in parts.items() for name, value in values.items()}
+        if found and PARAMETERS in self.objectives:
+            found[PARAMETERS] = self.result.get(PARAMETERS)
+        return found
 
     @cached_property
     def values(self) -> Mapping[str, str]:
@@ -94,9 +104,16 @@ class Entry:
 
     @property
     def ranked_by(self) -> str:
-        """The metric that ranks: of the validation part, or of the training part where there is none."""
-        part = "val" if "val" in self.result.get("metrics", {}) else "train"
-        return f"{part}_{self.ranking or self.own_ranking}"
+        """What ranks: the first of several objectives, or a metric of the validation part.
+
+        Of the training part where there is none of validation.
+        """
+        return self.objectives[0] if self.objectives else f"{self.part}_{self.ranking or self.own_ranking}"
+
+    @property
+    def part(self) -> str:
+        """That by which runs are compared."""
+        return "val" if "val" in self.result.get("metrics", {}) else "train"
 
     @property
     def score(self) -> float:
@@ -111,11 +128,12 @@ class Entry:
     def rank(self) -> tuple[int, bool, int, float]:
         """Sort key: runs with metrics first, then pruned ones, the latest first, then those that came to nothing.
 
-        Of each, those with classes before those with values, the best score first.
+        Of each, those with classes before those with values, those on a front before the others, the best score first.
         """
         kind = 0 if self.metrics else 1 if self.pruned else 2
-        rung = int(self.result.get("rung") or 0) if kind == 1 else 0
-        return kind, not self.has_classes, -rung, self.score
+        behind = int(bool(self.objectives) and not self.front)
+        place = -int(self.result.get("rung") or 0) if kind == 1 else behind
+        return kind, not self.has_classes, place, self.score
 
 
 def _of_version_0_1(result: Mapping[str, Any]) -> Task:

@@ -11,7 +11,7 @@ from pathlib import Path
 from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
 from mlp_exp.leaderboard.entry import Entry, by_key, read_entries
 from mlp_exp.leaderboard.ranking import ranked
-from mlp_exp.leaderboard.searches import search_columns, searches_of
+from mlp_exp.leaderboard.searches import search_columns, searches_of, with_fronts
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import LEADERBOARD
@@ -42,7 +42,7 @@ class Leaderboard:
     @property
     def entries(self) -> list[Entry]:
         """Best first."""
-        return ranked(self._entries.values())
+        return ranked(with_fronts(list(self._entries.values())))
 
     @property
     def baselines(self) -> list[Entry]:
@@ -63,7 +63,7 @@ class Leaderboard:
             return
         searched = search_columns(searches_of(entries))
         keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
-        baselines = self.baselines  # after the runs, so that the first row is the best run
+        baselines = ranked_like(self._baselines, entries)  # after the runs, so that the first row is the best run
         entries += sorted(baselines, key=lambda entry: entry.rank)
         metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
         text = io.StringIO()

@@ -7,8 +7,8 @@ from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
-from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions, shown_metrics
-from mlp_exp.leaderboard.searches import on_front, searches_of
+from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions, in_words, shown_metrics
+from mlp_exp.leaderboard.searches import searches_of
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
 LONGEST_NUMBER = 8
@@ -33,10 +33,8 @@ def as_table(
         groups = [Experiment(dict(entry.overrides), [entry]) for entry in entries]
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
     keys = [key for key in keys if len({group.overrides.get(key) for group in groups}) > 1]
-    parts = ("val", "test") if any("val_" in name for name in entries[0].metrics) else ("train", "test")
-    names = [f"{part}_{name}" for part in parts for name in shown_metrics(entries)]
-    names = [name for name in names if any(name in entry.metrics for entry in entries)]
-    has_front = any(search.front for search in searches.values())
+    names = shown_metrics(entries)
+    has_front = any(entry.front for entry in entries)
     all_well = all(entry.ended_well for entry in entries)
     rows = []
     named = [(_label(group, one_each=one_each), group) for group in groups] + list((baselines or {}).items())
@@ -44,7 +42,7 @@ def as_table(
         overrides = [_readable(group.overrides.get(key, ""), cut=bool(searches)) for key in keys]
         scores = [group.mean_and_deviation(name) for name in names]
         status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
-        front = ["yes" if on_front(group.entries[0], searches) else ""] if has_front else []
+        front = ["yes" if group.entries[0].front else ""] if has_front else []
         rows.append([label, *overrides, *scores, *front, *status])
     if not one_each:
         repeated = [key for key in REPETITIONS if len({entry.settings.get(key) for entry in entries}) > 1]
@@ -71,7 +69,7 @@ def _label(group: Experiment, *, one_each: bool) -> str:
 def _title(entries: Sequence[Entry], pruned: int) -> str:
     count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
     count += f", {pruned} of them pruned" if pruned else ""
-    return f"{count}, best first by {entries[0].ranked_by}" if entries[0].metrics else f"{count}, without metrics"
+    return f"{count}, {in_words(entries) if entries[0].metrics else 'without metrics'}"
 
 
 def write_and_print(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:

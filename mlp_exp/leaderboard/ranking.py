@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 
 REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
 """Keys that make another run of the same experiment."""
@@ -35,16 +35,24 @@ def _common_ranking(entries: Sequence[Entry]) -> str:
     return next(having, "") if entries else ""
 
 
-def shown_metrics(entries: Sequence[Entry]) -> list[str]:
-    """The metrics that are shown of runs, best first: the headlines that runs like the first share, and what ranks it.
+def in_words(entries: Sequence[Entry]) -> str:
+    """The order of runs, best first, with metrics."""
+    first = entries[0]
+    return f"{'those on the front first, then ' if first.objectives else ''}best first by {first.ranked_by}"
 
-    That comes first where it is no headline.
+
+def shown_metrics(entries: Sequence[Entry]) -> list[str]:
+    """The metrics that are shown of runs, best first, by part and name: those that runs like the first share.
+
+    Several objectives come first, or what ranks where it is no headline.
     """
     first = entries[0]
     alike = [entry for entry in entries if entry.metrics and entry.has_classes == first.has_classes]
     shared = [name for name in first.headlines if all(name in entry.headlines for entry in alike)]
     ranking = first.ranked_by.partition("_")[2]
-    return shared if ranking in shared else [ranking, *shared]
+    names = shared if first.objectives or ranking in shared else [ranking, *shared]
+    found = [*first.objectives, *(f"{part}_{name}" for part in (first.part, "test") for name in names)]
+    return [name for name in dict.fromkeys(found) if any(name in entry.metrics for entry in entries)]
 
 
 def _parts(entry: Entry) -> Sequence[Mapping[str, Any]]:
@@ -63,8 +71,9 @@ class Experiment:
         values = [value for value in (entry.metrics.get(metric) for entry in self.entries) if value is not None]
         if not values:
             return "–"
-        mean = f"{fmean(values):.4f}"
-        return mean if len(values) == 1 else f"{mean} ± {stdev(values):.4f}"
+        digits = 0 if metric == PARAMETERS else 4
+        mean = f"{fmean(values):.{digits}f}"
+        return mean if len(values) == 1 else f"{mean} ± {stdev(values):.{digits}f}"
 
     @property
     def kind(self) -> tuple[int, bool, int]:

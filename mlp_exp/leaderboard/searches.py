@@ -1,18 +1,16 @@
 """The trials of a search: the runs of each, how it went, its values, and which are on the front."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 from mlp_exp.storage.study_file import Objective, StudyFile
 
-State = Literal["finished", "pruned", "failed", "unfinished"]
-PARAMETERS = "parameters"
-"""The objective that counts weights."""
+State = Literal["complete", "pruned", "failed", "unfinished"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +23,12 @@ class Trial:
 
     @cached_property
     def state(self) -> State:
-        """It has failed if one of its runs has, and finished if all of them have."""
+        """It has failed if one of its runs has, and complete if all of them have."""
         if any(run.result["status"] in ("failed", "diverged") for run in self.runs):
             return "failed"
         if any(run.pruned for run in self.runs):
             return "pruned"
-        return "finished" if self.is_whole and all(run.ended_well for run in self.runs) else "unfinished"
+        return "complete" if self.is_whole and all(run.ended_well for run in self.runs) else "unfinished"
 
     @property
     def is_whole(self) -> bool:
@@ -47,7 +45,7 @@ class Trial:
         """A value for each objective, the mean over its runs; None if one lacks it, and for a failed trial."""
         found = [self._mean(objective) for objective in self.study.objectives]
         whole = [value for value in found if value is not None]
-        return whole if len(whole) == len(found) and self.state in ("finished", "pruned") else None
+        return whole if len(whole) == len(found) and self.state in ("complete", "pruned") else None
 
     def _mean(self, objective: Objective) -> float | None:
         values = [self._objective(run, objective.name) for run in self.runs]
@@ -80,16 +78,21 @@ class Search:
         """Of the trial to which a run belongs."""
         return (entry.job or 0) // self.study.repeats
 
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(objective.name for objective in self.study.objectives)
+
     @cached_property
     def front(self) -> set[int]:
-        """The finished trials that no other one surpasses in all objectives; none of a search with one objective."""
+        """The complete trials that no other one surpasses in all objectives; none of a search with one objective."""
         signs = [1 if objective.direction == "minimize" else -1 for objective in self.study.objectives]
         if len(signs) == 1:
             return set()
         costs = [
             ([sign * value for sign, value in zip(signs, trial.values, strict=True)], trial.number)
             for trial in self.trials
-            if trial.state == "finished" and trial.values
+            if trial.state == "complete" and trial.values
         ]
         front: list[tuple[list[float], int]] = []
         for cost, number in sorted(costs):  # only earlier ones can surpass it
@@ -112,10 +115,18 @@ def searches_of(entries: Sequence[Entry]) -> dict[Path, Search]:
     return {folder: Search(folder, study, runs) for folder, (study, runs) in found.items() if study}
 
 
-def on_front(entry: Entry, searches: Mapping[Path, Search]) -> bool:
-    """Whether a run is of a trial on the front of its search."""
-    search = searches.get(entry.folder.parent)
-    return search is not None and entry.job is not None and search.number(entry) in search.front
+def with_fronts(entries: Sequence[Entry]) -> list[Entry]:
+    """The same runs; those of a search with several objectives know the front and, if all are, what ranks them."""
+    searches = {folder: of for folder, of in searches_of(entries).items() if len(of.study.objectives) > 1}
+    alone = len({entry.folder.parent for entry in entries}) == 1
+
+    def placed(entry: Entry, search: Search | None) -> Entry:
+        if search is None:
+            return entry
+        front = entry.job is not None and search.number(entry) in search.front
+        return replace(entry, front=front, objectives=search.objectives if alone else ())
+
+    return [placed(entry, searches.get(entry.folder.parent)) for entry in entries]
 
 
 def search_columns(searches: Mapping[Path, Search]) -> dict[str, Callable[[Entry], object]]:
@@ -131,5 +142,5 @@ def search_columns(searches: Mapping[Path, Search]) -> dict[str, Callable[[Entry
     if any(search.study.repeats > 1 for search in searches.values()):
         columns["trial"] = trial
     if any(len(search.study.objectives) > 1 for search in searches.values()):
-        columns["front"] = lambda entry: "yes" if on_front(entry, searches) else ""
+        columns["front"] = lambda entry: "yes" if entry.front else ""
     return columns

@@ -24,7 +24,7 @@ from mlp_exp.experiment.start import find_start
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.multirun.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Ended, Progress
-from mlp_exp.multirun.executors.forked import Forked
+from mlp_exp.multirun.executors.forked import Forked, Worker
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.work import log_failure
 from mlp_exp.multirun.job import Job
@@ -72,7 +72,7 @@ def train_sweep(
                 sweep.train(planned, max_stack)
             sweep.look_back(helper)
     finally:
-        sweep.leaderboard.write()
+        sweep.end()
 
 
 class Sweep(Listener):
@@ -92,6 +92,7 @@ class Sweep(Listener):
         self._folders: dict[int, RunFolder] = {}
         self._stacked: dict[int, int] = {}
         self._described = False
+        self._idle: list[Worker] = []
         self.bar = SweepBar(0, 0)
         self.session = Session(shows_data=True)
         self.leaderboard = Leaderboard.read(folder)
@@ -168,7 +169,8 @@ class Sweep(Listener):
         self._described = True
         forks = can_fork() and all(kind.plan.device.type == "cpu" for kind in found)
         parallel = min(*(kind.parallel for kind in found), len(tasks)) if forks else 1
-        coordinator = Coordinator(self.session, Forked if forks else InProcess, self, parallel)
+        executor = partial(Forked, idle=self._idle) if forks else InProcess
+        coordinator = Coordinator(self.session, executor, self, parallel)
         coordinator.train(tasks)
         return coordinator.paused
 
@@ -199,6 +201,12 @@ class Sweep(Listener):
             self.leaderboard.add(job.number, job.overrides, Path(spec.folder))
             self._tracking.end(Path(spec.folder))
         self.bar.advance(event.spared, ended=1)
+
+    def end(self) -> None:
+        """Ends its processes, and writes the leaderboard."""
+        while self._idle:
+            self._idle.pop().kill()
+        self.leaderboard.write()
 
     def result_of(self, job: Job) -> Mapping[str, Any]:
         """The result of a run that has ended."""

@@ -259,6 +259,9 @@ def test_how_it_was_made(tmp_path: Path) -> None:
     assert texts["Versions"] == "torch 2, numpy 1"
     assert [text for name, text in facts if name == "Device"] == ["cpu (2 runs)", "cuda (1 run)"]
     assert texts["Begun"].startswith("1970-01-0")
+    os.utime(tmp_path / "1/.hydra/overrides.yaml", (0, 3 * 86_400))  # the sweep's file is of the time of a resume
+    os.utime(tmp_path / "multirun.yaml", (0, 9 * 86_400))
+    assert re.match(r"1970-01-0[345] ", dict(shown(tmp_path)["made"])["Begun"])
     assert re.fullmatch(r"1970-01-0\d \d\d:00:02 [+-]\d{4}", texts["Latest result"])
 
 

@@ -326,7 +326,7 @@ def test_what_mattered(sweep: Path, open_page: OpenPage) -> None:
             (metric, scores, None),
         ]
     page.choose("#metric", "test_accuracy")
-    assert page.one("#importance-text").text == "Too few runs with this metric, or it is the same in all of them."
+    assert page.one("#importance-text").text == "test_accuracy is the same in all 12 runs."
     assert not page.one("#importance").is_displayed()
     page.choose("#metric", "val_log_loss")
     assert page.one("#importance").is_displayed()

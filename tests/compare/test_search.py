@@ -28,8 +28,10 @@ def test_the_trials(tmp_path: Path) -> None:
     found = page["search"]
     assert (found["n_trials"], found["repeats"], found["repeat"], found["rungs"]) == (20, 1, [], list(RUNGS))
     assert found["objectives"] == [{"name": "val_loss", "direction": "minimize"}]
-    assert found["settings"][:4] == [
+    assert found["settings"][:6] == [
         ("sampler", "TPE"),
+        ("pruner", "Halving"),
+        ("n_trials", "20"),
         ("batch", "16"),
         ("seed", "0"),
         ("optimizer.lr", "tag(log,interval(1e-4,1e-1))"),
@@ -39,16 +41,17 @@ def test_the_trials(tmp_path: Path) -> None:
         number, state = trial["number"], trial["state"]
         (run,) = (page["runs"][index] for index in trial["runs"])
         assert run["name"] == str(number)
-        assert run["status"] == state == ("failed" if number == 3 else state)
+        assert run["status"] == {"complete": "finished"}.get(state, state)
+        assert (state == "failed") == (number == 3)
         if state == "failed":
             assert (trial["values"], trial["rung"], trial["at"]) == (None, None, [])
             continue
         epochs = trial["rung"] or EPOCHS
         losses = curve(number, drawn_params(number))
-        assert (state, trial["front"]) == ("pruned" if trial["rung"] else "finished", False)
+        assert (state, trial["front"]) == ("pruned" if trial["rung"] else "complete", False)
         assert trial["values"] == [min(losses[:epochs])]
         assert trial["at"] == [min(losses[:epoch]) for epoch in (*RUNGS, EPOCHS) if epoch <= epochs]
-    assert [sum(t["state"] == state for t in found["trials"]) for state in ("finished", "pruned")] == [3, 16]
+    assert [sum(t["state"] == state for t in found["trials"]) for state in ("complete", "pruned")] == [3, 16]
 
 
 def test_the_trials_of_repetitions(tmp_path: Path) -> None:
@@ -60,7 +63,7 @@ def test_the_trials_of_repetitions(tmp_path: Path) -> None:
         assert [page["runs"][index]["name"] for index in trial["runs"]] == [
             str(3 * trial["number"] + n) for n in range(3)
         ]
-        if trial["state"] == "finished":
+        if trial["state"] == "complete":
             losses = curve(trial["number"], drawn_params(trial["number"]))
             means = [fmean(min(losses[:epoch]) * factor for factor in (1, 1.1, 1.2)) for epoch in (*RUNGS, EPOCHS)]
             assert trial["at"] == pytest.approx(means)
@@ -87,18 +90,18 @@ def test_rungs_in_both_directions(tmp_path: Path, direction: str) -> None:
 
 def test_a_trial_without_its_history_has_no_rungs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_search(tmp_path)
-    finished = next(trial["number"] for trial in shown(tmp_path)["search"]["trials"] if trial["state"] == "finished")
+    finished = next(trial["number"] for trial in shown(tmp_path)["search"]["trials"] if trial["state"] == "complete")
     (tmp_path / f"{finished}/history.csv").write_text("epoch,val_loss\n1,x\n", encoding="utf-8")
     trial = shown(tmp_path)["search"]["trials"][finished]
-    assert (trial["state"], trial["at"]) == ("finished", [])
+    assert (trial["state"], trial["at"]) == ("complete", [])
     assert "The run is shown without its rungs" in capsys.readouterr().err
 
 
 def test_what_importance_is_computed_of(tmp_path: Path) -> None:
-    """The finished trials, with the mean over their repetitions."""
+    """The complete trials, with the mean over their repetitions."""
     write_search(tmp_path, 8, repeats=2)
     search = _search(tmp_path)
-    finished = [trial.number for trial in search.trials if trial.state == "finished"]
+    finished = [trial.number for trial in search.trials if trial.state == "complete"]
     found = scored(search, 0)
     assert [overrides["optimizer.lr"] for overrides, _ in found] == [
         drawn_params(number)["optimizer.lr"] for number in finished
@@ -142,10 +145,16 @@ def test_the_front(tmp_path: Path) -> None:
     study_file(objectives=objectives).write(tmp_path)
     for job, (accuracy, weights) in enumerate([(0.9, 100), (0.8, 200), (0.7, 50)]):
         write_run(tmp_path / str(job), classes(0.5, accuracy, parameters=weights), [f"seed={job}"], job)
-    found = shown(tmp_path)["search"]
+    page = shown(tmp_path)
+    found = page["search"]
     assert [(trial["values"], trial["front"]) for trial in found["trials"]] == [
         ([0.9, 100], True), ([0.8, 200], False), ([0.7, 50], True)
     ]  # fmt: skip
+    assert [run["name"] for run in page["runs"]] == ["0", "2", "1"]
+    assert [run["metrics"]["parameters"] for run in page["runs"]] == [100, 50, 200]
+    assert page["headlines"][:2] == ["val_accuracy", "parameters"]
+    assert page["order"] == "those on the front first, then best first by val_accuracy"
+    assert {"objective:0", "objective:1"} <= page["importance"].keys()
 
 
 def test_other_folders_are_no_search(tmp_path: Path) -> None:

@@ -230,8 +230,8 @@ RESULTS: dict[str, tuple[str, str]] = {
     "a list": ("[]", "expected the result of a run; all of it: Input should be a valid dictionary"),
     "a status of lists": (
         '{"status": ["finished"], "metrics": {}}',
-        "expected the result of a run; status: Input should be 'finished', 'stopped_early', 'diverged', 'failed' or "
-        "'interrupted'",
+        "expected the result of a run; status: Input should be 'finished', 'stopped_early', 'diverged', 'failed', "
+        "'interrupted' or 'pruned'",
     ),
     "numbers as texts": (
         '{"status": "finished", "metrics": {"val": {"log_loss": "1.0"}}}',

@@ -270,8 +270,13 @@ def test_a_member_of_a_sweep_goes_on_alone(make: Make, command: Command, whole_s
     sweep = shutil.copytree(whole_sweep, tmp_path / "sweep")
     shutil.copy(make(*MEMBERS, "seed=2", stopped=3) / "checkpoint.pt", sweep / "2")
     kill(sweep / "2")
-    assert command("run", "resume=sweep/2").returncode == 0
+    done = command("run", "resume=sweep/2")
+    assert done.returncode == 0
     assert timeless(sweep / "2") == timeless(whole_sweep / "2")
+    update = f"Update the leaderboard and the page of its sweep with: python -m mlp_exp.report {sweep}"
+    assert done.stdout.splitlines()[-1] == update
+    again = command("run", "resume=sweep/2")
+    assert (again.returncode, update in again.stdout) == (0, False)  # nothing has changed
 
 
 def test_members_that_were_equally_far_go_on_together(

@@ -13,7 +13,7 @@ from support.studies import NUMBERS, RUNG, SPACE, open_study, outcome, sampler, 
 
 from mlp_exp.hpo.dimensions import Params
 from mlp_exp.hpo.space import Space
-from mlp_exp.hpo.study import Direction, Recorded, Study
+from mlp_exp.hpo.study import Direction, Earlier, Recorded, Study
 
 QUICK = ("tpe", "random")
 BATCHES = (5, 6, 4, 7, 6)
@@ -46,7 +46,9 @@ def _search(folder: Path, name: str, kill_after: int | None = None) -> list[Reco
     """A whole search; it is killed and opened again each time that `kill_after` steps are done."""
     node, space = SAMPLERS[name]
     study, done = open_study(folder, node, space), 0
-    study.add_earlier([({"rate": 0.5, "decay": 0.5}, (3.0,))])
+    study.add_earlier(
+        [Earlier({"rate": 0.5, "decay": 0.5}, (3.0,)), Earlier({"rate": 0.3, "decay": 0.5}, (4.0,), RUNG)]
+    )
     while len(study.trials) < sum(BATCHES) or any(each.state == "running" for each in study.trials):
         told = sum(each.state != "running" for each in study.trials)
         batch = next(place for place in range(len(BATCHES)) if sum(BATCHES[: place + 1]) > told)

@@ -11,8 +11,10 @@ import pytest
 import yaml
 from support.commands import Command
 from support.folders import result_of
-from support.search_runs import Search, jobs_of, rows_of, statuses, trials_of
+from support.project import CONF
+from support.search_runs import RANGES, Search, jobs_of, rows_of, statuses, trials_of
 
+from mlp_exp.hpo.settings import Settings
 from mlp_exp.hpo.study import Study
 from mlp_exp.multirun.sweep import Sweep
 
@@ -99,6 +101,22 @@ def killed_at(patch: pytest.MonkeyPatch, owner: Any, name: str, call: int, *, af
         patched.setattr(owner, name, killing)
         with pytest.raises(Killed):
             yield
+
+
+def test_a_search_with_failures_that_is_killed_goes_on_with_the_same_trials(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the repeats fails, the others of its trial are pruned."""
+    settings: dict[str, Any] = {"ranges": (*RANGES, "optimizer=sgd,adam"), **TWO_BATCHES}
+    settings["repeat"] = "{optimizer.weight_decay:[0,1e12]}"  # with which SGD soon diverges
+    _, whole = search("whole", **settings)
+    trials = trials_of(whole)
+    assert {trial.state for trial in trials} == {"complete", "pruned", "failed"}
+    for call in (2, 5):
+        with killed_at(monkeypatch, Sweep, "prune", call, after=True):
+            search(f"found{call}", **settings)
+        _, folder = search(f"found{call}", "resume=true", **settings)
+        assert trials_of(folder) == trials
 
 
 POINTS = [
@@ -204,7 +222,8 @@ def test_it_begins_with_the_defaults_and_what_is_enqueued(search: Search) -> Non
     done, _ = search("other", "hydra.sweeper.enqueue=[{optimizer.lr: 5}]", n_trials=3)
     assert done.returncode == 1
     assert done.stderr == (
-        "The configuration has 1 mistake:\n  hydra.sweeper.enqueue: {'optimizer.lr': 5} is not in what is searched\n"
+        "The configuration has 1 mistake:\n  hydra.sweeper.enqueue: optimizer.lr: expected a value of "
+        "tag(log,interval(1e-3,1e-1)), got 5\n"
     )
 
 
@@ -212,7 +231,7 @@ def test_results_of_an_earlier_search_are_learned_from(search: Search, tmp_path:
     _, earlier = search("earlier", **TWO_BATCHES)
     done, folder = search("found", f"hydra.sweeper.warm_start=[{earlier}]", n_trials=4)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{earlier}: 2 of 12 runs fit this search" in done.stdout.splitlines()
+    assert f"{earlier}: 12 of 12 runs fit this search" in done.stdout.splitlines()
     assert [trial.number for trial in trials_of(folder)] == [0, 1, 2, 3]
     done, _ = search("other", f"hydra.sweeper.warm_start=[{tmp_path}/nowhere]", n_trials=4)
     assert done.stderr == (
@@ -276,9 +295,64 @@ def test_settings_that_are_wrong(search: Search, settings: dict[str, object], me
     assert not (folder / "study.journal").exists()
 
 
+def test_a_search_of_which_every_trial_fails_has_failed(search: Search) -> None:
+    done, folder = search(
+        "found", "optimizer=sgd", "hydra.job.chdir=true", ranges=("optimizer.lr=1e29,1e30",), n_trials=2
+    )
+    assert (done.returncode, statuses(folder)) == (1, ["diverged", "diverged"])
+    assert "2 of 2 trials, 2 failed" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("words", [("search=small",), ("hydra/sweeper=optuna",)])
+def test_a_search_without_m_is_refused(command: Command, words: tuple[str, ...]) -> None:
+    done = command("run", *words)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"The configuration has 1 mistake:\n  {words[0]}: is for -m, without which one run trains; add -m\n",
+    )
+
+
+def test_a_refused_command_changes_nothing(search: Search, tmp_path: Path) -> None:
+    settings: dict[str, object] = {"n_trials": 2, "batch": 2}
+    _, folder = search("found", **settings)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for changed in ({"seed": 3}, {"n_trials": 1}):
+        done, _ = search("found", "resume=true", **{**settings, **changed})
+        assert done.returncode == 1
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    done, _ = search("other", "hydra.sweeper.sampler.n_startup_trials=[]", **settings)
+    assert done.returncode == 1
+    done, _ = search("other", **settings)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_losses_that_differ_are_not_compared(search: Search) -> None:
     done, _ = search("found", "loss=binary_cross_entropy,focal", n_trials=4)
     assert done.stderr == (
         "The configuration has 1 mistake:\n  loss: values of val_loss cannot be compared where the loss differs; watch "
         "a metric: early_stopping.monitor=val_metric\n"
+    )
+
+
+@pytest.mark.parametrize(("n_trials", "size"), [(1, 8), (32, 8), (33, 9), (64, 16), (256, 64), (10_000, 64)])
+def test_a_batch_is_a_quarter_of_the_trials(n_trials: int, size: int) -> None:
+    node = yaml.safe_load((CONF / "hydra" / "sweeper" / "optuna.yaml").read_text(encoding="utf-8"))
+    own = {key: value for key, value in node.items() if not key.startswith("_") and key != "defaults"}
+    settings = Settings.read({**own, "sampler": {}, "pruner": {}, "n_trials": n_trials})
+    assert settings.batch_size == size
+
+
+def test_trials_are_the_same_in_one_process(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, forked = search("forked", **TWO_BATCHES)
+    monkeypatch.setattr("mlp_exp.multirun.sweep.can_fork", lambda: False)
+    _, alone = search("alone", **TWO_BATCHES)
+    assert trials_of(alone) == trials_of(forked)
+    assert jobs_of(alone) == jobs_of(forked)
+
+
+def test_other_launchers_are_refused(search: Search) -> None:
+    done, _ = search("found", "hydra/launcher=basic")
+    assert done.stderr == (
+        "The configuration has 1 mistake:\n  hydra/launcher: a search trains in stacks; expected stacked, got "
+        "hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
     )

@@ -13,7 +13,7 @@ from support.studies import GRID, RUNG, SPACE, open_study, sampler, train, value
 
 from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.hpo.dimensions import Params
-from mlp_exp.hpo.study import Outcome, Recorded
+from mlp_exp.hpo.study import Earlier, Outcome, Recorded
 
 
 def test_trials_and_what_became_of_them(tmp_path: Path) -> None:
@@ -54,12 +54,10 @@ def test_enqueued_trials_come_first_and_are_filled_in(tmp_path: Path) -> None:
 
 def test_earlier_results_are_learned_from_and_not_counted(tmp_path: Path) -> None:
     node = sampler("TPESampler", n_startup_trials=20)
-    good: list[tuple[Params, tuple[float, ...]]] = [
-        ({"rate": 10 ** -(1 + n / 30), "decay": n / 30}, (abs(n - 9) / 9,)) for n in range(30)
-    ]
+    good = [Earlier({"rate": 10 ** -(1 + n / 30), "decay": n / 30}, (abs(n - 9) / 9,)) for n in range(30)]
     asked = {}
     bad: Params = {"rate": 0.1}
-    for name, earlier in (("with", [*good, (bad, (math.nan,))]), ("without", [])):
+    for name, earlier in (("with", [*good, Earlier(bad, (math.nan,))]), ("without", [])):
         (folder := tmp_path / name).mkdir()
         study = open_study(folder, node)
         study.add_earlier(earlier)
@@ -105,7 +103,7 @@ def test_each_step_is_one_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_grid_tries_each_point_once(count: int, tmp_path: Path) -> None:
     node, asked = sampler("GridSampler"), []
     study = open_study(tmp_path, node, GRID)
-    study.add_earlier([({"shape": "round", "even": True}, (1.0,))])
+    study.add_earlier([Earlier({"shape": "round", "even": True}, (1.0,))])
     while batch := open_study(tmp_path, node, GRID).ask(count, [{"shape": "round"}]):
         asked += [each.params for each in batch]
     points: list[Params] = [{"shape": "round", "even": even} for even in (True, False)]

@@ -220,7 +220,7 @@ def test_the_best_of_a_sweep(small: Path, tmp_path: Path, command: Command) -> N
     best = sorted(scores, key=lambda seed: scores[seed]["log_loss"])
     if result_of(small / "s/0")["monitor"] == "val_accuracy":
         best = sorted(scores, key=lambda seed: (-scores[seed]["accuracy"], seed))
-    for top in (1, 2, 3, 5):
+    for top in (1, 2, 3):
         runs = [f"s/{seed}" for seed in best[:top]]
         head = "1 run" if top == 1 else f"average of {len(runs)} runs"
         lines = said(command("predict", "s", "table.csv", "-o", tmp_path / "o.csv", "--top", str(top), cwd=small))
@@ -233,8 +233,9 @@ def test_a_sweep_with_failed_runs(small: Path, tmp_path: Path, command: Command)
     sweep = Path(shutil.copytree(small / "s", tmp_path / "s"))
     (sweep / "0/result.json").write_text(json.dumps({"status": "failed", "metrics": {}}), encoding="utf-8")
     (sweep / "1/model.pt").unlink()
-    lines = said(command("predict", sweep, small / "table.csv", "-o", tmp_path / "o.csv", "--top", "5"))
-    assert lines[0].endswith("s/2")
+    done = command("predict", sweep, small / "table.csv", "-o", tmp_path / "o.csv", "--top", "5")
+    assert (done.returncode, done.stderr) == (0, f"{sweep}: 1 of 5: 2 of its 3 runs did not end well\n")
+    assert done.stdout.splitlines()[0].endswith("s/2")
     (sweep / "2/model.pt").unlink()
     expected = f"{sweep}: expected the folder of a run, with model.pt, or of a sweep of such runs"
     assert refusal(command("predict", sweep, small / "table.csv", "-o", tmp_path / "o.csv")) == expected

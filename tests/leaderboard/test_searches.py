@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.runs import DIVERGED, FAILED, classes, values, write_run
+from support.runs import DIVERGED, FAILED, classes, values, write_baselines, write_run
 from support.written_searches import study_file, write_search
 
 from mlp_exp.errors import RunFolderError
+from mlp_exp.inference.command import runs_of
+from mlp_exp.leaderboard.baselines import over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.printed import as_table
@@ -114,7 +116,7 @@ def test_the_columns_of_a_search(tmp_path: Path, changes: dict[str, Any], more: 
     if "front" in more:
         assert {row["status"] for row in rows if row["front"]} == {"finished"}
     (tmp_path / "study.yaml").unlink()
-    assert rows_of(tmp_path)[0] == [name for name in head if name not in more]
+    assert rows_of(tmp_path)[0] == [name for name in head if name not in (*more, "parameters")]
 
 
 def test_a_damaged_study(tmp_path: Path) -> None:
@@ -148,13 +150,98 @@ def test_the_front_is_printed(tmp_path: Path) -> None:
     assert {row[0]: row[-1] for row in rows} == {"0": "yes", "1": "yes", "4": "yes", "2": "", "3": "yes"}
 
 
+ACCURATE_AND_SMALL = [
+    Objective(name="val_accuracy", direction="maximize"),
+    Objective(name="parameters", direction="minimize"),
+]
+
+
+def write_front(folder: Path, repeats: int = 1) -> None:
+    """Trials 1, 2 and 4 are on the front, and the others have better log losses; 5 has failed."""
+    folder.mkdir(exist_ok=True)
+    study_file(objectives=ACCURATE_AND_SMALL, repeats=repeats).write(folder)
+    for trial, (accuracy, weights) in enumerate([(0.8, 300), (0.7, 100), (0.9, 300), (0.85, 400), (0.8, 200)]):
+        loss = 0.5 if trial in (1, 2, 4) else 0.1
+        for job in range(trial * repeats, (trial + 1) * repeats):
+            result = classes(loss, accuracy, parameters=weights, headlines=["log_loss"], larger_is_better=["accuracy"])
+            write_run(folder / f"{job}", result, [f"optimizer.lr={trial}", f"seed={job % repeats}"], job)
+    write_run(folder / f"{5 * repeats}", FAILED, ["optimizer.lr=5", "seed=0"], 5 * repeats)
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_the_front_comes_first(tmp_path: Path, repeats: int) -> None:
+    write_front(tmp_path, repeats)
+    write_baselines(tmp_path, "1", {"linear": 0.01})  # its accuracy is 0.5
+    board = Leaderboard.read(tmp_path)
+    trials = [2, 4, 1, 3, 0]
+    assert [one.job for one in board.entries] == [
+        *(trial * repeats + repeat for trial in trials for repeat in range(repeats)), 5 * repeats
+    ]  # fmt: skip
+    title, columns, rows = as_table(board.entries, over_splits(board.baselines))
+    by = "those on the front first, then best first by val_accuracy"
+    assert title.split("; mean")[0] == f"{5 * repeats + 1} runs, {by}"
+    assert columns[1:] == [
+        "optimizer.lr",
+        "val_accuracy",
+        "parameters",
+        "val_log_loss",
+        "test_log_loss",
+        "front",
+        "status",
+    ]
+    off = "" if repeats == 1 else " ± 0"
+    assert [(row[1], row[3], row[-2]) for row in rows] == [
+        ("2", f"300{off}", "yes"), ("4", f"200{off}", "yes"), ("1", f"100{off}", "yes"),
+        ("3", f"400{off}", ""), ("0", f"300{off}", ""), ("", "–", ""), ("5", "–", ""),
+    ]  # fmt: skip
+    _, file = rows_of(tmp_path)
+    assert [row["parameters"] for row in file[::repeats]] == ["300", "200", "100", "400", "300", "", ""][
+        : len(file[::repeats])
+    ]
+    for job in range(5 * repeats):
+        (tmp_path / f"{job}/model.pt").write_bytes(b"")
+    assert runs_of(tmp_path, 3) == [tmp_path / f"{one.job}" for one in board.entries[:3]]
+
+
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        ([pruned(4, 0.1)] * 14, "14 of its 16 runs were pruned and have no model"),
+        ([pruned(4, 0.1)], "1 of its 3 runs was pruned and has no model"),
+        ([pruned(4, 0.1), pruned(4, 0.2), FAILED], "2 of its 5 runs were pruned and have no model, 1 did not end well"),
+        ([FAILED, None], "2 of its 4 runs did not end well"),
+        ([], "it has 2 runs"),
+    ],
+)
+def test_why_fewer_runs_are_averaged(
+    tmp_path: Path, results: Sequence[Mapping[str, Any] | None], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for job, result in enumerate([classes(0.1), classes(0.2), *results]):
+        write_run(tmp_path / f"{job}", result, [f"seed={job}"], job)
+    for job in range(2):
+        (tmp_path / f"{job}/model.pt").write_bytes(b"")
+    for top in (2, 8):
+        assert runs_of(tmp_path, top) == [tmp_path / "0", tmp_path / "1"]
+    assert capsys.readouterr().err == f"{tmp_path}: 2 of 8: {why}\n"
+
+
+def test_with_other_runs_a_metric_ranks(tmp_path: Path) -> None:
+    """The others have no front."""
+    write_front(tmp_path / "a")
+    write_run(tmp_path / "b/0", classes(0.2), [], 0)
+    title, columns, rows = as_table(Leaderboard.read(tmp_path).entries)
+    assert title == "7 runs, best first by val_log_loss"
+    assert "parameters" not in columns
+    assert [row[columns.index("front")] for row in rows] == ["", "", "", "yes", "yes", "yes", ""]
+
+
 # ---- trials
 
 
 @pytest.mark.parametrize(
     ("results", "state", "value"),
     [
-        ([classes(0.5, best_value=0.2), classes(0.5, best_value=0.4)], "finished", 0.3),
+        ([classes(0.5, best_value=0.2), classes(0.5, best_value=0.4)], "complete", 0.3),
         ([pruned(4, 0.2), pruned(4, 0.4)], "pruned", 0.3),
         ([classes(0.5, best_value=0.2), pruned(4, 0.4)], "pruned", 0.3),
         ([classes(0.5, best_value=0.2), FAILED], "failed", None),

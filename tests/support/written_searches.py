@@ -28,7 +28,7 @@ def study_file(**changes: Any) -> StudyFile:
         "conditions": {"optimizer.momentum": {"optimizer": "sgd"}},
         "repeat": {},
         "sampler": {"_target_": "optuna.samplers.TPESampler"},
-        "pruner": {"name": "halving", "eta": 3},
+        "pruner": {"_target_": "mlp_exp.hpo.pruning.Halving", "eta": 3},
         "batch": 16,
         "seed": 0,
         "n_trials": 20,

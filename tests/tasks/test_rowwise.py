@@ -119,14 +119,14 @@ def test_partial_batches_and_chunks_are_trained_alike_again(kind: type[nn.Module
 
 @pytest.mark.slow
 def test_in_a_sweep_they_train_as_alone(command: Command, tmp_path: Path) -> None:
-    tmp_path.joinpath("mine.py").write_text(
+    tmp_path.joinpath("of_the_batch.py").write_text(
         "from torch import nn\n"
         "class OfTheBatch(nn.Module):\n"
         "    def forward(self, logits, target):\n"
         "        error = (logits - target).square()\n"
         "        return (error / (error.mean() + 1e-3)).flatten(1).mean(1)\n"
     )
-    words = ["data=diabetes", "loss._target_=mine.OfTheBatch", "trainer.epochs=3", "trainer.plots=never"]
+    words = ["data=diabetes", "loss._target_=of_the_batch.OfTheBatch", "trainer.epochs=3", "trainer.plots=never"]
     sweep = command("run", "-m", *words, "seed=0,1", "hydra.sweep.dir=sweep")
     assert sweep.returncode == 0, sweep.stderr
     assert "2 runs in 2 stacks: 2 alone (a row's Criterion depends on other rows)" in sweep.stdout

@@ -10,7 +10,7 @@ const areFew = (texts, most) => texts.length <= most && texts.every((text) => St
 
 const those = (metric) => {
   if (numberOf(metric) === null) return "runs";
-  return trials.some((trial) => trial.state === "pruned") ? "finished trials" : "trials";
+  return trials.some((trial) => trial.state === "pruned") ? "complete trials" : "trials";
 };
 
 const median = (values) => {
@@ -19,12 +19,22 @@ const median = (values) => {
   return sorted.length % 2 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
+// Why there is no importance
+function unknown(metric) {
+  const values = scoredBy(metric).filter((run) => run.state !== "pruned").map((run) => run.metrics[metric]);
+  const [name, runs] = [nameOf(metric), those(metric)];
+  if (values.length < data.fewest) {
+    return `${values.length} ${runs} with ${name}: importance needs ${data.fewest} of them.`;
+  }
+  if (new Set(values).size === 1) return `${name} is the same in all ${values.length} ${runs}.`;
+  return `No key that all ${runs} with ${name} have varies among them.`;
+}
+
 function drawImportance(metric) {
   const found = data.importance[metric];
   find("importance").hidden = !found;
   if (!found) {
-    const few = `Too few ${those(metric)} with this metric, or it is the same in all of them.`;
-    find("importance-text").textContent = few;
+    find("importance-text").textContent = unknown(metric);
     return;
   }
   const trust = found.explained > 0 ? "" : " So nothing can be said of the keys: the differences look like noise.";
@@ -107,7 +117,23 @@ function dimension(key, runs) {
   }[type];
   const ticked = few || type === "category";
   const ticks = ticked ? { tickvals: inRow.map(place), ticktext: inRow.map((text) => cut(text, 24)) } : {};
-  return { label: short(type === "log" && !ticked ? `log10 ${key}` : key, 28), values: texts.map(place), ...ticks };
+  const places = texts.map(place);
+  return { label: short(key, 28), values: places, ...(type === "log" && !ticked ? decades(places) : ticks) };
+}
+
+// The ticks of logarithms are the numbers themselves: 1, 2 and 5 of each decade, or fewer; or the ends
+function decades(places) {
+  const [low, high] = [places.reduce((a, b) => Math.min(a, b)), places.reduce((a, b) => Math.max(a, b))];
+  const first = Math.floor(low);
+  const of = (digits) => [...Array(Math.ceil(high) - first + 1).keys()]
+    .flatMap((decade) => digits.map((digit) => digit * 10 ** (first + decade)))
+    .filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
+  const found = [[1, 2, 5], [1, 3], [1]].map(of).find((ticks) => ticks.length <= MOST_TICKS) ?? [];
+  const text = (value) => String(Number(value.toPrecision(3)));
+  const ticks = new Map([low, high].map((end) => [end, found.length < 3 ? text(10 ** end) : ""]));
+  for (const value of found) ticks.set(Math.log10(value), text(value));
+  const tickvals = [...ticks.keys()].sort((a, b) => a - b);  // both ends too: Plotly selects from tick to tick
+  return { tickvals, ticktext: tickvals.map((place) => ticks.get(place)) };
 }
 
 // Many numbers, that some runs do not have: these are drawn below them
@@ -118,7 +144,10 @@ function partly(key, texts) {
   const known = finite(places);
   const [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
   const below = low - 0.15 * (high - low || 1);
-  return { label: short(logs ? `log10 ${key}` : key, 28), values: places.map((place) => place ?? below), unset: true };
+  const shown = { label: short(key, 28), values: places.map((place) => place ?? below) };
+  if (!logs) return { ...shown, unset: true };
+  const { tickvals, ticktext } = decades(known);
+  return { ...shown, tickvals: [below, ...tickvals], ticktext: [UNSET, ...ticktext] };
 }
 
 // The colours are those of the values; Plotly draws high ones on top: the best, and never a pruned one
@@ -138,12 +167,10 @@ function colours(metric, runs, scores) {
 function drawParallel(metric, runs) {
   const logs = scale(metric) === "log";
   const scores = runs.map((run) => (logs ? Math.log10(run.metrics[metric]) : run.metrics[metric]));
-  const label = plain(logs ? `log10 ${nameOf(metric)}` : nameOf(metric));
   const pruned = runs.some((run) => run.state === "pruned");
-  const epochs = (trial) => Math.max(...trial.runs.map((run) => run.epochs ?? 0));
-  const came = pruned ? [{ label: "epochs", values: runs.map(epochs) }] : [];
   const used = keys.filter((key) => runs.some((run) => key in run.overrides));
-  const dimensions = [...used.map((key) => dimension(key, runs)), ...came, { label, values: scores }];
+  const scored = { label: plain(nameOf(metric)), values: scores, ...(logs ? decades(scores) : {}) };
+  const dimensions = [...used.map((key) => dimension(key, runs)), scored];
   const least = dimensions.length * Math.max(90, ...dimensions.map((each) => 10 + 6.3 * each.label.length));
   const { clientWidth, offsetHeight } = find("parallel");
   const wide = least > clientWidth ? { width: least, height: offsetHeight - 18 } : {};  // less that of a scroll bar
@@ -168,7 +195,7 @@ function drawMattered() {
   const pruned = runs.some((run) => run.state === "pruned");
   find("effects-text").textContent =
     `Each point is a ${one}${pruned ? ", an open one was pruned" : ""}; the line joins the ` +
-    `median of each value, or of neighbouring ones${pruned ? ", among the finished ones" : ""}.`;
+    `median of each value, or of neighbouring ones${pruned ? ", among the complete ones" : ""}.`;
   find("parallel-text").textContent =
     `Each line is a ${one}, from its values to its metric. Drag along an axis to select ${one}s.`;
   drawImportance(metric);

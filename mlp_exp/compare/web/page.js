@@ -16,7 +16,7 @@ function fillHeader() {
   const byStatus = new Map();
   for (const { status } of data.runs) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
   const ended = [...byStatus].map(([status, runs]) => `${runs} ${status.replace("_", " ")}`).join(", ");
-  const ranked = data.headlines.length ? `, best first by ${data.headlines[0]}` : "";
+  const ranked = data.order ? `, ${data.order}` : "";
   find("summary").textContent = `${count(data.runs.length)}${ranked}: ${ended}.`;
   const same = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`).join(" ");
   if (same) find("constants").append("The same in all: ", element("code", { textContent: same }));
@@ -57,7 +57,8 @@ function listen() {
 
 const runOptions = data.runs.map((run, index) => [index, title(run)]);
 fill(find("column"), watched.map((name) => [name, name]), watched.includes("val_loss") ? "val_loss" : watched.at(-1));
-const subjects = [...objectives, ...data.headlines.map((name) => [name, name])];
+const named = data.headlines.filter((name) => !objectives.some(([, text]) => text === name));
+const subjects = [...objectives, ...named.map((name) => [name, name])];
 fill(find("metric"), subjects, subjects[0]?.[0]);
 fill(find("first"), runOptions, 0);
 const others = data.groups.find((members) => !members.includes(0));  // the best run of another experiment

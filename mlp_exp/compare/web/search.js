@@ -50,7 +50,7 @@ function points(shown, x, y, more) {
 
 const kinds = () => [
   ["pruned", { symbol: "circle-open", size: 6, color: style("--faint") }],
-  ["finished", { size: 7, color: style("--mark") }],
+  ["complete", { size: 7, color: style("--mark") }],
 ];
 
 function drawHistory(objective) {
@@ -62,7 +62,7 @@ function drawHistory(objective) {
     points(known.filter((trial) => trial.state === state), number, value, { name: state, marker })
   ));
   const best = { x: [], y: [] };
-  for (const trial of known.filter((each) => each.state === "finished")) {
+  for (const trial of known.filter((each) => each.state === "complete")) {
     const before = best.y.at(-1) ?? value(trial);
     best.x.push(trial.number);
     best.y.push(rises(objective) ? Math.max(before, value(trial)) : Math.min(before, value(trial)));
@@ -90,7 +90,7 @@ function drawRungs() {
   const objective = OBJECTIVE + 0;
   const places = search.rungs.map((_, index) => index);
   const last = search.rungs.length;
-  const at = (trial) => (trial.state === "finished" ? [...places, last] : places.slice(0, trial.at.length));
+  const at = (trial) => (trial.state === "complete" ? [...places, last] : places.slice(0, trial.at.length));
   const known = trials.filter((trial) => trial.at.length);
   const joined = (shown, more) => ({
     type: "scatter", mode: "lines+markers",
@@ -115,7 +115,7 @@ function drawRungs() {
 
 function drawFront() {
   const [x, y] = ["front-x", "front-y"].map((id) => find(id).value);
-  const known = trials.filter((trial) => trial.state === "finished" && trial.values);
+  const known = trials.filter((trial) => trial.state === "complete" && trial.values);
   const draw = (shown, more) => points(shown, (trial) => trial.metrics[x], (trial) => trial.metrics[y], {
     hovertemplate: "%{text}<br>%{x}, %{y}<extra></extra>", ...more,
   });
@@ -149,7 +149,7 @@ function highlight(event) {
 
 function theBest() {
   const [[objective, name]] = objectives;
-  const whole = trials.filter((trial) => trial.state === "finished" && trial.metrics[objective] != null);
+  const whole = trials.filter((trial) => trial.state === "complete" && trial.metrics[objective] != null);
   if (several || !whole.length) return "";
   const sign = rises(objective) ? -1 : 1;
   const best = whole.reduce((a, b) => (sign * b.metrics[objective] < sign * a.metrics[objective] ? b : a));
@@ -162,7 +162,7 @@ function fillSearch() {
     find("search-link").remove();
     return;
   }
-  const counts = ["finished", "pruned", "failed", "unfinished"].map((state) => (
+  const counts = ["complete", "pruned", "failed", "unfinished"].map((state) => (
     [trials.filter((trial) => trial.state === state).length, state]
   ));
   const ended = counts.filter(([of]) => of).map(([of, state]) => `${of} ${state}`).join(", ");

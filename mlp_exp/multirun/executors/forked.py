@@ -1,13 +1,15 @@
 """Stacks in forks of this process, so that each core trains one.
 
 A fork shares what has been read and planned so far; it sends back events alone. One that runs out of memory, or whose
-runs end its process, takes no other with it.
+runs end its process, takes no other with it. A worker trains one task after another: in a new fork all that is touched
+first is copied page by page, which takes as long as hundreds of steps.
 """
 
 import multiprocessing
 import os
 import pickle
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import NoReturn
@@ -20,16 +22,30 @@ from mlp_exp.multirun.executors.work import work
 from mlp_exp.processes.forks import start_process, take_signals
 from mlp_exp.signals import Terminated
 
+IDLE_SECONDS = 1.0
+"""How often a worker without a task looks whether its parent is still there."""
+
 
 class Forked(Executor):
-    """Starts a process for each task at once."""
+    """Gives each task to a worker at once.
 
-    def __init__(self, session: Session, report: Report) -> None:
+    Args:
+        idle: workers that have ended their tasks; a later executor of the same session uses them again, and who owns
+            the list ends them. None for those of this executor alone.
+    """
+
+    def __init__(self, session: Session, report: Report, idle: "list[Worker] | None" = None) -> None:
         super().__init__(session, report)
-        self._workers: dict[Connection, _Worker] = {}
+        self._idle = [] if idle is None else idle
+        self._own = self._idle if idle is None else []
+        self._workers: dict[Connection, Worker] = {}
 
     def submit(self, task: StackTask) -> None:
-        worker = _Worker(task, self.session)
+        worker = next((worker for worker in self._idle if worker.takes(task)), None)
+        if worker:
+            self._idle.remove(worker)
+        else:
+            worker = Worker(task, self.session)
         self._workers[worker.events] = worker
 
     def wait(self) -> None:
@@ -39,63 +55,100 @@ class Forked(Executor):
             event = worker.receive()
             if isinstance(event, Done):
                 del self._workers[connection]
+                if worker.is_free:
+                    self._idle.append(worker)
             self.report(worker.task, event)
 
     def cancel(self, task: StackTask) -> None:
         for worker in self._workers.values():
             if worker.task is task:
-                worker.process.terminate()
+                worker.cancel()
 
     def close(self) -> None:
-        for worker in self._workers.values():
-            worker.process.kill()
-            worker.process.join()
-            worker.events.close()
+        for worker in (*self._workers.values(), *self._own):
+            worker.kill()
         self._workers.clear()
+        self._own.clear()
 
 
-class _Worker:
-    """A process that trains one task."""
+class Worker:
+    """A process that trains one task after another.
+
+    Attributes:
+        task: the latest one.
+        events: those of its tasks.
+        is_free: whether it can take another task, once this one has ended.
+    """
 
     def __init__(self, task: StackTask, session: Session) -> None:
         context = multiprocessing.get_context("fork")
         self.task = task
+        self.is_free = True
         self.events, sender = context.Pipe(duplex=False)
-        self.process = context.Process(target=_work, args=(task, session, sender, os.getpid()))
-        start_process(self.process)
+        receiver, self._tasks = context.Pipe(duplex=False)
+        self._process = context.Process(target=_serve, args=(task, session, sender, receiver, os.getpid()))
+        start_process(self._process)
         sender.close()
+        receiver.close()
+
+    def takes(self, task: StackTask) -> bool:
+        """Sends it a task; False if it has died."""
+        try:
+            self._tasks.send_bytes(pickle.dumps(task))  # torch would send tensors as open files
+        except OSError:
+            return False
+        self.task = task
+        return True
 
     def receive(self) -> Event:
-        """The next event; `Done` when there will be no more."""
+        """The next event; `Done` when there will be no more of this task."""
         try:
             event: Event = pickle.loads(self.events.recv_bytes())
         except EOFError:
-            self.process.join()
-            code = self.process.exitcode
+            self._process.join()
+            code = self._process.exitcode
             how = f"was ended by signal {-code}, as when memory runs out" if code and code < 0 else f"ended with {code}"
             event = Done(f"its process {how}")
-        if isinstance(event, Done):
-            self.events.close()
-            self.process.join()
+            self.is_free = False
+        if isinstance(event, Done) and not self.is_free:
+            self._close()
         return event
 
+    def cancel(self) -> None:
+        """Has it save its runs and end."""
+        self.is_free = False
+        self._process.terminate()
 
-def _work(task: StackTask, session: Session, events: Connection, parent: int) -> None:
-    """Trains a task in the process; ends after an interrupt, and with its parent."""
+    def kill(self) -> None:
+        self._process.kill()
+        self._close()
+
+    def _close(self) -> None:
+        self._process.join()
+        self.events.close()
+        self._tasks.close()
+
+
+def _serve(first: StackTask, session: Session, events: Connection, tasks: Connection, parent: int) -> None:
+    """Trains tasks in the process; ends after an interrupt, and with its parent."""
     take_signals(_terminate)  # the parent passes Ctrl-C on, once
 
     def send(event: Event) -> None:
         if os.getppid() != parent:  # killed; the runs may be trained again already
             os._exit(1)
-        events.send_bytes(pickle.dumps(event))  # torch would send tensors as open files
+        events.send_bytes(pickle.dumps(event))
 
     session.logs.mute()
-    try:
-        send(Done(work(task, session, send)))
-    except KeyboardInterrupt:
-        send(Done())
-    finally:
-        events.close()
+    task = first
+    with suppress(KeyboardInterrupt, EOFError):
+        while True:
+            send(Done(work(task, session, send)))
+            while not tasks.poll(IDLE_SECONDS):
+                if os.getppid() != parent:
+                    os._exit(1)
+            task = pickle.loads(tasks.recv_bytes())
+    send(Done())
+    events.close()
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

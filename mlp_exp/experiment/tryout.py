@@ -1,4 +1,4 @@
-"""The trial of a user's own network that is to train in stacks: before any training, once for all its runs."""
+"""The tryout of a user's own network that is to train in stacks: before any training, once for all its runs."""
 
 import logging
 from collections.abc import Iterator
