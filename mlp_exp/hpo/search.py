@@ -187,7 +187,7 @@ class Search:
         trials, n_trials = self._study.trials, self._asked.settings.n_trials
         if over and len(trials) < n_trials:
             log.info("The grid has no more than these %d trials", len(trials))
-        elif not over:
+        elif len(trials) < n_trials:
             log.info("The time is up; continue with: %s", shlex.join([*PROGRAM, f"{RESUME}={self._asked.folder}"]))
         for line in found_in_words(self._asked.folder, trials, self._objectives, self._asked.space):
             log.info("%s", line)
