@@ -10,10 +10,9 @@ from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.hpo.pruning import NoPruner, Pruner
 from mlp_exp.hpo.space import Space
+from mlp_exp.leaderboard.entry import PARAMETERS
+from mlp_exp.leaderboard.searches import value_of
 from mlp_exp.storage.study_file import Objective
-
-PARAMETERS = "parameters"
-"""The objective that is the number of weights of a run's networks."""
 
 
 def objectives_of(names: Sequence[str] | None, plan: Plan) -> list[Objective]:
@@ -61,19 +60,11 @@ def require_comparable(objectives: Sequence[Objective], space: Space, pruner: Pr
         raise ConfigError(problems)
 
 
-def value_of(result: Mapping[str, Any], objective: Objective, several: bool) -> float:
-    """The objective of a run, from its result; NaN where it has none."""
-    if not several:
-        value = result.get("best_value")
-    elif objective.name == PARAMETERS:
-        value = result.get(PARAMETERS)
-    else:
-        value = result.get("metrics", {}).get("val", {}).get(objective.name.removeprefix("val_"))
-    return math.nan if value is None else float(value)
-
-
 def values_of(results: Sequence[Mapping[str, Any]], objectives: Sequence[Objective]) -> tuple[float, ...] | None:
-    """The objectives of a trial, the means over its runs; None where one of them has no such value."""
-    several = len(objectives) > 1
-    values = tuple(fmean(value_of(result, each, several) for result in results) for each in objectives)
-    return values if all(map(math.isfinite, values)) else None
+    """The objectives of a trial, the means over the results of its runs; None where one of them has no such value."""
+    alone = len(objectives) == 1
+    means = []
+    for objective in objectives:
+        values = [value_of(result, objective, alone=alone) for result in results]
+        means.append(fmean(math.nan if value is None else value for value in values))
+    return tuple(means) if all(map(math.isfinite, means)) else None

@@ -10,6 +10,7 @@ import yaml
 from mlp_exp.display.commands import PREDICT
 from mlp_exp.hpo.space import Space
 from mlp_exp.hpo.study import Recorded
+from mlp_exp.leaderboard.searches import front_of
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.study_file import Objective
 from mlp_exp.storage.sweep_folder import RESULTS
@@ -17,21 +18,15 @@ from mlp_exp.storage.sweep_folder import RESULTS
 
 def best_of(trials: Sequence[Recorded], objective: Objective) -> Recorded | None:
     """The best complete trial, of equal ones the first; None before there is one."""
-    sign = -1 if objective.direction == "maximize" else 1
     complete = [trial for trial in trials if trial.state == "complete" and trial.values]
-    return min(complete, key=lambda trial: (sign * _values(trial)[0], trial.number), default=None)
+    return min(complete, key=lambda trial: (objective.cost(_values(trial)[0]), trial.number), default=None)
 
 
-def front_of(trials: Sequence[Recorded], objectives: Sequence[Objective]) -> list[Recorded]:
-    """The complete trials that no other one beats in all objectives, in order."""
-    signs = [-1 if each.direction == "maximize" else 1 for each in objectives]
-    complete = [trial for trial in trials if trial.state == "complete" and trial.values]
-    points = [[sign * value for sign, value in zip(signs, _values(trial), strict=True)] for trial in complete]
-
-    def beaten(point: list[float]) -> bool:
-        return any(all(a <= b for a, b in zip(other, point, strict=True)) and other != point for other in points)
-
-    return [trial for trial, point in zip(complete, points, strict=True) if not beaten(point)]
+def on_front(trials: Sequence[Recorded], objectives: Sequence[Objective]) -> list[Recorded]:
+    """The complete trials that no other one surpasses in all objectives, in order."""
+    complete = {trial.number: trial for trial in trials if trial.state == "complete" and trial.values}
+    front = front_of({number: _values(trial) for number, trial in complete.items()}, objectives)
+    return [complete[number] for number in sorted(front)]
 
 
 def _values(trial: Recorded) -> tuple[float, ...]:
@@ -53,7 +48,7 @@ def write_results(folder: Path, trials: Sequence[Recorded], objectives: Sequence
             "folder": folders_of(best.number, repeats),
         }
     else:
-        front = front_of(trials, objectives)
+        front = on_front(trials, objectives)
         if not front:
             return
         solutions = [
@@ -81,7 +76,7 @@ def in_words(folder: Path, trials: Sequence[Recorded], n_trials: int, objectives
     ended = sum(trial.state != "running" for trial in trials)
     text = f"{ended} of {n_trials} trials" + "".join(f", {count} {state}" for state, count in counts.items() if count)
     if len(objectives) > 1:
-        return f"{text}; {len(front_of(trials, objectives))} on the front"
+        return f"{text}; {len(on_front(trials, objectives))} on the front"
     best = best_of(trials, objectives[0])
     if best is None:
         return text

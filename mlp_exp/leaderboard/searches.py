@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 from mlp_exp.storage.study_file import Objective, StudyFile
@@ -48,15 +48,10 @@ class Trial:
         return whole if len(whole) == len(found) and self.state in ("complete", "pruned") else None
 
     def _mean(self, objective: Objective) -> float | None:
-        values = [self._objective(run, objective.name) for run in self.runs]
+        alone = len(self.study.objectives) == 1
+        values = [value_of(run.result, objective, alone=alone) for run in self.runs]
         known = [value for value in values if value is not None]
         return fmean(known) if self.is_whole and len(known) == len(values) else None
-
-    def _objective(self, run: Entry, name: str) -> float | None:
-        """One objective is the best value of what early stopping watches; several are metrics after training."""
-        if len(self.study.objectives) == 1:
-            return run.result.get("best_value")
-        return run.result.get(PARAMETERS) if name == PARAMETERS else run.metrics.get(name)
 
 
 class Search:
@@ -86,19 +81,42 @@ class Search:
     @cached_property
     def front(self) -> set[int]:
         """The complete trials that no other one surpasses in all objectives; none of a search with one objective."""
-        signs = [1 if objective.direction == "minimize" else -1 for objective in self.study.objectives]
-        if len(signs) == 1:
+        if len(self.study.objectives) == 1:
             return set()
-        costs = [
-            ([sign * value for sign, value in zip(signs, trial.values, strict=True)], trial.number)
-            for trial in self.trials
-            if trial.state == "complete" and trial.values
-        ]
-        front: list[tuple[list[float], int]] = []
-        for cost, number in sorted(costs):  # only earlier ones can surpass it
-            if not any(_surpasses(other, cost) for other, _ in front):
-                front.append((cost, number))
-        return {number for _, number in front}
+        complete = {trial.number: trial.values for trial in self.trials if trial.state == "complete" and trial.values}
+        return front_of(complete, self.study.objectives)
+
+
+def value_of(result: Mapping[str, Any], objective: Objective, *, alone: bool) -> float | None:
+    """The objective of a run, from its result; None where it has none.
+
+    Args:
+        alone: whether it is the only one: then the best value of what early stopping watches; several are metrics of
+            the validation part after training, or the number of weights.
+    """
+    if alone:
+        return result.get("best_value")
+    if objective.name == PARAMETERS:
+        return result.get(PARAMETERS)
+    metrics: Mapping[str, float | None] = result.get("metrics", {}).get("val", {})
+    return metrics.get(objective.name.removeprefix("val_"))
+
+
+def front_of(values: Mapping[int, Sequence[float]], objectives: Sequence[Objective]) -> set[int]:
+    """The trials that no other one surpasses in all objectives.
+
+    Args:
+        values: of each trial, by its number, one for each objective.
+    """
+    costs = [
+        ([objective.cost(value) for objective, value in zip(objectives, of, strict=True)], number)
+        for number, of in values.items()
+    ]
+    front: list[tuple[list[float], int]] = []
+    for cost, number in sorted(costs):  # only earlier ones can surpass it
+        if not any(_surpasses(other, cost) for other, _ in front):
+            front.append((cost, number))
+    return {number for _, number in front}
 
 
 def _surpasses(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -23,6 +23,10 @@ class Objective(Closed):
     name: str
     direction: Literal["minimize", "maximize"]
 
+    def cost(self, value: float) -> float:
+        """A value so that lower is better."""
+        return -value if self.direction == "maximize" else value
+
 
 class StudyFile(Closed):
     """The settings of a search.
