@@ -10,7 +10,7 @@ from typing import Any
 
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
-from mlp_exp.leaderboard.searches import Search, Trial, searches_of
+from mlp_exp.leaderboard.searches import SavedSearch, SavedTrial, searches_of
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.study_file import StudyFile
 
@@ -19,18 +19,18 @@ LOG = re.compile(r"tag\(\s*(\w+\s*,\s*)*log\s*,")
 Scored = list[tuple[Mapping[str, str], float]]
 
 
-def the_search(entries: Sequence[Entry]) -> Search | None:
+def the_search(entries: Sequence[Entry]) -> SavedSearch | None:
     """The search that runs belong to; None if they belong to none, or to several."""
     found = list(searches_of(entries).values())
     return found[0] if len(found) == 1 else None
 
 
-def log_keys(search: Search | None) -> set[str]:
+def log_keys(search: SavedSearch | None) -> set[str]:
     """The keys that are searched by their logarithms."""
     return {key for key, text in search.study.space.items() if LOG.match(text)} if search else set()
 
 
-def of_search(search: Search, place: Mapping[Path, int]) -> dict[str, Any]:
+def of_search(search: SavedSearch, place: Mapping[Path, int]) -> dict[str, Any]:
     """The search as plain values; `place` is that of each run's folder among the runs of the page."""
     study = search.study
     rungs = sorted({trial.rung for trial in search.trials if trial.rung and len(study.objectives) == 1})
@@ -56,7 +56,7 @@ def of_search(search: Search, place: Mapping[Path, int]) -> dict[str, Any]:
     }
 
 
-def scored(search: Search, objective: int) -> Scored:
+def scored(search: SavedSearch, objective: int) -> Scored:
     """The values of the complete trials that have one, as typed, with their value of an objective."""
     complete = [trial for trial in search.trials if trial.state == "complete" and trial.values]
     return [(trial.runs[0].overrides, trial.values[objective]) for trial in complete if trial.values]
@@ -70,7 +70,7 @@ def _settings(study: StudyFile) -> list[tuple[str, str]]:
     return [*((name, text) for name, text in facts if text), *study.space.items()]
 
 
-def _at_rungs(trial: Trial, rungs: Sequence[int]) -> list[float]:
+def _at_rungs(trial: SavedTrial, rungs: Sequence[int]) -> list[float]:
     """The best value so far at each rung that a trial reached, and of a complete one at its end."""
     if not rungs or trial.values is None:
         return []

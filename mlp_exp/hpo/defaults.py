@@ -58,7 +58,7 @@ def _composed(space: Space, make_job: MakeJob) -> RunSpec:
         first: Params = {}
         for dimension in space.dimensions:
             if space.is_active(dimension.key, first):
-                first[dimension.key] = (dimension.choices or (dimension.low,))[0]
+                first[dimension.key] = dimension.outermost()[0]
         spec = make_job(0, space.overrides(first)).compose()
         require_valid(spec.values, spec.overrides)
     return spec

@@ -134,6 +134,13 @@ class Dimension:
             return None
         return [self._on_step(self.low + index * self.step) for index in range(count)]
 
+    def outermost(self) -> list[Value]:
+        """All choices, or the ends of the range."""
+        if self.choices:
+            return list(self.choices)
+        kind = int if self.integer else float
+        return list(dict.fromkeys((kind(self.low), kind(self.high))))
+
     def _on_step(self, value: float) -> int | float:
         """The nearest value: 0.3, and not 3 times 0.1, which is a little more."""
         if self.step is None:

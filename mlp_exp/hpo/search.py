@@ -7,7 +7,7 @@ and however often it is interrupted.
 import logging
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from mlp_exp.display.commands import PROGRAM, RESUME
@@ -52,7 +52,6 @@ class Search:
     def __init__(self, asked: Asked, tracking: Tracking, *, resumes: bool) -> None:
         settings, space = asked.settings, asked.space
         self._asked = asked
-        self._interrupted = False
         self._repeats = repeats(settings.repeat)
         self._sweep = Sweep(asked.folder, tracking)
         defaults = Defaults.of(space, asked.make_job, asked.folder, self._sweep.session)
@@ -114,38 +113,45 @@ class Search:
         runs = self._asked.settings.n_trials * len(self._repeats)
         self._sweep.bar = SweepBar(runs, runs * self._judging.epochs)
         jobs: list[Job] = []
+        in_time = True
         try:
             with self._sweep.bar:
-                while (not jobs or time.monotonic() < end) and (batch := self._next_batch()):
+                for batch, resumes in self._batches():
                     trials = [self._trial(recorded) for recorded in batch]
                     jobs += [job for trial in trials for job in trial.jobs]
-                    self._train(trials)
+                    self._train(trials, resumes=resumes)
                     self._say()
+                    if not (in_time := time.monotonic() < end):
+                        break
             self._sweep.look_back(helper)
         finally:
             self._sweep.end()
-        self._end(over=not batch)
+        self._end(in_time=in_time)
         return jobs
 
     def describe(self) -> list[Job]:
         """Prints what the first batch would be; trains nothing that is kept."""
-        batch, n_trials = self._next_batch(), self._asked.settings.n_trials
+        batch, _ = next(self._batches(), ((), False))
+        n_trials = self._asked.settings.n_trials
         jobs = [job for recorded in batch for job in self._trial(recorded).jobs]
         log.info("The first %d of %d trials; in what follows none is pruned.", len(batch), n_trials)
         describe_sweep(jobs, self._asked.max_stack)
         return jobs
 
-    def _next_batch(self) -> Sequence[Recorded]:
-        """The batch that was interrupted, or the next one; none at the end."""
+    def _batches(self) -> Iterator[tuple[Sequence[Recorded], bool]]:
+        """The batch that was interrupted, if there is one, and the next ones; each with whether it was."""
         trials = self._study.trials
         running = [trial for trial in trials if trial.state == "running"]
-        self._interrupted = bool(running)
         if running:
             self._require_own(running)
-            return running
+            yield running, True
         first = len(trials)
-        count = min(self._batch, self._asked.settings.n_trials - first)
-        return self._study.ask(count, self._enqueued[first : first + count]) if count > 0 else []
+        while (count := min(self._batch, self._asked.settings.n_trials - first)) > 0:
+            asked = self._study.ask(count, self._enqueued[first : first + count])
+            if not asked:  # a grid is at its end
+                return
+            yield asked, False
+            first += len(asked)
 
     def _require_own(self, trials: Sequence[Recorded]) -> None:
         """Raises RunFolderError for trials that this search cannot have asked: their values become overrides."""
@@ -162,10 +168,10 @@ class Search:
         jobs = [self._asked.make_job(first + place, [*overrides, *own]) for place, own in enumerate(self._repeats)]
         return Trial(recorded.number, recorded.params, jobs, values=dict(recorded.rungs))
 
-    def _train(self, trials: Sequence[Trial]) -> None:
+    def _train(self, trials: Sequence[Trial], *, resumes: bool) -> None:
         """Trains a batch, and tells the study what became of it."""
         batch = Batch(trials, self._sweep, self._study, self._judging, self._asked.max_stack)
-        batch.train(resumes=self._interrupted)
+        batch.train(resumes=resumes)
         self._study.tell({trial.number: self._outcome(trial) for trial in trials})
 
     def _outcome(self, trial: Trial) -> Outcome:
@@ -182,10 +188,10 @@ class Search:
         self._sweep.leaderboard.write()
         log.info("%s", in_words(self._asked.folder, trials, self._asked.settings.n_trials, self._objectives))
 
-    def _end(self, *, over: bool) -> None:
-        """Tells what was found, and if no trial is left to train."""
+    def _end(self, *, in_time: bool) -> None:
+        """Tells what was found, and why trials are left."""
         trials, n_trials = self._study.trials, self._asked.settings.n_trials
-        if over and len(trials) < n_trials:
+        if in_time and len(trials) < n_trials:
             log.info("The grid has no more than these %d trials", len(trials))
         elif len(trials) < n_trials:
             log.info("The time is up; continue with: %s", shlex.join([*PROGRAM, f"{RESUME}={self._asked.folder}"]))

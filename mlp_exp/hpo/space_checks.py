@@ -12,7 +12,7 @@ from mlp_exp.config.targets import did_you_mean
 from mlp_exp.config.validation import require_valid as require_valid_values
 from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.spec import RunSpec
-from mlp_exp.hpo.dimensions import Dimension, Params, Value, same
+from mlp_exp.hpo.dimensions import Params, Value, same
 from mlp_exp.hpo.reading import key_in
 from mlp_exp.hpo.repeats import REPEAT, repeats
 from mlp_exp.hpo.space import Space
@@ -68,7 +68,7 @@ class _Trials:
     def __init__(self, space: Space, compose: Compose) -> None:
         self._space = space
         self._compose = compose
-        self._values = {each.key: _outermost(each) for each in space.dimensions}
+        self._values = {each.key: each.outermost() for each in space.dimensions}
         self._left = {key: list(values) for key, values in self._values.items()}
         self._groups: set[str] = set()
 
@@ -177,14 +177,6 @@ class _Trials:
         if dimension.step is None:  # the end itself was typed, not the number below it
             line = line.replace(repr(dimension.high), repr(math.nextafter(dimension.high, math.inf)))
         return f"{line}, of {dimension.text}"
-
-
-def _outermost(dimension: Dimension) -> list[Value]:
-    """The values that are tried: all choices, or the ends of a range."""
-    if dimension.choices:
-        return list(dimension.choices)
-    kind = int if dimension.integer else float
-    return list(dict.fromkeys((kind(dimension.low), kind(dimension.high))))
 
 
 def _is_among(value: Value, values: Sequence[Value]) -> bool:

@@ -14,7 +14,7 @@ State = Literal["complete", "pruned", "failed", "unfinished"]
 
 
 @dataclass(frozen=True)
-class Trial:
+class SavedTrial:
     """The runs of a trial, by job; more than one where trials are repeated."""
 
     number: int
@@ -54,7 +54,7 @@ class Trial:
         return fmean(known) if self.is_whole and len(known) == len(values) else None
 
 
-class Search:
+class SavedSearch:
     """A search's settings and its trials, by number.
 
     Attributes:
@@ -67,7 +67,7 @@ class Search:
         runs: dict[int, list[Entry]] = {}
         for entry in sorted((each for each in entries if each.job is not None), key=lambda each: each.job or 0):
             runs.setdefault(self.number(entry), []).append(entry)
-        self.trials = [Trial(number, of, study) for number, of in sorted(runs.items())]
+        self.trials = [SavedTrial(number, of, study) for number, of in sorted(runs.items())]
 
     def number(self, entry: Entry) -> int:
         """Of the trial to which a run belongs."""
@@ -124,13 +124,13 @@ def _surpasses(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(a <= b for a, b in zip(one, other, strict=True)) and one != other
 
 
-def searches_of(entries: Sequence[Entry]) -> dict[Path, Search]:
+def searches_of(entries: Sequence[Entry]) -> dict[Path, SavedSearch]:
     """The searches that runs belong to, by folder; RunFolderError if the settings of one are damaged."""
     by_folder: dict[Path, list[Entry]] = {}
     for entry in entries:
         by_folder.setdefault(entry.folder.parent, []).append(entry)
     found = {folder: (StudyFile.read(folder), runs) for folder, runs in by_folder.items()}
-    return {folder: Search(folder, study, runs) for folder, (study, runs) in found.items() if study}
+    return {folder: SavedSearch(folder, study, runs) for folder, (study, runs) in found.items() if study}
 
 
 def with_fronts(entries: Sequence[Entry]) -> list[Entry]:
@@ -138,7 +138,7 @@ def with_fronts(entries: Sequence[Entry]) -> list[Entry]:
     searches = {folder: of for folder, of in searches_of(entries).items() if len(of.study.objectives) > 1}
     alone = len({entry.folder.parent for entry in entries}) == 1
 
-    def placed(entry: Entry, search: Search | None) -> Entry:
+    def placed(entry: Entry, search: SavedSearch | None) -> Entry:
         if search is None:
             return entry
         front = entry.job is not None and search.number(entry) in search.front
@@ -147,7 +147,7 @@ def with_fronts(entries: Sequence[Entry]) -> list[Entry]:
     return [placed(entry, searches.get(entry.folder.parent)) for entry in entries]
 
 
-def search_columns(searches: Mapping[Path, Search]) -> dict[str, Callable[[Entry], object]]:
+def search_columns(searches: Mapping[Path, SavedSearch]) -> dict[str, Callable[[Entry], object]]:
     """The columns of a leaderboard that only searches have, as far as these need them."""
 
     def trial(entry: Entry) -> object:

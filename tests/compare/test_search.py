@@ -13,7 +13,7 @@ from support.written_searches import EPOCHS, RUNGS, curve, drawn_params, ended, 
 from mlp_exp.compare.gather import gather
 from mlp_exp.compare.search import log_keys, scored
 from mlp_exp.leaderboard.leaderboard import Leaderboard
-from mlp_exp.leaderboard.searches import Search, searches_of
+from mlp_exp.leaderboard.searches import SavedSearch, searches_of
 from mlp_exp.storage.study_file import Objective
 
 
@@ -131,7 +131,7 @@ def test_what_importance_is_computed_of(tmp_path: Path) -> None:
 def test_a_logarithmic_range_has_a_logarithmic_axis(tmp_path: Path, text: str, is_log: bool) -> None:
     study = study_file(space={"model.width": text})
     study.write(tmp_path)
-    assert log_keys(Search(tmp_path, study, [])) == ({"model.width"} if is_log else set())
+    assert log_keys(SavedSearch(tmp_path, study, [])) == ({"model.width"} if is_log else set())
     for job, width in enumerate(["1", "2", "3"]):  # by themselves they would have a linear one
         write_run(tmp_path / str(job), classes(0.1 * job), [f"model.width={width}"], job)
     assert shown(tmp_path)["keys"]["model.width"]["axis"] == ("log" if is_log else "linear")
@@ -176,6 +176,6 @@ def test_a_pruned_run_is_resumed(tmp_path: Path) -> None:
     assert again["finished"].startswith("python -m mlp_exp.run rerun=")
 
 
-def _search(folder: Path) -> Search:
+def _search(folder: Path) -> SavedSearch:
     (search,) = searches_of(Leaderboard.read(folder).entries).values()
     return search

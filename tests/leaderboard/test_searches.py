@@ -17,7 +17,7 @@ from mlp_exp.leaderboard.baselines import over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.printed import as_table
-from mlp_exp.leaderboard.searches import Search, searches_of
+from mlp_exp.leaderboard.searches import SavedSearch, searches_of
 from mlp_exp.storage.study_file import Objective
 
 
@@ -253,7 +253,9 @@ def test_with_other_runs_a_metric_ranks(tmp_path: Path) -> None:
     ],
 )
 def test_how_a_trial_went(results: Sequence[Mapping[str, Any]], state: str, value: float | None) -> None:
-    search = Search(Path("s"), study_file(repeats=2), [entry(6 + job, result) for job, result in enumerate(results)])
+    search = SavedSearch(
+        Path("s"), study_file(repeats=2), [entry(6 + job, result) for job, result in enumerate(results)]
+    )
     (trial,) = search.trials
     assert (trial.number, trial.state) == (3, state)
     assert trial.values == (None if value is None else [pytest.approx(value)])
@@ -266,7 +268,7 @@ def test_several_objectives_are_metrics_and_weights() -> None:
         Objective(name="parameters", direction="minimize"),
     ]
     entries = [entry(job, classes(0.5, 0.5 + job / 10, parameters=100 * job)) for job in range(3)]
-    search = Search(Path("s"), study_file(objectives=objectives), entries)
+    search = SavedSearch(Path("s"), study_file(objectives=objectives), entries)
     assert [trial.values for trial in search.trials] == [[0.5, 0], [0.6, 100], [0.7, 200]]
     assert search.front == {0, 1, 2}
 
@@ -281,7 +283,7 @@ def test_the_front_is_what_nothing_surpasses(count: int) -> None:
         entry(job, classes(0.5) | {"metrics": {"val": {str(n): signs[n] * of[n] for n in range(count)}}})
         for job, of in enumerate(costs)
     ]
-    found = Search(Path("s"), study_file(objectives=objectives), entries).front
+    found = SavedSearch(Path("s"), study_file(objectives=objectives), entries).front
     surpassed = {
         place
         for place, cost in enumerate(costs)
