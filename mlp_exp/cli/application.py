@@ -27,6 +27,7 @@ from mlp_exp.cli.diagnosis import explain
 from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
 from mlp_exp.cli.options import OPTIONS, Options, take_options
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
+from mlp_exp.config.dotted import key_in
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe, traceback_of
 from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
@@ -112,7 +113,7 @@ def _store_saved(arguments: Sequence[str], options: Options, read_config: ReadCo
         ConfigError: an option of a group is chosen, of which a saved configuration has none.
     """
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    chosen = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0].partition("@")[0] in groups]
+    chosen = [argument for argument in arguments if key_in(argument).partition("@")[0] in groups]
     if chosen:
         name = f"{RESUME if options.resumes else RERUN}={options.saved}"
         raise ConfigError([f"{argument}: {name} takes the configuration as it was saved" for argument in chosen])

@@ -8,6 +8,7 @@ from hydra._internal.utils import get_args_parser
 
 from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
 from mlp_exp.cli.saved_overrides import GO_ON, is_harmless, require_overrides, shown
+from mlp_exp.config.dotted import key_in
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import ConfigError, UntrustedError
 from mlp_exp.storage.multirun_file import read_sweep
@@ -83,4 +84,4 @@ def _require_typed(folder: Path, kept: Sequence[str], flags: Sequence[str], type
 
 
 def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0].partition("@")[0]
+    return key_in(word).partition("@")[0]

@@ -1,4 +1,4 @@
-"""A configuration as one level of keys."""
+"""Keys of a configuration with dots: as one level, and as overrides name them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,3 +11,12 @@ def dotted(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, An
             yield from dotted(value, f"{where}{key}.")
         else:
             yield f"{where}{key}", value
+
+
+def key_in(override: str) -> str:
+    """The key of an override as typed, without what says that it is added or deleted.
+
+    >>> key_in("++optimizer.lr=0.1")
+    'optimizer.lr'
+    """
+    return override.lstrip("+~").partition("=")[0]

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from mlp_exp.config.by_data import ALL_FACTS, WORDS, for_data, keys_by_data, named_by_data
 from mlp_exp.config.components import current_names
-from mlp_exp.config.dotted import dotted
+from mlp_exp.config.dotted import dotted, key_in
 from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.schema_training import HAS_CALLBACKS
@@ -47,7 +47,7 @@ def unresolved(error: OmegaConfBaseException) -> str:
 
 
 def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
-    asked = {o.lstrip("+~").partition("=")[0] for o in overrides}
+    asked = set(map(key_in, overrides))
     keys = list(keys_by_data(values))
     if not keys:
         return _problems_of_one(values, asked)
@@ -130,8 +130,12 @@ def _line(detail: ErrorDetails, values: Any) -> str:
     if detail["type"] == "value_error":
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
-    got = {"None": "null", "True": "true", "False": "false"}.get(repr(values), repr(values))
-    return f"{key}: expected {expected}, got {got}"
+    return f"{key}: expected {expected}, got {shown(values)}"
+
+
+def shown(value: Any) -> str:
+    """A value in a message: as in Python, but for those that YAML has other words for."""
+    return {"None": "null", "True": "true", "False": "false"}.get(repr(value), repr(value))
 
 
 def _expected(key: str) -> str:

@@ -57,11 +57,6 @@ def key_of(override: Override) -> str:
     return override.get_key_element().lstrip("+~")
 
 
-def key_in(override: str) -> str:
-    """The same of an override as typed."""
-    return override.lstrip("+~").partition("=")[0]
-
-
 def unreadable(override: str, error: Exception) -> str:
     """Why Hydra cannot parse an override, in one line."""
     key, _, text = override.partition("=")

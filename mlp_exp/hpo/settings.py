@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mlp_exp.config.validation import shown
 from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.storage.study_file import StudyFile
 from mlp_exp.storage.sweep_folder import STUDY
@@ -62,8 +63,7 @@ def _line(loc: tuple[int | str, ...], node: Mapping[str, Any]) -> str:
     field = Settings.model_fields.get(key)
     if field is None:
         return f"{NODE}.{key}: there is no such key"
-    got = {"None": "null", "True": "true", "False": "false"}.get(repr(node.get(key)), repr(node.get(key)))
-    return f"{NODE}.{key}: expected {field.description}, got {got}"
+    return f"{NODE}.{key}: expected {field.description}, got {shown(node.get(key))}"
 
 
 def require_same(earlier: StudyFile, now: StudyFile, folder: Path) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from mlp_exp.config.dotted import dotted
+from mlp_exp.config.dotted import dotted, key_in
 from mlp_exp.errors import ConfigError
 from mlp_exp.hpo.conditions import Conditions, in_order, is_met, read_conditions, settle
 from mlp_exp.hpo.dimensions import Dimension, Params, Value, value_of
-from mlp_exp.hpo.reading import key_in, key_of, parse, read_dimension
+from mlp_exp.hpo.reading import key_of, parse, read_dimension
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

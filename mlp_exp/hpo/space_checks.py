@@ -8,12 +8,12 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.config.dotted import key_in
 from mlp_exp.config.targets import did_you_mean
 from mlp_exp.config.validation import require_valid as require_valid_values
 from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.hpo.dimensions import Params, Value, same
-from mlp_exp.hpo.reading import key_in
 from mlp_exp.hpo.repeats import REPEAT, repeats
 from mlp_exp.hpo.space import Space
 
