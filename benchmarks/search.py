@@ -27,7 +27,7 @@ from pathlib import Path
 
 from harness import HERE, commit, processor
 from pages import write_section
-from search_table import RANDOM, US, Found, Kept, page
+from search_table import RANDOM, US, Found, Searches, page
 from search_tasks import TASKS, Task
 from search_watch import Told, watched
 
@@ -111,7 +111,7 @@ def measure(column: str, name: str, seed: int, core: int, most: float) -> Found:
     return Found(name, column, seed, points, round(found.seconds, 2), round(found.wall, 1), made_with)
 
 
-def measure_all(kept: Kept, tasks: Sequence[str], columns: Sequence[str], seeds: int, core: int) -> None:
+def measure_all(kept: Searches, tasks: Sequence[str], columns: Sequence[str], seeds: int, core: int) -> None:
     """A seed of each in turn, so that a change of the machine's speed meets all."""
     for name in tasks:
         for column, seed in [(column, seed) for seed in range(seeds) for column in columns]:
@@ -134,8 +134,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=RANDOM_SEEDS)
     parser.add_argument("--core", type=int, default=0)
     asked = parser.parse_args()
-    measure_all(Kept(FILE), asked.tasks, asked.columns, asked.seeds, asked.core)
-    write_section(HERE / "RESULTS.md", "search", "benchmarks/search.py", page(Kept(FILE), [*TASKS], columns))
+    measure_all(Searches(FILE), asked.tasks, asked.columns, asked.seeds, asked.core)
+    write_section(HERE / "RESULTS.md", "search", "benchmarks/search.py", page(Searches(FILE), [*TASKS], columns))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,14 @@
 """What searches have found, kept in a file beside the page, and the table that is made of it."""
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
+from kept import Kept, Key
 from pages import table
 
 US = "mlp_exp, TPE and halving"
 RANDOM = "mlp_exp, random search"
-Key = tuple[str, str, int]
-"""Task, column and seed."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +43,8 @@ class Found:
         return next((spent for spent, _, best in self.points if best <= value), float("inf"))
 
 
-class Kept(dict[Key, Found]):
-    """The searches of a file of JSON lines; the last of a key counts."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        super().__init__((found.key, found) for found in (Found(**json.loads(line)) for line in lines))
-
-    def add(self, found: Found) -> None:
-        """Written at once: measuring may be interrupted."""
-        self[found.key] = found
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
-
-    def of(self, task: str, column: str) -> list[Found]:
-        return [self[key] for key in sorted(self) if key[:2] == (task, column)]
+class Searches(Kept[Found]):
+    kind = Found
 
     def budget(self, task: str) -> float | None:
         """Processor seconds of the whole command of this project's search, in the median of its seeds."""
@@ -72,7 +55,7 @@ class Kept(dict[Key, Found]):
 HEAD = ["", "searches", "trials", "median", "worst", "mean ± standard deviation", "s until our median"]
 
 
-def page(kept: Kept, tasks: Sequence[str], columns: Sequence[str]) -> str:
+def page(kept: Searches, tasks: Sequence[str], columns: Sequence[str]) -> str:
     """A table for each task."""
     parts = []
     for task in tasks:
@@ -102,7 +85,7 @@ def _row(found: Sequence[Found], column: str, seconds: float, ours: float) -> li
     ]
 
 
-def _made_with(kept: Kept) -> str:
+def _made_with(kept: Searches) -> str:
     return (
         "Made with "
         + ", ".join(sorted({f"{name} {version}" for each in kept.values() for name, version in each.made_with.items()}))

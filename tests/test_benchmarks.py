@@ -141,7 +141,7 @@ def test_the_quality_table_says_who_is_ahead(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("benchmark_modules")
 def test_the_search_table_compares_at_equal_processor_time(tmp_path: Path) -> None:
     made = importlib.import_module("search_table")
-    kept = made.Kept(tmp_path / "search.jsonl")
+    kept = made.Searches(tmp_path / "search.jsonl")
     assert kept.budget("circle") is None
 
     def add(column: str, seed: int, points: list[tuple[float, int, float]], seconds: float) -> None:
@@ -153,7 +153,7 @@ def test_the_search_table_compares_at_equal_processor_time(tmp_path: Path) -> No
     add(made.RANDOM, 0, [(5, 1, 0.6), (11, 2, 0.4), (12, 3, 0.2)], 16)
     add(made.RANDOM, 1, [(5, 1, 0.2), (11.5, 2, 0.1)], 16)
     add("slow", 0, [(5, 1, 0.6)], 16)
-    kept = made.Kept(kept.path)
+    kept = made.Searches(kept.path)
     assert kept.budget("circle") == 11
     assert made.page(kept, ["circle", "digits"], [made.US, made.RANDOM, "slow", "none"]).splitlines() == [
         "**circle**, 11.0 s",
