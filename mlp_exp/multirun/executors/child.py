@@ -48,8 +48,8 @@ class Child:
         their_events.close()
 
     @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
+    def pid(self) -> int:
+        return self._process.pid
 
     def send(self, text: str) -> None:
         """Gives it a task; if it has died, `receive` says so."""
