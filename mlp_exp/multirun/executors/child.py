@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import mlp_exp
 from mlp_exp.multirun.executors.events import Done
 from mlp_exp.multirun.executors.wire import event_to_text
 
 MODULE = "mlp_exp.multirun.executors.there"
-HOME = str(Path(mlp_exp.__file__).resolve().parents[1])
+HOME = str(Path(__file__).resolve().parents[3])
 """From where the child imports this package: the same as here."""
 
 
