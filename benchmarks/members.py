@@ -17,7 +17,7 @@ from mlp_exp.engine.batches import MemberData
 from mlp_exp.engine.streams import Streams
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.model.mlp import MLP
-from mlp_exp.multirun.stacks import most_in_cache
+from mlp_exp.multirun.executors.stacks import most_in_cache
 from mlp_exp.tasks.losses import BinaryCrossEntropy
 from mlp_exp.training.early_stopping import NoEarlyStopping
 from mlp_exp.training.loop import Trainee, train

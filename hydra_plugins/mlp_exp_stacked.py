@@ -6,6 +6,7 @@ rest when a sweep begins.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
@@ -32,9 +33,8 @@ ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=Stacke
 class StackedLauncher(BasicLauncher):
     """Trains the runs of a sweep together; the jobs of any other program one after another, as Hydra's own launcher."""
 
-    def __init__(self, max_stack: int | None = None) -> None:
-        super().__init__()
-        self._max_stack = max_stack
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()  # the settings are read where the stacks train
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
@@ -50,6 +50,4 @@ class StackedLauncher(BasicLauncher):
 
         if not runs_together(self.task_function):
             return super().launch(job_overrides, initial_job_idx)
-        return launch_together(
-            self.config, self.hydra_context, self.task_function, job_overrides, initial_job_idx, self._max_stack
-        )
+        return launch_together(self.config, self.hydra_context, self.task_function, job_overrides, initial_job_idx)

@@ -30,6 +30,10 @@ class SweeperError(MlpExpError):
     """The sweeper and the runs do not fit together; it ends the whole sweep, not one run."""
 
 
+class LauncherError(MlpExpError):
+    """Where a sweep is to train cannot be reached, or does not have what was asked for."""
+
+
 class DataError(MlpExpError):
     """The data cannot be used as asked."""
 

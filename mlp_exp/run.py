@@ -5,7 +5,7 @@ are built, it trains, and it leaves its results in its folder. The runs of a swe
 torch is imported only after the configuration of a run has been found right, and never for `--help` and `--cfg job`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import compress
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlp_exp.cli import application
+from mlp_exp.cli.launchers import backend_of
 from mlp_exp.cli.options import Options
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, Helper
@@ -47,14 +48,19 @@ def run(tracking: Tracking, helper: Helper, spec: "RunSpec", options: Options) -
 
 
 def sweep(
-    tracking: Tracking, helper: Helper, jobs: "Sequence[Job]", folder: Path, max_stack: int | None, options: Options
+    tracking: Tracking,
+    helper: Helper,
+    jobs: "Sequence[Job]",
+    folder: Path,
+    launcher: Mapping[str, Any],
+    options: Options,
 ) -> None:
     """The runs of a sweep, as few stacks as can be."""
     if options.dry_run:
         from mlp_exp.multirun.dry_run import describe_sweep
 
         collect_from_now()
-        return describe_sweep(jobs, max_stack)
+        return describe_sweep(jobs, backend_of(launcher).max_stack)
 
     from mlp_exp.compare.effects import FEWEST_RUNS
 
@@ -66,7 +72,7 @@ def sweep(
     from mlp_exp.multirun.sweep import train_sweep
 
     collect_from_now()
-    return train_sweep(jobs, folder, max_stack, tracking, helper, resumes=options.resumes)
+    return train_sweep(jobs, folder, backend_of(launcher), tracking, helper, resumes=options.resumes)
 
 
 def search(tracking: Tracking, helper: Helper, asked: "Asked", options: Options) -> "Sequence[Job]":

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 Run = Callable[["RunSpec", Options], float]
-RunSweep = Callable[[Sequence["Job"], Path, int | None, Options], None]
+RunSweep = Callable[[Sequence["Job"], Path, Mapping[str, Any], Options], None]
 RunSearch = Callable[["Asked", Options], "Sequence[Job]"]
 EndSweep = Callable[[Path], None]
 ReadConfig = Callable[[Options], dict[str, Any]]
@@ -56,7 +56,7 @@ def main(run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSwe
     Args:
         run: trains one run.
         run_sweep: trains the jobs of a batch together, or only describes what it would do. It is told the sweep's
-            folder, and how many may form a stack (None: as it sees fit).
+            folder, and the settings of its launcher.
         run_search: trains the trials of a search, and returns their jobs.
         end_sweep: called with the sweep's folder after all batches, whichever launcher it had.
         read_config: gives the configuration of the run that `Options.saved` names.
@@ -189,10 +189,10 @@ class Command:
             logging.getLogger("mlp_exp").error("%s", self._failed[-1], exc_info=traceback_of(error))
             return None
 
-    def run_jobs(self, jobs: Sequence["Job"], sweep_folder: Path, max_stack: int | None) -> None:
+    def run_jobs(self, jobs: Sequence["Job"], sweep_folder: Path, launcher: Mapping[str, Any]) -> None:
         """All jobs of a batch."""
         self.job_began = True
-        self._run_sweep(jobs, sweep_folder.absolute(), max_stack, self.options)
+        self._run_sweep(jobs, sweep_folder.absolute(), launcher, self.options)
         self._failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
 
     def search(self, asked: "Asked") -> "Sequence[Job]":

@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.application import Command
 from mlp_exp.cli.composing import QuickLoader, with_hydra
+from mlp_exp.cli.launchers import settings_of
 from mlp_exp.cli.options import OPTIONS
 from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
 from mlp_exp.cli.specs import spec_of
@@ -166,23 +167,16 @@ def launch_together(
     task_function: TaskFunction,
     job_overrides: Sequence[Sequence[str]],
     first: int,
-    max_stack: int | None,
 ) -> list[JobReturn]:
     """Hands all jobs of a batch to the command at once.
 
     Args:
         first: number of the first job.
-        max_stack: as the user set it.
-
-    Raises:
-        ConfigError: it is below 1.
     """
-    if max_stack is not None and max_stack < 1:
-        raise ConfigError([f"hydra.launcher.max_stack: expected a whole number, 1 or more, or null, got {max_stack}"])
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     launch = Launch(config, context, task_function)
     jobs = [HydraJob(first + index, arguments, launch) for index, arguments in enumerate(job_overrides)]
     command: Command = task_function.__self__  # type: ignore[attr-defined]
-    command.run_jobs(jobs, Path(config.hydra.sweep.dir), max_stack)
+    command.run_jobs(jobs, Path(config.hydra.sweep.dir), settings_of(config.hydra.launcher))
     return [job.end() for job in jobs]

@@ -11,11 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlp_exp.cli.application import Command
 from mlp_exp.cli.jobs import HydraJob, Launch, prepare_context, runs_together
+from mlp_exp.cli.launchers import backend_of, settings_of, trains_stacks
 from mlp_exp.errors import ConfigError
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.sweep_folder import MULTIRUN
-
-LAUNCHER = "hydra_plugins.mlp_exp_stacked.StackedLauncher"
 
 
 def search(
@@ -40,11 +39,10 @@ def search(
 
     if not runs_together(task_function):
         raise ConfigError(["hydra/sweeper: this one searches for mlp_exp alone"])
-    launcher = OmegaConf.to_container(config.hydra.launcher, resolve=True)
-    assert isinstance(launcher, dict)
-    if launcher.get("_target_") != LAUNCHER:
+    launcher = settings_of(config.hydra.launcher)
+    if not trains_stacks(launcher):
         raise ConfigError(
-            [f"hydra/launcher: a search trains in stacks; expected stacked, got {launcher.get('_target_')}"]
+            [f"hydra/launcher: expected stacked, ray or slurm for a search, got {launcher.get('_target_')}"]
         )
     prepare_context(context, task_function)
     setup_globals()
@@ -67,5 +65,5 @@ def search(
         write_text(folder / MULTIRUN, OmegaConf.to_yaml(config))
 
     command: Command = task_function.__self__  # type: ignore[attr-defined]
-    jobs = command.search(Asked(settings, space, make_job, folder, launcher.get("max_stack"), save))
+    jobs = command.search(Asked(settings, space, make_job, folder, backend_of(launcher), save))
     return [job.end() for job in jobs if isinstance(job, HydraJob)]

@@ -142,7 +142,9 @@ class Plan:
 
     @property
     def device(self) -> torch.device:
-        return self.components.trainer.torch_device()
+        """Where this process computes; the run may train elsewhere."""
+        here = self.components.session.trains_here
+        return self.components.trainer.torch_device() if here else torch.device("cpu")
 
     def continued_from(self, checkpoint: Checkpoint) -> "Plan":
         """The same for a run that continues.
@@ -205,7 +207,7 @@ class Plan:
         return found | {
             "optimizer.rates, decays or ntk (some or none)": has_factors(config["optimizer"]),
             "trainer.batch_size": batch,
-            "trainer.device": str(self.device),
+            "trainer.device": str(self.device) if self.components.session.trains_here else trainer.device,
             "trainer.threads": trainer.threads,
             "the number of classes": (self.task.name, self.loss.out_features),
             "the number of inputs": (made.inputs_width, made.numbers_width),

@@ -39,7 +39,8 @@ def plan(components: Components) -> Plan:
     callbacks = components.callbacks()
     columns = columns_of(callbacks)
     head = _head(components, preprocessing, known, columns, validates=len(members[0].val) > 0)
-    components.trainer.torch_device()
+    if session.trains_here:
+        components.trainer.torch_device()
     encoded: Sequence[NDArray[np.float32]] = ()
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
         encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))

@@ -20,11 +20,13 @@ class Session:
 
     Attributes:
         shows_data: whether what was decided about a table is printed when it is read.
+        trains_here: whether its runs train on this machine; otherwise no device is looked for.
         logs: of its runs.
     """
 
-    def __init__(self, *, shows_data: bool = False) -> None:
+    def __init__(self, *, shows_data: bool = False, trains_here: bool = True) -> None:
         self.shows_data = shows_data
+        self.trains_here = trains_here
         self._kept: dict[tuple[str, ...], Any] = {}
         self._tables: WeakValueDictionary[tuple[str, ...], Any] = WeakValueDictionary()
         self.logs = RunLogs()

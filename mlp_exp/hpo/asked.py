@@ -9,6 +9,7 @@ from mlp_exp.hpo.settings import Settings
 from mlp_exp.hpo.space import Space
 
 if TYPE_CHECKING:
+    from mlp_exp.multirun.executors.backend import Backend
     from mlp_exp.multirun.job import Job
 
 MakeJob = Callable[[int, Sequence[str]], "Job"]
@@ -21,7 +22,7 @@ class Asked:
 
     Attributes:
         folder: of the search, absolute.
-        max_stack: how many runs may form a stack; None for as many as train best together.
+        backend: where it trains.
         save: writes the settings of the command into the folder, once they are known to fit.
     """
 
@@ -29,5 +30,5 @@ class Asked:
     space: Space
     make_job: MakeJob
     folder: Path
-    max_stack: int | None
+    backend: "Backend"
     save: Callable[[], None]

@@ -43,17 +43,13 @@ class Batch:
 
     Args:
         sweep: that trains their runs.
-        max_stack: how many runs may form a stack; None for as many as train best together.
     """
 
-    def __init__(
-        self, trials: Sequence[Trial], sweep: Sweep, study: Study, judging: Judging, max_stack: int | None
-    ) -> None:
+    def __init__(self, trials: Sequence[Trial], sweep: Sweep, study: Study, judging: Judging) -> None:
         self._trials = trials
         self._sweep = sweep
         self._study = study
         self._judging = judging
-        self._max_stack = max_stack
 
     def train(self, *, resumes: bool) -> None:
         """Trains all of them until each is complete, pruned or failed.
@@ -99,7 +95,7 @@ class Batch:
                 if end is None or plan.checkpoint is None or plan.checkpoint.epoch < end:
                     planned.append((spec, plan))
                     ends |= {number: end} if end else {}
-        paused = self._sweep.train(planned, self._max_stack, ends) if planned else {}
+        paused = self._sweep.train(planned, ends) if planned else {}
         trained = {spec.job_number for spec, _ in planned}
         for trial in going:
             for number in trained & trial.training.keys():

@@ -15,8 +15,9 @@ from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.session import Session
+from mlp_exp.multirun.executors.local import Local
+from mlp_exp.multirun.executors.stacks import Kind, in_words, kinds, member_bytes
 from mlp_exp.multirun.job import Job
-from mlp_exp.multirun.stacks import Kind, in_words, kinds, member_bytes
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
 from mlp_exp.training.schedulers import constant_rate
@@ -27,7 +28,7 @@ PROCESS_BYTES = 400 * 2**20
 
 
 def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
-    """Prints jobs and stacks with estimates; trains nothing that is kept.
+    """Prints jobs and stacks with estimates, for this machine; trains nothing that is kept.
 
     Raises:
         SweeperError: the sweeper and the runs do not fit together.
@@ -48,7 +49,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
     if len(jobs) == len(plans) == 1:
         print_dry_run_of_one(*described(plans[0]))
         return
-    found, differing = kinds(plans, max_stack)
+    found, differing = kinds(plans, Local(max_stack))
     stacks = []
     times = []
     for kind in found:
@@ -66,7 +67,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
 
 def described(made: Plan) -> tuple[str, str, float]:
     """The run in words, how it would be trained, and about how many seconds that takes."""
-    (kind,), _ = kinds([made], None)
+    (kind,), _ = kinds([made], Local())
     config, steps = made.components.config, made.steps
     training = (
         f"{made.epochs} epochs of {steps} steps of {made.batch_size} rows, {_name(config['optimizer'])} with lr "

@@ -19,17 +19,15 @@ from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.pruned import prune
 from mlp_exp.experiment.session import Session
-from mlp_exp.experiment.spec import RunSpec, StackTask
+from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.experiment.start import find_start
 from mlp_exp.leaderboard.leaderboard import Leaderboard
-from mlp_exp.multirun.coordinator import Coordinator, Listener
+from mlp_exp.multirun.executors.backend import Backend
+from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Ended, Progress
-from mlp_exp.multirun.executors.forked import Forked, Worker
-from mlp_exp.multirun.executors.in_process import InProcess
+from mlp_exp.multirun.executors.stacks import in_words, kinds, tasks_of
 from mlp_exp.multirun.executors.work import log_failure
 from mlp_exp.multirun.job import Job
-from mlp_exp.multirun.stacks import in_words, kinds
-from mlp_exp.processes.forks import can_fork
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.trackers.tracking import Tracking
@@ -46,7 +44,7 @@ Planned = tuple[RunSpec, Plan]
 def train_sweep(
     jobs: Sequence[Job],
     folder: Path,
-    max_stack: int | None,
+    backend: Backend,
     tracking: Tracking,
     helper: Helper = IN_PLACE,
     *,
@@ -56,20 +54,21 @@ def train_sweep(
 
     Args:
         folder: the sweep's.
-        max_stack: how many may form a stack; None for as many as train best together.
+        backend: where they train.
         tracking, helper: of the command.
         resumes: whether the command continues what an earlier one began.
 
     Raises:
         SweeperError: the sweeper and the runs do not fit together.
+        LauncherError: the backend cannot be reached.
     """
-    sweep = Sweep(folder, tracking)
+    sweep = Sweep(folder, tracking, backend)
     try:
         planned = sweep.begin(jobs, resumes=resumes)
         if planned:
             sweep.bar = SweepBar(len(planned), sum(plan.epochs for _, plan in planned))
             with sweep.bar:
-                sweep.train(planned, max_stack)
+                sweep.train(planned)
             sweep.look_back(helper)
     finally:
         sweep.end()
@@ -78,27 +77,34 @@ def train_sweep(
 class Sweep(Listener):
     """The jobs of a sweep while they train: all at once, or batch by batch, each to an epoch and then further.
 
+    Args:
+        backend: where they train; begins with the first jobs.
+
     Attributes:
         bar: shows how far they are.
         session: with the tables and plans of all of them.
     """
 
-    def __init__(self, folder: Path, tracking: Tracking) -> None:
+    def __init__(self, folder: Path, tracking: Tracking, backend: Backend) -> None:
         self._folder = folder
         self._tracking = tracking
+        self._backend = backend
+        self._connected = False
         self._jobs: dict[int, Job] = {}
         self._specs: dict[int, RunSpec] = {}
         self._planned: dict[int, Planned] = {}
         self._folders: dict[int, RunFolder] = {}
         self._stacked: dict[int, int] = {}
         self._described = False
-        self._idle: list[Worker] = []
         self.bar = SweepBar(0, 0)
-        self.session = Session(shows_data=True)
+        self.session = Session(shows_data=True, trains_here=backend.here)
         self.leaderboard = Leaderboard.read(folder)
 
     def begin(self, jobs: Sequence[Job], *, resumes: bool) -> list[Planned]:
         """Composes jobs and reads their data; leaves out those that are over and those that cannot train."""
+        if not self._connected:
+            self._connected = True
+            self._backend.begin(self._folder)
         set_threads(1)  # a fork of a process that has computed with several threads may hang
         planned = []
         for job in jobs:
@@ -142,35 +148,23 @@ class Sweep(Listener):
         if not isinstance(error, MlpExpError | OSError):
             log.debug("%s", job.name, exc_info=error)
 
-    def train(
-        self, planned: Sequence[Planned], max_stack: int | None, ends: Mapping[int, int] | None = None
-    ) -> dict[int, Checkpoint]:
-        """Trains runs, in stacks, as many at the same time as there are cores for.
+    def train(self, planned: Sequence[Planned], ends: Mapping[int, int] | None = None) -> dict[int, Checkpoint]:
+        """Trains runs, in stacks, as many at the same time as the backend has room for.
 
         Args:
-            max_stack: how many may form a stack; None for as many as train best together.
             ends: by the number of a run the epoch after which it pauses; without one it trains to its end.
 
         Returns:
             The checkpoints of those that are not over then.
         """
-        ends = ends or {}
-        found, differing = kinds([plan for _, plan in planned], max_stack)
-        tasks: list[StackTask] = []
-        for kind in found:
-            for members in kind.stacks():
-                stack = [planned[index] for index in members]
-                self._stacked |= {spec.job_number: len(stack) for spec, _ in stack}
-                for end in dict.fromkeys(ends.get(spec.job_number) for spec, _ in stack):
-                    together = [(spec, plan) for spec, plan in stack if ends.get(spec.job_number) == end]
-                    specs, plans = zip(*together, strict=True)
-                    tasks.append(StackTask(len(tasks), specs, tuple(plan.checkpoint for plan in plans), end))
+        found, differing = kinds([plan for _, plan in planned], self._backend)
+        for stack in (members for kind in found for members in kind.stacks()):
+            self._stacked |= {planned[index][0].job_number: len(stack) for index in stack}
+        tasks = tasks_of(found, planned, ends or {})
         log.log(logging.DEBUG if self._described else logging.INFO, "%s", in_words(found, differing))
         self._described = True
-        forks = can_fork() and all(kind.plan.device.type == "cpu" for kind in found)
-        parallel = min(*(kind.parallel for kind in found), len(tasks)) if forks else 1
-        executor = partial(Forked, idle=self._idle) if forks else InProcess
-        coordinator = Coordinator(self.session, executor, self, parallel)
+        parallel = min(*(kind.parallel for kind in found), len(tasks))
+        coordinator = Coordinator(self.session, partial(self._backend.executor, found), self, parallel)
         coordinator.train(tasks)
         return coordinator.paused
 
@@ -203,9 +197,9 @@ class Sweep(Listener):
         self.bar.advance(event.spared, ended=1)
 
     def end(self) -> None:
-        """Ends its processes, and writes the leaderboard."""
-        while self._idle:
-            self._idle.pop().kill()
+        """Ends the backend, and writes the leaderboard."""
+        if self._connected:
+            self._backend.end()
         self.leaderboard.write()
 
     def result_of(self, job: Job) -> Mapping[str, Any]:

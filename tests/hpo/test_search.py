@@ -344,7 +344,7 @@ def test_a_batch_is_a_quarter_of_the_trials(n_trials: int, size: int) -> None:
 
 def test_trials_are_the_same_in_one_process(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     _, forked = search("forked", **TWO_BATCHES)
-    monkeypatch.setattr("mlp_exp.multirun.sweep.can_fork", lambda: False)
+    monkeypatch.setattr("mlp_exp.multirun.executors.local.can_fork", lambda: False)
     _, alone = search("alone", **TWO_BATCHES)
     assert trials_of(alone) == trials_of(forked)
     assert jobs_of(alone) == jobs_of(forked)
@@ -353,6 +353,6 @@ def test_trials_are_the_same_in_one_process(search: Search, monkeypatch: pytest.
 def test_other_launchers_are_refused(search: Search) -> None:
     done, _ = search("found", "hydra/launcher=basic")
     assert done.stderr == (
-        "The configuration has 1 mistake:\n  hydra/launcher: a search trains in stacks; expected stacked, got "
+        "The configuration has 1 mistake:\n  hydra/launcher: expected stacked, ray or slurm for a search, got "
         "hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
     )

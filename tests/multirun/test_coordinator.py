@@ -22,7 +22,7 @@ from mlp_exp.experiment import driver, regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
-from mlp_exp.multirun.coordinator import Coordinator, Listener
+from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.forked import Forked

@@ -23,7 +23,7 @@ from support.sweeps import (
 )
 
 from mlp_exp.experiment import driver
-from mlp_exp.multirun import stacks
+from mlp_exp.multirun.executors import stacks
 from mlp_exp.training import loop
 
 pytestmark = pytest.mark.slow

@@ -29,8 +29,9 @@ from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.prepare import prepare
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
-from mlp_exp.multirun import stacks
-from mlp_exp.multirun.stacks import (
+from mlp_exp.multirun.executors import stacks
+from mlp_exp.multirun.executors.local import Local
+from mlp_exp.multirun.executors.stacks import (
     FEWEST_IN_PARALLEL,
     Kind,
     in_words,
@@ -199,7 +200,7 @@ APART: list[tuple[list[str], list[str], list[str]]] = [
 
 @pytest.mark.parametrize(("one", "other"), TOGETHER, ids=lambda overrides: " ".join(overrides) or "-")
 def test_runs_that_train_together(one: list[str], other: list[str]) -> None:
-    found, differing = kinds([make(*one), make(*other)], 9)
+    found, differing = kinds([make(*one), make(*other)], Local(9))
     assert [(kind.members, kind.size) for kind in found] == [([0, 1], 9)]
     assert differing == []
     assert in_words(found, differing) == "2 runs in 1 stack"
@@ -207,7 +208,7 @@ def test_runs_that_train_together(one: list[str], other: list[str]) -> None:
 
 @pytest.mark.parametrize(("one", "other", "names"), APART, ids=lambda words: " ".join(words) or "-")
 def test_runs_that_do_not(one: list[str], other: list[str], names: list[str]) -> None:
-    found, differing = kinds([make(*one), make(*other), make(*one)], None)
+    found, differing = kinds([make(*one), make(*other), make(*one)], Local())
     assert [kind.members for kind in found] == [[0, 2], [1]]
     assert differing == names
     verb = "differs" if len(names) == 1 else "differ"
@@ -225,7 +226,7 @@ def test_runs_that_do_not(one: list[str], other: list[str], names: list[str]) ->
     ids=lambda words: " ".join(words) or "-",
 )
 def test_runs_with_embeddings(table: list[str], more: list[str], names: list[str]) -> None:
-    found, differing = kinds([make(*table), make(*table, *more)], None)
+    found, differing = kinds([make(*table), make(*table, *more)], Local())
     assert [kind.members for kind in found] == ([[0], [1]] if names else [[0, 1]])
     assert set(names) <= set(differing)
     assert bool(names) == bool(differing)
@@ -244,7 +245,7 @@ def test_a_sweep_over_the_width_of_embeddings(command: Command, table: list[str]
 @pytest.mark.parametrize(("overrides", "stacked"), [([], True), (LBFGS, False), (OWN_NETWORK, False)])
 def test_a_users_own_network_or_optimizer_trains_alone(overrides: list[str], stacked: bool) -> None:
     plans = [make(*overrides, f"seed={seed}") for seed in range(3)]
-    found, differing = kinds(plans, 5)
+    found, differing = kinds(plans, Local(5))
     assert [(kind.members, kind.size) for kind in found] == (
         [([0, 1, 2], 5)] if stacked else [([0], 1), ([1], 1), ([2], 1)]
     )
@@ -253,13 +254,13 @@ def test_a_users_own_network_or_optimizer_trains_alone(overrides: list[str], sta
 
 def test_in_words() -> None:
     plain, own = make(), make(*OWN_NETWORK)
-    assert in_words(*kinds([plain], None)) == "1 run in 1 stack"
-    assert in_words(*kinds([own] * 2, None)) == ("2 runs in 2 stacks: 2 alone (model.stack is false)")
-    assert in_words(*kinds([plain, own, own], None)) == (
+    assert in_words(*kinds([plain], Local())) == "1 run in 1 stack"
+    assert in_words(*kinds([own] * 2, Local())) == ("2 runs in 2 stacks: 2 alone (model.stack is false)")
+    assert in_words(*kinds([plain, own, own], Local())) == (
         "3 runs in 3 stacks: model differs; 2 alone (model.stack is false)"
     )
     assert in_words([Kind(list(range(7)), plain, 2, 3)], []) == "7 runs in 3 stacks: 3 at most in each, 2 at a time"
-    found, differing = kinds([plain, make("model.norm=batch"), plain], 1)
+    found, differing = kinds([plain, make("model.norm=batch"), plain], Local(1))
     assert in_words(found, differing) == (
         f"3 runs in 3 stacks: model.norm differs; 1 at most in each, {cores()} at a time"
     )
@@ -396,7 +397,7 @@ def test_stacks_are_cut_for_more_cores(
     """The cache holds 95 of these runs."""
     monkeypatch.setattr(stacks, "cores", lambda: cores)
     monkeypatch.setattr(stacks, "free_memory", lambda device: 2**40)
-    (kind,), _ = kinds([make(f"trainer.threads={threads}")] * runs, None)
+    (kind,), _ = kinds([make(f"trainer.threads={threads}")] * runs, Local())
     assert kind.size == 95
     assert kind.parallel == max(1, cores // threads)
     assert [len(members) for members in kind.stacks()] == sizes
@@ -404,7 +405,7 @@ def test_stacks_are_cut_for_more_cores(
 
 @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (3, [3, 2]), (5, [5]), (100, [5])])
 def test_a_limit_of_the_users_own(limit: int, sizes: list[int]) -> None:
-    (kind,), _ = kinds([make()] * 5, limit)
+    (kind,), _ = kinds([make()] * 5, Local(limit))
     assert [len(members) for members in kind.stacks()] == sizes
 
 
@@ -432,7 +433,7 @@ def test_memory_bounds_a_stack(monkeypatch: pytest.MonkeyPatch, free: int, size:
     """Half of what is free, at 536060 bytes a run."""
     monkeypatch.setattr(stacks, "free_memory", lambda device: free)
     assert stack_size(make()) == size
-    (kind,), _ = kinds([make()] * 3, None)
+    (kind,), _ = kinds([make()] * 3, Local())
     assert kind.size == size
 
 

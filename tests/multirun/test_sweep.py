@@ -199,7 +199,7 @@ LINES = [
 def test_a_line_says_which_runs_train_together(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch, overrides: str, line: str
 ) -> None:
-    monkeypatch.setattr("mlp_exp.multirun.stacks.cores", lambda: 2)
+    monkeypatch.setattr("mlp_exp.multirun.executors.stacks.cores", lambda: 2)
     size = [] if "data.n_samples" in overrides else ["data.n_samples=60"]
     done, folder = sweep("sweep", *QUIET, *size, "trainer.epochs=1", *overrides.split())
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,1 +1,1 @@
-"""Where stacks train: in this process, or in forks of it."""
+"""Stacks: how runs are sorted into them, and where they train: in this process, in forks of it, on other machines."""

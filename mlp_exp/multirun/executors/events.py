@@ -1,8 +1,19 @@
 """What happens to the runs of a stack while they train, as plain data that can be sent."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mlp_exp.experiment.checkpoint import Checkpoint
+
+Cause = Literal["stack", "worker", "moved", "refused"]
+"""Why runs of a task are left.
+
+- stack: it failed as a whole, as when memory runs out; they are tried again in two halves.
+- worker: its worker was lost (killed, its machine gone, its disk full); they are sent again, and go on from their
+  checkpoints.
+- moved: its worker was asked to end, and has saved them; they are sent again.
+- refused: its worker cannot train them; they have failed.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class Ended:
         run: its number.
         value: the best of what it watches; None after a failure.
         trained, spared: epochs that it took, and that it did not need.
+        interrupted: whether its worker was asked to end; unless the command ends too, the run goes on elsewhere.
     """
 
     run: int
@@ -36,6 +48,7 @@ class Ended:
     failure: str | None
     trained: int = 0
     spared: int = 0
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,10 +64,12 @@ class Done:
     """The task has ended, and nothing more will happen to its runs.
 
     Attributes:
-        reason: why it failed as a whole, or its worker ended without a word; None if all its runs ended or paused.
+        reason: why runs may be left that have neither ended nor paused; None if there are none.
+        cause: says what becomes of these.
     """
 
     reason: str | None = None
+    cause: Cause = "stack"
 
 
 Event = Progress | Ended | Paused | Done

@@ -147,7 +147,7 @@ def _serve(first: StackTask, session: Session, events: Connection, tasks: Connec
                 if os.getppid() != parent:
                     os._exit(1)
             task = pickle.loads(tasks.recv_bytes())
-    send(Done())
+    send(Done("its process was asked to end", "moved"))
     events.close()
 
 

@@ -70,7 +70,8 @@ class _Sender(Reporter):
         except Exception as problem:
             self.failed(spec, problem, run)
             return
-        self._send(Ended(spec.job_number, run.best_value if run.best_epoch else None, run.reason, *_epochs(run)))
+        value = run.best_value if run.best_epoch else None
+        self._send(Ended(spec.job_number, value, run.reason, *_epochs(run), run.status == "interrupted"))
 
     def paused(self, spec: RunSpec, run: Run, checkpoint: Checkpoint) -> None:
         self._send(Paused(spec.job_number, checkpoint))

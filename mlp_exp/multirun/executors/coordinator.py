@@ -2,14 +2,16 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from mlp_exp.errors import MlpExpError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
+from mlp_exp.experiment.start import find_start
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.storage.run_folder import RunFolder
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MakeExecutor = Callable[[Session, Report], Executor]
 LOST = "its events were lost"
+MOST_SENT_AGAIN = 3
+"""How often a run is sent again after its worker was lost, before the stack is divided to find what loses them."""
 
 
 class Listener(ABC):
@@ -59,11 +63,21 @@ class _Open:
         return [place for place, spec in enumerate(self.task.specs) if spec.number not in self.settled]
 
 
+def _saved(spec: RunSpec) -> Checkpoint | None:
+    """What a run has saved; it begins anew without a checkpoint that can be read."""
+    try:
+        return find_start(spec, resumes=True).checkpoint
+    except MlpExpError:  # its worker was lost; nothing says in which state its drive was
+        RunFolder(spec.folder).discard_checkpoint()
+        return None
+
+
 class Coordinator:
     """Ensures that every run of its tasks ends once, or pauses at its task's end epoch.
 
     A stack that fails as a whole (memory ran out, its worker crashed) is tried again in two halves; a single run has
-    then failed by itself. After an interrupt all open tasks save their runs first.
+    then failed by itself. What a lost worker trained is sent again, and goes on from its checkpoints; the stack is
+    divided likewise if that happens too often. After an interrupt all open tasks save their runs first.
 
     Args:
         parallel: how many tasks are open at the same time.
@@ -80,6 +94,7 @@ class Coordinator:
         self._waiting: deque[StackTask] = deque()
         self._open: dict[int, _Open] = {}
         self._seen: set[int] = set()
+        self._losses: Counter[int] = Counter()
         self._stopping = False
         self.paused: dict[int, Checkpoint] = {}
 
@@ -118,6 +133,8 @@ class Coordinator:
             if opened:
                 opened.epochs += event.epochs
                 self._listener.progress(event)
+        elif isinstance(event, Ended) and event.interrupted and not self._stopping:
+            return  # it goes on elsewhere
         elif isinstance(event, Ended | Paused):
             if opened:
                 opened.settled.add(event.run)
@@ -143,35 +160,59 @@ class Coordinator:
         del self._open[opened.task.number]
         if opened.left and not self._stopping:
             self._listener.undone(opened.epochs)
-            self._waiting.extendleft(self._again(opened, event.reason or LOST))
+            self._waiting.extendleft(self._again(opened, event))
 
     def _found_in_folders(self, opened: _Open) -> Iterator[Ended | Paused]:
         for place in opened.left:
             spec = opened.task.specs[place]
             folder = RunFolder(spec.folder)
             result = folder.result()
-            if result is not None:
+            if result is not None and (self._stopping or result["status"] != "interrupted"):
                 yield Ended(spec.job_number, result.get("best_value"), result.get("reason"), result.get("epochs", 0))
             elif opened.task.end_epoch is not None and folder.checkpoint.exists():
                 checkpoint = Checkpoint.read(folder)
                 if checkpoint.epoch == opened.task.end_epoch:
                     yield Paused(spec.job_number, checkpoint)
 
-    def _again(self, opened: _Open, reason: str) -> list[StackTask]:
-        """What is left of a task that failed, in two halves, the second first."""
-        task, left = opened.task, opened.left
+    def _again(self, opened: _Open, done: Done) -> list[StackTask]:
+        """What is left of a task, as tasks, the last first."""
+        task, left, reason = opened.task, opened.left, done.reason or LOST
+        specs = [task.specs[place] for place in left]
+        if done.cause == "refused":
+            return self._give_up(specs, reason)
+        if done.cause == "moved":
+            return self._from_checkpoints(task, left)
+        if done.cause == "worker":
+            self._losses.update(spec.job_number for spec in specs)
+            if all(self._losses[spec.job_number] <= MOST_SENT_AGAIN for spec in specs):
+                log.warning("%s with %d runs; they are sent again", reason, len(left))
+                return self._from_checkpoints(task, left)
         if len(task.specs) == 1:  # it failed by itself
-            (spec,) = task.specs
-            self._seen.add(spec.job_number)
-            self._listener.gave_up(spec, reason)
-            return []
+            return self._give_up(specs, reason)
         half = -(-len(left) // 2)
         log.warning("%s with %d runs in a stack; trying again with %d", reason, len(left), half)
-        for place in left:
-            RunFolder(task.specs[place].folder).clear()
-        return [self._part(task, places) for places in (left[half:], left[:half]) if places]
+        halves = [places for places in (left[half:], left[:half]) if places]
+        if done.cause == "worker":
+            return [part for places in halves for part in self._from_checkpoints(task, places)]
+        for spec in specs:
+            RunFolder(spec.folder).clear()
+        return [self._part(task, {place: task.starts[place] for place in places}) for places in halves]
 
-    def _part(self, task: StackTask, places: list[int]) -> StackTask:
-        specs = tuple(task.specs[place] for place in places)
-        starts = tuple(task.starts[place] for place in places)
-        return StackTask(next(self._numbers), specs, starts, task.end_epoch)
+    def _give_up(self, specs: Sequence[RunSpec], reason: str) -> list[StackTask]:
+        for spec in specs:
+            self._seen.add(spec.job_number)
+            self._listener.gave_up(spec, reason)
+        return []
+
+    def _from_checkpoints(self, task: StackTask, places: Sequence[int]) -> list[StackTask]:
+        """Some runs of a task as tasks that go on from what each has saved: one for each epoch."""
+        by_epoch: dict[int, dict[int, Checkpoint | None]] = {}
+        for place in places:
+            saved = _saved(task.specs[place])
+            by_epoch.setdefault(saved.epoch if saved else 0, {})[place] = saved
+        return [self._part(task, starts) for starts in by_epoch.values()]
+
+    def _part(self, task: StackTask, starts: Mapping[int, Checkpoint | None]) -> StackTask:
+        """Some runs of a task, by their places in it, as a task."""
+        specs = tuple(task.specs[place] for place in starts)
+        return StackTask(next(self._numbers), specs, tuple(starts.values()), task.end_epoch)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from mlp_exp.engine.batches import evaluation_shape, step_shape
 from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.model.number_embedding import NumberEmbedding
 from mlp_exp.processes.forks import cores
 
@@ -17,6 +19,8 @@ STACK_BYTES = 10 * 2**20
 """Most memory of a step on a CPU: beyond a core's part of the cache a stack is slower than its runs in turn."""
 FEWEST_IN_PARALLEL = 4
 """Fewest members of each part when a stack is divided among cores: of fewer, a step costs nearly as much."""
+MOST_ON_GPU = 512
+"""Runs in a task for a GPU elsewhere, which divides it by its memory."""
 NUMBERS_PER_PARAMETER = 7
 """Parameter, gradient, step, two moments, best so far, mean."""
 NUMBERS_PER_VALUE = 7
@@ -52,8 +56,27 @@ class Kind:
         return [self.members[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def kinds(plans: Sequence[Plan], max_stack: int | None) -> tuple[list[Kind], list[str]]:
+class Room(Protocol):
+    """What a place to train has room for.
+
+    Attributes:
+        max_stack: runs that train as one stack at most; None for as many as train best together.
+    """
+
+    max_stack: int | None
+
+    def parallel(self, plan: Plan) -> int:
+        """How many stacks of such runs may train at the same time."""
+
+    def size(self, plan: Plan) -> int:
+        """How many such runs train best together."""
+
+
+def kinds(plans: Sequence[Plan], room: Room) -> tuple[list[Kind], list[str]]:
     """Sorts runs by what must be equal in a stack.
+
+    Args:
+        room: says how many may form one.
 
     Returns:
         The kinds, and the keys of the configuration in which they differ.
@@ -67,9 +90,28 @@ def kinds(plans: Sequence[Plan], max_stack: int | None) -> tuple[list[Kind], lis
     for members in groups.values():
         plan = plans[members[0]]
         # networks of one run train together
-        size = max(1, (max_stack or stack_size(plan)) // len(plan.members)) if plan.stacks else 1
-        found.append(Kind(members, plan, parallel_stacks(plan), size))
+        size = max(1, (room.max_stack or room.size(plan)) // len(plan.members)) if plan.stacks else 1
+        found.append(Kind(members, plan, room.parallel(plan), size))
     return found, _differing([requirements[kind.members[0]] for kind in found])
+
+
+def tasks_of(
+    found: Sequence[Kind], planned: Sequence[tuple[RunSpec, Plan]], ends: Mapping[int, int]
+) -> list[StackTask]:
+    """The stacks of runs as tasks.
+
+    Args:
+        ends: by the number of a run the epoch after which it pauses; those of a stack that differ are several tasks.
+    """
+    tasks: list[StackTask] = []
+    for kind in found:
+        for members in kind.stacks():
+            stack = [planned[index] for index in members]
+            for end in dict.fromkeys(ends.get(spec.job_number) for spec, _ in stack):
+                together = [(spec, plan) for spec, plan in stack if ends.get(spec.job_number) == end]
+                specs, plans = zip(*together, strict=True)
+                tasks.append(StackTask(len(tasks), specs, tuple(plan.checkpoint for plan in plans), end))
+    return tasks
 
 
 def _differing(requirements: Sequence[Mapping[str, Hashable]]) -> list[str]:
@@ -80,11 +122,15 @@ def _differing(requirements: Sequence[Mapping[str, Hashable]]) -> list[str]:
     return list(dict.fromkeys(group if (group := name.partition(".")[0]) in groups else name for name in differing))
 
 
-def parallel_stacks(plan: Plan) -> int:
-    """How many stacks may train at the same time: one for each core that the runs' threads leave free."""
+def parallel_stacks(plan: Plan, on_cores: int | None = None) -> int:
+    """How many stacks may train at the same time: one for each GPU, or each core that the runs' threads leave free.
+
+    Args:
+        on_cores: None for as many as this process may use.
+    """
     if plan.device.type != "cpu":
-        return 1
-    return max(1, cores() // plan.components.trainer.threads)
+        return max(1, torch.cuda.device_count()) if plan.device.type == "cuda" else 1
+    return max(1, (on_cores or cores()) // plan.components.trainer.threads)
 
 
 def stack_size(plan: Plan) -> int:
@@ -95,6 +141,15 @@ def stack_size(plan: Plan) -> int:
     if plan.device.type == "cpu":
         size = min(size, most_in_cache(parameters, width, batch))
     return max(1, size)
+
+
+def size_anywhere(plan: Plan, on_cores: int) -> int:
+    """Most runs like this one in a task for a machine that is not known, which divides it: what fills its caches."""
+    if plan.components.trainer.device == "cuda":
+        return MOST_ON_GPU
+    parameters, width = network_size(plan)
+    _, batch = step_shape(plan.train_rows, plan.batch_size)
+    return max(1, most_in_cache(parameters, width, batch) * on_cores)
 
 
 def most_in_cache(parameters: int, width: int, batch: int) -> int:

@@ -1,0 +1,66 @@
+"""What travels between a command and its workers, as text: tasks one way, events the other.
+
+Runs travel as specifications; what they have saved is read from their folders.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mlp_exp._version import __version__
+from mlp_exp.errors import LauncherError
+from mlp_exp.experiment.checkpoint import Checkpoint
+from mlp_exp.experiment.spec import RunSpec, StackTask
+from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
+from mlp_exp.storage.run_folder import RunFolder
+
+EVENTS = {event.__name__: event for event in (Progress, Ended, Done)}
+
+
+def task_to_text(task: StackTask) -> str:
+    """The task in one line, with the version of this package."""
+    return json.dumps(
+        {
+            "version": __version__,
+            "number": task.number,
+            "end_epoch": task.end_epoch,
+            "runs": [spec.to_json() for spec in task.specs],
+        }
+    )
+
+
+def task_from_text(text: str) -> StackTask:
+    """The task, without what its runs have saved.
+
+    Raises:
+        LauncherError: another version of this package has sent it.
+    """
+    content = json.loads(text)
+    sent = content["version"]
+    if sent != __version__:
+        raise LauncherError(
+            f"the worker has mlp_exp {__version__}, and the command {sent}: install the same version there"
+        )
+    specs = tuple(RunSpec.from_json(each) for each in content["runs"])
+    return StackTask(content["number"], specs, (None,) * len(specs), content["end_epoch"])
+
+
+def event_to_text(event: Event) -> str:
+    """The event in one line; of a paused run its number alone."""
+    content: dict[str, Any] = {"run": event.run} if isinstance(event, Paused) else asdict(event)
+    return json.dumps({"event": type(event).__name__, **content})
+
+
+def event_from_text(text: str, task: StackTask) -> Event:
+    """The event of a task; a paused run's checkpoint is read from its folder.
+
+    Raises:
+        RunFolderError: there is none, or it is damaged.
+    """
+    content = json.loads(text)
+    name = content.pop("event")
+    if name != Paused.__name__:
+        found: Event = EVENTS[name](**content)
+        return found
+    (spec,) = (spec for spec in task.specs if spec.number == content["run"])
+    return Paused(spec.job_number, Checkpoint.read(RunFolder(spec.folder)))
