@@ -86,9 +86,10 @@ def content(folder: Path) -> dict[str, Any]:
 
 def write(folder: Path, holder: Holder, age: float) -> None:
     """A lease that was renewed so many seconds ago."""
-    (folder / LEASE).write_text(holder.to_text())
-    now = time.time()
-    os.utime(folder / LEASE, (now - age, now - age))
+    new, now = folder / "new", time.time()
+    new.write_text(holder.to_text())
+    os.utime(new, (now - age, now - age))
+    new.replace(folder / LEASE)
 
 
 def refused(folder: Path) -> str:
