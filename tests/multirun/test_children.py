@@ -4,6 +4,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,15 @@ def test_a_run_that_is_refused_has_failed_and_is_not_sent_again(tmp_path: Path) 
     assert notes.given_up == [(number, "another version") for number in range(RUNS)]
 
 
+class _Noted(Child):
+    """Says for which place it was made."""
+
+    def __init__(self, made: "list[_Noted]", environment: Mapping[str, str]) -> None:
+        made.append(self)
+        self.place = environment["CUDA_VISIBLE_DEVICES"]
+        super().__init__(environment)
+
+
 class Watched(Children):
     """Does something to a child at its first events that tell of an epoch, of tasks of its choice."""
 
@@ -150,11 +160,17 @@ def train(tasks: Sequence[StackTask], act: Callable[[Child, StackTask, int], Non
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
-    tmp_path: Path, expected: list[object], how: signal.Signals, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    expected: list[object],
+    how: signal.Signals,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed, or asked to end, as where a machine is taken back."""
     specs = specs_in(tmp_path, *LONG)
     ended: list[Child] = []
+    made: list[_Noted] = []
+    monkeypatch.setattr("mlp_exp.multirun.executors.children.Child", partial(_Noted, made))
 
     def act(child: Child, task: StackTask, times: int) -> None:
         if task.number == 0 and not ended and all(RunFolder(spec.folder).checkpoint.exists() for spec in task.specs):
@@ -163,6 +179,8 @@ def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
 
     notes, submitted = train([task(0, specs[:3]), task(1, specs[3:])], act)
     assert len(ended) == 1
+    assert {child.place for child in made} == {"0", "1"}
+    assert len(made) == 3  # a place that has lost its child gets another one
     assert Counter(event.run for event in notes.ended_runs) == dict.fromkeys(range(RUNS), 1)
     assert notes.given_up == []
     assert sum(submitted) == RUNS + 3
@@ -173,23 +191,36 @@ def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
     assert lost == (["its worker was ended by signal 9 with 3 runs; they are sent again"] if how == 9 else [])
 
 
-def test_a_run_that_loses_every_worker_fails_alone(tmp_path: Path, expected: list[object]) -> None:
+def test_a_run_that_loses_every_worker_fails_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is sent again three times with the others, then these are separated from it."""
-    specs = specs_in(tmp_path, *LONG)
-    losses = []
+    submitted: list[int] = []
 
-    def act(child: Child, task: StackTask, times: int) -> None:
-        if 3 in [spec.number for spec in task.specs]:
-            os.kill(child.pid, signal.SIGKILL)
-            losses.append(len(task.specs))
+    class Lossy(InProcess):
+        def submit(self, task: StackTask) -> None:
+            submitted.append(len(task.specs))
+            super().submit(task)
 
-    notes, _ = train([task(0, specs)], act)
-    assert notes.given_up == [(3, "its worker was ended by signal 9")]
-    assert losses == [5, 5, 5, 5, 2, 1]
+        def wait(self) -> None:
+            task = self._waiting[0]
+            if 3 not in [spec.number for spec in task.specs]:
+                return super().wait()
+            self._waiting.popleft()
+            return self.report(task, Done("its node is gone", "worker"))
+
+    notes, specs = Notes(), specs_in(tmp_path)
+    Coordinator(Session(), Lossy, notes, parallel=1).train([task(0, specs)])
+    assert submitted == [5, 5, 5, 5, 3, 2, 1, 1]
+    assert notes.given_up == [(3, "its node is gone")]
     assert Counter(event.run for event in notes.ended_runs) == dict.fromkeys((0, 1, 2, 4), 1)
+    whole = learned(tmp_path / "expected")
     for number in (0, 1, 2, 4):
-        assert trained(Path(specs[number].folder)) == expected[number]
+        assert trained(Path(specs[number].folder)) == whole[number]
     assert RunFolder(specs[3].folder).result() is None
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [  # from then on the lines are those of runs
+        *["its node is gone with 5 runs; they are sent again"] * 3,
+        "its node is gone with 5 runs in a stack; trying again with 3",
+    ]
 
 
 def test_the_worker_of_a_command_that_has_lost_its_sweep_ends(tmp_path: Path) -> None:
@@ -233,20 +264,3 @@ def test_stacks_are_spread_over_cores_or_gpus(
     assert local.parallel(plans[-1]) == parallel
     found = [Kind([0], plan, parallel, 1) for plan in plans]
     assert type(local.executor(found, Session(), lambda *_: None)) is executor
-
-
-def test_each_place_has_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack a GPU: as many children as places, each with variables of its own, used again for the next task."""
-    made: list[Child] = []
-
-    class Noted(Child):
-        def __init__(self, environment: Mapping[str, str] | None = None, cores: int | None = None) -> None:
-            made.append(self)
-            self.place = dict(environment or {})["CUDA_VISIBLE_DEVICES"]
-            super().__init__(environment, cores)
-
-    monkeypatch.setattr("mlp_exp.multirun.executors.children.Child", Noted)
-    specs = specs_in(tmp_path)
-    notes, _ = train([task(number, [spec]) for number, spec in enumerate(specs)], lambda *_: None)
-    assert sorted(event.run for event in notes.ended_runs) == list(range(RUNS))
-    assert [child.place for child in made if isinstance(child, Noted)] == ["0", "1"]
