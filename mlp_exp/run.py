@@ -18,7 +18,6 @@ from mlp_exp.cli.options import Options
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, Helper
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.storage.sweep_folder import locked
 from mlp_exp.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -86,9 +85,8 @@ def search(tracking: Tracking, helper: Helper, asked: "Asked", options: Options)
     from mlp_exp.hpo.search import Search
 
     collect_from_now()
-    with locked(asked.folder):
-        found = Search(asked, tracking, resumes=options.resumes)
-        return found.describe() if options.dry_run else found.run(helper)
+    found = Search(asked, tracking, resumes=options.resumes)
+    return found.describe() if options.dry_run else found.run(helper)
 
 
 def end_sweep(helper: Helper, folder: Path) -> None:

@@ -30,6 +30,7 @@ from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.config.dotted import key_in
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, SweeperError, describe, traceback_of
+from mlp_exp.storage.lease import release_held
 from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def main(run: Run, run_sweep: RunSweep, run_search: RunSearch, end_sweep: EndSwe
             raise
         print(explain(error, name), file=sys.stderr)
         sys.exit(1)
+    finally:
+        release_held()
     command.report()
 
 

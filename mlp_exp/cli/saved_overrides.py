@@ -2,7 +2,7 @@
 
 They are texts, which Hydra reads, and with them files, before there is a configuration that could be checked. So they
 may set keys of a run's configuration and choose its options by name; of Hydra's own settings, those of a search and
-the launcher's that are known to do no more.
+of a launcher that are known to do no more.
 """
 
 import re
@@ -35,7 +35,8 @@ OPTION = re.compile(r"[\w-]+([./][\w-]+)*")
 OF_HYDRA = {"hydra/launcher": ("basic", "stacked"), "hydra/sweeper": ("basic",)}
 """Options beside those of the project's own folder `conf/`."""
 CHOSEN = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner")
-MAX_STACK = "hydra.launcher.max_stack"
+LAUNCHER = re.compile(r"hydra\.launcher\.[a-z][a-z_]*", re.ASCII)
+"""Its settings that are numbers: a text may name a machine, or a command."""
 SWEEPER = re.compile(r"hydra\.sweeper(\.[A-Za-z][\w-]*)+", re.ASCII)
 SWEPT = ("params", "repeat")
 """Settings of a sweeper that hold overrides."""
@@ -92,8 +93,8 @@ def is_harmless(word: str) -> bool:
     if key in CHOSEN:
         own = [path.stem for path in (CONF / key).glob("*.yaml")]
         return changes and value in (*own, *OF_HYDRA.get(key, ()))
-    if key == MAX_STACK:
-        return changes and (value is None or type(value) is int)
+    if LAUNCHER.fullmatch(key):
+        return changes and (value is None or type(value) in (int, float))
     return SWEEPER.fullmatch(key) is not None and _is_of_sweeper(key.split(".")[2:], value)
 
 

@@ -10,8 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.options import OPTIONS
-from mlp_exp.errors import ConfigError, RunFolderError, SweeperError
+from mlp_exp.errors import ConfigError, MlpExpError, RunFolderError, SweeperError, describe
 from mlp_exp.storage.hydra_files import HYDRA
+from mlp_exp.storage.lease import hold
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
@@ -41,9 +42,10 @@ class RefuseUsedFolder(Callback):
             )
         folder = _folder(config, "sweep").absolute()
         saved = folder / MULTIRUN
+        if OPTIONS.get().resumes and not saved.exists():
+            sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
+        _take_lease(folder)
         if not saved.exists():
-            if OPTIONS.get().resumes:
-                sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
             return
         if not OPTIONS.get().resumes:
             sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
@@ -63,6 +65,16 @@ class RefuseUsedFolder(Callback):
             was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
             sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")
         _require_trusted(config)
+
+
+def _take_lease(folder: Path) -> None:
+    """Keeps other commands out of the sweep until this one ends, before anything of it is read or written."""
+    if OPTIONS.get().dry_run:
+        return
+    try:
+        hold(folder)
+    except (MlpExpError, OSError) as error:
+        sys.exit(describe(error))
 
 
 def _require_trusted(config: DictConfig) -> None:

@@ -1,25 +1,34 @@
 """What follows the printed result of a run: its figures, and at the same time the baselines and the notes beside it."""
 
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlp_exp.data.splits.by_fraction import FoldSplit, RandomSplit
+from mlp_exp.display.commands import REPORT
 from mlp_exp.display.tables import print_advice, print_comparison
-from mlp_exp.experiment.baselines.beside import baselines_of, key_of
+from mlp_exp.experiment.baselines.beside import baselines_of, key_of, lacks_baselines
 from mlp_exp.experiment.drawn import begin_drawing
-from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.notes import Facts, notes
 from mlp_exp.experiment.outcome import Evaluation
 from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.planning import plan_of
+from mlp_exp.experiment.prepare import load
 from mlp_exp.experiment.run import Run
+from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.processes.helper import Helper
 from mlp_exp.storage.baselines_file import Baseline
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN
 
 log = logging.getLogger(__name__)
 
 ADVICE = "Better on most tables, in about {seconds:.0f} s: experiment=table_best, eight such networks as one model."
+NOT_COMPUTED = "the baselines could not be computed: %s"
 FEWEST_ROWS = 100
 """To train and validate with, for the advice: folds of fewer than a dozen say little."""
 COST_OF_BEST = {"small": 4, "large": 8}
@@ -33,17 +42,45 @@ def look_back(spec: RunSpec, run: Run, found: Evaluation, helper: Helper) -> Non
     """
     drawn = begin_drawing(run, helper) if spec.draws else None
     if run.best_epoch:
-        baselines = _computed(run.plan, Path(spec.sweep or spec.folder))
-        if not spec.sweep:
-            headlines = run.head.task.headlines
-            facts = _facts(run, found, baselines)
-            compared = {"this run": found.metrics, **facts.baselines} if facts.baselines else {}
-            print_comparison(compared, headlines, notes(facts))
-            if _has_table_preset(spec, run):
-                cost = COST_OF_BEST[run.components.facts.size]
-                print_advice(ADVICE.format(seconds=cost * run.history[-1][-1]))
+        _compare(spec, run, found, run.status)
     if drawn:
         drawn()
+
+
+def look_again(spec: RunSpec, result: Mapping[str, Any]) -> None:
+    """Catches up on a run that is over and was killed while it looked back: computes and prints baselines that are not
+    there, and says how to draw figures. The data is read only for what is missing.
+
+    Args:
+        result: the content of the run's `result.json`.
+    """
+    folder = RunFolder(spec.folder)
+    if spec.sweep is None and (folder.path.parent / MULTIRUN).is_file():  # of a sweep's runs the sweep takes care
+        return
+    try:
+        with active(spec):
+            if lacks_baselines(spec, result):
+                check(spec)
+                run = load(plan_of(spec, Session()), folder)
+                found = Evaluation(result["metrics"], result.get("undefined", {}), result.get("intervals", {}))
+                _compare(spec, run, found, result["status"])
+    except Exception as error:  # the run itself is complete
+        log.warning(NOT_COMPUTED, error)
+    if spec.draws and result.get("best_epoch") and not folder.figure_files():
+        print(f"Its figures are missing. Draw them with: {shlex.join([*REPORT, str(folder.path)])}")
+
+
+def _compare(spec: RunSpec, run: Run, found: Evaluation, status: str) -> None:
+    """Computes the baselines of a run, and prints them beside it, with the notes."""
+    baselines = _computed(run.plan, Path(spec.sweep or spec.folder))
+    if spec.sweep:
+        return
+    facts = _facts(run, found, baselines, stopped=status == "stopped_early")
+    compared = {"this run": found.metrics, **facts.baselines} if facts.baselines else {}
+    print_comparison(compared, run.head.task.headlines, notes(facts))
+    if _has_table_preset(spec, run):
+        cost = COST_OF_BEST[run.components.facts.size]
+        print_advice(ADVICE.format(seconds=cost * run.history[-1][-1]))
 
 
 def _has_table_preset(spec: RunSpec, run: Run) -> bool:
@@ -54,6 +91,18 @@ def _has_table_preset(spec: RunSpec, run: Run) -> bool:
     network = run.components.config["model"].get("number_embedding", "none") != "none"
     fits = isinstance(run.components.split, RandomSplit | FoldSplit) and len(run.plan.known_rows) >= FEWEST_ROWS
     return preset and network and fits and len(run.courses) == 1 and run.plan.alone is None
+
+
+def compute_missing(specs: Sequence[tuple[RunSpec, Mapping[str, Any]]], session: Session) -> None:
+    """Computes the baselines that a sweep's folder lacks, of runs that were over before, each with its result."""
+    for spec, result in specs:
+        try:
+            with active(spec):
+                if lacks_baselines(spec, result):
+                    check(spec)
+                    compute_baselines([(spec, plan_of(spec, session))], Path(spec.sweep or spec.folder))
+        except Exception as error:  # the runs themselves are complete
+            log.warning(NOT_COMPUTED, error)
 
 
 def compute_baselines(planned: Sequence[tuple[RunSpec, Plan]], folder: Path) -> None:
@@ -68,11 +117,11 @@ def _computed(plan: Plan, folder: Path) -> Mapping[str, Baseline]:
     try:
         return baselines_of(plan, folder)
     except Exception as error:  # the run itself is complete
-        log.warning("the baselines could not be computed: %s", error)
+        log.warning(NOT_COMPUTED, error)
         return {}
 
 
-def _facts(run: Run, found: Evaluation, baselines: Mapping[str, Baseline]) -> Facts:
+def _facts(run: Run, found: Evaluation, baselines: Mapping[str, Baseline], *, stopped: bool) -> Facts:
     """What notes are made from.
 
     Rows that an ensemble holds out are predicted by single networks, and are others than the validation part that
@@ -87,7 +136,7 @@ def _facts(run: Run, found: Evaluation, baselines: Mapping[str, Baseline]) -> Fa
         dict(zip(run.columns, zip(*run.history, strict=True), strict=True)),
         run.trainee.early_stopping.monitor,
         run.best_epoch,
-        run.status == "stopped_early",
+        stopped,
         {
             name: {part: metrics for part, metrics in baseline.metrics.items() if part not in apart}
             for name, baseline in baselines.items()

@@ -12,7 +12,7 @@ from mlp_exp.display.commands import REPORT, RESUME, on_run, program
 from mlp_exp.display.progress import epoch_bar
 from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DivergedError, TrainingError
-from mlp_exp.experiment.after import look_back
+from mlp_exp.experiment.after import look_again, look_back
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
 from mlp_exp.experiment.job_context import active, check
@@ -53,7 +53,7 @@ def train_alone(
     """
     start = find_start(spec, resumes=resumes)
     if start.result is not None:
-        return _already_over(start.result)
+        return _already_over(spec, start.result)
     if resumes:  # other runs are checked before torch is imported
         check(spec)
         tracking.prepare(spec.values)
@@ -99,11 +99,14 @@ def _say_how_to_update(sweep: Path) -> None:
         print(f"Update the leaderboard and the page of its sweep with: {shlex.join([*REPORT, str(sweep)])}")
 
 
-def _already_over(result: Mapping[str, Any]) -> float:
-    if result.get("reason"):
-        raise TrainingError(result["reason"])
-    status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
-    log.info("%s after %s epochs: nothing is left to train", status, epochs)
+def _already_over(spec: RunSpec, result: Mapping[str, Any]) -> float:
+    reason = result.get("reason")
+    if not reason:
+        status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
+        log.info("%s after %s epochs: nothing is left to train", status, epochs)
+    look_again(spec, result)
+    if reason:
+        raise TrainingError(reason)
     return float("nan") if result.get("best_value") is None else float(result["best_value"])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend
 
 from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.lease import check_held
 
 FOLLOWING = "following"
 """The key of a line that says how many lines of its step come after it."""
@@ -63,6 +64,7 @@ class StepJournal(BaseJournalBackend):
             return
         left = range(len(texts) - 1, -1, -1)
         lines = [f'{text[:-1]},"{FOLLOWING}":{n}}}\n' for text, n in zip(texts, left, strict=True)]
+        check_held()
         with self._path.open("ab") as file:
             file.write("".join(lines).encode())
             file.flush()

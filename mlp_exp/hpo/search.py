@@ -123,7 +123,7 @@ class Search:
                     self._say()
                     if not (in_time := time.monotonic() < end):
                         break
-            self._sweep.look_back(helper)
+            self._sweep.look_back(helper, self._job)
         finally:
             self._sweep.end()
         self._end(in_time=in_time)
@@ -167,6 +167,12 @@ class Search:
         overrides, first = self._asked.space.overrides(recorded.params), recorded.number * len(self._repeats)
         jobs = [self._asked.make_job(first + place, [*overrides, *own]) for place, own in enumerate(self._repeats)]
         return Trial(recorded.number, recorded.params, jobs, values=dict(recorded.rungs))
+
+    def _job(self, number: int) -> Job | None:
+        """The job of a number; None for one that no trial has."""
+        trials, (place, own) = self._study.trials, divmod(number, len(self._repeats))
+        known = place < len(trials) and self._asked.space.contains(trials[place].params)
+        return self._trial(trials[place]).jobs[own] if known else None
 
     def _train(self, trials: Sequence[Trial], *, resumes: bool) -> None:
         """Trains a batch, and tells the study what became of it."""

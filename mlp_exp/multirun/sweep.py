@@ -1,7 +1,8 @@
 """A sweep: its jobs are composed and sorted into stacks, these train, and figures of the best runs are drawn."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 from mlp_exp.display.progress import SweepBar
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import MlpExpError, SweeperError, TrainingError, describe
-from mlp_exp.experiment.after import compute_baselines
+from mlp_exp.experiment.after import compute_baselines, compute_missing
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.drawn import begin_drawing
 from mlp_exp.experiment.driver import write_failure
@@ -21,6 +22,7 @@ from mlp_exp.experiment.pruned import prune
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.experiment.start import find_start
+from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
@@ -69,7 +71,7 @@ def train_sweep(
             sweep.bar = SweepBar(len(planned), sum(plan.epochs for _, plan in planned))
             with sweep.bar:
                 sweep.train(planned)
-            sweep.look_back(helper)
+        sweep.look_back(helper)
     finally:
         sweep.end()
 
@@ -206,18 +208,41 @@ class Sweep(Listener):
         """The result of a run that has ended."""
         return self._folders[job.number].result() or {}
 
-    def look_back(self, helper: Helper) -> None:
-        """Draws the figures of the best runs, and computes the baselines at the same time, once for each split."""
+    def look_back(self, helper: Helper, job_of: Callable[[int], Job | None] | None = None) -> None:
+        """Draws the figures of the best runs, and computes the baselines at the same time, once for each split.
+
+        Those of runs that were over before too, if the earlier command was ended before it came to them.
+
+        Args:
+            job_of: the job of a number, also of those that this command need not begin; without it those of `begin`.
+        """
         by_folder = {Path(spec.folder): (spec, plan) for spec, plan in self._planned.values()}
         ended = [entry.folder for entry in self.leaderboard.entries if entry.folder in by_folder and entry.ended_well]
         ranked = [by_folder[folder] for folder in ended]
         best = [(spec, plan) for spec, plan in ranked if plan.components.trainer.plots == "auto"][:BEST_DRAWN]
         begun = [(spec, self._drawn(spec, partial(_begin_drawing, spec, plan, helper))) for spec, plan in best]
         compute_baselines(ranked, self._folder)
+        compute_missing(list(self._earlier(job_of or self._jobs.get)), self.session)
         for spec, wait in begun:
             if wait:
                 self._drawn(spec, wait)
             self._tracking.attach(Path(spec.folder))
+
+    def _earlier(self, job_of: Callable[[int], Job | None]) -> Iterator[tuple[RunSpec, Mapping[str, Any]]]:
+        """Of the runs that were over before one for each split and for what is predicted, with its result."""
+        found: dict[tuple[str, ...], Entry] = {}
+        for entry in self.leaderboard.entries:
+            if entry.ended_well and entry.job is not None and entry.job not in self._planned:
+                saved, groups = entry.result.get("provenance", {}), ("loss", "experiment", "baselines")
+                split = [str(saved.get(f"{what}_fingerprint")) for what in ("data", "split")]
+                typed = [f"{key}={value}" for key, value in entry.overrides.items() if key.startswith(groups)]
+                found.setdefault((*split, *typed), entry)
+        for entry in found.values():
+            with suppress(MlpExpError):  # what is wrong with a job was said when it began
+                job = job_of(entry.job) if entry.job is not None else None
+                spec = job.compose() if job else None
+                if spec and Path(spec.folder) == entry.folder:
+                    yield spec, entry.result
 
     def _drawn(self, spec: RunSpec, draw: Callable[[], T]) -> T | None:
         """What a step of drawing returns; None if it fails, which the run's log then says."""

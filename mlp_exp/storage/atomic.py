@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlp_exp.storage.lease import check_held
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -12,6 +14,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        check_held()
         os.replace(temporary, path)
     except OSError as error:
         if error.filename is None:  # as after a write to a full disk

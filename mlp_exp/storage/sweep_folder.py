@@ -1,11 +1,8 @@
 """The files in a sweep's folder, beside its runs, and which of these have failed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.errors import RunFolderError
-from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.run_folder import runs_in
 
 MULTIRUN = "multirun.yaml"
@@ -20,16 +17,6 @@ RESULTS = "optimization_results.yaml"
 """Its best trial, or the front of several objectives."""
 GREEDY = "greedy.json"
 """Which of its runs were chosen by `predict --greedy`, with their weights."""
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Makes the folder; raises RunFolderError if another process searches there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with folder_lock(folder, wait=False) as free:
-        if not free:
-            raise RunFolderError(f"{folder}: another process is searching here; wait for it, or end it")
-        yield
 
 
 def job_name(number: int | None, overrides: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.commands import Command, clean_environment, said, table_of
 from support.project import QUICK_TABLE
 from support.tables import write_table
 
+from mlp_exp.experiment import after
 from mlp_exp.experiment.baselines.standard import Baselines
 
 NAMES = ["majority class", "linear model", "gradient boosting"]
@@ -88,11 +90,82 @@ def test_a_run_without_its_baselines_gets_them_again(
     assert [of["metrics"] for of in first.values()] == [of["metrics"] for of in second.values()]
 
 
+def timeless(folder: Path) -> dict[str, Any]:
+    """The file of baselines, without times."""
+    content = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
+    for split in content.values():
+        for of in split["baselines"].values():
+            del of["seconds"]
+    return dict(content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("early", [False, True], ids=["finished", "stopped_early"])
+def test_a_run_killed_between_its_result_and_its_baselines_gets_them_when_it_is_resumed(
+    command: Command, tmp_path: Path, words: list[str], computed: list[int], early: bool
+) -> None:
+    stops = ["early_stopping=patience", "early_stopping.patience=1", "optimizer.lr=0.5", "trainer.epochs=40"]
+    printed = said(command("run", *words, *stops * early, "hydra.run.dir=r"))
+    run, before = tmp_path / "r", timeless(tmp_path / "r")
+    files = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != "run.log"}
+    status = json.loads(files.pop("result.json"))["status"]
+    assert status == ("stopped_early" if early else "finished")
+    (run / "baselines.json").unlink()
+    line, read, *more = said(command("run", "resume=r"))
+    assert read in printed  # what was read
+    assert line.startswith(f"{status.replace('_', ' ')} after ")
+    assert line.endswith(": nothing is left to train")
+    assert more == printed[printed.index(more[0]) :]  # the comparison and the notes, as they were
+    assert {"this run", *NAMES} <= {row[0] for row in table_of(more)}
+    assert timeless(run) == before
+    del files["baselines.json"]
+    assert {name: (run / name).read_bytes() for name in files} == files
+    assert computed == [168, 168]
+    next(tmp_path.glob("*.csv")).unlink()
+    assert said(command("run", "resume=r")) == [line]  # nothing is missing: the data is not read
+
+
+def test_a_run_that_has_no_baselines_does_not_read_its_data_again(
+    command: Command, tmp_path: Path, words: list[str], computed: list[int]
+) -> None:
+    said(command("run", *words, "baselines=none", "hydra.run.dir=r"))
+    next(tmp_path.glob("*.csv")).unlink()
+    assert said(command("run", "resume=r")) == ["finished after 2 epochs: nothing is left to train"]
+    assert computed == []
+
+
+def test_what_a_run_lacks_is_said_when_it_is_resumed(
+    command: Command, tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(after, "begin_drawing", interrupted)
+        done = command("run", *words, "trainer.plots=auto", "hydra.run.dir=r")
+    folder = tmp_path / "r"
+    assert (done.returncode, (folder / "baselines.json").exists()) == (130, False)
+    lines = said(command("run", "resume=r"))
+    figures = f"Its figures are missing. Draw them with: python -m mlp_exp.report {folder}"
+    assert lines[-1] == figures
+    assert {row[0] for row in table_of(lines)} >= {"this run", *NAMES}
+    assert len(baselines_in(folder)) == 1
+    (folder / "baselines.json").unlink()
+    next(tmp_path.glob("*.csv")).unlink()
+    done = command("run", "resume=r")
+    assert done.returncode == 0
+    line, problem, last = done.stdout.splitlines()
+    assert line == "finished after 2 epochs: nothing is left to train"
+    assert problem.startswith("the baselines could not be computed: data.path: ")
+    assert last == figures
+
+
 def rows_of(folder: Path) -> list[tuple[str, str]]:
     with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
         return [(row["job"], row.get("baseline") or "") for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
 def test_a_sweep_computes_them_once_for_each_split(
     launcher: str, command: Command, tmp_path: Path, words: list[str], computed: list[int]
@@ -113,6 +186,39 @@ def test_a_sweep_computes_them_once_for_each_split(
     said(command("report", "s", "-o", "out"))
     assert computed == [144, 144]
     assert rows_of(tmp_path / "out") == rows
+
+    before = timeless(tmp_path / "s")
+    (tmp_path / "s" / "baselines.json").unlink()  # as if the sweep had been killed when all its runs were over
+    said(command("run", "resume=s"))
+    assert (computed, timeless(tmp_path / "s")) == ([144] * 4, before)
+    assert sorted(rows_of(tmp_path / "s")) == sorted(rows)
+    content = json.loads((tmp_path / "s" / "baselines.json").read_text(encoding="utf-8"))
+    (tmp_path / "s" / "baselines.json").write_text(json.dumps(dict([*content.items()][1:])), encoding="utf-8")
+    shutil.rmtree(tmp_path / "s" / "0")  # one trains again, and the baselines of the other split are missing too
+    said(command("run", "resume=s"))
+    assert (computed, timeless(tmp_path / "s")) == ([144] * 5, before)
+    next(tmp_path.glob("*.csv")).unlink()
+    said(command("run", "resume=s"))
+    said(command("run", "resume=s/1"))  # those of a sweep's run are in the sweep's folder
+    assert not (tmp_path / "s" / "1" / "baselines.json").exists()
+
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_before_its_baselines_gets_them_when_it_is_resumed(
+    command: Command, tmp_path: Path, words: list[str], computed: list[int]
+) -> None:
+    axes = [
+        "optimizer.lr=interval(0.001,0.01)",
+        "hydra.sweeper.n_trials=2",
+        "hydra.sweeper.repeat={split.fold: [0, 1]}",
+    ]
+    said(command("run", "-m", "hydra/sweeper=optuna", *words, "split=folds", *axes, "hydra.sweep.dir=s"))
+    before = timeless(tmp_path / "s")
+    assert len(before) == len(computed) == 2
+    (tmp_path / "s" / "baselines.json").unlink()
+    said(command("run", "resume=s"))
+    assert timeless(tmp_path / "s") == before
+    assert len(computed) == 4
 
 
 CODE = """

@@ -13,48 +13,22 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from support.compositions import compose_run
 from support.folders import history_of, result_of
-from support.specs import spec_in
-from support.sweeps import QUIET, trained
+from support.stack_tasks import EPOCHS, RUNS, Notes, specs_in, task
+from support.sweeps import trained
 
 from mlp_exp.experiment import driver, regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
-from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
-from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
+from mlp_exp.multirun.executors.coordinator import Coordinator
+from mlp_exp.multirun.executors.events import Done, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.forked import Forked
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.processes.forks import start_process
 from mlp_exp.storage.run_folder import RunFolder
-
-EPOCHS = 4
-RUNS = 5
-
-
-class Notes(Listener):
-    """What a coordinator told."""
-
-    def __init__(self) -> None:
-        self.ended_runs: list[Ended] = []
-        self.given_up: list[tuple[int | None, str]] = []
-        self.epochs = 0
-
-    def progress(self, event: Progress) -> None:
-        self.epochs += event.epochs
-
-    def undone(self, epochs: int) -> None:
-        self.epochs -= epochs
-
-    def ended(self, event: Ended) -> None:
-        self.ended_runs.append(event)
-
-    def gave_up(self, spec: RunSpec, reason: str) -> None:
-        self.given_up.append((spec.number, reason))
-
 
 MOMENTS = ("start", "Progress", "write_checkpoint", "write_history", "write_model", "write_result", "Ended", "Paused")
 """When a worker is killed: before it trains, or just after it has sent such an event or written such a file."""
@@ -174,25 +148,9 @@ class Unreliable(Executor):
         self.closed = True
 
 
-def specs_in(folder: Path) -> list[RunSpec]:
-    """Runs that differ by seed."""
-    found = []
-    for number in range(RUNS):
-        words = [*QUIET, f"trainer.epochs={EPOCHS}", "data.n_samples=100", f"seed={number}", "model.hidden_sizes=[4]"]
-        words.append("trainer.checkpoint_every=0")
-        (folder / str(number)).mkdir()
-        spec = spec_in(folder / str(number), compose_run(words))
-        found.append(RunSpec(spec.config, spec.folder, number, sweep=spec.sweep, directory=spec.directory))
-    return found
-
-
 @pytest.fixture
 def specs(tmp_path: Path) -> list[RunSpec]:
     return specs_in(tmp_path)
-
-
-def task(number: int, specs: Sequence[RunSpec], end_epoch: int | None = None) -> StackTask:
-    return StackTask(number, tuple(specs), (None,) * len(specs), end_epoch)
 
 
 @pytest.fixture(scope="module")

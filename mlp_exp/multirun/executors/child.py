@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import mlp_exp
 from mlp_exp.multirun.executors.events import Done
 from mlp_exp.multirun.executors.wire import event_to_text
 
 MODULE = "mlp_exp.multirun.executors.there"
-HOME = str(Path(mlp_exp.__file__).resolve().parents[1])
+HOME = str(Path(__file__).resolve().parents[3])
 """From where the child imports this package: the same as here."""
 
 
@@ -48,8 +47,8 @@ class Child:
         their_events.close()
 
     @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
+    def pid(self) -> int:
+        return self._process.pid
 
     def send(self, text: str) -> None:
         """Gives it a task; if it has died, `receive` says so."""
