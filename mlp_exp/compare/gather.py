@@ -79,8 +79,8 @@ def gather(
     members = [[place[entry.folder] for entry in group.entries if entry.folder in place] for group in groups]
     best_first = sorted(over_splits(baselines).items(), key=lambda named: by_rank(named[1]))
     return {
-        "in_all": in_all(entries),
         "keys": {key: _values(entries, key, logarithmic, [*shown, *sampled]) for key in varying},
+        "in_all": in_all(entries),
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
         "order": in_words(entries) if headlines else "",

@@ -33,7 +33,7 @@ class Leaderboard:
         self._folder = Path(os.path.abspath(folder))  # as those of the jobs
         self._baselines = baselines
         self._entries = {entry.folder: entry for entry in entries}
-        self._next_write = -math.inf
+        self._written, self._rest = -math.inf, 0.0
 
     @classmethod
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
@@ -56,15 +56,19 @@ class Leaderboard:
         result = RunFolder(folder).result()
         if result is not None:
             self._entries[folder] = Entry(job, by_key(overrides), listed(result), folder)
-        if time.monotonic() > self._next_write:
-            self.write()
+        self.refresh(WRITE_SECONDS)
 
     def write(self) -> None:
         """Writes the file; how long that takes says when it is due again."""
         start = time.monotonic()
         self._write()
-        end = time.monotonic()
-        self._next_write = end + max(WRITE_SECONDS, (end - start) / LARGEST_SHARE)
+        self._written = time.monotonic()
+        self._rest = (self._written - start) / LARGEST_SHARE
+
+    def refresh(self, seconds: float = 0.0) -> None:
+        """Writes the file if that is due, and not within so many seconds of the last time."""
+        if time.monotonic() >= self._written + max(seconds, self._rest):
+            self.write()
 
     def _write(self) -> None:
         entries = self.entries
