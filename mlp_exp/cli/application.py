@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp import signals
+from mlp_exp.cli import resolvers  # noqa: F401  # so that it is known
 from mlp_exp.cli.commands import begin
 from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explain

@@ -31,6 +31,8 @@ LOADER = ConfigLoaderImpl.__name__
 MOST_FILES = 500
 """A configuration folder with more files is read anew for each composition."""
 MOST_KEPT = 64
+MOST_CHECKED = 500
+"""Jobs whose configurations are kept from their check, each some 80 kB; those of the others are composed again."""
 WITHOUT_COPY = ("hydra.searchpath", "hydra.job.env_copy", "hydra.job.env_set")
 """Settings that decide how everything else is composed."""
 State = tuple[Any, ...]
@@ -130,7 +132,8 @@ class QuickLoader(CachedLoader):
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """The configuration of a job, as Hydra composes it."""
         config, hydra_node = self.compose_job(master_config, sweep_overrides)
-        self._checked[tuple(sweep_overrides)] = config
+        if len(self._checked) < MOST_CHECKED:
+            self._checked[tuple(sweep_overrides)] = config
         return with_hydra(config, hydra_node)
 
     def compose_job(self, master_config: DictConfig, sweep_overrides: list[str]) -> tuple[DictConfig, DictConfig]:

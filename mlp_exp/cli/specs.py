@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.config.shared import shared
 from mlp_exp.config.validation import unresolved
 from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.experiment.configs import plain_config, plain_values, resolved_values
@@ -45,15 +46,17 @@ def spec_of(
     try:
         said = {key: known[key] if known and key in known else _said(hydra, key) for key in keys}
         return RunSpec(
-            config=plain,
+            config=shared(plain),
             folder=folder,
             number=number,
             overrides=typed_overrides(hydra),
             sweep=None if number is None else os.path.join(hydra.runtime.cwd, said["sweep.dir"]),
             directory=folder if hydra.job.chdir else os.getcwd(),
             environment={str(name): str(value) for name, value in hydra.job.env_set.items()},
-            job={f"hydra.{key}": _plain(value) for key, value in said.items() if value is not None}
-            | {"hydra.mode": hydra.mode.name},
+            job=shared(
+                {f"hydra.{key}": _plain(value) for key, value in said.items() if value is not None}
+                | {"hydra.mode": hydra.mode.name}
+            ),
             log=_plain(hydra.job_logging) or {},
             direction=_direction(hydra.sweeper),
             mistake=mistake,

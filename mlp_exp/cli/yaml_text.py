@@ -10,6 +10,8 @@ from omegaconf._utils import get_omega_conf_dumper
 
 from mlp_exp.experiment.configs import plain_values
 
+MOST_TEXTS = 1_000
+
 
 class _Dumper(yaml.CDumper if yaml.__with_libyaml__ else yaml.Dumper):  # type: ignore[misc]
     """Writes what OmegaConf's own dumper writes, by the C library where PyYAML has it."""
@@ -38,6 +40,8 @@ class YamlParts:
     def _text(self, keys: tuple[str, ...], value: Any) -> str:
         known = keys, repr(value)
         if known not in self._texts:
+            if len(self._texts) >= MOST_TEXTS:  # of values that differ from run to run
+                self._texts.clear()
             whole = value
             for key in reversed(keys):
                 whole = {key: whole}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlp_exp.compare.bounded import MOST_SHOWN, as_points, evenly, in_all, of_group
 from mlp_exp.compare.effects import FEWEST_RUNS, axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.compare.search import Scored, log_keys, of_search, scored, the_search
@@ -29,6 +30,8 @@ MOST_POINTS = 200
 """Most points of a learning curve."""
 POINTS_IN_ALL = 60_000
 """Most points of a column's curves together; those of very many runs are coarser."""
+FEW_COLUMNS = 4
+"""Columns of a history; with more, the curves of each have fewer points."""
 FEWEST_POINTS = 20
 SIGNIFICANT_DIGITS = 5
 BEST_SHOWN = 2
@@ -46,8 +49,12 @@ def gather(
 ) -> dict[str, Any]:
     """What a page shows of the runs in these folders; RunFolderError if the settings of a sweep are damaged.
 
-    `entries` are the runs with their configurations, best first, one at least; `helper` fits the forests. `baselines`
-    are ranked like them.
+    Of more than `MOST_SHOWN` runs it has the best; what is counted, averaged and explained is of all of them.
+
+    Args:
+        entries: the runs with their configurations, best first, one at least.
+        helper: fits the forests.
+        baselines: ranked like the runs.
     """
     keys = list(dict.fromkeys(key for entry in entries for key in entry.overrides))
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
@@ -62,27 +69,36 @@ def gather(
         of |= {f"objective:{place}": scored(search, place) for place in range(len(search.study.objectives))}
     important = {name: helper.ask(importance, *_ranked(pairs, varying)) for name, pairs in of.items()}
     logarithmic = log_keys(search)
-    shared, own = split_common([entry.values for entry in entries])
-    most = min(MOST_POINTS, max(FEWEST_POINTS, POINTS_IN_ALL // len(entries)))
-    curves = [_curves(entry, most) for entry in entries]
-    place = {entry.folder: index for index, entry in enumerate(entries)}
+    shown = entries[:MOST_SHOWN]
+    sampled = evenly(entries) if len(shown) < len(entries) else []
+    shared, own = split_common([entry.values for entry in shown])
+    place = {entry.folder: index for index, entry in enumerate(shown)}
     names = _names(entries)
-    groups = group_repetitions(entries)
+    name_of = {entry.folder: name for entry, name in zip(entries, names, strict=True)}
+    groups = [group for group in group_repetitions(entries) if any(entry.folder in place for entry in group.entries)]
+    members = [[place[entry.folder] for entry in group.entries if entry.folder in place] for group in groups]
     best_first = sorted(over_splits(baselines).items(), key=lambda named: by_rank(named[1]))
     return {
-        "keys": {key: _values(entries, key, logarithmic) for key in varying},
+        "keys": {key: _values(entries, key, logarithmic, [*shown, *sampled]) for key in varying},
+        "in_all": in_all(entries),
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
         "order": in_words(entries) if headlines else "",
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
-        "runs": [_run(*each) for each in zip(entries, names, curves, own, strict=True)],
-        "groups": [[place[entry.folder] for entry in group.entries] for group in groups],
+        "runs": [_run(*each) for each in zip(shown, names[: len(shown)], _all_curves(shown), own, strict=True)],
+        "groups": members,
+        "cut": {
+            number: of_group(group, varying)
+            for number, group in enumerate(groups)
+            if len(members[number]) < len(group.entries)
+        },
+        "sample": as_points(sampled, [name_of[entry.folder] for entry in sampled], headlines) if sampled else None,
         "baselines": [_baseline(name, of, groups) for name, of in best_first],
         "fewest": FEWEST_RUNS,
         "importance": {name: found() for name, found in important.items()},
         "search": of_search(search, place) if search else None,
         "config": shared,
-        "figures": _figures(entries, names),
+        "figures": _figures(shown, names[: len(shown)]),
         "made": how_made(folders, entries),
     }
 
@@ -94,16 +110,17 @@ def split_common(configs: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], 
     return shared, [{key: value for key, value in one.items() if key not in shared} for one in configs]
 
 
-def _values(entries: Sequence[Entry], key: str, logarithmic: Collection[str]) -> dict[str, Any]:
-    """The axis of a key in plots, which show runs with metrics and pruned ones, and its values as numbers."""
+def _values(entries: Sequence[Entry], key: str, logarithmic: Collection[str], drawn: Sequence[Entry]) -> dict[str, Any]:
+    """The axis of a key in plots, which show runs with metrics and pruned ones, and the values of some as numbers."""
     having = [entry for entry in entries if key in entry.overrides]
     shown = [entry.overrides[key] for entry in having if entry.metrics or entry.pruned]
     numbers = {entry.overrides[key]: number(entry.overrides[key]) for entry in having}
     axis = axis_of(shown) if shown else "category"
+    wanted = {entry.overrides[key] for entry in drawn if key in entry.overrides}
     positive = all((numbers[text] or 0) > 0 for text in shown)
     return {
         "axis": "log" if key in logarithmic and axis == "linear" and positive else axis,
-        "numbers": {text: value for text, value in numbers.items() if value is not None},
+        "numbers": {text: value for text, value in numbers.items() if value is not None and text in wanted},
     }
 
 
@@ -114,6 +131,17 @@ def _names(entries: Sequence[Entry]) -> list[str]:
         return jobs
     common = os.path.commonpath([entry.folder.parent for entry in entries])
     return [entry.folder.relative_to(common).as_posix() for entry in entries]
+
+
+def _all_curves(entries: Sequence[Entry]) -> list[Curves]:
+    """Those of the shown runs; the more these are, the coarser each."""
+    try:
+        columns = len(RunFolder(entries[0].folder).history_columns) - 2  # without epoch and seconds
+    except RunFolderError:
+        columns = FEW_COLUMNS
+    points = POINTS_IN_ALL * FEW_COLUMNS // max(FEW_COLUMNS, columns)
+    most = min(MOST_POINTS, max(FEWEST_POINTS, points // len(entries)))
+    return [_curves(entry, most) for entry in entries]
 
 
 def _curves(entry: Entry, most: int) -> Curves:

@@ -3,11 +3,13 @@
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from mlp_exp.compare.bounded import some_trials
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.searches import SavedSearch, SavedTrial, searches_of
@@ -31,8 +33,14 @@ def log_keys(search: SavedSearch | None) -> set[str]:
 
 
 def of_search(search: SavedSearch, place: Mapping[Path, int]) -> dict[str, Any]:
-    """The search as plain values; `place` is that of each run's folder among the runs of the page."""
+    """The search as plain values; `place` is that of each run's folder among the runs of the page.
+
+    Of trials whose runs are not all there it has some, with what is drawn of them.
+    """
     study = search.study
+    shown = {trial.number for trial in search.trials if all(run.folder in place for run in trial.runs)}
+    is_cut = len(shown) < len(search.trials)
+    trials, even = some_trials(search, shown) if is_cut else (search.trials, shown)
     rungs = sorted({trial.rung for trial in search.trials if trial.rung and len(study.objectives) == 1})
     return {
         "objectives": [objective.model_dump() for objective in study.objectives],
@@ -41,6 +49,8 @@ def of_search(search: SavedSearch, place: Mapping[Path, int]) -> dict[str, Any]:
         "repeat": list(study.repeat),
         "settings": _settings(study),
         "rungs": rungs,
+        "states": dict(Counter(trial.state for trial in search.trials)),
+        "cut": is_cut,
         "trials": [
             {
                 "number": trial.number,
@@ -49,11 +59,18 @@ def of_search(search: SavedSearch, place: Mapping[Path, int]) -> dict[str, Any]:
                 "rung": trial.rung,
                 "front": trial.number in search.front,
                 "at": _at_rungs(trial, rungs),
-                "runs": [place[run.folder] for run in trial.runs],
+                "runs": [place[run.folder] for run in trial.runs] if trial.number in shown else [],
+                **(_apart(trial) if trial.number not in shown else {}),
+                **({"even": True} if is_cut and trial.number in even else {}),
             }
-            for trial in search.trials
+            for trial in trials
         ],
     }
+
+
+def _apart(trial: SavedTrial) -> dict[str, Any]:
+    """Of a trial whose runs the page does not show, what it says of the first."""
+    return {"name": str(trial.runs[0].job), "overrides": dict(trial.runs[0].overrides)}
 
 
 def scored(search: SavedSearch, objective: int) -> Scored:

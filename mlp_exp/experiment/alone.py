@@ -27,7 +27,7 @@ from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import Start, find_start
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.run_folder import DONE, RunFolder
-from mlp_exp.storage.sweep_folder import MULTIRUN
+from mlp_exp.storage.sweep_folder import MULTIRUN, sweep_of
 from mlp_exp.trackers.tracking import UNTRACKED, Tracking
 from mlp_exp.training.records import EpochRecord
 
@@ -72,7 +72,7 @@ def train_alone(
     finally:
         tracking.end(folder.path)
     if resumes and spec.sweep is None:
-        _say_how_to_update(folder.path.parent)
+        _say_how_to_update(sweep_of(folder.path))
     if run.reason:
         raise DivergedError(len(run.history))
     return run.best_value

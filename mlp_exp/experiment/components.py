@@ -16,6 +16,7 @@ from mlp_exp.config.components import (
     NO_TRACKER,
     public_name,
 )
+from mlp_exp.config.shared import shared
 from mlp_exp.config.targets import locate
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.ensembles import Ensemble
@@ -76,14 +77,14 @@ class Components:
 
     def __init__(self, config: Mapping[str, Any], session: Session) -> None:
         values = resolved(config)
-        self.source = dict(config)
+        self.source = shared(config)
         self.config = {key: value for key, value in values.items() if key != "tracker"}
         self.session = session
         self._tracker: dict[str, Any] = values.get("tracker", {"_target_": NO_TRACKER})
         self.seed: int = values["seed"]
         self.split: Split = self._build("split")
         self.dataset = self._dataset()
-        self.config = self._for_data(self.config)
+        self.config = shared(self._for_data(self.config))
         optimizer = factory_of(session, "optimizer", self.config["optimizer"]).make
         self.optimizer: Callable[..., Optimizer] = optimizer.func
         self.optimizer_options = dict(optimizer.keywords)

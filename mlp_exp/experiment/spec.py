@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlp_exp.config.shared import shared
 from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.configs import resolved
 
@@ -54,7 +55,7 @@ class RunSpec:
         """The configuration with every reference replaced by its value; raises ConfigError for the run's mistake."""
         if self.mistake:
             raise ConfigError([self.mistake])
-        return resolved(self.config)
+        return shared(resolved(self.config))
 
     @property
     def draws(self) -> bool:

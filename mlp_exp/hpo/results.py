@@ -13,7 +13,7 @@ from mlp_exp.hpo.study import Recorded
 from mlp_exp.leaderboard.searches import front_of
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.study_file import Objective
-from mlp_exp.storage.sweep_folder import RESULTS
+from mlp_exp.storage.sweep_folder import RESULTS, place_of
 
 
 def best_of(trials: Sequence[Recorded], objective: Objective) -> Recorded | None:
@@ -45,7 +45,7 @@ def write_results(folder: Path, trials: Sequence[Recorded], objectives: Sequence
             "best_trial": best.number,
             "best_value": _values(best)[0],
             "best_params": dict(best.params),
-            "folder": folders_of(best.number, repeats),
+            "folder": folders_of(folder, best.number, repeats),
         }
     else:
         front = on_front(trials, objectives)
@@ -56,7 +56,7 @@ def write_results(folder: Path, trials: Sequence[Recorded], objectives: Sequence
                 "trial": trial.number,
                 "values": {each.name: value for each, value in zip(objectives, _values(trial), strict=True)},
                 "params": dict(trial.params),
-                "folder": folders_of(trial.number, repeats),
+                "folder": folders_of(folder, trial.number, repeats),
             }
             for trial in front
         ]
@@ -64,10 +64,10 @@ def write_results(folder: Path, trials: Sequence[Recorded], objectives: Sequence
     write_text(folder / RESULTS, yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 
-def folders_of(trial: int, repeats: int) -> str | list[str]:
+def folders_of(search: Path, trial: int, repeats: int) -> str | list[str]:
     """The folders of a trial's runs, in that of the search: one, or a list of the repeats."""
-    numbers = [str(trial * repeats + repeat) for repeat in range(repeats)]
-    return numbers[0] if repeats == 1 else numbers
+    names = [place_of(search, trial * repeats + repeat) for repeat in range(repeats)]
+    return names[0] if repeats == 1 else names
 
 
 def in_words(folder: Path, trials: Sequence[Recorded], n_trials: int, objectives: Sequence[Objective]) -> str:

@@ -191,7 +191,7 @@ class Search:
         """Tells how far the search is, in its files and in a line."""
         trials = self._study.trials
         write_results(self._asked.folder, trials, self._objectives, len(self._repeats))
-        self._sweep.leaderboard.write()
+        self._sweep.leaderboard.refresh()
         log.info("%s", in_words(self._asked.folder, trials, self._asked.settings.n_trials, self._objectives))
 
     def _end(self, *, in_time: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from mlp_exp.config.by_data import Facts, for_data
 from mlp_exp.config.components import ADDED
 from mlp_exp.config.dotted import dotted
+from mlp_exp.config.shared import shared
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import PRUNED, UNFINISHED, RunFolder, runs_in
 from mlp_exp.tasks.task import Task
@@ -19,6 +20,8 @@ from mlp_exp.tasks.tasks import TASKS
 
 PARAMETERS = "parameters"
 """The objective of a search that is the number of weights: it is no metric."""
+NOT_LISTED = ("intervals", "undefined")
+"""In a result, what no leaderboard shows."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Entry:
     Attributes:
         job: its number; None for a run that was no job of a sweep.
         overrides: values as typed, by key.
-        result: the content of its `result.json`.
+        result: the content of its `result.json`, but for what no leaderboard shows.
         config: as Hydra saved it; empty where there is none, or where it was not read.
         ranking: the metric that ranks its leaderboard.
         objectives: of the search that its whole leaderboard is of, the first of which ranks; empty unless several.
@@ -62,7 +65,8 @@ class Entry:
         config = self.config
         if "task" in self.result:
             config = for_data(config, Facts.of(self.result["task"], self.result.get("rows", 0)))
-        return {key: _text(value) for key, value in dotted(config) if ADDED.get(key, ...) != value}
+        found = {key: _text(value) for key, value in dotted(config) if ADDED.get(key, ...) != value}
+        return shared(found)
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -146,8 +150,15 @@ def read_entries(folder: Path, *, configs: bool) -> Iterator[Entry]:
     """Runs in a folder, also in progress, with configurations if `configs`; RunFolderError for a damaged file."""
     for run in runs_in(Path(os.path.abspath(folder))):
         result = run.result() or {"status": UNFINISHED, "metrics": {}}
-        config = _config(run) if configs else {}
-        yield Entry(run.job_number(), by_key(run.overrides()), result, run.path, config)
+        config = shared(_config(run)) if configs else {}
+        yield Entry(run.job_number(), by_key(run.overrides()), listed(result), run.path, config)
+
+
+def listed(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a result what a leaderboard needs: all of it, of ten thousand runs, would fill memory."""
+    common = {key: value for key, value in result.items() if key not in ("metrics", *NOT_LISTED)}
+    metrics = {part: shared(of) for part, of in result["metrics"].items()}
+    return {**shared(common), "metrics": metrics}
 
 
 def by_key(overrides: Sequence[str]) -> dict[str, str]:
@@ -157,7 +168,7 @@ def by_key(overrides: Sequence[str]) -> dict[str, str]:
     {'seed': '1', 'model.width': '3'}
     """
     pairs = (override.lstrip("+").partition("=") for override in overrides)
-    return {key: value for key, _, value in pairs}
+    return shared({key: value for key, _, value in pairs})
 
 
 def _config(run: RunFolder) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
-from mlp_exp.leaderboard.entry import Entry, by_key, read_entries
+from mlp_exp.leaderboard.entry import Entry, by_key, listed, read_entries
 from mlp_exp.leaderboard.ranking import ranked
 from mlp_exp.leaderboard.searches import search_columns, searches_of, with_fronts
 from mlp_exp.storage.atomic import write_text
@@ -18,6 +18,8 @@ from mlp_exp.storage.sweep_folder import LEADERBOARD
 
 WRITE_SECONDS = 1.0
 """Shortest time between two writes of the file while runs finish."""
+LARGEST_SHARE = 0.02
+"""Most of the time of a sweep that goes into its file: writing it takes longer with every run."""
 
 
 class Leaderboard:
@@ -31,7 +33,7 @@ class Leaderboard:
         self._folder = Path(os.path.abspath(folder))  # as those of the jobs
         self._baselines = baselines
         self._entries = {entry.folder: entry for entry in entries}
-        self._written = -math.inf
+        self._written, self._rest = -math.inf, 0.0
 
     @classmethod
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
@@ -50,14 +52,25 @@ class Leaderboard:
         return ranked_like(self._baselines, self.entries)
 
     def add(self, job: int, overrides: Sequence[str], folder: Path) -> None:
-        """Adds the result of a run that ended, and writes the file if it was not written just now."""
+        """Adds the result of a run that ended, and writes the file if that is due."""
         result = RunFolder(folder).result()
         if result is not None:
-            self._entries[folder] = Entry(job, by_key(overrides), result, folder)
-        if time.monotonic() - self._written > WRITE_SECONDS:
-            self.write()
+            self._entries[folder] = Entry(job, by_key(overrides), listed(result), folder)
+        self.refresh(WRITE_SECONDS)
 
     def write(self) -> None:
+        """Writes the file; how long that takes says when it is due again."""
+        start = time.monotonic()
+        self._write()
+        self._written = time.monotonic()
+        self._rest = (self._written - start) / LARGEST_SHARE
+
+    def refresh(self, seconds: float = 0.0) -> None:
+        """Writes the file if that is due, and not within so many seconds of the last time."""
+        if time.monotonic() >= self._written + max(seconds, self._rest):
+            self.write()
+
+    def _write(self) -> None:
         entries = self.entries
         if not entries:  # the file may list runs that are not found any more
             return
@@ -82,4 +95,3 @@ class Leaderboard:
             end = [result.get("seconds", ""), folder, result.get("reason", ""), *([baseline] if baselines else [])]
             writer.writerow([job, *overrides, *state, *values, *end])
         write_text(self._folder / LEADERBOARD, text.getvalue(), errors="backslashreplace")
-        self._written = time.monotonic()

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mlp_exp.leaderboard.entry import PARAMETERS, Entry
+from mlp_exp.storage.sweep_folder import sweep_of
 
 REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
 """Keys that make another run of the same experiment."""
@@ -94,7 +95,7 @@ def group_repetitions(entries: Sequence[Entry]) -> list[Experiment]:
     """
     copies: Counter[frozenset[tuple[str, str]]] = Counter()
     copy_of = {}
-    for entry in sorted(entries, key=lambda e: (e.folder.parent, -1 if e.job is None else e.job, e.folder)):
+    for entry in sorted(entries, key=lambda e: (sweep_of(e.folder), -1 if e.job is None else e.job, e.folder)):
         whole = frozenset(entry.settings.items())
         copy_of[entry.folder] = copies[whole]
         copies[whole] += 1

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 from mlp_exp.storage.study_file import Objective, StudyFile
+from mlp_exp.storage.sweep_folder import sweep_of
 
 State = Literal["complete", "pruned", "failed", "unfinished"]
 
@@ -128,7 +129,7 @@ def searches_of(entries: Sequence[Entry]) -> dict[Path, SavedSearch]:
     """The searches that runs belong to, by folder; RunFolderError if the settings of one are damaged."""
     by_folder: dict[Path, list[Entry]] = {}
     for entry in entries:
-        by_folder.setdefault(entry.folder.parent, []).append(entry)
+        by_folder.setdefault(sweep_of(entry.folder), []).append(entry)
     found = {folder: (StudyFile.read(folder), runs) for folder, runs in by_folder.items()}
     return {folder: SavedSearch(folder, study, runs) for folder, (study, runs) in found.items() if study}
 
@@ -136,7 +137,7 @@ def searches_of(entries: Sequence[Entry]) -> dict[Path, SavedSearch]:
 def with_fronts(entries: Sequence[Entry]) -> list[Entry]:
     """The same runs; those of a search with several objectives know the front and, if all are, what ranks them."""
     searches = {folder: of for folder, of in searches_of(entries).items() if len(of.study.objectives) > 1}
-    alone = len({entry.folder.parent for entry in entries}) == 1
+    alone = len({sweep_of(entry.folder) for entry in entries}) == 1
 
     def placed(entry: Entry, search: SavedSearch | None) -> Entry:
         if search is None:
@@ -144,14 +145,14 @@ def with_fronts(entries: Sequence[Entry]) -> list[Entry]:
         front = entry.job is not None and search.number(entry) in search.front
         return replace(entry, front=front, objectives=search.objectives if alone else ())
 
-    return [placed(entry, searches.get(entry.folder.parent)) for entry in entries]
+    return [placed(entry, searches.get(sweep_of(entry.folder))) for entry in entries]
 
 
 def search_columns(searches: Mapping[Path, SavedSearch]) -> dict[str, Callable[[Entry], object]]:
     """The columns of a leaderboard that only searches have, as far as these need them."""
 
     def trial(entry: Entry) -> object:
-        search = searches.get(entry.folder.parent)
+        search = searches.get(sweep_of(entry.folder))
         return "" if search is None or entry.job is None else search.number(entry)
 
     columns: dict[str, Callable[[Entry], object]] = {}

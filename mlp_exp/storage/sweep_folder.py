@@ -19,6 +19,28 @@ GREEDY = "greedy.json"
 """Which of its runs were chosen by `predict --greedy`, with their weights."""
 
 
+def thousand(number: int) -> str:
+    """The sub-folder of a run, where a sweep is asked to have them by thousands.
+
+    >>> thousand(3141)
+    '3000-3999'
+    """
+    first = number - number % 1000
+    return f"{first}-{first + 999}"
+
+
+def sweep_of(run: Path) -> Path:
+    """The folder of the sweep that a run's folder is in, perhaps in a sub-folder of a thousand."""
+    by_thousands = run.name.isdecimal() and run.parent.name == thousand(int(run.name))
+    return run.parent.parent if by_thousands else run.parent
+
+
+def place_of(sweep: Path, number: int) -> str:
+    """The folder of a run in that of its sweep."""
+    inside = f"{thousand(number)}/{number}"
+    return inside if (sweep / inside).is_dir() else str(number)
+
+
 def job_name(number: int | None, overrides: Sequence[str]) -> str:
     """A job of a sweep in messages."""
     return f"job {number} ({','.join(sorted(overrides))})"

@@ -5,7 +5,7 @@ function searched() {
   if (!data.search) return [];
   const { objectives: [{ name }, ...more], repeats } = data.search;
   const trial = { name: "trial", of: (run) => trialOf.get(run)?.number ?? null };
-  const best = { name: `best_${name}`, of: (run) => run.best_value, measured: true };
+  const best = { name: `best_${name}`, of: (run) => run.best_value, measured: true, key: "best_value" };
   const front = { name: "front", of: (run) => (trialOf.get(run)?.front ? "yes" : "") };
   return [...(repeats > 1 ? [trial] : []), more.length ? front : best];
 }
@@ -28,6 +28,14 @@ const columns = [
 ];
 const table = { sort: null, descending: false, open: new Set() };
 const shownColumns = () => columns.filter((column) => !column.optional || find("all-metrics").checked);
+
+// What a column says of a group that is not all listed: that is known of all its runs
+function summaryOfAll(column, whole) {
+  if (!column.measured) return { text: whole.texts[column.name] ?? "", key: null };
+  const [mean, deviation] = whole.measured[column.key ?? column.name] ?? [null, null];
+  if (mean === null) return { text: "–", key: null };
+  return { text: rounded(mean) + (deviation === null ? "" : ` ± ${Number(deviation.toPrecision(2))}`), key: mean };
+}
 
 // what a column says of several runs: mean ± sample standard deviation, or the values they have
 function summary(column, runs) {
@@ -125,9 +133,14 @@ function checkbox(runs) {
   return box;
 }
 
+// Of all runs of a group, listed or not, as long as the filter leaves those that are
+const wholeOf = (runs, group) => (runs.length === data.groups[group].length ? data.cut[group] : undefined);
+
 function opener(group, runs) {
   const isOpen = table.open.has(group);
-  const button = element("button", { textContent: `${isOpen ? "▾" : "▸"} ${count(runs.length)}`, type: "button" });
+  const whole = wholeOf(runs, group);
+  const label = whole ? `${runs.length} of ${count(whole.runs)}` : count(runs.length);
+  const button = element("button", { textContent: `${isOpen ? "▾" : "▸"} ${label}`, type: "button" });
   button.setAttribute("aria-expanded", String(isOpen));
   button.onclick = () => {
     if (isOpen) table.open.delete(group);
@@ -139,8 +152,9 @@ function opener(group, runs) {
 }
 
 function row(runs, kind, group) {
+  const whole = kind === "group" ? wholeOf(runs, group) : undefined;
   const cells = shownColumns().map((column) => {
-    const { text, key } = summary(column, runs);
+    const { text, key } = whole ? summaryOfAll(column, whole) : summary(column, runs);
     const type = column.name === "reason" ? "reason" : column.measured || typeof key === "number" ? "number" : "";
     return element("td", { className: type, textContent: text });
   });
@@ -167,7 +181,7 @@ function drawTable() {
   const rows = ordered(lists.map(([, runs]) => runs)).flatMap((runs) => {
     const group = place.get(runs);
     if (group === undefined) return [row(runs, "baseline")];
-    if (data.groups[group].length === 1) return [row(runs, "run", group)];
+    if (data.groups[group].length === 1 && !data.cut[group]) return [row(runs, "run", group)];
     const members = table.open.has(group) ? ordered(runs.map((run) => [run])) : [];
     return [row(runs, "group", group), ...members.map((run) => row(run, "member", group))];
   });

@@ -195,7 +195,8 @@ function drawMattered() {
   const pruned = runs.some((run) => run.state === "pruned");
   find("effects-text").textContent =
     `Each point is a ${one}${pruned ? ", an open one was pruned" : ""}; the line joins the ` +
-    `median of each value, or of neighbouring ones${pruned ? ", among the complete ones" : ""}.`;
+    `median of each value, or of neighbouring ones${pruned ? ", among the complete ones" : ""}.` +
+    (runs.length < data.in_all.runs && data.sample ? ` Drawn are ${runs.length} ${one}s at equal distances.` : "");
   find("parallel-text").textContent =
     `Each line is a ${one}, from its values to its metric. Drag along an axis to select ${one}s.`;
   drawImportance(metric);

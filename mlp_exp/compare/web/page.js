@@ -13,11 +13,12 @@ function drawPlots() {
 }
 
 function fillHeader() {
-  const byStatus = new Map();
-  for (const { status } of data.runs) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-  const ended = [...byStatus].map(([status, runs]) => `${runs} ${status.replace("_", " ")}`).join(", ");
+  const ended = Object.entries(data.in_all.statuses).map(([status, runs]) => `${runs} ${status.replace("_", " ")}`).join(", ");
   const ranked = data.order ? `, ${data.order}` : "";
-  find("summary").textContent = `${count(data.runs.length)}${ranked}: ${ended}.`;
+  find("summary").textContent = `${count(data.in_all.runs)}${ranked}: ${ended}.`;
+  find("left-out").hidden = data.in_all.runs === data.runs.length;
+  find("left-out").textContent = `Listed are the best ${data.runs.length} of ${data.in_all.runs} runs; ` +
+    "leaderboard.csv has the others. Counts, means of several runs and what mattered are of all.";
   const same = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`).join(" ");
   if (same) find("constants").append("The same in all: ", element("code", { textContent: same }));
 }

@@ -7,12 +7,12 @@ const OBJECTIVE = "objective:";  // before the number of one, where a metric is 
 const trials = (search?.trials ?? []).map((trial) => {
   const runs = trial.runs.map((index) => data.runs[index]);
   const overrides = Object.fromEntries(
-    Object.entries(runs[0].overrides).filter(([key]) => !search.repeat.includes(key)),
+    Object.entries(trial.overrides ?? runs[0].overrides).filter(([key]) => !search.repeat.includes(key)),
   );
   const metrics = Object.fromEntries((trial.values ?? []).map((value, index) => [OBJECTIVE + index, value]));
   return {
     ...trial, runs, metrics: bare(null, metrics), overrides: bare(null, overrides),
-    ...(search.repeats > 1 ? { kind: "trial", name: String(trial.number) } : { name: runs[0].name }),
+    ...(search.repeats > 1 ? { kind: "trial", name: String(trial.number) } : { name: trial.name ?? runs[0].name }),
   };
 });
 const trialOf = new Map(trials.flatMap((trial) => trial.runs.map((run) => [run, trial])));
@@ -27,9 +27,11 @@ function nameOf(metric) {
 }
 
 const objectives = (search?.objectives ?? []).map((_, index) => [OBJECTIVE + index, nameOf(OBJECTIVE + index)]);
-const scoredBy = (metric) => (
-  (numberOf(metric) === null ? data.runs : trials).filter((run) => run.metrics[metric] != null)
+// Of more runs than are listed, some at equal distances: the best alone would show other effects
+const ofAll = (metric) => (
+  numberOf(metric) === null ? data.sample ?? data.runs : trials.filter((trial) => !search.cut || trial.even)
 );
+const scoredBy = (metric) => ofAll(metric).filter((run) => run.metrics[metric] != null);
 const scale = (metric) => (numberOf(metric) !== null && find("search-log").checked ? "log" : "linear");
 const rises = (objective) => search.objectives[numberOf(objective)].direction === "maximize";
 
@@ -163,16 +165,17 @@ function fillSearch() {
     return;
   }
   const counts = ["complete", "pruned", "failed", "unfinished"].map((state) => (
-    [trials.filter((trial) => trial.state === state).length, state]
+    [search.states[state] ?? 0, state]
   ));
   const ended = counts.filter(([of]) => of).map(([of, state]) => `${of} ${state}`).join(", ");
-  const epochs = data.runs.reduce((sum, run) => sum + (run.epochs ?? 0), 0);
-  const of = search.n_trials === trials.length ? "" : ` of ${search.n_trials}`;
-  const trained = `${epochs.toLocaleString("en")} epochs trained`;
-  find("search-text").textContent = `${trials.length}${of} trials: ${ended}; ${trained}${theBest()}.`;
+  const all = counts.reduce((sum, [of]) => sum + of, 0);
+  const of = search.n_trials === all ? "" : ` of ${search.n_trials}`;
+  const trained = `${data.in_all.epochs.toLocaleString("en")} epochs trained`;
+  find("search-text").textContent = `${all}${of} trials: ${ended}; ${trained}${theBest()}.`;
   const pruned = search.rungs.length ? ", a pruned one at its best value before it was stopped" : "";
+  const some = search.cut ? ` Of ${all} trials it shows the best, and others at equal distances.` : "";
   find("history-text").textContent =
-    `Each point is a trial${pruned}. Click one to highlight it in the learning curves.`;
+    `Each point is a trial${pruned}. Click one to highlight it in the learning curves.${some}`;
   find("search-settings").append(element("code", {
     textContent: search.settings.map(([name, text]) => `${name}=${text}`).join(" "),
   }));
