@@ -18,7 +18,7 @@ from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
-from mlp_exp.multirun.executors.slurm_jobs import NAME, Sent, SlurmJobs
+from mlp_exp.multirun.executors.slurm_jobs import NAME, Sent, SlurmJobs, unbroken
 from mlp_exp.multirun.executors.slurm_queue import HIDDEN
 from mlp_exp.multirun.executors.slurm_settings import Settings
 from mlp_exp.multirun.executors.stacks import MOST_ON_GPU, Kind, size_anywhere
@@ -98,9 +98,10 @@ class SlurmExecutor(Executor):
         if self._cancelled and self._drop_waiting():
             return
         if self._waiting:
-            self._jobs.send(self._waiting)
-            self._open += self._waiting
-            self._waiting = []
+            with unbroken():  # or jobs would run that nobody knows of
+                self._jobs.send(self._waiting)
+                self._open += self._waiting
+                self._waiting = []
         pause = SHORTEST_SECONDS
         while not self._look():
             time.sleep(pause)
@@ -173,4 +174,6 @@ class SlurmExecutor(Executor):
         return None
 
     def _lost(self, sent: Sent) -> str:
+        if sent.task in self._cancelled:
+            return event_to_text(Done("its job was cancelled", "moved"))
         return event_to_text(Done(f"its job {sent.job.job_id} ended without a word ({sent.last_words})", "worker"))

@@ -16,7 +16,7 @@ from uuid import uuid4
 from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.child import HOME
-from mlp_exp.multirun.executors.slurm_queue import cancel, queued, wait_until, write_down
+from mlp_exp.multirun.executors.slurm_queue import JOBS, cancel, queued, wait_until, write_down
 from mlp_exp.multirun.executors.slurm_settings import Settings
 from mlp_exp.multirun.executors.slurm_worker import train
 from mlp_exp.multirun.executors.wire import task_to_text
@@ -142,18 +142,35 @@ class SlurmJobs:
             wait_until(lambda: not self.left(self._all), 1.0)
             self.cancel(self.left(self._all))
             wait_until(lambda: not self.left(self._all), END_SECONDS)
+        (self._folder / JOBS).unlink(missing_ok=True)
         if not self.keeps:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM wait; a process that is started inside never gets a terminal's Ctrl-C."""
+    late: list[int] = []
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda got, frame: late.append(got)) for number in stops]
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # is inherited; another thread still gets it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        for number, handler in zip(stops, before, strict=True):
+            signal.signal(number, handler)
+        for got in late:
+            os.kill(os.getpid(), got)
+
+
+@contextlib.contextmanager
 def _as_from_outside() -> Iterator[None]:
-    """Inside, jobs are sent as from outside of any job, find this package, and get no Ctrl-C of a terminal."""
+    """Inside, jobs are sent as from outside of any job, and find this package."""
     inside = ("SLURM_", "SLURMD_", "SRUN_", "SUBMITIT_")
     environment = dict(os.environ)
     path = os.pathsep.join(filter(None, [HOME, environment.get("PYTHONPATH", "")]))
     kept = {name: value for name, value in environment.items() if not name.startswith(inside) or name == "SLURM_CONF"}
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         os.environ.clear()
         os.environ.update({**kept, "PYTHONPATH": path})
@@ -161,4 +178,3 @@ def _as_from_outside() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(environment)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
