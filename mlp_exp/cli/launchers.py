@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "hydra_plugins.mlp_exp_stacked.StackedLauncher": ("mlp_exp.multirun.executors.local", "Local"),
+    "hydra_plugins.mlp_exp_slurm.SlurmLauncher": ("mlp_exp.multirun.executors.slurm", "SlurmBackend"),
 }
 """By the class of a launcher, the module and class of its backend."""
 

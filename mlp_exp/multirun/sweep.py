@@ -27,6 +27,7 @@ from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Ended, Progress
+from mlp_exp.multirun.executors.slurm_queue import end_left
 from mlp_exp.multirun.executors.stacks import in_words, kinds, tasks_of
 from mlp_exp.multirun.executors.work import log_failure
 from mlp_exp.multirun.job import Job
@@ -106,6 +107,7 @@ class Sweep(Listener):
         """Composes jobs and reads their data; leaves out those that are over and those that cannot train."""
         if not self._connected:
             self._connected = True
+            end_left(self._folder)
             self._backend.begin(self._folder)
         set_threads(1)  # a fork of a process that has computed with several threads may hang
         planned = []
