@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mlp_exp.errors import LauncherError
+
 if TYPE_CHECKING:
     from mlp_exp.multirun.executors.backend import Backend
 
 BACKENDS = {
     "hydra_plugins.mlp_exp_stacked.StackedLauncher": ("mlp_exp.multirun.executors.local", "Local"),
     "hydra_plugins.mlp_exp_slurm.SlurmLauncher": ("mlp_exp.multirun.executors.slurm", "SlurmBackend"),
+    "hydra_plugins.mlp_exp_ray.RayLauncher": ("mlp_exp.multirun.executors.ray", "RayBackend"),
 }
 """By the class of a launcher, the module and class of its backend."""
+EXTRAS = ("ray",)
+"""Packages of launchers that need one, named as the extras that install them."""
 
 
 def settings_of(launcher: DictConfig) -> dict[str, Any]:
@@ -37,5 +42,12 @@ def backend_of(launcher: Mapping[str, Any]) -> "Backend":
     """
     module, name = BACKENDS[launcher["_target_"]]
     own = {key: value for key, value in launcher.items() if not key.startswith("_")}
-    found: Backend = getattr(import_module(module), name).read(own)  # imports torch
+    try:
+        found: Backend = getattr(import_module(module), name).read(own)  # imports torch
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise LauncherError(
+            f"hydra/launcher: {error.name} is not installed. Install it: pip install 'mlp_exp[{error.name}]'"
+        ) from error
     return found

@@ -1,9 +1,10 @@
 """What happens to the runs of a stack while they train, as plain data that can be sent."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mlp_exp.experiment.checkpoint import Checkpoint
+if TYPE_CHECKING:
+    from mlp_exp.experiment.checkpoint import Checkpoint
 
 Cause = Literal["stack", "worker", "moved", "refused"]
 """Why runs of a task are left.
@@ -56,7 +57,7 @@ class Paused:
     """A run is not over at its task's end epoch; the checkpoint is what another task continues it from."""
 
     run: int
-    checkpoint: Checkpoint
+    checkpoint: "Checkpoint"
 
 
 @dataclass(frozen=True)

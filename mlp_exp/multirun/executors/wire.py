@@ -10,7 +10,6 @@ from typing import Any
 
 from mlp_exp._version import __version__
 from mlp_exp.errors import LauncherError
-from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.storage.lease import held, still_held
@@ -76,5 +75,7 @@ def event_from_text(text: str, task: StackTask) -> Event:
     if name != Paused.__name__:
         found: Event = EVENTS[name](**content)
         return found
+    from mlp_exp.experiment.checkpoint import Checkpoint  # imports torch, which who only passes events on does not need
+
     (spec,) = (spec for spec in task.specs if spec.number == content["run"])
     return Paused(spec.job_number, Checkpoint.read(RunFolder(spec.folder)))

@@ -1,0 +1,217 @@
+"""Stacks on a Ray cluster. A worker is an actor that owns a process which trains; runs are saved on a shared drive."""
+
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import ray
+from ray._private import ray_constants, services
+from ray.exceptions import OutOfMemoryError, RayError
+
+from mlp_exp.errors import LauncherError
+from mlp_exp.experiment.plan import Plan
+from mlp_exp.experiment.session import Session
+from mlp_exp.experiment.spec import StackTask
+from mlp_exp.multirun.executors.backend import Backend
+from mlp_exp.multirun.executors.events import Done, Event
+from mlp_exp.multirun.executors.executor import Executor, Report
+from mlp_exp.multirun.executors.ray_crew import Crew, Member, in_short, silent
+from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
+from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
+from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
+from mlp_exp.processes.forks import cores
+
+LOOPBACK = "127.0.0.1"
+REACH_SECONDS = 5.0
+"""How long the head of a cluster may take to answer; Ray itself would try for minutes."""
+LOOK_SECONDS = 1.0
+"""How often is looked whether there is room for workers that wait."""
+
+
+class RayBackend(Backend):
+    """Workers in a cluster that is joined, or that is started for the command and listens on loopback alone."""
+
+    here: ClassVar[bool] = False
+
+    def __init__(self, settings: RaySettings) -> None:
+        self.max_stack = settings.max_stack
+        self._settings = settings
+        self._crew: Crew | None = None
+        self._room = 1
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Self:
+        """From `hydra.launcher`; raises ConfigError with a line for each setting that is wrong."""
+        return cls(RaySettings.read(settings))
+
+    def begin(self, folder: Path) -> None:
+        address = _address(self._settings.address)
+        with silent(), _same_signals(), _loopback_alone(address is None):
+            try:
+                ray.init(
+                    address=address or "local",
+                    num_cpus=None if address else cores(),
+                    runtime_env=self._settings.runtime_env or None,
+                    include_dashboard=None if address else False,
+                    configure_logging=False,
+                    log_to_driver=False,
+                )
+            except (RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+                where = f"the cluster {address}" if address else "a cluster of this machine"
+                raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {in_short(error)}") from error
+        self._crew = Crew(self._settings)
+        self._crew.require()
+        self._room = min(self._crew.room(), self._settings.workers or self._crew.room())
+        for _ in range(min(self._room, cores())):  # they begin while the runs are prepared here
+            self._crew.start()
+
+    def parallel(self, plan: Plan) -> int:
+        if plan.components.trainer.device == "cuda" and not self._settings.gpus:
+            raise LauncherError(f"{NODE}.gpus: expected a part of a GPU, or more, for trainer.device=cuda, got 0")
+        return self._room
+
+    def size(self, plan: Plan) -> int:
+        return size_anywhere(plan, self._settings.cpus)
+
+    def executor(self, kinds: Sequence[Kind], session: Session, report: Report) -> Executor:
+        assert self._crew is not None
+        return RayExecutor(session, report, self._crew)
+
+    def end(self) -> None:
+        with silent(), _same_signals():
+            if self._crew is not None:
+                self._crew.end()
+                self._crew = None
+            ray.shutdown()
+
+
+class RayExecutor(Executor):
+    """Gives tasks to workers in the order they come; one that was lost is replaced.
+
+    Args:
+        crew: of the backend.
+    """
+
+    def __init__(self, session: Session, report: Report, crew: Crew) -> None:
+        super().__init__(session, report)
+        self._crew = crew
+        self._waiting: deque[StackTask] = deque()
+        self._open: dict[Any, tuple[Member, StackTask]] = {}
+
+    def submit(self, task: StackTask) -> None:
+        self._waiting.append(task)
+
+    def wait(self) -> None:
+        self._place()
+        sources = [*self._open, *self._crew.starting]
+        ready, _ = ray.wait(sources, num_returns=1, timeout=LOOK_SECONDS)
+        if len(sources) > 1 and ready:
+            ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0)
+        for source in ready:
+            if source in self._open:
+                self._take(source)
+            else:
+                self._crew.begun(source)
+        if self._open:
+            self._crew.trains()
+        elif self._waiting and not ready:
+            self._crew.wait_for_room()
+
+    def _place(self) -> None:
+        """Gives tasks to free workers, and asks for more."""
+        while self._waiting and self._crew.free:
+            task, member = self._waiting.popleft(), self._crew.free.pop()
+            events = member.actor.train.options(num_returns="streaming").remote(task_to_text(task))
+            self._open[events] = member, task
+        for _ in range(len(self._waiting) - len(self._crew.starting)):
+            self._crew.start()
+
+    def _take(self, events: Any) -> None:
+        member, task = self._open[events]
+        try:
+            event: Event = event_from_text(ray.get(next(events)), task)
+        except StopIteration:
+            event = Done("its worker ended without a word", "worker")
+        except OutOfMemoryError:
+            event = Done("memory ran out on its node")
+        except RayError as error:
+            event = Done(f"its worker was lost ({type(error).__name__})", "worker")
+            member.kill()
+            del self._open[events]
+            return self.report(task, event)
+        if isinstance(event, Done):
+            del self._open[events]
+            self._crew.free.append(member)
+        return self.report(task, event)
+
+    def cancel(self, task: StackTask) -> None:
+        if task in self._waiting:
+            self._waiting.remove(task)
+            return self.report(task, Done())
+        for member, own in self._open.values():
+            if own is task:
+                member.actor.stop.remote()
+        return None
+
+    def close(self) -> None:
+        for member, _ in self._open.values():
+            member.kill()
+        self._open.clear()
+        self._waiting.clear()
+
+
+def _address(asked: str | None) -> str | None:
+    """The head of the cluster to join, which answers; None to start one.
+
+    Raises:
+        LauncherError: there is none.
+    """
+    if asked is None:
+        return None
+    address = asked if asked != "auto" else os.environ.get("RAY_ADDRESS", "auto")
+    try:
+        found: str | None = services.canonicalize_bootstrap_address(address)
+    except (ConnectionError, ValueError):
+        found = None
+    if found is None:
+        raise LauncherError(
+            f"{NODE}.address: expected a Ray cluster, which `ray start --head` starts here, got {asked}, and found none"
+        )
+    host, _, port = found.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise LauncherError(
+            f"{NODE}.address: expected the head of a Ray cluster, got {asked}, where none answers ({why})"
+        ) from error
+    return found
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Afterwards signals do what they did: Ray would end the command on SIGTERM before its runs are saved."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            with suppress(ValueError):  # not the main thread, where Ray changes none
+                signal.signal(number, action)
+
+
+@contextmanager
+def _loopback_alone(wanted: bool) -> Iterator[None]:
+    """Inside, Ray takes 127.0.0.1 for this machine's address, and what it starts listens there alone."""
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    if wanted:
+        ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before

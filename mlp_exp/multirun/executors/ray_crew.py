@@ -1,0 +1,165 @@
+"""The workers of a command in a Ray cluster: as many as there are tasks and room for, used again until the end."""
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from mlp_exp.errors import LauncherError
+from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
+from mlp_exp.multirun.executors.ray_worker import RayWorker
+
+log = logging.getLogger(__name__)
+
+NO_NODE_SECONDS = 60.0
+"""How long a cluster may be without a node for a worker, before the command gives up."""
+QUEUE_SECONDS = 900.0
+"""How long all workers may wait for others to leave the cluster."""
+MOST_FAILURES = 3
+"""Workers in a row that could not begin."""
+RESUME = "resume=true goes on from here"
+
+
+@dataclass(eq=False)
+class Member:
+    """A worker.
+
+    Attributes:
+        actor: Ray's handle of it.
+    """
+
+    actor: Any
+
+    def kill(self) -> None:
+        with suppress(RayError, ValueError):
+            ray.kill(self.actor)
+
+
+class Crew:
+    """Workers, of which some begin, and others are free.
+
+    Attributes:
+        starting: those that wait for room or begin, by what Ray makes ready when they have begun.
+        free: those that have begun and have no task; who takes one out of the list gives it back or kills it.
+        told: whether they were asked to wait, which is said once.
+    """
+
+    def __init__(self, settings: RaySettings) -> None:
+        self._settings = settings
+        needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus}
+        self._actor = ray.remote(RayWorker).options(**needs, max_concurrency=2, max_restarts=0)
+        self.starting: dict[Any, Member] = {}
+        self.free: list[Member] = []
+        self._failures = 0
+        self._why = ""
+        self._since: float | None = None
+        self._told = False
+
+    def room(self) -> int:
+        """Workers that the cluster has room for, whoever uses it now."""
+        return sum(self._on(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+    def _on(self, resources: dict[str, float]) -> int:
+        count = resources.get("CPU", 0) // self._settings.cpus
+        if self._settings.gpus:
+            free = resources.get("GPU", 0)
+            parts = free // self._settings.gpus if self._settings.gpus >= 1 else free * (1 // self._settings.gpus)
+            count = min(count, parts)
+        return math.floor(count)
+
+    def start(self) -> None:
+        """Asks for one more worker."""
+        hidden = {} if self._settings.gpus else {"CUDA_VISIBLE_DEVICES": ""}
+        actor = self._actor.remote(hidden, self._settings.cpus)
+        self.starting[actor.ready.remote()] = Member(actor)
+
+    def begun(self, ready: Any) -> None:
+        """What Ray has made ready of `starting`: the worker is free, or could not begin.
+
+        Raises:
+            LauncherError: several in a row could not.
+        """
+        member = self.starting.pop(ready)
+        try:
+            ray.get(ready)
+        except RayError as error:
+            member.kill()
+            self._failures += 1
+            self._why = in_short(error)
+            if self._failures >= MOST_FAILURES:
+                raise LauncherError(
+                    f"hydra/launcher=ray: {MOST_FAILURES} workers in a row could not begin ({self._why}); is mlp_exp "
+                    "installed on every node?"
+                ) from error
+        else:
+            self._failures, self._since = 0, None
+            self.free.append(member)
+
+    def wait_for_room(self) -> None:
+        """To be called now and then while tasks wait for workers and nothing trains.
+
+        Raises:
+            LauncherError: no worker has found room for too long.
+        """
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        waited = now - self._since
+        if waited > NO_NODE_SECONDS and not self.room():
+            raise LauncherError(
+                f"hydra/launcher=ray: the cluster has no node with {self._settings.needs} any more; {RESUME}"
+            )
+        if waited > QUEUE_SECONDS:
+            raise LauncherError(
+                f"hydra/launcher=ray: no worker found room within {QUEUE_SECONDS / 60:g} minutes, since others use the "
+                f"cluster; {RESUME}"
+            )
+        if waited > 10 and not self._told:
+            self._told = True
+            log.warning("waiting for room in the Ray cluster: a worker needs %s", self._settings.needs)
+
+    def trains(self) -> None:
+        """Tells that something trains, so that nothing waits in vain."""
+        self._since = None
+
+    def require(self) -> None:
+        """Raises LauncherError if no node can ever hold a worker."""
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(self._on(node) for node in nodes):
+            return
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU")}
+        key, kind = ("gpus", "GPU") if most["GPU"] < self._settings.gpus else ("cpus", "CPU")
+        asked = getattr(self._settings, key)
+        word = "GPUs" if kind == "GPU" else "cores"
+        raise LauncherError(f"{NODE}.{key}: expected {most[kind]:g} {word} or fewer, as a node has, got {asked:g}")
+
+    def end(self) -> None:
+        for member in (*self.starting.values(), *self.free):
+            member.kill()
+        self.starting.clear()
+        self.free.clear()
+
+
+def in_short(error: BaseException) -> str:
+    """The last line of Ray's error that is not a trace: the error itself."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside, Ray's lines in Python are not printed; what it cannot do it raises."""
+    logger = logging.getLogger("ray")
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.CRITICAL)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.propagate = propagate
