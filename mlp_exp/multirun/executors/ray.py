@@ -51,7 +51,7 @@ class RayBackend(Backend):
 
     def begin(self, folder: Path) -> None:
         address = _address(self._settings.address)
-        with silent(), _same_signals(), _loopback_alone(address is None):
+        with silent(), _same_signals(), _loopback_alone(address is None or address.startswith(LOOPBACK)):
             try:
                 ray.init(
                     address=address or "local",
@@ -174,23 +174,24 @@ def _address(asked: str | None) -> str | None:
     if asked is None:
         return None
     address = asked if asked != "auto" else os.environ.get("RAY_ADDRESS", "auto")
-    try:
-        found: str | None = services.canonicalize_bootstrap_address(address)
-    except (ConnectionError, ValueError):
-        found = None
-    if found is None:
+    found = []
+    for loopback in (False, True):  # Ray takes the address of this machine for 127.0.0.1, unless a cluster is there
+        with suppress(ConnectionError, ValueError), _loopback_alone(loopback):
+            found.append(str(services.canonicalize_bootstrap_address(address)))
+    if not found:
         raise LauncherError(
             f"{NODE}.address: expected a Ray cluster, which `ray start --head` starts here, got {asked}, and found none"
         )
-    host, _, port = found.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise LauncherError(
-            f"{NODE}.address: expected the head of a Ray cluster, got {asked}, where none answers ({why})"
-        ) from error
-    return found
+    why = ""
+    for each in dict.fromkeys(found):
+        host, _, port = each.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            why = why or (error.strerror if isinstance(error, OSError) else None) or str(error)
+        else:
+            return each
+    raise LauncherError(f"{NODE}.address: expected the head of a Ray cluster, got {asked}, where none answers ({why})")
 
 
 @contextmanager

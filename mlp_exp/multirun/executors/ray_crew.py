@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray._private import worker
 from ray.exceptions import RayError
 
 from mlp_exp.errors import LauncherError
@@ -153,13 +154,15 @@ def in_short(error: BaseException) -> str:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Inside, Ray's lines in Python are not printed; what it cannot do it raises."""
+    """Inside, Ray prints nothing, nor does a connection that is made here later; what it cannot do it raises."""
     logger = logging.getLogger("ray")
-    level, propagate = logger.level, logger.propagate
+    level, propagate, listens = logger.level, logger.propagate, worker.listen_error_messages
     logger.setLevel(logging.CRITICAL)
     logger.propagate = False
+    worker.listen_error_messages = lambda *_, **__: None  # its thread prints pages of a raylet's state
     try:
         yield
     finally:
+        worker.listen_error_messages = listens
         logger.setLevel(level)
         logger.propagate = propagate

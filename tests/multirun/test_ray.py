@@ -1,0 +1,88 @@
+"""`hydra/launcher=ray`: settings, what cannot be reached, and a cluster of the command's own."""
+
+import builtins
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support.commands import Command, mistakes, refusal
+from support.sweeps import CIRCLE, QUIET, jobs_in, trained, wait_for
+
+from mlp_exp.errors import ConfigError
+from mlp_exp.multirun.executors.ray_settings import RaySettings
+
+RAY = ("hydra/launcher=ray", *CIRCLE)
+
+
+def test_settings_that_are_wrong_are_named_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        RaySettings.read({"address": "here", "cpus": 0, "gpus": 1.5, "workers": "all", "nodes": 3})
+    assert caught.value.problems == [
+        "hydra.launcher.address: expected auto, HOST:PORT of a cluster's head, or null for a cluster of this machine, "
+        "got 'here'",
+        "hydra.launcher.cpus: expected a whole number, 1 or more, got 0",
+        "hydra.launcher.gpus: expected 0, a fraction below 1, or a whole number, got 1.5",
+        "hydra.launcher.workers: expected a whole number, 1 or more, or null for as many as there is room, got 'all'",
+        "hydra.launcher.nodes: there is no such key",
+    ]
+
+
+@pytest.mark.parametrize(("gpus", "words"), [(0, "2 cores"), (0.25, "2 cores and 0.25 GPU"), (4, "2 cores and 4 GPUs")])
+def test_what_a_worker_needs_in_words(gpus: float, words: str) -> None:
+    assert RaySettings.read({"cpus": 2, "gpus": gpus}).needs == words
+
+
+def test_a_wrong_setting_is_refused_before_anything_trains(command: Command, tmp_path: Path) -> None:
+    done = command("run", "-m", *RAY, "hydra.launcher.cpus=0", "seed=0,1", "hydra.sweep.dir=s")
+    assert refusal(done) == mistakes("hydra.launcher.cpus: expected a whole number, 1 or more, got 0")
+
+
+def test_an_address_at_which_no_cluster_answers(command: Command) -> None:
+    done = command("run", "-m", *RAY, "hydra.launcher.address=127.0.0.1:1", "seed=0,1")
+    assert refusal(done) == (
+        "hydra.launcher.address: expected the head of a Ray cluster, got 127.0.0.1:1, where none answers "
+        "(Connection refused)"
+    )
+
+
+def test_without_ray_it_says_what_to_install(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ray" or ".executors.ray" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    found = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "ray":
+            raise ModuleNotFoundError("No module named 'ray'", name="ray")
+        return found(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    done = command("run", "-m", *RAY, "seed=0,1")
+    assert refusal(done) == "hydra/launcher: ray is not installed. Install it: pip install 'mlp_exp[ray]'"
+
+
+@pytest.mark.slow
+def test_a_cluster_of_its_own_listens_here_alone_and_ends_with_the_command(command: Command, tmp_path: Path) -> None:
+    words = ("-m", *QUIET, "trainer.epochs=3000", "trainer.checkpoint_every=0", "seed=0,1", "hydra.sweep.dir=s")
+    far = tmp_path / "s"
+    started = command.start("run", *words, "hydra/launcher=ray", process=True)
+    wait_for(lambda: all((far / str(number) / "checkpoint.pt").exists() for number in range(2)), started)
+    family = [psutil.Process(started.pid), *psutil.Process(started.pid).children(recursive=True)]
+    assert any("raylet" in process.name() for process in family)
+    ears = {at.laddr.ip for each in family for at in each.net_connections("tcp") if at.status == psutil.CONN_LISTEN}
+    assert ears == {"::ffff:127.0.0.1", "127.0.0.1"}
+
+    os.kill(started.pid, signal.SIGTERM)
+    _, stderr = started.communicate(timeout=60)
+    assert "resume=true" in stderr
+    assert "Traceback" not in stderr
+    psutil.wait_procs(family, timeout=20)
+    assert [process for process in family if process.is_running()] == []
+
+    done = command("run", *words, "resume=true")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert command("run", *words, "hydra.sweep.dir=near").returncode == 0
+    assert [trained(path) for path in jobs_in(far)] == [trained(path) for path in jobs_in(tmp_path / "near")]
