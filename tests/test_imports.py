@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 from support.commands import clean_environment
 
-HEAVY = ("optuna", "sklearn", "scipy", "pandas", "pyarrow", "matplotlib", "pyplot", "torch._dynamo", "torch._inductor")
+HEAVY = (
+    "optuna",
+    "submitit",
+    "ray",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "pyplot",
+    "torch._dynamo",
+    "torch._inductor",
+)
 CODE = """
 import runpy, sys
 try:
