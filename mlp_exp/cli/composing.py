@@ -1,6 +1,7 @@
 """Configurations composed quickly: Hydra composes those of a command and of its jobs several times, from files."""
 
 import copy
+import gc
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
@@ -128,13 +129,23 @@ class QuickLoader(CachedLoader):
         super().__init__(loader.get_search_path())
         self._composed: dict[tuple[str, ...], tuple[Callable[[], DictConfig], DictConfig]] = {}
         self._checked: dict[tuple[str, ...], DictConfig] = {}
+        self._composed_jobs = 0
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """The configuration of a job, as Hydra composes it."""
         config, hydra_node = self.compose_job(master_config, sweep_overrides)
         if len(self._checked) < MOST_CHECKED:
             self._checked[tuple(sweep_overrides)] = config
+        self._collect()
         return with_hydra(config, hydra_node)
+
+    def _collect(self) -> None:
+        """Configurations are circles, and Python does not collect these while a command begins."""
+        self._composed_jobs += 1
+        if self._composed_jobs == 1:
+            gc.freeze()  # so that what has been imported is not looked at
+        elif self._composed_jobs % MOST_CHECKED == 0:
+            gc.collect()
 
     def compose_job(self, master_config: DictConfig, sweep_overrides: list[str]) -> tuple[DictConfig, DictConfig]:
         """The same in two: the run's own configuration and Hydra's node."""

@@ -4,6 +4,9 @@ import re
 
 RUN_DIR = "hydra.run.dir="
 SWEEP_DIR = "hydra.sweep.dir="
+SUBDIR = "hydra.sweep.subdir"
+BY_THOUSAND = "${by_thousand:}"
+"""Its value for folders in sub-folders of a thousand."""
 
 
 def quoted(text: str) -> str:

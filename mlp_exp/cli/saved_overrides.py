@@ -21,7 +21,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import BY_THOUSAND, SUBDIR, SWEEP_DIR, quoted
 from mlp_exp.cli.layers import parse
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.config.trust import REFERENCE
@@ -93,6 +93,8 @@ def is_harmless(word: str) -> bool:
     if key in CHOSEN:
         own = [path.stem for path in (CONF / key).glob("*.yaml")]
         return changes and value in (*own, *OF_HYDRA.get(key, ()))
+    if key == SUBDIR:
+        return changes and str(value) == BY_THOUSAND
     if LAUNCHER.fullmatch(key):
         return changes and (value is None or type(value) in (int, float))
     return SWEEPER.fullmatch(key) is not None and _is_of_sweeper(key.split(".")[2:], value)
