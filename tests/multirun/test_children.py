@@ -5,8 +5,11 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 from support.stack_tasks import RUNS, Notes, specs_in, task
 from support.sweeps import trained
 
@@ -19,8 +22,13 @@ from mlp_exp.multirun.executors.children import Children
 from mlp_exp.multirun.executors.coordinator import Coordinator
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.executor import Executor, Report
+from mlp_exp.multirun.executors.forked import Forked
+from mlp_exp.multirun.executors.in_process import InProcess
+from mlp_exp.multirun.executors.local import Local
+from mlp_exp.multirun.executors.stacks import Kind
 from mlp_exp.multirun.executors.there import train_there
 from mlp_exp.multirun.executors.work import work
+from mlp_exp.storage.lease import hold, release_held
 from mlp_exp.storage.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -146,7 +154,7 @@ def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
 ) -> None:
     """Killed, or asked to end, as where a machine is taken back."""
     specs = specs_in(tmp_path, *LONG)
-    ended = []
+    ended: list[Child] = []
 
     def act(child: Child, task: StackTask, times: int) -> None:
         if task.number == 0 and not ended and all(RunFolder(spec.folder).checkpoint.exists() for spec in task.specs):
@@ -182,6 +190,49 @@ def test_a_run_that_loses_every_worker_fails_alone(tmp_path: Path, expected: lis
     for number in (0, 1, 2, 4):
         assert trained(Path(specs[number].folder)) == expected[number]
     assert RunFolder(specs[3].folder).result() is None
+
+
+def test_the_worker_of_a_command_that_has_lost_its_sweep_ends(tmp_path: Path) -> None:
+    """Another command has taken over, and trains the runs; nothing is told, or written, any more."""
+    specs = specs_in(tmp_path, *LONG)
+    hold(tmp_path)
+    try:
+        text = wire.task_to_text(task(0, specs))
+    finally:
+        release_held()
+    hold(tmp_path)
+    child = Child()
+    try:
+        child.send(text)
+        assert wire.event_from_text(child.receive(), task(0, specs)) == Done("its worker ended with 1", "worker")
+    finally:
+        release_held()
+        child.kill()
+    assert not any(RunFolder(spec.folder).checkpoint.exists() for spec in specs)
+
+
+class _Plan:
+    def __init__(self, device: str, threads: int = 1) -> None:
+        self.device = torch.device(device)
+        self.components = SimpleNamespace(trainer=SimpleNamespace(threads=threads))
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpus", "parallel", "executor"),
+    [
+        (["cpu"], 4, 2, Forked), (["cuda"], 4, 4, Children), (["cuda"], 1, 1, InProcess),
+        (["cpu", "cuda"], 4, 4, InProcess), (["mps"], 0, 1, InProcess),
+    ],
+)  # fmt: skip
+def test_stacks_are_spread_over_cores_or_gpus(
+    monkeypatch: pytest.MonkeyPatch, devices: list[str], gpus: int, parallel: int, executor: type[Executor]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    local = Local(cores=2)
+    plans: Any = [_Plan(device) for device in devices]
+    assert local.parallel(plans[-1]) == parallel
+    found = [Kind([0], plan, parallel, 1) for plan in plans]
+    assert type(local.executor(found, Session(), lambda *_: None)) is executor
 
 
 def test_each_place_has_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn
@@ -20,6 +21,7 @@ from mlp_exp.errors import MlpExpError, TrainingError, describe
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
+from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import find_start
@@ -27,18 +29,21 @@ from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.local import Local
 from mlp_exp.multirun.executors.stacks import kinds, tasks_of
-from mlp_exp.multirun.executors.wire import event_to_text, task_from_text
+from mlp_exp.multirun.executors.wire import event_to_text, is_wanted, task_from_text
 from mlp_exp.multirun.executors.work import log_failure
 from mlp_exp.signals import Terminated
 
 PROGRESS_SECONDS = 0.5
 """Least time between two events that a stack has trained."""
+WANTED_SECONDS = 10.0
+"""How often a worker looks whether the command still works on the sweep."""
 KILL_WITH_PARENT = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
 
 
 def train_there(text: str, send: Callable[[str], None], session: Session, cores: int | None) -> None:
-    """Trains a task; at last, whatever happens, it sends `Done`.
+    """Trains a task; at last, whatever happens, it sends `Done`. If another command has taken over the sweep, this
+    process ends at once.
 
     Args:
         text: made by `task_to_text`.
@@ -46,11 +51,12 @@ def train_there(text: str, send: Callable[[str], None], session: Session, cores:
         session: of this process; tables that it has read are not read again.
         cores: that may train; None for all that this process may use.
     """
-    teller = _Teller(send)
+    teller = _Teller(send, Regularly(WANTED_SECONDS, partial(_require_wanted, text)))
     try:
         task = task_from_text(text)
     except MlpExpError as error:
         return teller.tell(Done(str(error), "refused"))
+    _require_wanted(text)
     try:
         _train(task, teller, session, cores)
         done = Done()
@@ -59,6 +65,11 @@ def train_there(text: str, send: Callable[[str], None], session: Session, cores:
     except Exception as error:
         done = Done(describe(error))
     return teller.tell(done)
+
+
+def _require_wanted(text: str) -> None:
+    if not is_wanted(text):
+        os._exit(1)  # the runs may be trained again already
 
 
 def _train(task: StackTask, teller: "_Teller", session: Session, cores: int | None) -> None:
@@ -108,8 +119,9 @@ def _plan(spec: RunSpec, end_epoch: int | None, teller: "_Teller", session: Sess
 class _Teller(Listener):
     """Sends what happens to the runs of a task; progress seldom, with the epochs since the last time."""
 
-    def __init__(self, send: Callable[[str], None]) -> None:
+    def __init__(self, send: Callable[[str], None], check: Callable[[], None]) -> None:
         self._send = send
+        self._check = check
         self.specs: dict[int, RunSpec] = {}
         self._epochs = 0
         self._told = 0.0
@@ -118,6 +130,7 @@ class _Teller(Listener):
         self._send(event_to_text(event))
 
     def progress(self, event: Progress) -> None:
+        self._check()
         self._epochs += event.epochs
         if time.monotonic() - self._told > PROGRESS_SECONDS:
             self.tell(replace(event, epochs=self._epochs))

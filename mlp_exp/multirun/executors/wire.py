@@ -5,6 +5,7 @@ Runs travel as specifications; what they have saved is read from their folders.
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from mlp_exp._version import __version__
@@ -12,18 +13,25 @@ from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
+from mlp_exp.storage.lease import held, still_held
 from mlp_exp.storage.run_folder import RunFolder
 
 EVENTS = {event.__name__: event for event in (Progress, Ended, Done)}
 
 
-def task_to_text(task: StackTask) -> str:
-    """The task in one line, with the version of this package."""
+def task_to_text(task: StackTask, *, shares_files: bool = True) -> str:
+    """The task in one line, with the version of this package.
+
+    Args:
+        shares_files: whether the worker sees the sweep's folder, and so whether this command still works on it.
+    """
+    lease = held() if shares_files else None
     return json.dumps(
         {
             "version": __version__,
             "number": task.number,
             "end_epoch": task.end_epoch,
+            "lease": [str(lease.folder), lease.token] if lease else None,
             "runs": [spec.to_json() for spec in task.specs],
         }
     )
@@ -43,6 +51,12 @@ def task_from_text(text: str) -> StackTask:
         )
     specs = tuple(RunSpec.from_json(each) for each in content["runs"])
     return StackTask(content["number"], specs, (None,) * len(specs), content["end_epoch"])
+
+
+def is_wanted(text: str) -> bool:
+    """Whether the command that has sent a task still works on its sweep, as far as can be known."""
+    lease = json.loads(text)["lease"]
+    return lease is None or still_held(Path(lease[0]), lease[1])
 
 
 def event_to_text(event: Event) -> str:
