@@ -39,7 +39,7 @@ def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[st
     facts += [("Latest result", _moment(max(times)))] if times else []
     facts += [("Training", f"{trained:.1f} s, divided among the runs that trained together")]
     provenances = [entry.result["provenance"] for entry in entries if entry.result.get("provenance")]
-    for name in ("git", "versions", "machine", "device", "threads", "data_fingerprint"):
+    for name in ("git", "versions", "machine", "processor", "device", "threads", "data_fingerprint"):
         texts = Counter(_text(name, provenance.get(name)) for provenance in provenances)
         for text, runs in texts.most_common():
             where = f" ({runs} run{'s' * (runs != 1)})" if len(texts) > 1 else ""

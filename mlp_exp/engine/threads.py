@@ -1,22 +1,17 @@
 """How many threads a product takes, in torch and in the BLAS that NumPy calls."""
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from threadpoolctl import ThreadpoolController
 
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")  # takes milliseconds to find the libraries
+from mlp_exp.processes.blas import blas
 
 
 def set_threads(count: int) -> None:
     """Sets the CPU threads of this process, on which the last bits of a training depend."""
     torch.set_num_threads(count)
-    _blas().limit(limits=count)
+    blas().limit(limits=count)
 
 
 @contextmanager

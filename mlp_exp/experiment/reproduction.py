@@ -118,8 +118,12 @@ def _lines(changes: dict[str, tuple[Any, Any]]) -> Iterator[str]:
 
 
 def _environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In what versions, data, device, threads, commit and machine differ."""
-    changes = differences(before.get("provenance", {}), now.get("provenance", {}))
+    """In what versions, data, device, threads, commit, machine and processor differ."""
+    was, value = before.get("provenance", {}), now.get("provenance", {})
+    unknown = {name for name in ("processor", "gpu") if name not in was}  # an earlier version did not say it
+    changes = differences(was, {name: of for name, of in value.items() if name not in unknown})
     if not changes:
         return ["the environment is the same"]
-    return ["the environment differs:", *(f"  {line}" for line in _lines(changes))]
+    other = any(key.startswith(("processor", "gpu")) for key in changes)
+    note = ["another kind of processor may compute other last bits"] if other else []
+    return ["the environment differs:", *(f"  {line}" for line in _lines(changes)), *note]

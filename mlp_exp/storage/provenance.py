@@ -1,4 +1,4 @@
-"""Provenance: versions, commit, data and machine of a run."""
+"""Provenance: versions, commit, data, machine and processor of a run."""
 
 import platform
 import subprocess
@@ -10,6 +10,7 @@ from typing import Any
 from mlp_exp._version import __version__
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Parts
+from mlp_exp.storage.processor import gpu, processor
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegaconf")
 
@@ -17,7 +18,8 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "pyarrow", "hydra-core", "omegacon
 def provenance(
     dataset: Dataset, parts: Parts, device: str, threads: int, stacked_by: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Versions, commit of the working directory, fingerprints of data and split, device, threads and machine.
+    """Versions, commit of the working directory, fingerprints of data and split, device, threads, machine and
+    processor; on a GPU which one it is.
 
     Args:
         stacked_by: how a network of the user's own was stacked; None for any other run.
@@ -30,7 +32,10 @@ def provenance(
         "device": device,
         "threads": threads,
         "machine": platform.platform(),
+        "processor": processor(),
     }
+    card = gpu(device)
+    found |= {"gpu": card} if card else {}
     return found | ({"stacked_by": dict(stacked_by)} if stacked_by else {})
 
 

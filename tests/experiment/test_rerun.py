@@ -328,6 +328,33 @@ def test_the_environment_is_compared(run: Path, tmp_path: Path, capfd: Capture) 
     ]
 
 
+def test_another_processor_is_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    again = shutil.copytree(run, tmp_path / "again")
+    now = result_of(again)["provenance"]["processor"]
+    change_result(run, lambda result: result["provenance"]["processor"].update(model="Old 80386", capability="DEFAULT"))
+    lines = [
+        "the environment differs:",
+        f"  processor.model: Old 80386 before, {now['model']} now",
+        f"  processor.capability: DEFAULT before, {now['capability']} now",
+        "another kind of processor may compute other last bits",
+    ]
+    compare(RunFolder(run), RunFolder(again))
+    assert capfd.readouterr().out.splitlines()[1:] == lines
+    change_history(run, lambda rows: rows[2].__setitem__(1, "0.002"))
+    with pytest.raises(NotReproducedError) as caught:
+        compare(RunFolder(run), RunFolder(again))
+    assert str(caught.value).splitlines()[1:] == lines
+
+
+def test_a_version_that_did_not_name_the_processor(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    again = shutil.copytree(run, tmp_path / "again")
+    change_result(run, lambda result: result["provenance"].pop("processor"))
+    compare(RunFolder(run), RunFolder(again))
+    assert capfd.readouterr().out.splitlines()[1:] == ["the environment is the same"]
+
+
 # ---- what cannot be trained again
 
 

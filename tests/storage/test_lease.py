@@ -298,17 +298,18 @@ def lose(folder: Path, work: Callable[[Lease], object]) -> tuple[int, list[str]]
 
     def begin() -> None:
         mine = Lease(folder)
+        (folder / "began").touch()
         work(mine)
         until(lambda: False)
 
     process = Process(begin)
-    until((folder / LEASE).exists)
+    until((folder / "began").exists)
     write(folder, ELSEWHERE, age=0)
     return process.wait(), sorted(path.name for path in folder.iterdir())
 
 
 def test_it_ends(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert lose(tmp_path, lambda mine: None) == (1, [LEASE])
+    assert lose(tmp_path, lambda mine: None) == (1, [LEASE, "began"])
     assert content(tmp_path) == asdict(ELSEWHERE)
     assert capfd.readouterr().err == (
         f"{tmp_path}: while this command was suspended, process 4321 on node7 has taken over the sweep; this command "

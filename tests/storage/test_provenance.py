@@ -1,8 +1,10 @@
 """Where a run comes from: fingerprints of its data, the state of git, versions."""
 
+import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
@@ -11,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from mlp_exp import __version__
 from mlp_exp.data.dataset import Category, Dataset, TargetColumn
 from mlp_exp.data.splits.base import Parts
-from mlp_exp.storage import provenance
+from mlp_exp.storage import processor, provenance
 
 # provenance
 
@@ -166,4 +169,57 @@ def test_provenance() -> None:
         "device": "cuda",
         "threads": 3,
         "machine": platform.platform(),
+        "processor": processor.processor(),
     }
+
+
+# the processor
+
+
+def test_the_processor() -> None:
+    found = processor.processor()
+    assert list(found) == ["model", "architecture", "capability", "simd", "kernel"]
+    assert found["architecture"] == platform.machine()
+    assert found["capability"] == torch.backends.cpu.get_cpu_capability()
+    assert found["simd"] in [*np.show_config(mode="dicts")["SIMD Extensions"]["found"], "X86_V2", "SSE42", "NEON"]
+    assert processor.processor() is found
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("processor\t: 0\nmodel\t\t: 17\nmodel name\t: AMD EPYC: 7B13\nflags\t: avx2\n", "AMD EPYC: 7B13"),
+        ("processor\t: 0\nBogoMIPS\t: 243\n\nHardware\t: BCM2835\nModel\t\t: Raspberry Pi 4\n", "Raspberry Pi 4"),
+        ("processor\t: 0\nBogoMIPS\t: 243.75\n", platform.processor() or platform.machine()),
+        ("", platform.processor() or platform.machine()),
+    ],
+)
+def test_the_name_of_a_processor(tmp_path: Path, text: str, model: str) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert processor._model(tmp_path / "cpuinfo") == model
+    assert processor._model(tmp_path / "none") == (platform.processor() or platform.machine())
+
+
+@pytest.mark.slow
+def test_the_kernels_of_another_processor_are_named() -> None:
+    """OpenBLAS takes those of a processor that its variable names."""
+    code = "from mlp_exp.storage.processor import processor; print(processor()['kernel'])"
+    if platform.machine() != "x86_64" or processor.processor()["kernel"] is None:
+        pytest.skip("its BLAS has no such kernels")
+    named = subprocess.check_output(
+        [sys.executable, "-c", code], env={**os.environ, "OPENBLAS_CORETYPE": "Nehalem"}, text=True
+    )
+    assert named == "Nehalem\n"
+
+
+def test_the_name_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor.gpu.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
+    assert [processor.gpu(device) for device in ("cpu", "cuda:1", "cuda")] == [None, "card 1", "card None"]
+    assert provenance.provenance(DATA, PARTS, "cuda:1", 3)["gpu"] == "card 1"
+    processor.gpu.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert processor.gpu("cuda") is None
+    processor.gpu.cache_clear()
