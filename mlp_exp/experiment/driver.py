@@ -22,6 +22,7 @@ from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
+from mlp_exp.signals import postponed
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
 from mlp_exp.training.records import EpochRecord
@@ -155,7 +156,7 @@ class _Driver:
         save_checkpoints = Regularly(every, self._save_checkpoints)
         batch_size = max(plan.batch_size for plan in plans)
         trainees = [course.trainee for _, course in places]
-        with active(self.runs[0][0]) if len(self.runs) == 1 else nullcontext():
+        with active(self.runs[0][0]) if len(self.runs) == 1 else nullcontext(), postponed() as asked_to_end:
             for records in train(trainees, batch_size, plans[0].device, self._task.end_epoch):
                 by_run: dict[int, list[EpochRecord]] = {}
                 for record in records:
@@ -168,6 +169,9 @@ class _Driver:
                     self._take(place, record)
                 save_histories()
                 save_checkpoints()
+                if asked_to_end():
+                    self._save_checkpoints()
+                    break
 
     def _save_histories(self) -> None:
         for _, run in self.active.values():
