@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,8 +18,8 @@ BACKENDS = {
     "hydra_plugins.mlp_exp_ray.RayLauncher": ("mlp_exp.multirun.executors.ray", "RayBackend"),
 }
 """By the class of a launcher, the module and class of its backend."""
-EXTRAS = ("ray",)
-"""Packages of launchers that need one, named as the extras that install them."""
+NEEDED = {"RayBackend": ("ray", "ray"), "SlurmBackend": ("submitit", "slurm")}
+"""The package that a backend needs, and the extra that installs it, named as the launcher."""
 
 
 def settings_of(launcher: DictConfig) -> dict[str, Any]:
@@ -42,12 +43,11 @@ def backend_of(launcher: Mapping[str, Any]) -> "Backend":
     """
     module, name = BACKENDS[launcher["_target_"]]
     own = {key: value for key, value in launcher.items() if not key.startswith("_")}
-    try:
-        found: Backend = getattr(import_module(module), name).read(own)  # imports torch
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
+    if name in NEEDED and find_spec(NEEDED[name][0]) is None:
+        package, extra = NEEDED[name]
         raise LauncherError(
-            f"hydra/launcher: {error.name} is not installed. Install it: pip install 'mlp_exp[{error.name}]'"
-        ) from error
+            f"hydra/launcher={extra} needs the package {package}, which is not installed: "
+            f"pip install 'mlp_exp[{extra}]'"
+        )
+    found: Backend = getattr(import_module(module), name).read(own)  # imports torch
     return found

@@ -1,13 +1,12 @@
 """The settings of a search, from `hydra.sweeper`, and what of them must stay the same when it continues."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from mlp_exp.config.validation import shown
-from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.config.hydra_settings import HydraSettings
+from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.study_file import StudyFile
 from mlp_exp.storage.sweep_folder import STUDY
 
@@ -18,10 +17,10 @@ BATCHES = 4
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseModel):
+class Settings(HydraSettings):
     """Those of `conf/hydra/sweeper/optuna.yaml`, checked; the description of each says what is expected."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    node = NODE
 
     n_trials: Count = Field(description="a whole number, 1 or more")
     batch: Count | Literal["auto"] = Field(description="a whole number, 1 or more, or auto")
@@ -42,28 +41,12 @@ class Settings(BaseModel):
     sampler: dict[str, Any] = Field(description="an option of hydra/sweeper/sampler")
     pruner: dict[str, Any] = Field(description="an option of hydra/sweeper/pruner")
 
-    @classmethod
-    def read(cls, node: Mapping[str, Any]) -> Self:
-        """The settings of a plain node; raises ConfigError with a line for each that is wrong."""
-        try:
-            return cls.model_validate(dict(node))
-        except ValidationError as error:
-            raise ConfigError(list(dict.fromkeys(_line(detail["loc"], node) for detail in error.errors()))) from error
-
     @property
     def batch_size(self) -> int:
         """How many trials are asked for at once: a function of `n_trials` alone where it is `auto`, never of cores."""
         if self.batch != "auto":
             return self.batch
         return min(MOST_IN_BATCH, max(FEWEST_IN_BATCH, -(-self.n_trials // BATCHES)))
-
-
-def _line(loc: tuple[int | str, ...], node: Mapping[str, Any]) -> str:
-    key = str(loc[0])
-    field = Settings.model_fields.get(key)
-    if field is None:
-        return f"{NODE}.{key}: there is no such key"
-    return f"{NODE}.{key}: expected {field.description}, got {shown(node.get(key))}"
 
 
 def require_same(earlier: StudyFile, now: StudyFile, folder: Path) -> None:

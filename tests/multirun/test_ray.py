@@ -1,11 +1,8 @@
 """`hydra/launcher=ray`: settings, what cannot be reached, and a cluster of the command's own."""
 
-import builtins
 import os
 import signal
-import sys
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -47,21 +44,6 @@ def test_an_address_at_which_no_cluster_answers(command: Command) -> None:
         "hydra.launcher.address: expected the head of a Ray cluster, got 127.0.0.1:1, where none answers "
         "(Connection refused)"
     )
-
-
-def test_without_ray_it_says_what_to_install(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "ray" or ".executors.ray" in name]:
-        monkeypatch.delitem(sys.modules, name)
-    found = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "ray":
-            raise ModuleNotFoundError("No module named 'ray'", name="ray")
-        return found(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    done = command("run", "-m", *RAY, "seed=0,1")
-    assert refusal(done) == "hydra/launcher: ray is not installed. Install it: pip install 'mlp_exp[ray]'"
 
 
 @pytest.mark.slow

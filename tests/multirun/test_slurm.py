@@ -16,7 +16,7 @@ from support.sweeps import CIRCLE, QUIET, Sweep, jobs_in, scores_in, trained, wa
 from mlp_exp.errors import ConfigError
 from mlp_exp.multirun.executors import slurm
 from mlp_exp.multirun.executors.slurm_queue import processes_of, queued
-from mlp_exp.multirun.executors.slurm_settings import Settings
+from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
 
 SLURM = "hydra/launcher=slurm"
 LOCAL = (SLURM, "hydra.launcher.executor=local")
@@ -81,12 +81,12 @@ def job_of(pid: int) -> str:
 )
 def test_settings_are_checked(key: str, value: object, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Settings.read({key: value})
+        SlurmSettings.read({key: value})
     assert caught.value.problems == [f"hydra.launcher.{key}: expected {expected}, got {value!r}"]
 
 
 def test_what_is_not_set_is_left_to_sbatch() -> None:
-    found = Settings.read({"partition": "cpu", "cpus_per_task": 8, "additional_parameters": {"exclude": "node7"}})
+    found = SlurmSettings.read({"partition": "cpu", "cpus_per_task": 8, "additional_parameters": {"exclude": "node7"}})
     given = {key: value for key, value in found.for_submitit().items() if value is not None}
     assert given == {
         "name": "mlp_exp",
@@ -105,15 +105,6 @@ def test_a_wrong_key_ends_the_command(command: Command, tmp_path: Path) -> None:
     done = command("run", "-m", SLURM, "+hydra.launcher.cores=2", "hydra.launcher.qos=3", *CIRCLE, "seed=0,1")
     assert refusal(done) == mistakes(
         "hydra.launcher.qos: expected a name, or null, got 3", "hydra.launcher.cores: there is no such key"
-    )
-
-
-@pytest.mark.slow
-def test_without_the_extra(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slurm, "find_spec", {}.get)
-    done = command("run", "-m", *LOCAL, *CIRCLE, "seed=0,1")
-    assert refusal(done).endswith(
-        "hydra/launcher=slurm needs the package submitit, which is not installed: pip install 'mlp_exp[slurm]'"
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import torch
+from pydantic import Field
 
-from mlp_exp.errors import ConfigError
+from mlp_exp.config.hydra_settings import HydraSettings
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.multirun.executors.backend import Backend
@@ -16,6 +17,14 @@ from mlp_exp.multirun.executors.forked import Forked, Worker
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.stacks import Kind, parallel_stacks, stack_size
 from mlp_exp.processes.forks import can_fork
+
+
+class LocalSettings(HydraSettings):
+    """Those of `hydra/launcher=stacked`."""
+
+    node = "hydra.launcher"
+
+    max_stack: Annotated[int, Field(ge=1)] | None = Field(None, description="a whole number, 1 or more, or null")
 
 
 class Local(Backend):
@@ -32,11 +41,8 @@ class Local(Backend):
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Self:
-        """From `hydra.launcher`; raises ConfigError for a `max_stack` below 1."""
-        found = settings.get("max_stack")
-        if found is not None and found < 1:
-            raise ConfigError([f"hydra.launcher.max_stack: expected a whole number, 1 or more, or null, got {found}"])
-        return cls(found)
+        """From `hydra.launcher`; raises ConfigError for another `max_stack`."""
+        return cls(LocalSettings.read(settings).max_stack)
 
     def begin(self, folder: Path) -> None:
         """Nothing has to be there."""

@@ -7,7 +7,6 @@ that have ended without a word.
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,7 +19,7 @@ from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progre
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.slurm_jobs import NAME, Sent, SlurmJobs, unbroken
 from mlp_exp.multirun.executors.slurm_queue import HIDDEN
-from mlp_exp.multirun.executors.slurm_settings import Settings
+from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
 from mlp_exp.multirun.executors.stacks import MOST_ON_GPU, Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, event_to_text
 from mlp_exp.processes.forks import cores
@@ -36,20 +35,15 @@ class SlurmBackend(Backend):
 
     here: ClassVar[bool] = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: SlurmSettings) -> None:
         self.settings = settings
         self.max_stack = settings.max_stack
         self._jobs: SlurmJobs | None = None
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Self:
-        """From `hydra.launcher`; raises ConfigError for a wrong setting, LauncherError without submitit."""
-        found = Settings.read(settings)
-        if find_spec("submitit") is None:
-            raise LauncherError(
-                f"{NAME} needs the package submitit, which is not installed: pip install 'mlp_exp[slurm]'"
-            )
-        return cls(found)
+        """From `hydra.launcher`; raises ConfigError with a line for each setting that is wrong."""
+        return cls(SlurmSettings.read(settings))
 
     def begin(self, folder: Path) -> None:
         if self.settings.executor == "slurm":

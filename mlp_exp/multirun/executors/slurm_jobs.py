@@ -17,7 +17,7 @@ from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.child import HOME
 from mlp_exp.multirun.executors.slurm_queue import JOBS, cancel, queued, wait_until, write_down
-from mlp_exp.multirun.executors.slurm_settings import Settings
+from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
 from mlp_exp.multirun.executors.slurm_worker import train
 from mlp_exp.multirun.executors.wire import task_to_text
 
@@ -75,7 +75,7 @@ class SlurmJobs:
         folder: a hidden one in the sweep's; it is gone in the end, unless the logs in it are of use.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: SlurmSettings) -> None:
         import submitit
 
         logging.getLogger("submitit").disabled = True

@@ -1,12 +1,10 @@
 """The settings of `hydra/launcher=slurm`, from `hydra.launcher`."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
-from mlp_exp.config.validation import shown
-from mlp_exp.errors import ConfigError
+from mlp_exp.config.hydra_settings import HydraSettings
 
 NODE = "hydra.launcher"
 Count = Annotated[int, Field(ge=1)]
@@ -14,10 +12,10 @@ Word = Annotated[str, Field(min_length=1)]
 COUNT = "a whole number, 1 or more"
 
 
-class Settings(BaseModel):
+class SlurmSettings(HydraSettings):
     """Those of `conf/hydra/launcher/slurm.yaml`, checked; the description of each says what is expected."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    node = NODE
 
     executor: Literal["slurm", "local", "debug"] = Field("slurm", description="slurm, local or debug")
     partition: Word | None = Field(None, description="the name of a partition, or null for the cluster's own")
@@ -34,17 +32,12 @@ class Settings(BaseModel):
     additional_parameters: dict[str, Any] = Field({}, description="a mapping of options of sbatch, as {exclude: node7}")
     max_stack: Count | None = Field(None, description=f"{COUNT}, or null")
 
-    @classmethod
-    def read(cls, node: Mapping[str, Any]) -> Self:
-        """The settings of a plain node; raises ConfigError with a line for each that is wrong."""
-        try:
-            found = cls.model_validate(dict(node))
-        except ValidationError as error:
-            raise ConfigError(list(dict.fromkeys(_line(detail["loc"], node) for detail in error.errors()))) from error
-        if found.executor == "slurm" and 60 * found.timeout_min <= found.signal_delay_s:
-            expected = f"expected less than the {60 * found.timeout_min} seconds of {NODE}.timeout_min"
-            raise ConfigError([f"{NODE}.signal_delay_s: {expected}, got {found.signal_delay_s}"])
-        return found
+    @model_validator(mode="after")
+    def _signal_comes_before_the_end(self) -> Self:
+        if self.executor == "slurm" and 60 * self.timeout_min <= self.signal_delay_s:
+            expected = f"expected less than the {60 * self.timeout_min} seconds of {NODE}.timeout_min"
+            raise ValueError(f"{NODE}.signal_delay_s: {expected}, got {self.signal_delay_s}")
+        return self
 
     def for_submitit(self) -> dict[str, Any]:
         """The parameters of `submitit.AutoExecutor`; those that are null are not given to sbatch.
@@ -58,15 +51,6 @@ class Settings(BaseModel):
             **{key: getattr(self, key) for key in general},
             **{f"slurm_{key}": getattr(self, key) for key in own},
             "slurm_additional_parameters": {"no-requeue": True, **self.additional_parameters},
-            "slurm_srun_args": [
-                f"--cpus-per-task={self.cpus_per_task}"
-            ],  # since 22.05 srun does not take over sbatch's
+            # since 22.05 srun does not take over sbatch's
+            "slurm_srun_args": [f"--cpus-per-task={self.cpus_per_task}"],
         }
-
-
-def _line(loc: tuple[int | str, ...], node: Mapping[str, Any]) -> str:
-    key = str(loc[0])
-    field = Settings.model_fields.get(key)
-    if field is None:
-        return f"{NODE}.{key}: there is no such key"
-    return f"{NODE}.{key}: expected {field.description}, got {shown(node.get(key))}"
