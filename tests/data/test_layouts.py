@@ -16,7 +16,9 @@ from support.commands import Command
 from support.good_tables import some
 
 from mlp_exp.data.dataset import Dataset
+from mlp_exp.data.table.csv_reader import BLOCK_BYTES
 from mlp_exp.data.table.dialect import detect_dialect
+from mlp_exp.data.table.file import SAMPLE
 from mlp_exp.data.table.load import table
 from mlp_exp.errors import DataError
 
@@ -122,11 +124,18 @@ def test_any_cell(note: str, place: int, tmp_path: Path) -> None:
         assert notes.texts[notes.codes[place]] == " ".join(note.split())
 
 
-@pytest.mark.parametrize("columns", [300, 60_000])
-def test_wide_rows(columns: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("columns", "name", "digits"), [(300, 0, 0), (3_000, 100, 400)])
+def test_wide_rows(columns: int, name: int, digits: int, tmp_path: Path) -> None:
+    """The header also longer than what is looked at first, rows longer than a block of what is read."""
     draw = np.random.default_rng(0).random((12, columns))
-    rows = [",".join([*map(repr, row.tolist()), "ab"[place % 2]]) for place, row in enumerate(draw)]
-    header = ",".join([*(f"g{place}" for place in range(columns)), "y"])
+    rows = [
+        ",".join([*(f"{value:.{digits}f}" if digits else repr(value) for value in row.tolist()), "ab"[place % 2]])
+        for place, row in enumerate(draw)
+    ]
+    header = ",".join([*(f"g{place}".ljust(name, "_") for place in range(columns)), "y"])
+    if digits:
+        assert len(header) > 4 * SAMPLE
+        assert all(len(row) > BLOCK_BYTES[0] for row in rows)
     (tmp_path / "t.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
     found = table(str(tmp_path / "t.csv"), "y")
     np.testing.assert_array_equal(found.features, draw)

@@ -564,6 +564,7 @@ def test_sharing_changes_no_number() -> None:
 
 @pytest.mark.slow
 def test_tables_live_as_long_as_their_runs() -> None:
+    gc.freeze()  # to look for garbage in what is made here alone, not in all that the suite holds
     first, second = plans_of([], ["seed=1"])
     runs = [run_of(first), run_of(second)]
     tables = [weakref.ref(getattr(runs[0].trainee.data, name)) for name in TABLES]
@@ -574,6 +575,7 @@ def test_tables_live_as_long_as_their_runs() -> None:
     assert all(table() is not None for table in tables)
     runs.clear()
     gc.collect()
+    gc.unfreeze()
     assert [table() for table in tables] == [None, None, None]
     assert torch.equal(first.data().inputs, expected)
 
