@@ -428,6 +428,7 @@ def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 )
 def test_a_full_disk_gives_one_message(command: Command, tiny_disk: Path, named: str) -> None:
     """Whichever file finds no room: the settings, the log, the history, a checkpoint, the model or the result."""
+    gc.freeze()  # to look in what the command made, not in all that the suite holds
     done = command("run", *QUIET, f"hydra.run.dir={tiny_disk}/run")
     gc.collect()  # what cannot be closed is said now, and not in a later test
     assert done.returncode == 1
