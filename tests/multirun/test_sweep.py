@@ -144,7 +144,7 @@ def test_stacks_in_this_process_give_the_same(sweep: Sweep, monkeypatch: pytest.
     """As on a GPU, or where processes cannot be forked."""
     args = (*CIRCLE, "seed=0,1,2", "model.hidden_sizes=[4],[5]", "hydra.launcher.max_stack=2")
     _, forked = sweep("forked", *args)
-    for module in ("multirun.sweep", "processes.forks", "processes.helper"):
+    for module in ("multirun.executors.local", "processes.forks", "processes.helper"):
         monkeypatch.setattr(f"mlp_exp.{module}.can_fork", lambda: False)
     done, here = sweep("here", *args)
     assert (done.returncode, done.stderr) == (0, "")
