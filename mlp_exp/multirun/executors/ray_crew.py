@@ -137,7 +137,7 @@ class Crew:
         key, kind = ("gpus", "GPU") if most["GPU"] < self._settings.gpus else ("cpus", "CPU")
         asked = getattr(self._settings, key)
         word = "GPUs" if kind == "GPU" else "cores"
-        raise LauncherError(f"{NODE}.{key}: expected {most[kind]:g} {word} or fewer, as a node has, got {asked:g}")
+        raise LauncherError(f"{NODE}.{key}: expected at most {most[kind]:g} {word}, as a node has, got {asked:g}")
 
     def end(self) -> None:
         for member in (*self.starting.values(), *self.free):
