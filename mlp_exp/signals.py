@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+ASKS_TO_END = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+"""Sent to what is cancelled, preempted or near to its time limit."""
 GRACE_SECONDS = 10.0
 """How long training may take to come to the end of an epoch."""
 
@@ -17,6 +19,14 @@ class Terminated(KeyboardInterrupt):
 
 def terminate(number: int, frame: FrameType | None) -> NoReturn:
     """The handler of SIGTERM: always raises `Terminated`."""
+    raise Terminated
+
+
+def terminate_once(number: int, frame: FrameType | None) -> NoReturn:
+    """The handler of a worker, which saves its runs then: raises `Terminated`, and ignores what else asks it to end."""
+    for each in ASKS_TO_END:
+        if signal.getsignal(each) is terminate_once:
+            signal.signal(each, signal.SIG_IGN)
     raise Terminated
 
 
@@ -43,10 +53,16 @@ def postponed(seconds: float = GRACE_SECONDS) -> Iterator[Callable[[], bool]]:
         came.append(number)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
+    def restore() -> None:
+        for number in numbers:
+            if signal.getsignal(number) is note:
+                signal.signal(number, handler)
+
     def late(number: int, frame: FrameType | None) -> None:
+        restore()
         handler(came[0], frame)
 
-    numbers = [each for each in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2) if signal.getsignal(each) is handler]
+    numbers = [each for each in ASKS_TO_END if signal.getsignal(each) is handler]
     alarm = signal.signal(signal.SIGALRM, late)
     for number in numbers:
         signal.signal(number, note)
@@ -55,8 +71,6 @@ def postponed(seconds: float = GRACE_SECONDS) -> Iterator[Callable[[], bool]]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
-        for number in numbers:
-            if signal.getsignal(number) is note:
-                signal.signal(number, handler)
+        restore()
     if came:
         handler(came[0], None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -12,14 +12,30 @@ from mlp_exp.errors import LauncherError
 if TYPE_CHECKING:
     from mlp_exp.multirun.executors.backend import Backend
 
-BACKENDS = {
-    "hydra_plugins.mlp_exp_stacked.StackedLauncher": ("mlp_exp.multirun.executors.local", "Local"),
-    "hydra_plugins.mlp_exp_slurm.SlurmLauncher": ("mlp_exp.multirun.executors.slurm", "SlurmBackend"),
-    "hydra_plugins.mlp_exp_ray.RayLauncher": ("mlp_exp.multirun.executors.ray", "RayBackend"),
+
+class _Launcher(NamedTuple):
+    """A launcher.
+
+    Attributes:
+        name: as an option, and as the extra that installs its package.
+        module, backend: the class of its backend, and where it is.
+        package: that it needs; None for no more than this project does.
+    """
+
+    name: str
+    module: str
+    backend: str
+    package: str | None = None
+
+
+LAUNCHERS = {
+    "hydra_plugins.mlp_exp_stacked.StackedLauncher": _Launcher("stacked", "mlp_exp.multirun.executors.local", "Local"),
+    "hydra_plugins.mlp_exp_ray.RayLauncher": _Launcher("ray", "mlp_exp.multirun.executors.ray", "RayBackend", "ray"),
+    "hydra_plugins.mlp_exp_slurm.SlurmLauncher": _Launcher(
+        "slurm", "mlp_exp.multirun.executors.slurm", "SlurmBackend", "submitit"
+    ),
 }
-"""By the class of a launcher, the module and class of its backend."""
-NEEDED = {"RayBackend": ("ray", "ray"), "SlurmBackend": ("submitit", "slurm")}
-"""The package that a backend needs, and the extra that installs it, named as the launcher."""
+"""By their classes."""
 
 
 def settings_of(launcher: DictConfig) -> dict[str, Any]:
@@ -31,7 +47,7 @@ def settings_of(launcher: DictConfig) -> dict[str, Any]:
 
 def trains_stacks(launcher: Mapping[str, Any]) -> bool:
     """Whether it is one of these."""
-    return launcher.get("_target_") in BACKENDS
+    return launcher.get("_target_") in LAUNCHERS
 
 
 def backend_of(launcher: Mapping[str, Any]) -> "Backend":
@@ -41,13 +57,12 @@ def backend_of(launcher: Mapping[str, Any]) -> "Backend":
         ConfigError: a setting is wrong.
         LauncherError: a package is missing.
     """
-    module, name = BACKENDS[launcher["_target_"]]
+    chosen = LAUNCHERS[launcher["_target_"]]
     own = {key: value for key, value in launcher.items() if not key.startswith("_")}
-    if name in NEEDED and find_spec(NEEDED[name][0]) is None:
-        package, extra = NEEDED[name]
+    if chosen.package and find_spec(chosen.package) is None:
         raise LauncherError(
-            f"hydra/launcher={extra} needs the package {package}, which is not installed: "
-            f"pip install 'mlp_exp[{extra}]'"
+            f"hydra/launcher={chosen.name} needs the package {chosen.package}, which is not installed: "
+            f"pip install 'mlp_exp[{chosen.name}]'"
         )
-    found: Backend = getattr(import_module(module), name).read(own)  # imports torch
+    found: Backend = getattr(import_module(chosen.module), chosen.backend).read(own)  # imports torch
     return found

@@ -23,7 +23,7 @@ from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.processes.helper import Helper
 from mlp_exp.storage.baselines_file import Baseline
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.storage.sweep_folder import MULTIRUN
+from mlp_exp.storage.sweep_folder import MULTIRUN, sweep_of
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def look_again(spec: RunSpec, result: Mapping[str, Any]) -> None:
         result: the content of the run's `result.json`.
     """
     folder = RunFolder(spec.folder)
-    if spec.sweep is None and (folder.path.parent / MULTIRUN).is_file():  # of a sweep's runs the sweep takes care
+    if spec.sweep is None and (sweep_of(folder.path) / MULTIRUN).is_file():  # of a sweep's runs the sweep takes care
         return
     try:
         with active(spec):

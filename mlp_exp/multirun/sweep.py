@@ -132,7 +132,7 @@ class Sweep(Listener):
         """A job's plan, in its folder; None if it is over."""
         start = find_start(spec, resumes=resumes)
         if start.result is not None:
-            self.ended(Ended(job.number, start.result.get("best_value"), start.result.get("reason")))
+            self.ended(Ended.of(job.number, start.result))
             return None
         self._specs[job.number] = spec
         job.begin(spec, self.session)

@@ -168,7 +168,7 @@ class Coordinator:
             folder = RunFolder(spec.folder)
             result = folder.result()
             if result is not None and (self._stopping or result["status"] != "interrupted"):
-                yield Ended(spec.job_number, result.get("best_value"), result.get("reason"), result.get("epochs", 0))
+                yield Ended.of(spec.job_number, result)
             elif opened.task.end_epoch is not None and folder.checkpoint.exists():
                 checkpoint = Checkpoint.read(folder)
                 if checkpoint.epoch == opened.task.end_epoch:

@@ -1,7 +1,8 @@
 """What happens to the runs of a stack while they train, as plain data that can be sent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
@@ -10,8 +11,7 @@ Cause = Literal["stack", "worker", "moved", "refused"]
 """Why runs of a task are left.
 
 - stack: it failed as a whole, as when memory runs out; they are tried again in two halves.
-- worker: its worker was lost (killed, its machine gone, its disk full); they are sent again, and go on from their
-  checkpoints.
+- worker: its worker was lost (killed, its machine gone); they are sent again, and go on from their checkpoints.
 - moved: its worker was asked to end, and has saved them; they are sent again.
 - refused: its worker cannot train them; they have failed.
 """
@@ -50,6 +50,11 @@ class Ended:
     trained: int = 0
     spared: int = 0
     interrupted: bool = False
+
+    @classmethod
+    def of(cls, run: int, result: Mapping[str, Any]) -> "Ended":
+        """The event of a run that has left its result, the content of `result.json`."""
+        return cls(run, result.get("best_value"), result.get("reason"), result.get("epochs", 0))
 
 
 @dataclass(frozen=True)

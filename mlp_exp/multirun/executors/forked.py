@@ -8,11 +8,8 @@ first is copied page by page, which takes as long as hundreds of steps.
 import multiprocessing
 import os
 import pickle
-import signal
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from types import FrameType
-from typing import NoReturn
 
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
@@ -20,7 +17,7 @@ from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.processes.forks import start_process, take_signals
-from mlp_exp.signals import Terminated
+from mlp_exp.signals import terminate_once
 
 IDLE_SECONDS = 1.0
 """How often a worker without a task looks whether its parent is still there."""
@@ -131,7 +128,7 @@ class Worker:
 
 def _serve(first: StackTask, session: Session, events: Connection, tasks: Connection, parent: int) -> None:
     """Trains tasks in the process; ends after an interrupt, and with its parent."""
-    take_signals(_terminate)  # the parent passes Ctrl-C on, once
+    take_signals(terminate_once)  # the parent passes Ctrl-C on, once
 
     def send(event: Event) -> None:
         if os.getppid() != parent:  # killed; the runs may be trained again already
@@ -149,8 +146,3 @@ def _serve(first: StackTask, session: Session, events: Connection, tasks: Connec
             task = pickle.loads(tasks.recv_bytes())
     send(Done("its process was asked to end", "moved"))
     events.close()
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated

@@ -76,7 +76,7 @@ class RayBackend(Backend):
         return self._room
 
     def size(self, plan: Plan) -> int:
-        return size_anywhere(plan, self._settings.cpus)
+        return size_anywhere(plan, self._settings.cpus, on_gpu=self._settings.gpus > 0)
 
     def executor(self, kinds: Sequence[Kind], session: Session, report: Report) -> Executor:
         assert self._crew is not None

@@ -48,7 +48,6 @@ class Crew:
     Attributes:
         starting: those that wait for room or begin, by what Ray makes ready when they have begun.
         free: those that have begun and have no task; who takes one out of the list gives it back or kills it.
-        told: whether they were asked to wait, which is said once.
     """
 
     def __init__(self, settings: RaySettings) -> None:

@@ -20,7 +20,7 @@ from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.slurm_jobs import NAME, Sent, SlurmJobs, unbroken
 from mlp_exp.multirun.executors.slurm_queue import HIDDEN
 from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
-from mlp_exp.multirun.executors.stacks import MOST_ON_GPU, Kind, size_anywhere
+from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, event_to_text
 from mlp_exp.processes.forks import cores
 
@@ -61,9 +61,7 @@ class SlurmBackend(Backend):
         return alone.get(settings.executor, settings.array_parallelism)
 
     def size(self, plan: Plan) -> int:
-        if self.settings.gpus_per_node:
-            return MOST_ON_GPU
-        return size_anywhere(plan, max(1, self.settings.cpus_per_task // plan.components.trainer.threads))
+        return size_anywhere(plan, self.settings.cpus_per_task, on_gpu=bool(self.settings.gpus_per_node))
 
     def executor(self, kinds: Sequence[Kind], session: Session, report: Report) -> Executor:
         assert self._jobs

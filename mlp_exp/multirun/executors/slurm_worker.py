@@ -3,15 +3,10 @@
 import logging
 import os
 import signal
-from types import FrameType
-from typing import NoReturn
 
 from mlp_exp.experiment.session import Session
 from mlp_exp.multirun.executors.there import train_there
-from mlp_exp.signals import Terminated
-
-STOPS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Sent to a job that is cancelled, preempted or near to its time limit (which of the last two, submitit decides)."""
+from mlp_exp.signals import ASKS_TO_END, terminate_once
 
 
 def train(text: str, events: str, cores: int, *, alone: bool) -> None:
@@ -37,15 +32,9 @@ def train(text: str, events: str, cores: int, *, alone: bool) -> None:
 
     if alone:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which passes it on
-        for number in STOPS:
-            signal.signal(number, _terminate)
+        for number in ASKS_TO_END:
+            signal.signal(number, terminate_once)
     else:
         for handler in logging.getLogger().handlers:
             handler.close()  # submitit's debug executor leaves its files open
     train_there(text, send, Session(), cores)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    for each in STOPS:
-        signal.signal(each, signal.SIG_IGN)
-    raise Terminated

@@ -143,13 +143,18 @@ def stack_size(plan: Plan) -> int:
     return max(1, size)
 
 
-def size_anywhere(plan: Plan, on_cores: int) -> int:
-    """Most runs like this one in a task for a machine that is not known, which divides it: what fills its caches."""
-    if plan.components.trainer.device == "cuda":
+def size_anywhere(plan: Plan, on_cores: int, *, on_gpu: bool) -> int:
+    """Most runs like this one in a task for a machine that is not known, which divides it: what fills its caches.
+
+    Args:
+        on_cores: of a worker, which trains a stack on as many as a run has threads.
+        on_gpu: whether a worker has one.
+    """
+    if on_gpu:
         return MOST_ON_GPU
     parameters, width = network_size(plan)
     _, batch = step_shape(plan.train_rows, plan.batch_size)
-    return max(1, most_in_cache(parameters, width, batch) * on_cores)
+    return max(1, most_in_cache(parameters, width, batch) * max(1, on_cores // plan.components.trainer.threads))
 
 
 def most_in_cache(parameters: int, width: int, batch: int) -> int:

@@ -13,8 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from types import FrameType
-from typing import NoReturn
 
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import MlpExpError, TrainingError, describe
@@ -31,7 +29,7 @@ from mlp_exp.multirun.executors.local import Local
 from mlp_exp.multirun.executors.stacks import kinds, tasks_of
 from mlp_exp.multirun.executors.wire import event_to_text, is_wanted, task_from_text
 from mlp_exp.multirun.executors.work import log_failure
-from mlp_exp.signals import Terminated
+from mlp_exp.signals import terminate_once
 
 PROGRESS_SECONDS = 0.5
 """Least time between two events that a stack has trained."""
@@ -77,7 +75,6 @@ def _train(task: StackTask, teller: "_Teller", session: Session, cores: int | No
     session.logs.mute()
     planned = []
     for spec in task.specs:
-        teller.specs[spec.job_number] = spec
         session.logs.begin(spec)
         try:
             plan = _plan(spec, task.end_epoch, teller, session)
@@ -92,9 +89,8 @@ def _train(task: StackTask, teller: "_Teller", session: Session, cores: int | No
     found, _ = kinds([plan for _, plan in planned], local)
     ends = {} if task.end_epoch is None else {spec.job_number: task.end_epoch for spec, _ in planned}
     tasks = tasks_of(found, planned, ends)
-    coordinator = Coordinator(
-        session, lambda own, report: local.executor(found, own, report), teller, min(kind.parallel for kind in found)
-    )
+    parallel = min(kind.parallel for kind in found)
+    coordinator = Coordinator(session, partial(local.executor, found), teller, parallel)
     try:
         coordinator.train(tasks)
     finally:
@@ -107,8 +103,7 @@ def _plan(spec: RunSpec, end_epoch: int | None, teller: "_Teller", session: Sess
     """What is left to train of a run, by what is in its folder; None if that is nothing."""
     start = find_start(spec, resumes=True)
     if start.result is not None:
-        value, epochs = start.result.get("best_value"), start.result.get("epochs", 0)
-        teller.tell(Ended(spec.job_number, value, start.result.get("reason"), epochs))
+        teller.tell(Ended.of(spec.job_number, start.result))
         return None
     if start.checkpoint and start.checkpoint.epoch == end_epoch:
         teller.tell(Paused(spec.job_number, start.checkpoint))
@@ -122,7 +117,6 @@ class _Teller(Listener):
     def __init__(self, send: Callable[[str], None], check: Callable[[], None]) -> None:
         self._send = send
         self._check = check
-        self.specs: dict[int, RunSpec] = {}
         self._epochs = 0
         self._told = 0.0
 
@@ -157,7 +151,7 @@ def serve(tasks: Connection, events: Connection, cores: int | None) -> None:
     """Trains one task after another until the other end is closed, or this process is asked to end."""
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command passes Ctrl-C on, once
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate_once)
     with suppress(OSError, AttributeError):  # Linux alone
         ctypes.CDLL(None).prctl(KILL_WITH_PARENT, signal.SIGKILL)
     session = Session()
@@ -171,11 +165,6 @@ def serve(tasks: Connection, events: Connection, cores: int | None) -> None:
         while True:
             text = tasks.recv_bytes().decode()
             train_there(text, send, session, cores)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
 
 
 if __name__ == "__main__":
