@@ -26,6 +26,10 @@ class ConfigError(MlpExpError):
         return "\n".join([f"The configuration has {count}:", *(f"  {p}" for p in self.problems)])
 
 
+class ArgumentError(MlpExpError):
+    """The arguments of a command cannot be read."""
+
+
 class SweeperError(MlpExpError):
     """The sweeper and the runs do not fit together; it ends the whole sweep, not one run."""
 

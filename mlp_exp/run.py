@@ -104,15 +104,20 @@ def read_config(options: Options) -> dict[str, Any]:
     return saved_config(RunFolder(options.saved), options.allow, to_resume=options.resumes)
 
 
+def actions(tracking: Tracking, helper: Helper) -> application.Actions:
+    """What this module does with what is composed."""
+    return application.Actions(
+        partial(run, tracking, helper),
+        partial(sweep, tracking, helper),
+        partial(search, tracking, helper),
+        partial(end_sweep, helper),
+        read_config,
+    )
+
+
 def main() -> None:
     with Tracking(Path.cwd()) as tracking, Helper() as helper:
-        application.main(
-            partial(run, tracking, helper),
-            partial(sweep, tracking, helper),
-            partial(search, tracking, helper),
-            partial(end_sweep, helper),
-            read_config,
-        )
+        application.main(actions(tracking, helper))
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class QuickLoader(CachedLoader):
     def _collect(self) -> None:
         """Configurations are circles, and Python does not collect these while a command begins."""
         self._composed_jobs += 1
-        if self._composed_jobs == 1:
+        if self._composed_jobs == 1 and not gc.isenabled():  # a command
             gc.freeze()  # so that what has been imported is not looked at
         elif self._composed_jobs % MOST_CHECKED == 0:
             gc.collect()

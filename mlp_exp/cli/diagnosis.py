@@ -14,26 +14,29 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.composing import quick_composition
 from mlp_exp.config.conf_folder import CONF
-from mlp_exp.errors import ConfigError, describe
+from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError
 
 
-def explain(error: Exception, config_name: str) -> str:
-    """What is wrong, in words.
+def explained(error: Exception, arguments: Sequence[str], config_name: str) -> Exception:
+    """An error that says in words what is wrong: this one, or one in its place where it is Hydra's.
 
     Args:
-        config_name: of the primary configuration where the command line names none.
+        arguments: of the command line.
+        config_name: of the primary configuration where they name none.
     """
-    if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
-        return describe(error)
-    args = get_args_parser().parse_args()
+    if isinstance(error, MlpExpError) or not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+        return error
+    args = get_args_parser().parse_args(list(arguments))
     if args.shell_completion:
-        return str(error)
+        return ArgumentError(str(error))
     foreign = next((override for override in args.overrides if not override.isascii()), None)
     if foreign and "Lexer" in str(error):
         key, _, value = foreign.partition("=")
-        return f"{foreign}: letters other than a to z need quotes within quotes: '{key}=\"{value.strip('[]')}\"'"
+        return ArgumentError(
+            f"{foreign}: letters other than a to z need quotes within quotes: '{key}=\"{value.strip('[]')}\"'"
+        )
     if args.config_dir and not Path(args.config_dir).is_dir():
-        return f"--config-dir {args.config_dir}: there is no such folder"
+        return ArgumentError(f"--config-dir {args.config_dir}: there is no such folder")
     try:
         problems = _diagnose(args.overrides, args.config_dir, args.config_name or config_name)
     except (HydraException, OmegaConfBaseException, ValueError):
@@ -48,9 +51,9 @@ def explain(error: Exception, config_name: str) -> str:
 
         problems = [unresolved(error)]
     if problems:
-        return str(ConfigError(problems))
+        return ConfigError(problems)
     cause = f"\n{error.__cause__}" if isinstance(error.__cause__, OmegaConfBaseException) else ""
-    return f"{error}{cause}"
+    return ArgumentError(f"{error}{cause}")
 
 
 def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str) -> list[str]:

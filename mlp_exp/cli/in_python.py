@@ -1,0 +1,83 @@
+"""A command called from Python: it changes nothing of the process that the caller would notice afterwards."""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from mlp_exp.cli.application import USERS_ERRORS, Actions, Command, is_multirun
+from mlp_exp.cli.diagnosis import explained
+from mlp_exp.processes.blas import blas
+from mlp_exp.storage.lease import release_held
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Hydra, logging and the threads of torch are one for all of a process."""
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a command has done.
+
+    Attributes:
+        folder: of the run or of the sweep.
+        failed: a line for each job of a sweep that has failed.
+        interrupted: whether Ctrl-C has ended it early.
+    """
+
+    folder: Path
+    failed: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+def call(actions: Actions, arguments: Sequence[str]) -> Called:
+    """Does what the arguments of a command line ask for, in this process; one call at a time, from whichever thread.
+
+    Raises:
+        MlpExpError: as the command line reports it.
+        KeyboardInterrupt: before there was a folder.
+    """
+    with _ONE_AT_A_TIME, _undisturbed():
+        command = Command(actions, raises=not is_multirun(arguments))
+        interrupted = False
+        try:
+            command.execute(arguments)
+        except KeyboardInterrupt:
+            interrupted = True
+        except USERS_ERRORS as error:
+            if command.job_began:
+                raise
+            raise explained(error, command.arguments, command.config_name) from error
+        finally:
+            release_held()
+        folder = command.sweep_folder or command.run_folder
+        if folder is None or not folder.exists():
+            raise KeyboardInterrupt
+        return Called(folder.absolute(), tuple(command.failed), interrupted)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Afterwards Hydra, logs, the import path and the threads of torch and NumPy are what they were."""
+    root, hydra = logging.getLogger(), GlobalHydra.instance()
+    handlers, level, held = list(root.handlers), root.level, list(logging._handlerList)
+    before, job, path = hydra.hydra, HydraConfig.instance().cfg, list(sys.path)
+    threads, of_blas = torch.get_num_threads(), blas().info()
+    hydra.clear()
+    logging._handlerList.clear()  # configuring logs closes all handlers that are known
+    try:
+        yield
+    finally:
+        hydra.hydra, HydraConfig.instance().cfg = before, job
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging._handlerList[:] = held
+        sys.path[:] = path
+        torch.set_num_threads(threads)
+        blas().limit(limits={each["prefix"]: each["num_threads"] for each in of_blas})
