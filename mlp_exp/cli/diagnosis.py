@@ -1,6 +1,7 @@
 """All mistakes of a command line in one message, where Hydra would report its first alone."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -13,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.composing import quick_composition
+from mlp_exp.cli.hydra_diagnosis import choices, unknown_setting
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError
 
@@ -63,14 +65,20 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
     extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
     problems: list[str] = []
     allowed = list(extra)
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
     GlobalHydra.instance().clear()
     with quick_composition(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        loader.load_configuration(config_name, extra, RunMode.RUN)  # learns of the groups that --config-dir adds
+        composed = loader.load_configuration(config_name, extra, RunMode.RUN)  # learns of what --config-dir adds
+        with suppress(HydraException):  # there is no such option
+            composed = loader.load_configuration(config_name, [*extra, *choices(parsed)], RunMode.RUN)
         groups = set(loader.list_groups("")) - {"hydra"}
-        for override in OverridesParser.create().parse_overrides(list(overrides)):
+        for override in parsed:
             group = override.key_or_group
-            if group in groups:
+            unknown = unknown_setting(override, composed.hydra)
+            if unknown:
+                problems.append(unknown)
+            elif group in groups:
                 options = loader.get_group_options(group, config_name=config_name, overrides=extra)
                 mistakes, choice = _check_choice(override, options)
                 problems += mistakes

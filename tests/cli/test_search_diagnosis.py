@@ -40,7 +40,10 @@ RANGE = "optimizer.lr=interval(1e-4,1e-1)"
         ),
         (
             ["-m", "seed=1,2", "hydra.sweeper.n_trials=8"],
-            ["hydra.sweeper.n_trials: is a setting of a search, which hydra/sweeper=optuna or search=small chooses"],
+            [
+                "hydra.sweeper.n_trials: is a setting of hydra/sweeper=optuna. Settings of hydra/sweeper=basic: "
+                "max_batch_size, params."
+            ],
         ),
         (
             ["-m", "search=small", "hydra.sweeper.n_trails=8"],
