@@ -66,18 +66,18 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
 def _undisturbed() -> Iterator[None]:
     """Afterwards Hydra, logs, the import path and the threads of torch and NumPy are what they were."""
     root, hydra = logging.getLogger(), GlobalHydra.instance()
-    handlers, level, held = list(root.handlers), root.level, list(logging._handlerList)
+    handlers, level, held = list(root.handlers), root.level, list(logging._handlerList)  # type: ignore[attr-defined]
     before, job, path = hydra.hydra, HydraConfig.instance().cfg, list(sys.path)
     threads, of_blas = torch.get_num_threads(), blas().info()
     hydra.clear()
-    logging._handlerList.clear()  # configuring logs closes all handlers that are known
+    logging._handlerList.clear()  # type: ignore[attr-defined]  # configuring logs closes all handlers that are known
     try:
         yield
     finally:
         hydra.hydra, HydraConfig.instance().cfg = before, job
         root.handlers[:] = handlers
         root.setLevel(level)
-        logging._handlerList[:] = held
+        logging._handlerList[:] = held  # type: ignore[attr-defined]
         sys.path[:] = path
         torch.set_num_threads(threads)
         blas().limit(limits={each["prefix"]: each["num_threads"] for each in of_blas})

@@ -1,7 +1,6 @@
 """What a trained run and an ensemble have in common: they predict tables of any form, piece by piece."""
 
 import logging
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
+from mlp_exp.data.table.frames import arrow_table
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.streaming import CHUNK_ROWS
@@ -122,35 +122,9 @@ class Predictor(ABC):
         return np.concatenate(outputs)
 
 
-def _without_mixtures(table: Any) -> Any:
-    """A data frame of pandas with texts where a column mixes them with something else, as it would write them to CSV.
-
-    Anything else unchanged.
-    """
-    pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(table, pandas.DataFrame):
-        return table
-    frame = table.copy(deep=False)
-    for place in np.flatnonzero(table.dtypes.eq(object)):
-        values = table.iloc[:, place]
-        try:
-            pa.array(values, from_pandas=True)
-        except pa.ArrowException:
-            frame.isetitem(place, values.map(str, na_action="ignore"))
-    return frame
-
-
 def _as_table(table: Any, feature_schema: FeatureSchema) -> pa.Table:
-    try:
-        if not isinstance(table, np.ndarray):
-            return pa.table(_without_mixtures(table))
-        numbers = np.asarray(table, dtype=np.float64)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"{IN_MEMORY}: expected columns by name, or an array of numbers: {error}") from error
-    names = feature_schema.names
-    other = [column.name for column in feature_schema.columns if column.kind not in ("number", "boolean")]
-    if other:
-        raise DataError(f"{IN_MEMORY}: expected columns by name, since '{other[0]}' is no number, got an array")
-    if numbers.ndim != 2 or numbers.shape[1] != len(names):
-        raise DataError(f"{IN_MEMORY}: expected an array [N, {len(names)}], got shape {list(numbers.shape)}")
-    return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=names)
+    if isinstance(table, np.ndarray):
+        other = [column.name for column in feature_schema.columns if column.kind not in ("number", "boolean")]
+        if other:
+            raise DataError(f"{IN_MEMORY}: expected columns by name, since '{other[0]}' is no number, got an array")
+    return arrow_table(table, IN_MEMORY, feature_schema.names)

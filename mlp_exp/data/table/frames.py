@@ -1,0 +1,81 @@
+"""Tables in memory: data frames of pandas, polars and others, dictionaries of columns, and arrays."""
+
+import importlib.util
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+
+from mlp_exp.errors import DataError
+
+LIBRARIES = ("pandas", "polars")
+"""In whose data frames tables are given back, the first one first."""
+
+
+def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None) -> pa.Table:
+    """A table from anything that has columns by name, without an index; from an array `[N, F]`, with other names.
+
+    Args:
+        where: names the table in messages.
+        array_names: F names for the columns of an array; None for `x0`, `x1`, ….
+
+    Raises:
+        DataError: it is none of these, or two columns have one name.
+
+    >>> arrow_table({"age": [31, None]}, "the table").column_names
+    ['age']
+    """
+    try:
+        if not isinstance(data, np.ndarray):
+            frame = _of_pandas(data)
+            table = pa.table(data) if frame is None else pa.Table.from_pandas(frame, preserve_index=False)
+        else:
+            numbers = np.asarray(data, dtype=np.float64)
+            if numbers.ndim != 2:
+                raise DataError(f"{where}: expected an array [N, F], got shape {list(numbers.shape)}")
+            names = [f"x{place}" for place in range(numbers.shape[1])] if array_names is None else list(array_names)
+            if numbers.shape[1] != len(names):
+                raise DataError(f"{where}: expected an array [N, {len(names)}], got shape {list(numbers.shape)}")
+            return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=names)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{where}: expected columns by name, or an array of numbers: {error}") from error
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        raise DataError(f"{where}: expected a name for each column, and several are '{twice[0]}'")
+    return table
+
+
+def native_frame(table: pa.Table) -> Any:
+    """A data frame of pandas or of polars: of the one that is imported, else of the one that is installed.
+
+    Raises:
+        DataError: neither is installed.
+    """
+    installed = [name for name in LIBRARIES if name in sys.modules or importlib.util.find_spec(name)]
+    if not installed:
+        raise DataError("a data frame needs one of its libraries: pip install pandas, or pip install polars")
+    chosen = next((name for name in installed if name in sys.modules), installed[0])
+    frame = nw.from_native(table, eager_only=True)
+    return frame.to_pandas() if chosen == "pandas" else frame.to_polars()
+
+
+def _of_pandas(data: Any) -> Any:
+    """A data frame of pandas, where it is one, so that Arrow can take it: names are texts, and so is a column that
+    mixes texts with something else, as it would be written to CSV. None for anything else.
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(data, pandas.DataFrame):
+        return None
+    frame = data.copy(deep=False)
+    frame.columns = [str(name) for name in data.columns]
+    for place in np.flatnonzero(data.dtypes.eq(object)):
+        values = data.iloc[:, place]
+        try:
+            pa.array(values, from_pandas=True)
+        except pa.ArrowException:
+            frame.isetitem(place, values.map(str, na_action="ignore"))
+    return frame
