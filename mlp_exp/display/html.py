@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from mlp_exp.display.tables import shown_score
+
 WIDTH, HEIGHT = 420, 120
 """Of a figure, in units that the page may scale."""
 COLOURS = {"train_loss": "#888", "val_loss": "#2a8fd8"}
@@ -23,12 +25,38 @@ def table_html(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
     return f"<table><caption>{escape(title)}</caption><tr>{head}</tr>{''.join(lines)}</table>"
 
 
+def scores_html(
+    title: str,
+    metrics: Mapping[str, Mapping[str, float | None]],
+    reasons: Mapping[str, Mapping[str, str]],
+    intervals: Mapping[str, Mapping[str, tuple[float, float] | None]],
+) -> str:
+    """The metrics of a run as a table, with a row for each metric and a column for each part.
+
+    Args:
+        metrics: values by part and name.
+        reasons: likewise why there is none, which is shown instead.
+        intervals: likewise the lowest and highest value, which are shown beside it.
+    """
+
+    def cell(part: str, name: str) -> str:
+        value = metrics[part].get(name)
+        if value is None:
+            return reasons.get(part, {}).get(name, "–")
+        return shown_score(value, intervals.get(part, {}).get(name))
+
+    names = dict.fromkeys(name for scores in metrics.values() for name in scores)
+    rows = [[name, *(cell(part, name) for part in metrics)] for name in names]
+    return table_html(title, ["metric", *metrics], rows, len(rows))
+
+
 def curves_html(curves: Mapping[str, Sequence[float]], best_epoch: int) -> str:
     """The losses of a run as an SVG, an epoch beside the other, with a line at the best one; empty without a number.
 
     Args:
-        curves: of each loss in `COLOURS` a value for each epoch; those that are not finite are gaps.
+        curves: columns of a history, a value for each epoch; shown are those in `COLOURS`, as far as they are finite.
     """
+    curves = {name: curves[name] for name in COLOURS if name in curves}
     finite = [value for values in curves.values() for value in values if math.isfinite(value)]
     if not finite:
         return ""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mlp_exp.display.tables import shown_score
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -47,3 +48,18 @@ def metrics_of(folder: Path) -> pa.Table:
     columns = METRIC_COLUMNS | (INTERVAL_COLUMNS if intervals else {})
     named = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
     return pa.table(named, schema=pa.schema(columns))
+
+
+def headlines_of(folder: Path) -> list[str]:
+    """The metrics of a run that are printed, as `val accuracy 0.9000`; none where there is no result to read."""
+    try:
+        result = RunFolder(folder).result() or {}
+    except RunFolderError:
+        return []
+    return [
+        f"{part} {name} {shown_score(values[name], None)}"
+        for part, values in result.get("metrics", {}).items()
+        if part != "train" or len(result["metrics"]) == 1
+        for name in result.get("headlines", [])
+        if values.get(name) is not None
+    ]

@@ -31,7 +31,6 @@ class TrainedRun(Predictor):
         head: what stands behind the network.
         training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a model
             was saved before they were kept.
-        member: which network it is of a run that is an ensemble, from 0; None of any other run.
         keep: what has to live as long as this, as the temporary folder of a run that is saved nowhere else.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
@@ -51,6 +50,10 @@ class TrainedRun(Predictor):
     @property
     def task(self) -> Task:
         return self.head.task
+
+    @property
+    def networks(self) -> "list[TrainedRun]":
+        return [self]
 
     @property
     def columns(self) -> tuple[Column, ...]:
