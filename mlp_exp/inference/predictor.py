@@ -113,7 +113,7 @@ class Predictor(Recorded):
         Their levels ascend, as those of `loss.quantiles` do when they are sorted. Raises DataError if the run predicts
         no quantiles, or the table does not have the columns of training.
 
-        >>> load("QUANTILES").predict_quantiles({"age": [23, 81], "town": ["a", "b"]}).shape
+        >>> load("QUANTILES").predict_quantiles({"town": ["a", "b"], "income": ["low", "high"]}).shape
         (2, 3)
         """
         if self.task.answers_name != "quantiles":
