@@ -49,18 +49,20 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
     return table
 
 
-def native_frame(table: pa.Table) -> Any:
-    """A data frame of pandas or of polars: of the one that is imported, else of the one that is installed.
+def native_frame(table: pa.Table, library: str | None = None) -> Any:
+    """A data frame of one of `LIBRARIES`; if none is named, of the one that is imported, else of the one installed.
 
     Raises:
-        DataError: neither is installed.
+        DataError: it is not installed.
     """
     installed = [name for name in LIBRARIES if name in sys.modules or importlib.util.find_spec(name)]
-    if not installed:
-        raise DataError("a data frame needs one of its libraries: pip install pandas, or pip install polars")
-    chosen = next((name for name in installed if name in sys.modules), installed[0])
+    if library is None and installed:
+        library = next((name for name in installed if name in sys.modules), installed[0])
+    if library not in installed:
+        which = "pip install pandas, or pip install polars" if library is None else f"pip install {library}"
+        raise DataError(f"a data frame needs {'one of its libraries' if library is None else library}: {which}")
     frame = nw.from_native(table, eager_only=True)
-    return frame.to_pandas() if chosen == "pandas" else frame.to_polars()
+    return frame.to_pandas() if library == "pandas" else frame.to_polars()
 
 
 def _of_pandas(data: Any) -> Any:
