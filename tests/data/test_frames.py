@@ -34,16 +34,27 @@ def _read(frame: Any, folder: Path) -> Any:
 def test_the_types_of_pandas_stay(tmp_path: Path) -> None:
     found = _read(pd.DataFrame(VALUES), tmp_path)
     assert [column.kind for column in found.columns] == KINDS
-    assert [category.values for category in found.categories] == [("a", "b"), ("1", "3"), ("false", "true"), ("x", "y")]
+    assert [category.texts for category in found.categories] == [("a", "b"), ("1", "3"), ("false", "true"), ("x", "y")]
     assert [column.missing for column in found.columns] == [1, 1, 0, 0, 1, 1, 1, 0]
 
 
 def test_those_of_polars_too(tmp_path: Path) -> None:
-    schema = {"category": pl.Categorical, "enum": pl.Enum(["2", "1"]), "text": pl.String, "number": pl.UInt8}
-    values = {"category": ["2", None, "1"], "enum": ["1", "2", "1"], "text": ["a", "b", None], "number": [1, 2, 3]}
-    found = _read(pl.DataFrame({**values, "y": [0.5, 1.0, 1.5]}, schema_overrides=schema), tmp_path)
+    schema: dict[str, Any] = {
+        "category": pl.Categorical,
+        "enum": pl.Enum(["2", "1"]),
+        "text": pl.String,
+        "number": pl.UInt8,
+    }
+    values: dict[str, Any] = {
+        "category": ["2", None, "1"],
+        "enum": ["1", "2", "1"],
+        "text": ["a", "b", None],
+        "number": [1, 2, 3],
+    }
+    columns = {name: 3 * column for name, column in {**values, "y": [0.5, 1.0, 1.5]}.items()}
+    found = _read(pl.DataFrame(columns, schema_overrides=schema), tmp_path)
     assert [column.kind for column in found.columns] == ["category", "category", "category", "number"]
-    assert [category.values for category in found.categories] == [("1", "2"), ("1", "2"), ("a", "b")]
+    assert [category.texts for category in found.categories] == [("1", "2"), ("1", "2"), ("a", "b")]
 
 
 def test_a_table_without_rows_keeps_its_columns() -> None:
