@@ -17,7 +17,7 @@ from mlp_exp.cli.diagnosis import explained
 from mlp_exp.processes.blas import blas
 from mlp_exp.storage.lease import release_held
 
-_ONE_AT_A_TIME = threading.RLock()
+ONE_AT_A_TIME = threading.RLock()
 """Hydra, logging and the threads of torch are one for all of a process."""
 
 
@@ -43,7 +43,7 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
         MlpExpError: as the command line reports it.
         KeyboardInterrupt: before there was a folder.
     """
-    with _ONE_AT_A_TIME, _undisturbed():
+    with ONE_AT_A_TIME, _undisturbed():
         command = Command(actions, raises=not is_multirun(arguments))
         interrupted = False
         try:
@@ -54,6 +54,10 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
             if command.job_began:
                 raise
             raise explained(error, command.arguments, command.config_name) from error
+        except SystemExit as end:
+            if isinstance(end.__cause__, USERS_ERRORS):
+                raise end.__cause__ from None
+            raise
         finally:
             release_held()
         folder = command.sweep_folder or command.run_folder
@@ -75,6 +79,8 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         hydra.hydra, HydraConfig.instance().cfg = before, job
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
         root.handlers[:] = handlers
         root.setLevel(level)
         logging._handlerList[:] = held  # type: ignore[attr-defined]
