@@ -13,5 +13,5 @@ def quoted(text: str) -> str:
     """A text as a value of Hydra's command line, where backslashes count before quotes alone; a plain path as it is."""
     if re.fullmatch(r"/[A-Za-z0-9_./-]*", text):
         return text
-    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    escaped = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
     return f"'{escaped}'"
