@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
+from mlp_exp.data.table.cleaning import clean_names, is_text
 from mlp_exp.data.table.columns import find_column
 from mlp_exp.data.table.frames import arrow_table
 from mlp_exp.data.table.values import mask_nan, type_family
@@ -29,6 +30,7 @@ def fitted_table(estimator: Any, X: Any, categorical: Sequence[str | int]) -> pa
         ValueError: it is none of these, has an infinite number or too few rows; most often an InputError.
     """
     table = _checked(estimator, X, reset=True)
+    table = table.rename_columns(clean_names(table.column_names))
     if len(table) < FEWEST_ROWS:
         raise InputError(f"X: expected {FEWEST_ROWS} rows or more to train with, got n_samples = {len(table)}")
     estimator.columns_ = table.column_names
@@ -89,12 +91,14 @@ def _typed(table: pa.Table, categories: Collection[str]) -> pa.Table:
 def _column(name: str, values: pa.ChunkedArray, is_category: bool) -> pa.ChunkedArray:
     if pa.types.is_dictionary(values.type):
         values, is_category = values.cast(values.type.value_type), True
+    if is_text(values.type):
+        return _as_texts(values).dictionary_encode()
     family = "number" if pa.types.is_null(values.type) else type_family(values.type)
     if family is None:
         raise InputError(
             f"X: column '{name}' holds {values.type}; expected numbers, booleans, dates, texts or categories"
         )
-    if is_category or family == "text":
+    if is_category:
         return _as_texts(values).dictionary_encode()
     if family != "number" or pa.types.is_temporal(values.type):
         return values
