@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 from mlp_exp._version import __version__
 
 if TYPE_CHECKING:
+    from mlp_exp.api.overrides import interval
     from mlp_exp.api.results import Results, results
+    from mlp_exp.api.training import search, sweep, train
     from mlp_exp.errors import ConfigError, DataError, DivergedError, MlpExpError, RunFolderError, TrainingError
+    from mlp_exp.estimators.classifier import TableClassifier
+    from mlp_exp.estimators.regressor import TableRegressor
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.loading import load
     from mlp_exp.inference.trained_run import TrainedRun
@@ -20,11 +24,17 @@ __all__ = [
     "MlpExpError",
     "Results",
     "RunFolderError",
+    "TableClassifier",
+    "TableRegressor",
     "TrainedRun",
     "TrainingError",
     "__version__",
+    "interval",
     "load",
     "results",
+    "search",
+    "sweep",
+    "train",
 ]
 
 _MODULES = {
@@ -35,10 +45,16 @@ _MODULES = {
     "MlpExpError": "errors",
     "Results": "api.results",
     "RunFolderError": "errors",
+    "TableClassifier": "estimators.classifier",
+    "TableRegressor": "estimators.regressor",
     "TrainedRun": "inference.trained_run",
     "TrainingError": "errors",
+    "interval": "api.overrides",
     "load": "inference.loading",
     "results": "api.results",
+    "search": "api.training",
+    "sweep": "api.training",
+    "train": "api.training",
 }
 """Where each public name is from: most come with torch, which takes seconds to import and is not always needed."""
 

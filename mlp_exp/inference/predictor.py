@@ -157,7 +157,8 @@ class Predictor(Recorded):
         Raises:
             DataError: as of `evaluate`; there is no such metric, or it is not defined for these rows.
 
-        >>> load("RUN").explain("people.csv")["column"][0]
+        >>> rows = {"age": range(20, 80), "town": ["a", "b", "c"] * 20, "income": ["low"] * 30 + ["high"] * 30}
+        >>> load("RUN").explain(rows)["column"][0]
         'age'
         """
         name = metric or self.task.ranking
