@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 from mlp_exp.cli.in_python import Called, call
@@ -11,11 +12,12 @@ from mlp_exp.run import actions
 from mlp_exp.trackers.tracking import Tracking
 
 
-def command(arguments: Sequence[str], *, quiet: bool = False) -> Called:
+def command(arguments: Sequence[str], *, quiet: bool = False, reports: bool = True) -> Called:
     """Trains what `python -m mlp_exp.run` with these arguments would, in this process; errors are raised.
 
     Args:
         quiet: whether nothing is printed.
+        reports: whether a sweep gets its page.
 
     Example:
         command(["-m", "seed=range(3)", "hydra.sweep.dir=seeds"]).folder  # seeds, with a leaderboard and a page
@@ -25,4 +27,9 @@ def command(arguments: Sequence[str], *, quiet: bool = False) -> Called:
             around.enter_context(redirect_stdout(io.StringIO()))
             around.enter_context(redirect_stderr(io.StringIO()))
         tracking = around.enter_context(Tracking(Path.cwd()))
-        return call(actions(tracking, around.enter_context(Helper())), arguments)
+        made = actions(tracking, around.enter_context(Helper()))
+        return call(made if reports else replace(made, end_sweep=_no_report), arguments)
+
+
+def _no_report(folder: Path) -> None:
+    """Leaves the sweep's folder as it is."""
