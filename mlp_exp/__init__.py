@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mlp_exp.api.training import search, sweep, train
     from mlp_exp.errors import ConfigError, DataError, DivergedError, MlpExpError, RunFolderError, TrainingError
     from mlp_exp.estimators.classifier import TableClassifier
+    from mlp_exp.estimators.folds import cross_validate
     from mlp_exp.estimators.regressor import TableRegressor
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.loading import load
@@ -29,6 +30,7 @@ __all__ = [
     "TrainedRun",
     "TrainingError",
     "__version__",
+    "cross_validate",
     "interval",
     "load",
     "results",
@@ -49,6 +51,7 @@ _MODULES = {
     "TableRegressor": "estimators.regressor",
     "TrainedRun": "inference.trained_run",
     "TrainingError": "errors",
+    "cross_validate": "estimators.folds",
     "interval": "api.overrides",
     "load": "inference.loading",
     "results": "api.results",

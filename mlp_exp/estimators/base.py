@@ -207,8 +207,8 @@ def prepare(
     estimator: TableEstimator,
     X: Any,  # noqa: N803
     y: Any,
-    sample_weight: Any,
-    eval_set: tuple[Any, Any] | None,
+    sample_weight: Any = None,
+    eval_set: tuple[Any, Any] | None = None,
 ) -> Prepared:
     """What `fit` with these arguments trains with; the estimator learns columns and classes. Errors of `fit`."""
     features = fitted_table(estimator, X, estimator.categorical)

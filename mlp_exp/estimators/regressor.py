@@ -58,7 +58,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]  # s
         return self.trained_run.predict(table_like_fitted(self, X))
 
     def predict_quantiles(self, X: Any) -> Floats:  # noqa: N803
-        """The quantiles `[N, Q]` of the levels that the loss has, in ascending order; arguments of `predict`.
+        """The quantiles `[N, Q]` of the levels of the loss, in ascending order; arguments and errors of `predict`.
 
         Raises:
             InputError: the loss is another one than `quantile`.
