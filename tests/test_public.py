@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.tables import write_people
 
 import mlp_exp
 
@@ -19,12 +20,6 @@ PUBLIC = {name: getattr(mlp_exp, name) for name in NAMES}
 ERRORS = [name for name in NAMES if name.endswith("Error")]
 TABLE = ("data=table", "data.path=people.csv", "data.target=income")
 QUICK = ("trainer.epochs=12", "optimizer.lr=0.05", "trainer.plots=never", "baselines=none", "model.hidden_sizes=[8]")
-
-
-def write_people(path: Path) -> None:
-    """Two classes, of which age decides."""
-    lines = [f"{20 + row % 60},{'ab'[row % 2]},{'high' if row % 60 > 30 else 'low'}" for row in range(120)]
-    path.write_text("\n".join(["age,town,income", *lines]) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
