@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.shortened import shortened
 from support.tables import write_people
 
 import mlp_exp
 from mlp_exp.api import calling
-from mlp_exp.api.command import command
-from mlp_exp.cli.in_python import Called
 
 pytestmark = pytest.mark.slow
 
@@ -21,9 +20,6 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "PYTHON.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.py"))
-SHORT = ("trainer.plots=never", "baselines=none")
-"""The suite has to be fast."""
-EPOCHS = "trainer.epochs="
 
 
 def shown(cells: Sequence[str], folder: Path) -> list[Any]:
@@ -43,11 +39,6 @@ def shown(cells: Sequence[str], folder: Path) -> list[Any]:
                 assert html is None or html().startswith(("<div", "<table"))
                 values.append(value)
     return values
-
-
-def shortened(words: Sequence[str], **options: Any) -> Called:
-    epochs = [] if any(word.startswith(EPOCHS) for word in words) else [f"{EPOCHS}3"]
-    return command([*words, *SHORT, *epochs], **options)
 
 
 def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from support.commands import Fork, Result, ended, start_command
+from support.shortened import shortened
+
+from mlp_exp.api import calling
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    python -m mlp_exp\.(run|report|predict|export)(.*?)(?:#.*)?$", README, re.MULTILINE)
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-SNIPPETS = [block for block in BLOCKS if "import load" in block]
+SNIPPETS = [block for block in BLOCKS if "from mlp_exp import" in block]
 MY_PACKAGE = "".join(block for block in BLOCKS if block not in SNIPPETS)
 
 MY_NET = """
@@ -112,7 +115,7 @@ def results_in(folder: Path) -> set[Path]:
 
 def test_the_commands_are_found() -> None:
     assert len(COMMANDS) == 49
-    assert len(SNIPPETS) == 1
+    assert len(SNIPPETS) == 2
     assert "make run" in README
     assert "make test" in README
     assert {f"{name} {rest.strip()}" for name, rest in COMMANDS} >= {*ANEW}
@@ -173,8 +176,9 @@ def check_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
-def test_the_python_runs(snippet: str, folder: Path, trained: Path) -> None:
+def test_the_python_runs(snippet: str, folder: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(trained / "people" / "RUN", folder / "RUN")
+    monkeypatch.setattr(calling, "command", shortened)
     done = ended(Fork(lambda: exec(compile(snippet, "README.md", "exec"), {"__name__": "__main__"}), folder))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") >= snippet.count("print(")
