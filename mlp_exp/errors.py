@@ -42,6 +42,10 @@ class DataError(MlpExpError):
     """The data cannot be used as asked."""
 
 
+class InputError(DataError, ValueError):
+    """What an estimator was given cannot be used; scikit-learn expects a ValueError."""
+
+
 class TrainingError(MlpExpError):
     """Network, loss, optimizer and scheduler do not fit together."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from mlp_exp.cli.in_python import ONE_AT_A_TIME, Called, call
@@ -11,11 +12,12 @@ from mlp_exp.run import actions
 from mlp_exp.trackers.tracking import Tracking
 
 
-def command(arguments: Sequence[str], *, quiet: bool = False) -> Called:
+def command(arguments: Sequence[str], *, quiet: bool = False, reports: bool = True) -> Called:
     """Trains what `python -m mlp_exp.run` with these arguments would, in this process; errors are raised.
 
     Args:
         quiet: whether nothing is printed by this thread.
+        reports: whether a sweep gets its page.
 
     Example:
         command(["-m", "seed=range(3)", "hydra.sweep.dir=seeds"]).folder  # seeds, with a leaderboard and a page
@@ -24,4 +26,9 @@ def command(arguments: Sequence[str], *, quiet: bool = False) -> Called:
         if quiet:
             around.enter_context(silent())
         tracking = around.enter_context(Tracking(Path.cwd()))
-        return call(actions(tracking, around.enter_context(Helper())), arguments)
+        made = actions(tracking, around.enter_context(Helper()))
+        return call(made if reports else replace(made, end_sweep=_no_report), arguments)
+
+
+def _no_report(folder: Path) -> None:
+    """Leaves the sweep's folder as it is."""

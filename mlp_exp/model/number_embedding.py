@@ -43,7 +43,7 @@ class PeriodicEmbedding(NumberEmbedding):
 
     def __init__(self, numbers: int, hidden: int, width: int, frequency_scale: float) -> None:
         super().__init__(numbers, hidden, width)
-        self.frequency = nn.Parameter(torch.empty(numbers, hidden).normal_(0.0, frequency_scale))
+        self.frequency = nn.Parameter(torch.normal(0.0, frequency_scale, (numbers, hidden)))
         self.phase = nn.Parameter(torch.empty(numbers, hidden).uniform_(-math.pi, math.pi))
 
     def hidden(self, x: Tensor) -> Tensor:

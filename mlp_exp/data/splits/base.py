@@ -56,6 +56,8 @@ class Split(ABC):
 
     aside_is_feature = False
     """Whether the column that the split uses is also a feature."""
+    predefined = False
+    """Whether the user has said of each row which part it is in."""
 
     @property
     def aside(self) -> str | None:

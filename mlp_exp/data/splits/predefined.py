@@ -19,6 +19,7 @@ class ColumnSplit(Split):
     """Parts from a column with `train`, `val` or `test` in each row; it is not a feature."""
 
     column: str | int
+    predefined = True
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
         words = self.column_values(dataset).astype(str)
@@ -43,6 +44,7 @@ class FileSplit(Split):
     train: str
     test: str
     val: str | None = None
+    predefined = True
 
     def parts(self, dataset: Dataset, generator: np.random.Generator) -> Parts:
         total = len(dataset.target) if dataset.kept is None else len(dataset.kept)

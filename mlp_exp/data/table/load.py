@@ -109,7 +109,8 @@ def table(
     if date_format is not None and (wrong := check_date_format(date_format)):
         raise DataError(f"data.date_format: '{date_format}': {wrong}; expected one as '%d.%m.%Y %H:%M'")
     options = _options(columns, numeric, categorical, dates, drop, text)
-    targets = TargetOptions(_names(target), task, None if order is None else tuple(map(str, order)))
+    predefined = split is not None and split.predefined
+    targets = TargetOptions(_names(target), task, None if order is None else tuple(map(str, order)), predefined)
     targets.check()
     return _read(path, _Asked(format, options, targets, _name(weight), split), open_file)
 

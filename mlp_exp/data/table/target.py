@@ -140,10 +140,12 @@ def class_codes(name: str, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], 
     return codes.astype(np.int64), names
 
 
-def check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], task: TaskChoice, rows: str) -> None:
+def check_classes(
+    name: str, codes: NDArray[np.int64], names: tuple[str, ...], task: TaskChoice, rows: str, *, singles: bool
+) -> None:
     """Raises DataError for classes of codes `[N]`, -1 where missing, that are too few or many for the task, or rare.
 
-    `rows` is what those with a class are called.
+    `rows` is what those with a class are called; `singles` says whether a class may have a single row.
     """
     given = codes[codes >= 0]
     if len(names) < 2:
@@ -158,7 +160,7 @@ def check_classes(name: str, codes: NDArray[np.int64], names: tuple[str, ...], t
             "the same"
         )
     single = np.flatnonzero(np.bincount(given, minlength=len(names)) == 1)
-    if len(single):
+    if len(single) and not singles:
         first = ", ".join(f"'{shorten(names[code])}' (row {(codes == code).argmax()})" for code in single[:5])
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
         numeric = " If it is a quantity: data.task=regression." if are_numbers(names) else ""

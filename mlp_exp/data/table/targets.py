@@ -37,11 +37,13 @@ class TargetOptions:
     Attributes:
         names: of the columns.
         order: classes of an ordinal target, the lowest first; None for numbers and dates, which have an order.
+        predefined: whether the user has said of each row which part it is in; a class may then have a single row.
     """
 
     names: tuple[str, ...]
     task: TaskChoice = "auto"
     order: tuple[str, ...] | None = None
+    predefined: bool = False
 
     def check(self) -> None:
         """Raises DataError for a task with another number of targets, and an order without an ordinal target."""
@@ -172,7 +174,7 @@ def _codes(target: ReadTarget, options: TargetOptions, rows: str, *, several: bo
             f"data.target: '{name}' has {len(names)} classes: {join_names(names)}; each of several targets has two. "
             f"Train a run for it alone{_or_regression([target])}"
         )
-    check_classes(name, codes, names, options.task, rows)
+    check_classes(name, codes, names, options.task, rows, singles=options.predefined)
     if options.order is not None:
         return _in_order(name, codes, names, options.order)
     if options.task == "ordinal" and type_family(target.values.type) == "text":

@@ -1,0 +1,119 @@
+"""What estimators are given as features: data frames and arrays become tables whose types say what each column is."""
+
+from collections.abc import Collection, Iterator, Sequence, Set
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+from sklearn.utils.validation import validate_data
+
+from mlp_exp.data.table.cleaning import clean_names, is_text
+from mlp_exp.data.table.columns import find_column
+from mlp_exp.data.table.frames import arrow_table
+from mlp_exp.data.table.values import mask_nan, type_family
+from mlp_exp.errors import DataError, InputError
+
+FEWEST_ROWS = 2
+"""To train with."""
+
+
+def fitted_table(estimator: Any, X: Any, categorical: Sequence[str | int]) -> pa.Table:  # noqa: N803
+    """The features to train with; sets `n_features_in_`, `feature_names_in_` and `columns_` of the estimator.
+
+    Args:
+        X: a data frame, a dictionary of columns, or an array `[N, F]`.
+        categorical: names or places of columns that are categories, whatever their type.
+
+    Raises:
+        ValueError: it is none of these, has an infinite number or too few rows; most often an InputError.
+    """
+    table = _checked(estimator, X, reset=True)
+    table = table.rename_columns(clean_names(table.column_names))
+    if len(table) < FEWEST_ROWS:
+        raise InputError(f"X: expected {FEWEST_ROWS} rows or more to train with, got n_samples = {len(table)}")
+    estimator.columns_ = table.column_names
+    estimator.categories_ = _names(categorical, table.column_names)
+    return _typed(table, estimator.categories_)
+
+
+def table_like_fitted(estimator: Any, X: Any) -> pa.Table:  # noqa: N803
+    """The features of rows that are predicted or evaluated; arguments and errors of `fitted_table`.
+
+    Columns have their names in training: scikit-learn has compared names, where both have some, and counts.
+    """
+    table = _checked(estimator, X, reset=False).rename_columns(estimator.columns_)
+    return _typed(table, estimator.categories_)
+
+
+def _checked(estimator: Any, given: Any, *, reset: bool) -> pa.Table:
+    if sparse.issparse(given):
+        raise InputError("X: expected a data frame or an array [N, F], got a sparse matrix; make it one: X.toarray()")
+    if isinstance(given, Iterator | Set | str):
+        what = f"a {type(given).__name__}"
+        raise InputError(f"X: expected a data frame or an array [N, F], got {what}; make it a list: list(X)")
+    if not (isinstance(given, dict) or hasattr(given, "columns")):
+        array = validate_data(estimator, given, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
+        return arrow_table(array, "X")
+    try:
+        table = arrow_table(given, "X")
+    except DataError as error:
+        raise InputError(str(error)) from error
+    validate_data(estimator, table if isinstance(given, dict) else given, skip_check_array=True, reset=reset)
+    return table
+
+
+def _names(categorical: Sequence[str | int], columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns, some of which are given by their places."""
+    if isinstance(categorical, str):
+        raise InputError(f"categorical: expected a list of columns, got '{categorical}'; write ['{categorical}']")
+    found = []
+    for each in categorical:
+        if isinstance(each, str):
+            try:
+                found.append(find_column(each, columns, "categorical"))
+            except DataError as error:
+                raise InputError(str(error)) from error
+        elif not 0 <= each < len(columns):
+            raise InputError(f"categorical: expected places from 0 to {len(columns) - 1}, got {each}")
+        else:
+            found.append(columns[each])
+    return tuple(found)
+
+
+def _typed(table: pa.Table, categories: Collection[str]) -> pa.Table:
+    """The table with types that leave nothing to be inferred: numbers are float64, categories are dictionaries."""
+    columns = [_column(name, table[name], name in categories) for name in table.column_names]
+    return pa.table(columns, names=table.column_names)
+
+
+def _column(name: str, values: pa.ChunkedArray, is_category: bool) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(values.type):
+        values, is_category = values.cast(values.type.value_type), True
+    if is_text(values.type):
+        return _as_texts(values).dictionary_encode()
+    family = "number" if pa.types.is_null(values.type) else type_family(values.type)
+    if family is None:
+        raise InputError(
+            f"X: column '{name}' holds {values.type}; expected numbers, booleans, dates, texts or categories"
+        )
+    if is_category:
+        return _as_texts(values).dictionary_encode()
+    if family != "number" or pa.types.is_temporal(values.type):
+        return values
+    numbers = pc.cast(values, pa.float64(), safe=False)
+    infinite = pc.fill_null(pc.is_inf(numbers), False)
+    if pc.any(infinite).as_py():
+        row = int(infinite.to_numpy().argmax())
+        raise InputError(f"X: column '{name}', row {row}: expected a finite number, or none, got infinity")
+    return numbers
+
+
+def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories as texts; whole numbers without a point, also those that gaps have made floats."""
+    if pa.types.is_floating(values.type):
+        values = mask_nan(values)
+        if pc.all(pc.equal(pc.trunc(values), values)).as_py() is not False:
+            values = pc.cast(values, pa.int64(), safe=False)
+    return pc.cast(values, pa.string())

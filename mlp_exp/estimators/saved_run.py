@@ -1,0 +1,45 @@
+"""The files of a trained run, kept in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlp_exp.errors import RunFolderError
+from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.loading import load
+from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.storage.run_folder import CHECKPOINT, MODEL
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """All files of a run's folder but the checkpoint.
+
+    Attributes:
+        files: their content, by their paths in the folder.
+        allow: packages that a network or loss of the user's own is from.
+    """
+
+    files: Mapping[str, bytes]
+    allow: Sequence[str]
+
+    @classmethod
+    def of(cls, folder: Path, allow: Sequence[str]) -> "SavedRun":
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != CHECKPOINT]
+        return cls({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}, allow)
+
+    def load(self) -> TrainedRun | Ensemble:
+        """As `mlp_exp.load` of the folder."""
+        with TemporaryDirectory() as scratch:
+            Path(scratch, MODEL).write_bytes(self.files[MODEL])
+            return load(scratch, self.allow)
+
+    def write(self, folder: Path) -> None:
+        """Writes the files; raises RunFolderError if there is something in the folder."""
+        if folder.exists() and any(folder.iterdir()):
+            raise RunFolderError(f"{folder}: expected a new folder for the run, and it has files; name another one")
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
