@@ -5,6 +5,7 @@ import io
 import logging
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
@@ -48,18 +49,23 @@ def silent() -> Iterator[None]:
     before = console.quiet
     console.quiet = True  # in a notebook it does not print to standard output
     try:
-        with redirect_stdout(_OfOthers()), redirect_stderr(_OfOthers(stderr=True)):
+        with redirect_stdout(_OfOthers(sys.stdout)), redirect_stderr(_OfOthers(sys.stderr)):
             yield
     finally:
         console.quiet = before
 
 
+_LATEST: "deque[_OfOthers]" = deque(maxlen=8)
+"""Keeps them alive a while: `print` of another thread holds no reference to the stream that it writes to."""
+
+
 class _OfOthers(io.TextIOBase):
     """Passes on what other threads write."""
 
-    def __init__(self, *, stderr: bool = False) -> None:
-        self._stream: TextIO = sys.stderr if stderr else sys.stdout
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self._silent = threading.get_ident()
+        _LATEST.append(self)
 
     def write(self, text: str) -> int:
         return len(text) if threading.get_ident() == self._silent else self._stream.write(text)
