@@ -1,12 +1,12 @@
 """The work of the command line, called from Python."""
 
-import io
 from collections.abc import Sequence
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from mlp_exp.cli.in_python import Called, call
+from mlp_exp.cli.in_python import ONE_AT_A_TIME, Called, call
+from mlp_exp.display.console import silent
 from mlp_exp.processes.helper import Helper
 from mlp_exp.run import actions
 from mlp_exp.trackers.tracking import Tracking
@@ -16,16 +16,15 @@ def command(arguments: Sequence[str], *, quiet: bool = False, reports: bool = Tr
     """Trains what `python -m mlp_exp.run` with these arguments would, in this process; errors are raised.
 
     Args:
-        quiet: whether nothing is printed.
+        quiet: whether nothing is printed by this thread.
         reports: whether a sweep gets its page.
 
     Example:
         command(["-m", "seed=range(3)", "hydra.sweep.dir=seeds"]).folder  # seeds, with a leaderboard and a page
     """
-    with ExitStack() as around:
+    with ONE_AT_A_TIME, ExitStack() as around:
         if quiet:
-            around.enter_context(redirect_stdout(io.StringIO()))
-            around.enter_context(redirect_stderr(io.StringIO()))
+            around.enter_context(silent())
         tracking = around.enter_context(Tracking(Path.cwd()))
         made = actions(tracking, around.enter_context(Helper()))
         return call(made if reports else replace(made, end_sweep=_no_report), arguments)

@@ -208,7 +208,7 @@ class Command:
             number = hydra_node.job.num if in_sweep else None
             return self._actions.run(spec_of(cfg, hydra_node, hydra_node.runtime.output_dir, number), self.options)
         except SweeperError as error:
-            sys.exit(str(error))  # Hydra would take any other exception for that of one job
+            raise SystemExit(str(error)) from error  # Hydra would take any other exception for that of one job
         except Exception as error:
             is_users = isinstance(error, MlpExpError | OSError)
             if self._raises or not (is_users or in_sweep):

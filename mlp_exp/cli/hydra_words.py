@@ -15,3 +15,16 @@ def quoted(text: str) -> str:
         return text
     escaped = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
     return f"'{escaped}'"
+
+
+def unquoted(text: str) -> str:
+    """A value as typed, without its quotes: the inverse of `quoted`; one that has none as it is.
+
+    >>> unquoted(quoted("it's"))
+    "it's"
+    """
+    mark = text[:1]
+    if len(text) < 2 or mark not in ("'", '"') or text[-1] != mark:
+        return text
+    inside = re.compile(rf"((?:\\\\)*)(\\{mark}|$)")
+    return inside.sub(lambda found: found[1][::2] + (mark if found[2] else ""), text[1:-1])

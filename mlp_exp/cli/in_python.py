@@ -1,5 +1,6 @@
 """A command called from Python: it changes nothing of the process that the caller would notice afterwards."""
 
+import gc
 import logging
 import sys
 import threading
@@ -11,13 +12,15 @@ from pathlib import Path
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobRuntime
+from hydra.version import VersionBase
 
 from mlp_exp.cli.application import USERS_ERRORS, Actions, Command, is_multirun
 from mlp_exp.cli.diagnosis import explained
 from mlp_exp.processes.blas import blas
 from mlp_exp.storage.lease import release_held
 
-_ONE_AT_A_TIME = threading.RLock()
+ONE_AT_A_TIME = threading.RLock()
 """Hydra, logging and the threads of torch are one for all of a process."""
 
 
@@ -43,7 +46,7 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
         MlpExpError: as the command line reports it.
         KeyboardInterrupt: before there was a folder.
     """
-    with _ONE_AT_A_TIME, _undisturbed():
+    with ONE_AT_A_TIME, _undisturbed():
         command = Command(actions, raises=not is_multirun(arguments))
         interrupted = False
         try:
@@ -54,6 +57,10 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
             if command.job_began:
                 raise
             raise explained(error, command.arguments, command.config_name) from error
+        except SystemExit as end:
+            if isinstance(end.__cause__, USERS_ERRORS):
+                raise end.__cause__ from None
+            raise
         finally:
             release_held()
         folder = command.sweep_folder or command.run_folder
@@ -64,20 +71,31 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Afterwards Hydra, logs, the import path and the threads of torch and NumPy are what they were."""
+    """Afterwards Hydra, logs, the import path, garbage collection and the threads of torch and NumPy are as before."""
     root, hydra = logging.getLogger(), GlobalHydra.instance()
     handlers, level, held = list(root.handlers), root.level, list(logging._handlerList)  # type: ignore[attr-defined]
     before, job, path = hydra.hydra, HydraConfig.instance().cfg, list(sys.path)
+    base, name = VersionBase.instance().getbase(), JobRuntime.instance().conf
     threads, of_blas = torch.get_num_threads(), blas().info()
+    collects, thresholds, frozen = gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
     hydra.clear()
+    JobRuntime.instance().conf = name.copy()
     logging._handlerList.clear()  # type: ignore[attr-defined]  # configuring logs closes all handlers that are known
     try:
         yield
     finally:
         hydra.hydra, HydraConfig.instance().cfg = before, job
+        VersionBase.instance().version_base, JobRuntime.instance().conf = base, name
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
         root.handlers[:] = handlers
         root.setLevel(level)
         logging._handlerList[:] = held  # type: ignore[attr-defined]
         sys.path[:] = path
         torch.set_num_threads(threads)
+        if not collects:
+            gc.disable()
+            gc.set_threshold(*thresholds)
+        if not frozen:
+            gc.unfreeze()
         blas().limit(limits={each["prefix"]: each["num_threads"] for each in of_blas})

@@ -1,8 +1,7 @@
 """Keeps a new run out of another run's folder, and a new sweep out of another sweep's."""
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -31,40 +30,47 @@ class RefuseUsedFolder(Callback):
         try:
             folder.require_unused()
         except RunFolderError as error:
-            sys.exit(str(error))  # Hydra turns any other exception of a callback into a warning
+            _refuse(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().cfg = config  # type: ignore[assignment]  # whichever launcher: the command asks for its folder
         if config.hydra.output_subdir != HYDRA:
-            sys.exit(
-                f"hydra.output_subdir: expected {HYDRA}, where a sweep keeps what each of its runs was, got "
-                f"{config.hydra.output_subdir}. Leave it out"
-            )
+            said = f"where a sweep keeps what each of its runs was, got {config.hydra.output_subdir}. Leave it out"
+            _refuse(RunFolderError(f"hydra.output_subdir: expected {HYDRA}, {said}"))
         folder = _folder(config, "sweep").absolute()
         saved = folder / MULTIRUN
         if OPTIONS.get().resumes and not saved.exists():
-            sys.exit(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
+            _refuse(RunFolderError(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume"))
         _take_lease(folder)
         if not saved.exists():
             return
         if not OPTIONS.get().resumes:
-            sys.exit(f"{folder}: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir")
+            how = "Go on with it: resume=true; or choose another hydra.sweep.dir"
+            _refuse(RunFolderError(f"{folder}: holds another sweep. {how}"))
         try:
             settings = read_yaml(saved)["hydra"]
             earlier, subfolder = settings["overrides"]["task"], settings.get("output_subdir", HYDRA)
             " ".join(earlier)
         except (RunFolderError, KeyError, TypeError, AttributeError) as error:
-            sys.exit(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}")
+            _refuse(RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}"))
         if subfolder != HYDRA:
             was = "null" if subfolder is None else subfolder
-            sys.exit(
-                f"{folder}: was made with hydra.output_subdir={was}, and its runs cannot be told apart: it cannot be "
-                "resumed. Start another sweep: choose another hydra.sweep.dir"
+            _refuse(
+                RunFolderError(
+                    f"{folder}: was made with hydra.output_subdir={was}, and its runs cannot be told apart: it cannot "
+                    "be resumed. Start another sweep: choose another hydra.sweep.dir"
+                )
             )
         if earlier != config.hydra.overrides.task:
             was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
-            sys.exit(f"{folder}: resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}")
+            said = f"resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}"
+            _refuse(RunFolderError(f"{folder}: {said}"))
         _require_trusted(config)
+
+
+def _refuse(error: MlpExpError | OSError) -> NoReturn:
+    """Ends the command: Hydra turns any other exception of a callback into a warning."""
+    raise SystemExit(describe(error)) from error
 
 
 def _take_lease(folder: Path) -> None:
@@ -74,7 +80,7 @@ def _take_lease(folder: Path) -> None:
     try:
         hold(folder)
     except (MlpExpError, OSError) as error:
-        sys.exit(describe(error))
+        _refuse(error)
 
 
 def _require_trusted(config: DictConfig) -> None:
@@ -84,7 +90,7 @@ def _require_trusted(config: DictConfig) -> None:
     try:
         require_trusted(config, config.hydra.overrides.task, OPTIONS.get())
     except SweeperError as error:
-        sys.exit(str(error))
+        _refuse(error)
 
 
 def _refuse_search(config: DictConfig) -> None:
@@ -93,7 +99,7 @@ def _refuse_search(config: DictConfig) -> None:
     words = [*typed["task"], *typed["hydra"]]
     search = [word for word in words if word.startswith(("search=", "hydra/sweeper=")) and word not in NO_SEARCH]
     if search:
-        sys.exit(str(ConfigError([f"{search[0]}: is for -m, without which one run trains; add -m"])))
+        _refuse(ConfigError([f"{search[0]}: is for -m, without which one run trains; add -m"]))
 
 
 def _folder(config: DictConfig, mode: str) -> Path:
@@ -103,4 +109,4 @@ def _folder(config: DictConfig, mode: str) -> Path:
     except OmegaConfBaseException as error:
         from mlp_exp.config.validation import unresolved
 
-        sys.exit(str(ConfigError([unresolved(error)])))
+        _refuse(ConfigError([unresolved(error)]))

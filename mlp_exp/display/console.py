@@ -1,8 +1,16 @@
 """Log records and single lines on the console."""
 
 import copy
+import io
 import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 
 from rich import get_console
 from rich.console import Console
@@ -17,7 +25,7 @@ class ConsoleHandler(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        console = Console(stderr=True) if record.levelno >= logging.ERROR else get_console()
+        console = Console(stderr=True, quiet=get_console().quiet) if record.levelno >= logging.ERROR else get_console()
         if record.exc_info and isinstance(record.exc_info[1], MlpExpError):
             record = copy.copy(record)
             record.exc_info = record.exc_text = None
@@ -27,3 +35,40 @@ class ConsoleHandler(logging.Handler):
 def print_path(path: Path) -> None:
     """Prints a path on one line, however long, so that it can be copied."""
     get_console().print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def shows_bars(console: Console) -> bool:
+    """Whether progress bars can be shown: on a terminal, and in a notebook that has widgets."""
+    return not console.quiet and (console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None))
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside, nothing is printed by this thread."""
+    console = get_console()
+    before = console.quiet
+    console.quiet = True  # in a notebook it does not print to standard output
+    try:
+        with redirect_stdout(_OfOthers(sys.stdout)), redirect_stderr(_OfOthers(sys.stderr)):
+            yield
+    finally:
+        console.quiet = before
+
+
+_LATEST: "deque[_OfOthers]" = deque(maxlen=8)
+"""Keeps them alive a while: `print` of another thread holds no reference to the stream that it writes to."""
+
+
+class _OfOthers(io.TextIOBase):
+    """Passes on what other threads write."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._silent = threading.get_ident()
+        _LATEST.append(self)
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self._silent else self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()

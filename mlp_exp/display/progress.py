@@ -11,6 +11,8 @@ from rich import get_console
 from rich.console import RenderableType
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mlp_exp.display.console import shows_bars
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -31,7 +33,7 @@ def epoch_bar() -> Progress:
         TextColumn("{task.description}"),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not shows_bars(console),
     )
 
 
@@ -46,7 +48,7 @@ class SweepBar:
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not shows_bars(console),
             transient=True,
             auto_refresh=False,  # needs a thread, which does not survive the forks that train stacks
         )
@@ -91,7 +93,7 @@ class _FileBar(Progress):
             DownloadColumn(),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not shows_bars(console),
             transient=True,
         )
         self.add_task(name, total=raw.size())

@@ -98,7 +98,7 @@ def print_scores(
         for name in columns[0]:
             value, interval = scores.get(name), intervals.get(part, {}).get(name)
             reason = reasons.get(part, {}).get(name, "–")
-            cells.append((_score(value, interval), True) if value is not None else (reason, False))
+            cells.append((shown_score(value, interval), True) if value is not None else (reason, False))
         # only a reason may take several lines
         width = max((len(text) if whole else min(len(text), REASON_WIDTH) for text, whole in cells), default=1)
         table.add_column(part, justify="right", min_width=width, max_width=width)
@@ -108,7 +108,7 @@ def print_scores(
     get_console().print(table)
 
 
-def _score(value: float, interval: tuple[float, float] | None) -> str:
+def shown_score(value: float, interval: tuple[float, float] | None) -> str:
     """A value such as `0.9512`, or `0.9512 (0.931–0.967)`; a small one has four significant digits.
 
     The ends of an interval have so many digits that two of its width are seen.
@@ -140,7 +140,7 @@ def print_comparison(
             values = [metrics.get(part, {}).get(name) for part, name in shown]
             table.add_row(
                 label,
-                *("–" if value is None else _score(value, None) for value in values),
+                *("–" if value is None else shown_score(value, None) for value in values),
                 style=None if place else "bold",
             )
         get_console().print(table)

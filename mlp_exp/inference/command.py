@@ -1,17 +1,16 @@
 """What `predict` and `export` are given, and what they print; imports nothing slow before the arguments are checked."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from mlp_exp.data.table.file import shorten
-from mlp_exp.errors import DataError, RunFolderError
-from mlp_exp.storage.run_folder import MODEL, RunFolder
+from mlp_exp.errors import DataError
 
 if TYPE_CHECKING:
     from mlp_exp.inference.tables import Predicted
@@ -72,32 +71,6 @@ def opened(output: Path) -> Iterator[Path | BinaryIO]:
         signal.signal(signal.SIGPIPE, before)
 
 
-def runs_of(folder: Path, top: int) -> list[Path]:
-    """The folder of a run itself, or the best runs of a sweep's folder; RunFolderError if it holds neither."""
-    if (folder / MODEL).exists() or RunFolder(folder).result() is not None:
-        return [folder]
-
-    from mlp_exp.leaderboard.leaderboard import Leaderboard
-
-    every = Leaderboard.read(folder).entries
-    entries = [entry for entry in every if entry.ended_well and (entry.folder / MODEL).is_file()]
-    if not entries:
-        raise RunFolderError(f"{folder}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
-    if len(entries) < top:
-        pruned = sum(entry.pruned for entry in every)
-        print(f"{folder}: {len(entries)} of {top}: {_why_fewer(len(every), pruned, len(entries))}", file=sys.stderr)
-    return [folder / os.path.relpath(entry.folder, folder) for entry in entries[:top]]
-
-
-def _why_fewer(runs: int, pruned: int, good: int) -> str:
-    """Why only `good` runs of a sweep can be taken."""
-    others, of = runs - pruned - good, f"of its {runs} runs "
-    verbs = ("was", "has") if pruned == 1 else ("were", "have")
-    why = [f"{pruned} {of}{verbs[0]} pruned and {verbs[1]} no model"] if pruned else []
-    why += [f"{others} {'' if pruned else of}did not end well"] if others else []
-    return ", ".join(why) or f"it has {runs} run{'s' * (runs != 1)}"
-
-
 def add_runs(parser: argparse.ArgumentParser, *, greedy: bool = False) -> None:
     """Adds the folders, and how many runs of a sweep's; with `greedy` also how they may be chosen."""
     several = "folder of a run or of a sweep; several give their average"
@@ -124,7 +97,9 @@ def positive(text: str) -> int:
 
 def all_runs(folders: Sequence[Path], top: int) -> list[Path]:
     """The runs of all folders, as of `runs_of`; prints which they are where that is not what was typed."""
-    runs = [run for folder in folders for run in runs_of(folder, top)]
+    from mlp_exp.inference.best_runs import runs_of
+
+    runs = [run for folder in folders for run in runs_of(folder, top, partial(print, file=sys.stderr))]
     if runs != list(folders) or len(runs) > 1:
         print(f"{f'average of {len(runs)} runs' if len(runs) > 1 else '1 run'}: {', '.join(map(str, runs))}")
     return runs

@@ -1,6 +1,8 @@
 """The average of the predictions of several networks; a single one is an ensemble of one."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ class Ensemble(Predictor):
         first = self.first = networks[0]
         for run in networks[1:]:
             _require_alike(first, run)
+        self.folder = _common_folder(networks)
         self.feature_schema = first.feature_schema
         places = [
             _grouped(networks, same_columns, lambda run: run.preprocessing, lambda each: repr(each.state()))
@@ -64,6 +67,10 @@ class Ensemble(Predictor):
     def task(self) -> Task:
         """That of the runs; thresholds are the means of theirs."""
         return self.first.task.decided_by([run.task for run in self.runs], self.weights)
+
+    @property
+    def networks(self) -> list[TrainedRun]:
+        return self.runs
 
     @property
     def inputs_width(self) -> int:
@@ -145,6 +152,14 @@ def _networks(
         networks += inside
         shares += [weight * part for part in parts]
     return networks, shares
+
+
+def _common_folder(networks: Sequence[TrainedRun]) -> Path:
+    """That of the run that all are of, or the one that holds the runs."""
+    folders = list(dict.fromkeys(run.folder for run in networks))
+    if len(folders) > 1 and any(folder.is_absolute() for folder in folders):
+        folders = [folder.absolute() for folder in folders]
+    return Path(os.path.commonpath(folders))
 
 
 def _grouped(

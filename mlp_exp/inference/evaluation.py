@@ -12,9 +12,9 @@ from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.columns import find_column, numeric_features
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.misfits import FIX, Misfits
+from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.target import class_codes, join_names
 from mlp_exp.errors import DataError
-from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.tasks.metrics import Scores, evaluate
 from mlp_exp.tasks.task import Task
 
@@ -44,9 +44,11 @@ class Evaluation:
         where: names the table in messages.
     """
 
-    def __init__(self, run: TrainedRun, task: Task, names: Sequence[str], where: str) -> None:
+    def __init__(self, feature_schema: FeatureSchema, task: Task, names: Sequence[str], where: str) -> None:
         self._task = task
-        self._readers = [_Reader(run, target, name, where) for target, name in zip(task.targets, names, strict=True)]
+        self._readers = [
+            _Reader(feature_schema, target, name, where) for target, name in zip(task.targets, names, strict=True)
+        ]
         self._targets: list[NDArray[Any]] = []
         self._answers: list[Floats] = []
 
@@ -74,8 +76,8 @@ class Evaluation:
 class _Reader:
     """Reads the true values of one target."""
 
-    def __init__(self, run: TrainedRun, target: TargetColumn, name: str, where: str) -> None:
-        self._run = run
+    def __init__(self, feature_schema: FeatureSchema, target: TargetColumn, name: str, where: str) -> None:
+        self._schema = feature_schema
         self._where = where
         self._class_names = target.class_names
         if target.class_names:
@@ -89,7 +91,7 @@ class _Reader:
         """Class codes or values `[n]`, and which rows have one."""
         misfits = Misfits(self._where)
         misfits.count_rows(first_row)
-        values = self._run.feature_schema.converted(self._column, table[self._column.name], misfits)
+        values = self._schema.converted(self._column, table[self._column.name], misfits)
         if self._class_names:
             codes = self._class_codes(values, first_row)
             return codes, codes >= 0

@@ -1,5 +1,6 @@
-"""Loads a trained run from its folder, which may come from a stranger."""
+"""Loads trained runs from their folders, which may come from a stranger."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,9 @@ from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.experiment.building import build_group, build_loss
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.session import Session
+from mlp_exp.inference.best_runs import runs_of
 from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.greedy import choose
 from mlp_exp.inference.saved_file import read_saved_models
 from mlp_exp.inference.saved_model import SavedModel
 from mlp_exp.inference.trained_run import TrainedRun
@@ -26,33 +29,66 @@ from mlp_exp.storage.run_folder import MODEL
 from mlp_exp.tasks.criteria import CRITERIA
 from mlp_exp.tasks.head import Head
 
+log = logging.getLogger(__name__)
+
 NO_SIZES = frozenset({"embedding_hidden", "embedding_width", "frequency_scale", "most_embedded"})
 """Settings of a network of our own that may be any number; how large it makes the network, its weights show."""
 
 
-def load(path: str | os.PathLike[str], allow: Sequence[str] = ()) -> TrainedRun | Ensemble:
-    """Loads a trained run from its folder: a `TrainedRun` of one network, or an `Ensemble` of several of them.
+def load(
+    path: str | os.PathLike[str], allow: Sequence[str] = (), *, top: int = 1, greedy: int | None = None
+) -> TrainedRun | Ensemble:
+    """Loads what was trained: a run, or the best runs of a sweep or a search, whose predictions are averaged.
 
-    Nothing in it is unpickled, and no data is read.
+    Nothing in a folder is unpickled, and no data is read unless runs are chosen greedily.
 
     Args:
+        path: the folder of a run, of a sweep or of a search.
         allow: packages that the user trusts; a network or loss from any other is refused.
+        top: how many of a sweep's best runs; of fewer, which are then said in a warning, all.
+        greedy: choose so many among all of a sweep's runs, one after the other, each so that the average is best for
+            the rows that all held out; a run may be chosen several times.
+
+    Returns:
+        A `TrainedRun` of one network, or an `Ensemble` of several.
 
     Raises:
-        RunFolderError: the folder holds no model, or one that is damaged or of another version.
-        UntrustedError: its configuration names something that is not on the list.
+        RunFolderError: the folder holds no model, or one that is damaged or of another version; or the runs do not
+            predict the same.
+        UntrustedError: a configuration names something that is not on the list.
 
-    Example:
-        run = load("multirun/2026-01-31/12-00-00/3")
-        run.predict_proba({"age": [31, None], "town": ["a", "z"]}).shape  # (2, 2)
+    >>> load("RUN").predict({"age": [23, 81], "town": ["a", "b"]})
+    array(['no', 'yes'], dtype='<U3')
+    >>> load("SWEEP", top=2)
+    Ensemble: binary, income, 2 networks, SWEEP
     """
     folder = Path(path)
-    models, weights = read_saved_models(folder, allow)
-    runs = [_run(model, folder, allow) for model in models]
+    if greedy is not None:
+        chosen = choose([folder], greedy, allow).chosen
+        return load_runs(list(chosen), allow, list(chosen.values()))
+    return load_runs(runs_of(folder, top, log.warning), allow)
+
+
+def load_runs(
+    folders: Sequence[Path], allow: Sequence[str] = (), weights: Sequence[float] | None = None, keep: object = None
+) -> TrainedRun | Ensemble:
+    """Loads runs from their folders, and averages several; arguments and errors of `load`.
+
+    Args:
+        weights: how much each of the runs counts; None if all count the same.
+        keep: what has to live as long as what is loaded, as a temporary folder.
+    """
+    runs = [_in_folder(folder, allow, keep) for folder in folders]
     return runs[0] if len(runs) == 1 else Ensemble(runs, weights)
 
 
-def _run(saved: SavedModel, folder: Path, allow: Sequence[str]) -> TrainedRun | Ensemble:
+def _in_folder(folder: Path, allow: Sequence[str], keep: object) -> TrainedRun | Ensemble:
+    models, weights = read_saved_models(folder, allow)
+    runs = [_run(model, folder, allow, keep) for model in models]
+    return runs[0] if len(runs) == 1 else Ensemble(runs, weights)
+
+
+def _run(saved: SavedModel, folder: Path, allow: Sequence[str], keep: object) -> TrainedRun | Ensemble:
     """What one of the models in a folder holds; errors as of `load`."""
     where = folder / MODEL
     for group in ("model", "loss"):
@@ -75,10 +111,11 @@ def _run(saved: SavedModel, folder: Path, allow: Sequence[str]) -> TrainedRun | 
         feature_schema=saved.feature_schema,
         reading=saved.reading,
         training_rows=np.zeros(0, np.int64) if saved.training_rows is None else saved.training_rows.numpy(),
+        keep=keep,
     )
     if len(modules) == 1:
         return first
-    return Ensemble([replace(first, module=module) for module in modules])
+    return Ensemble([replace(first, module=module, member=member) for member, module in enumerate(modules)])
 
 
 def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], where: Path) -> None:

@@ -75,7 +75,7 @@ def predict_table(
         stream = TableStream(path, ensemble.first.feature_schema.format)
         ensemble.check(stream.names, where)
         truth = target_columns(targets, ensemble.task, stream.names)
-        evaluation = Evaluation(ensemble.first, ensemble.task, truth, where) if truth else None
+        evaluation = Evaluation(ensemble.feature_schema, ensemble.task, truth, where) if truth else None
         kept = kept_columns(keep, stream.names, _made(ensemble, spread=spread))
         names = list(dict.fromkeys([*ensemble.names, *truth, *kept]))
         misfits = Misfits(where)

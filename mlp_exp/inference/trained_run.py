@@ -22,7 +22,7 @@ from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.task import Task
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainedRun(Predictor):
     """A run that has trained; `mlp_exp.load` reads it from its folder.
 
@@ -31,6 +31,7 @@ class TrainedRun(Predictor):
         head: what stands behind the network.
         training_rows: the `row_hashes` `[n]` of training rows, of `MOST_ROWS` if there are more; none if a model
             was saved before they were kept.
+        keep: what has to live as long as this, as the temporary folder of a run that is saved nowhere else.
         feature_schema: as of every `Predictor`; the columns of data that was no table are its features.
     """
 
@@ -43,10 +44,16 @@ class TrainedRun(Predictor):
     feature_schema: FeatureSchema
     reading: SavedReading
     training_rows: NDArray[np.int64]
+    member: int | None = None
+    keep: object = None
 
     @property
     def task(self) -> Task:
         return self.head.task
+
+    @property
+    def networks(self) -> "list[TrainedRun]":
+        return [self]
 
     @property
     def columns(self) -> tuple[Column, ...]:

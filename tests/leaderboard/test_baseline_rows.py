@@ -8,7 +8,7 @@ from support.runs import classes, values, write_baselines, write_run
 
 from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
-from mlp_exp.inference.command import runs_of
+from mlp_exp.inference.best_runs import runs_of
 from mlp_exp.leaderboard.baselines import over_splits, read_baselines
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.printed import as_table, write_and_print
@@ -99,7 +99,7 @@ def test_nothing_takes_them_for_runs(sweep: Path) -> None:
     write_and_print(sweep)
     for run in ("0", "1"):
         (sweep / run / "model.pt").touch()
-    assert runs_of(sweep, 9) == [sweep / "1", sweep / "0"]
+    assert runs_of(sweep, 2, pytest.fail) == [sweep / "1", sweep / "0"]
     assert failures_in(sweep) == []
     assert len(Leaderboard.read(sweep).entries) == 2
 

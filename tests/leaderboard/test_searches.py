@@ -12,7 +12,7 @@ from support.runs import DIVERGED, FAILED, classes, values, write_baselines, wri
 from support.written_searches import study_file, write_search
 
 from mlp_exp.errors import RunFolderError
-from mlp_exp.inference.command import runs_of
+from mlp_exp.inference.best_runs import runs_of
 from mlp_exp.leaderboard.baselines import over_splits
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
@@ -200,7 +200,7 @@ def test_the_front_comes_first(tmp_path: Path, repeats: int) -> None:
     ]
     for job in range(5 * repeats):
         (tmp_path / f"{job}/model.pt").write_bytes(b"")
-    assert runs_of(tmp_path, 3) == [tmp_path / f"{one.job}" for one in board.entries[:3]]
+    assert runs_of(tmp_path, 3, pytest.fail) == [tmp_path / f"{one.job}" for one in board.entries[:3]]
 
 
 @pytest.mark.parametrize(
@@ -213,16 +213,15 @@ def test_the_front_comes_first(tmp_path: Path, repeats: int) -> None:
         ([], "it has 2 runs"),
     ],
 )
-def test_why_fewer_runs_are_averaged(
-    tmp_path: Path, results: Sequence[Mapping[str, Any] | None], why: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_why_fewer_runs_are_averaged(tmp_path: Path, results: Sequence[Mapping[str, Any] | None], why: str) -> None:
     for job, result in enumerate([classes(0.1), classes(0.2), *results]):
         write_run(tmp_path / f"{job}", result, [f"seed={job}"], job)
     for job in range(2):
         (tmp_path / f"{job}/model.pt").write_bytes(b"")
+    said: list[str] = []
     for top in (2, 8):
-        assert runs_of(tmp_path, top) == [tmp_path / "0", tmp_path / "1"]
-    assert capsys.readouterr().err == f"{tmp_path}: 2 of 8: {why}\n"
+        assert runs_of(tmp_path, top, said.append) == [tmp_path / "0", tmp_path / "1"]
+    assert said == [f"{tmp_path}: 2 of 8: {why}"]
 
 
 def test_with_other_runs_a_metric_ranks(tmp_path: Path) -> None:

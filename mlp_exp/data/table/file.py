@@ -23,6 +23,8 @@ from mlp_exp.data.table.dialect import Dialect, detect_dialect
 from mlp_exp.data.table.format import UTF8, Format
 from mlp_exp.errors import DataError
 
+NOT_SAVED = "not_saved.parquet"
+"""Name of a temporary file with a table that is not kept, which says why it is gone."""
 GZIP = b"\x1f\x8b"
 SAMPLE = 65536
 """Bytes that are read to detect the kind of file and its layout …"""
@@ -128,6 +130,11 @@ def _existing(path: str) -> Path:
         beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         near = difflib.get_close_matches(file.name, sorted(beside), n=3)
         hint = f" Near it: {', '.join(near)}." if near else ""
+        if file.name == NOT_SAVED:
+            raise DataError(
+                "data.path: this was trained on a table in memory that was not saved (save_data=False), so that it "
+                "cannot be resumed or trained again. Train it anew, with the table"
+            )
         raise DataError(f"data.path: there is no file '{path}' (seen from {Path.cwd()}).{hint}")
     if not file.is_file():
         what = "a folder" if file.is_dir() else "no plain file"

@@ -4,11 +4,14 @@ import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
 
 from mlp_exp.errors import DataError
 
@@ -31,8 +34,7 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
     """
     try:
         if not isinstance(data, np.ndarray):
-            frame = _of_pandas(data)
-            table = pa.table(data) if frame is None else pa.Table.from_pandas(frame, preserve_index=False)
+            table = _table_of(data)
         else:
             numbers = np.asarray(data, dtype=np.float64)
             if numbers.ndim != 2:
@@ -49,18 +51,48 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
     return table
 
 
-def native_frame(table: pa.Table) -> Any:
-    """A data frame of pandas or of polars: of the one that is imported, else of the one that is installed.
+def native_frame(table: pa.Table, library: str | None = None) -> Any:
+    """A data frame of one of `LIBRARIES`; if none is named, of the one that is imported, else of the one installed.
 
     Raises:
-        DataError: neither is installed.
+        DataError: it is not installed.
     """
     installed = [name for name in LIBRARIES if name in sys.modules or importlib.util.find_spec(name)]
-    if not installed:
-        raise DataError("a data frame needs one of its libraries: pip install pandas, or pip install polars")
-    chosen = next((name for name in installed if name in sys.modules), installed[0])
+    if library is None and installed:
+        library = next((name for name in installed if name in sys.modules), installed[0])
+    if library not in installed:
+        which = "pip install pandas, or pip install polars" if library is None else f"pip install {library}"
+        raise DataError(f"a data frame needs {'one of its libraries' if library is None else library}: {which}")
     frame = nw.from_native(table, eager_only=True)
-    return frame.to_pandas() if chosen == "pandas" else frame.to_polars()
+    return frame.to_pandas() if library == "pandas" else frame.to_polars()
+
+
+def save_table(table: pa.Table, path: Path) -> None:
+    """Writes a table as Parquet, in which what was a category is one: Parquet itself knows only those of texts.
+
+    Raises:
+        DataError: a column has a type that Parquet does not know.
+    """
+    for place, column in enumerate(table.columns):
+        kind = column.type
+        if pa.types.is_dictionary(kind) and not pa.types.is_large_string(kind.value_type):
+            texts = pc.cast(pc.cast(column, kind.value_type), pa.string())
+            table = table.set_column(place, table.column_names[place], texts.dictionary_encode())
+    try:
+        parquet.write_table(table, path)
+    except pa.ArrowException as error:
+        raise DataError(f"the table cannot be saved as Parquet: {error}") from error
+
+
+def _table_of(data: Any) -> pa.Table:
+    """A table of what has columns by name."""
+    frame = _of_pandas(data)
+    if frame is not None:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(data, polars.DataFrame):
+        return data.to_arrow()  # texts as Parquet takes them, unlike those that pa.table finds
+    return pa.table(data)
 
 
 def _of_pandas(data: Any) -> Any:

@@ -1,0 +1,49 @@
+"""Which runs are meant by the folder of a run, of a sweep or of a search."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mlp_exp.errors import RunFolderError
+from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.leaderboard import Leaderboard
+from mlp_exp.storage.run_folder import MODEL, RunFolder
+
+Say = Callable[[str], None]
+
+
+def runs_of(folder: Path, top: int, say: Say) -> list[Path]:
+    """The folder of a run itself, or the best runs of a sweep's folder; RunFolderError if it holds neither.
+
+    Args:
+        top: how many of a sweep's.
+        say: is told why there are fewer.
+    """
+    if (folder / MODEL).exists() or RunFolder(folder).result() is not None:
+        return [folder]
+    best = best_of(Leaderboard.read(folder).entries, folder, top, say)
+    return [folder / os.path.relpath(run, folder) for run in best]
+
+
+def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Path]:
+    """The first of some runs, best first, that ended well; RunFolderError if none did. Arguments of `runs_of`.
+
+    Args:
+        where: names their folder in messages.
+    """
+    entries = [entry for entry in every if entry.ended_well and (entry.folder / MODEL).is_file()]
+    if not entries:
+        raise RunFolderError(f"{where}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
+    if len(entries) < top:
+        pruned = sum(entry.pruned for entry in every)
+        say(f"{where}: {len(entries)} of {top}: {_why_fewer(len(every), pruned, len(entries))}")
+    return [entry.folder for entry in entries[:top]]
+
+
+def _why_fewer(runs: int, pruned: int, good: int) -> str:
+    """Why only `good` runs of a sweep can be taken."""
+    others, of = runs - pruned - good, f"of its {runs} runs "
+    verbs = ("was", "has") if pruned == 1 else ("were", "have")
+    why = [f"{pruned} {of}{verbs[0]} pruned and {verbs[1]} no model"] if pruned else []
+    why += [f"{others} {'' if pruned else of}did not end well"] if others else []
+    return ", ".join(why) or f"it has {runs} run{'s' * (runs != 1)}"

@@ -1,0 +1,65 @@
+"""What a run has left in its folder, as tables: its history and its metrics."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from mlp_exp.display.tables import shown_score
+from mlp_exp.errors import RunFolderError
+from mlp_exp.storage.run_folder import RunFolder
+
+METRIC_COLUMNS = {"part": pa.string(), "metric": pa.string(), "value": pa.float64()}
+INTERVAL_COLUMNS = {"low": pa.float64(), "high": pa.float64()}
+
+
+def history_of(folder: Path, member: int | None = None) -> pa.Table:
+    """A row for each epoch; of an ensemble the means over its networks, or those of the one with this number.
+
+    Raises:
+        RunFolderError: there is no history, or it is damaged.
+    """
+    run = RunFolder(folder)
+    if member is None:
+        columns = run.history_columns
+        rows = run.read_history(columns)
+    else:
+        columns, histories = run.read_member_histories()
+        if member >= len(histories):
+            raise RunFolderError(f"{folder}: expected the history of network {member}, found {len(histories)} networks")
+        rows = histories[member]
+    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(columns)})
+    return table.set_column(0, columns[0], table[0].cast(pa.int64()))
+
+
+def metrics_of(folder: Path) -> pa.Table:
+    """A row for each part and metric: `part`, `metric`, `value`, missing where it is not defined.
+
+    Where a part has 95 % intervals also `low` and `high`. Raises RunFolderError if there is no result.
+    """
+    result = RunFolder(folder).result()
+    if result is None:
+        raise RunFolderError(f"{folder}: expected the folder of a run that has ended, and it has no result")
+    intervals = result.get("intervals", {})
+    rows = [
+        (part, name, value, *(intervals.get(part, {}).get(name) or (None, None)))
+        for part, values in result["metrics"].items()
+        for name, value in values.items()
+    ]
+    columns = METRIC_COLUMNS | (INTERVAL_COLUMNS if intervals else {})
+    named = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
+    return pa.table(named, schema=pa.schema(columns))
+
+
+def headlines_of(folder: Path) -> list[str]:
+    """The metrics of a run that are printed, as `val accuracy 0.9000`; none where there is no result to read."""
+    try:
+        result = RunFolder(folder).result() or {}
+    except RunFolderError:
+        return []
+    return [
+        f"{part} {name} {shown_score(values[name], None)}"
+        for part, values in result.get("metrics", {}).items()
+        if part != "train" or len(result["metrics"]) == 1
+        for name in result.get("headlines", [])
+        if values.get(name) is not None
+    ]
