@@ -59,7 +59,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]  #
         if reset:
             self.classes_ = np.unique(y)
             if len(self.classes_) < 2:
-                raise InputError(f"y: expected two classes or more, got one class in all rows: {self.classes_[0]!r}")
+                raise InputError(f"y: expected two classes or more, got one class in all rows: '{self.classes_[0]}'")
         codes = codes_of(y, self.classes_, "y" if reset else "eval_set")
         return {"target": class_column(codes, self.classes_)}, codes
 
