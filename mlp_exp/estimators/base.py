@@ -22,8 +22,8 @@ from mlp_exp.api.command import command
 from mlp_exp.api.overrides import Overrides, arguments_of
 from mlp_exp.cli.hydra_words import RUN_DIR, quoted
 from mlp_exp.data.splits.sampling import Codes
-from mlp_exp.errors import DataError, InputError
-from mlp_exp.estimators.inputs import fitted_table, table_like_fitted
+from mlp_exp.errors import InputError
+from mlp_exp.estimators.inputs import fitted_table, input_errors, table_like_fitted
 from mlp_exp.estimators.saved_run import SavedRun
 from mlp_exp.estimators.targets import held_out, row_weights
 from mlp_exp.inference.ensemble import Ensemble
@@ -166,10 +166,8 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             path = prepared.write(Path(scratch, "data.parquet"))
             folder = Path(scratch, "run")
             words = [*prepared.arguments, f"data.path={path}", f"{RUN_DIR}{quoted(str(folder))}"]
-            try:
+            with input_errors():
                 called = command(words, quiet=prepared.quiet)
-            except DataError as error:
-                raise InputError(str(error)) from error
             if called.interrupted:
                 raise KeyboardInterrupt
             keep(self, folder)

@@ -11,7 +11,7 @@ from mlp_exp.data.splits.sampling import Codes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.base import TableEstimator
-from mlp_exp.estimators.inputs import table_like_fitted
+from mlp_exp.estimators.inputs import input_errors, table_like_fitted
 from mlp_exp.estimators.targets import class_column, codes_of, labels
 
 
@@ -61,7 +61,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]  #
         if reset:
             self.classes_ = np.unique(y)
             if len(self.classes_) < 2:
-                raise InputError(f"y: expected two classes or more, got one class in all rows: {self.classes_[0]!r}")
+                raise InputError(f"y: expected two classes or more, got one class in all rows: '{self.classes_[0]}'")
         codes = codes_of(y, self.classes_, "y" if reset else "eval_set")
         return {"target": class_column(codes, self.classes_)}, codes
 
@@ -74,9 +74,12 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]  #
         """
         run = self.trained_run
         names = {name: code for code, name in enumerate(run.class_names)}
-        answers = run.predict(table_like_fitted(self, X))
+        with input_errors():
+            answers = run.predict(table_like_fitted(self, X))
         return self.classes_[[names[each] for each in answers.tolist()]]
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """The probabilities `[N, C]` in the order of `classes_`; arguments and errors of `predict`."""
-        return self.trained_run.predict_proba(table_like_fitted(self, X))
+        run = self.trained_run
+        with input_errors():
+            return run.predict_proba(table_like_fitted(self, X))

@@ -1,6 +1,7 @@
 """What estimators are given as features: data frames and arrays become tables whose types say what each column is."""
 
 from collections.abc import Collection, Iterator, Sequence, Set
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,15 @@ from mlp_exp.errors import DataError, InputError
 
 FEWEST_ROWS = 2
 """To train with."""
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Raises an InputError for a DataError, since scikit-learn expects a ValueError."""
+    try:
+        yield
+    except DataError as error:
+        raise error if isinstance(error, InputError) else InputError(str(error)) from error
 
 
 def fitted_table(estimator: Any, X: Any, categorical: Sequence[str | int]) -> pa.Table:  # noqa: N803
@@ -56,10 +66,8 @@ def _checked(estimator: Any, given: Any, *, reset: bool) -> pa.Table:
     if not (isinstance(given, dict) or hasattr(given, "columns")):
         array = validate_data(estimator, given, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
         return arrow_table(array, "X")
-    try:
+    with input_errors():
         table = arrow_table(given, "X")
-    except DataError as error:
-        raise InputError(str(error)) from error
     validate_data(estimator, table if isinstance(given, dict) else given, skip_check_array=True, reset=reset)
     return table
 
@@ -71,10 +79,8 @@ def _names(categorical: Sequence[str | int], columns: Sequence[str]) -> tuple[st
     found = []
     for each in categorical:
         if isinstance(each, str):
-            try:
+            with input_errors():
                 found.append(find_column(each, columns, "categorical"))
-            except DataError as error:
-                raise InputError(str(error)) from error
         elif not 0 <= each < len(columns):
             raise InputError(f"categorical: expected places from 0 to {len(columns) - 1}, got {each}")
         else:

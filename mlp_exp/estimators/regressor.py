@@ -11,10 +11,8 @@ from mlp_exp.data.splits.sampling import Codes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.base import TableEstimator
-from mlp_exp.estimators.inputs import table_like_fitted
+from mlp_exp.estimators.inputs import input_errors, table_like_fitted
 from mlp_exp.estimators.targets import values
-
-QUANTILE = "quantile_"
 
 
 class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -55,16 +53,15 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]  # s
             NotFittedError: nothing is trained yet.
             ValueError: X does not have the columns of training, or they are of other types.
         """
-        return self.trained_run.predict(table_like_fitted(self, X))
+        run = self.trained_run
+        with input_errors():
+            return np.asarray(run.predict(table_like_fitted(self, X)))
 
     def predict_quantiles(self, X: Any) -> Floats:  # noqa: N803
-        """The quantiles `[N, Q]` of the levels of the loss, in ascending order; arguments and errors of `predict`.
+        """The quantiles `[N, Q]` of a regressor with `loss="quantile"`, whose levels ascend.
 
-        Raises:
-            InputError: the loss is another one than `quantile`.
+        Arguments and errors are those of `predict`; InputError for another loss, too.
         """
-        columns = self.trained_run.predict_columns(table_like_fitted(self, X))
-        found = [column for name, column in columns.items() if name.startswith(QUANTILE)]
-        if not found:
-            raise InputError("predict_quantiles: expected a regressor with loss='quantile', and this one has none")
-        return np.stack(found, axis=1)
+        run = self.trained_run
+        with input_errors():
+            return run.predict_quantiles(table_like_fitted(self, X))

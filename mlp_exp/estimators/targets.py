@@ -32,7 +32,7 @@ def codes_of(y: NDArray[Any], classes: NDArray[Any], name: str) -> Codes:
     found = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     unknown = classes[found] != y
     if unknown.any():
-        raise InputError(f"{name}: expected classes that y has, got {y[unknown][0]!r}")
+        raise InputError(f"{name}: expected classes that y has, got '{y[unknown][0]}'")
     return np.asarray(found, np.int64)
 
 
