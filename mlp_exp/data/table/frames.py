@@ -9,6 +9,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlp_exp.errors import DataError
 
@@ -30,17 +31,10 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
     ['age']
     """
     try:
-        if not isinstance(data, np.ndarray):
-            frame = _of_pandas(data)
-            table = pa.table(data) if frame is None else pa.Table.from_pandas(frame, preserve_index=False)
-        else:
-            numbers = np.asarray(data, dtype=np.float64)
-            if numbers.ndim != 2:
-                raise DataError(f"{where}: expected an array [N, F], got shape {list(numbers.shape)}")
-            names = [f"x{place}" for place in range(numbers.shape[1])] if array_names is None else list(array_names)
-            if numbers.shape[1] != len(names):
-                raise DataError(f"{where}: expected an array [N, {len(names)}], got shape {list(numbers.shape)}")
-            return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=names)
+        if isinstance(data, np.ndarray):
+            return _of_array(np.asarray(data, dtype=np.float64), where, array_names)
+        frame = _of_pandas(data)
+        table = pa.table(data) if frame is None else pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{where}: expected columns by name, or an array of numbers: {error}") from error
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
@@ -61,6 +55,14 @@ def native_frame(table: pa.Table) -> Any:
     chosen = next((name for name in installed if name in sys.modules), installed[0])
     frame = nw.from_native(table, eager_only=True)
     return frame.to_pandas() if chosen == "pandas" else frame.to_polars()
+
+
+def _of_array(numbers: NDArray[np.float64], where: str, names: Sequence[str] | None) -> pa.Table:
+    count = "F" if names is None else len(names)
+    if numbers.ndim != 2 or (names is not None and numbers.shape[1] != len(names)):
+        raise DataError(f"{where}: expected an array [N, {count}], got shape {list(numbers.shape)}")
+    own = names or [f"x{place}" for place in range(numbers.shape[1])]
+    return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=list(own))
 
 
 def _of_pandas(data: Any) -> Any:
