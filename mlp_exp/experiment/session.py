@@ -21,12 +21,15 @@ class Session:
     Attributes:
         shows_data: whether what was decided about a table is printed when it is read.
         trains_here: whether its runs train on this machine; otherwise no device is looked for.
+        is_worker: whether a command on another machine waits for its runs, and sends them again to another worker if
+            the disk is full here.
         logs: of its runs.
     """
 
-    def __init__(self, *, shows_data: bool = False, trains_here: bool = True) -> None:
+    def __init__(self, *, shows_data: bool = False, trains_here: bool = True, is_worker: bool = False) -> None:
         self.shows_data = shows_data
         self.trains_here = trains_here
+        self.is_worker = is_worker
         self._kept: dict[tuple[str, ...], Any] = {}
         self._tables: WeakValueDictionary[tuple[str, ...], Any] = WeakValueDictionary()
         self.logs = RunLogs()

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
 
-Cause = Literal["stack", "worker", "moved", "refused"]
+Cause = Literal["stack", "worker", "disk", "moved", "refused"]
 """Why runs of a task are left.
 
 - stack: it failed as a whole, as when memory runs out; they are tried again in two halves.
 - worker: its worker was lost (killed, its machine gone); they are sent again, and go on from their checkpoints.
+- disk: the disk of its worker is full, and the worker ends; likewise.
 - moved: its worker was asked to end, and has saved them; they are sent again.
 - refused: its worker cannot train them; they have failed.
 """
+
+
+ENDS_WORKER = ("worker", "disk", "moved")
+"""Causes after which a worker takes no other task."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from mlp_exp.multirun.executors.child import Child
+from mlp_exp.multirun.executors.events import ENDS_WORKER
 
 
 class RayWorker:
@@ -32,7 +33,7 @@ class RayWorker:
             event = child.receive()
             content = json.loads(event)
             ends = content["event"] == "Done"
-            if ends and content["cause"] in ("worker", "moved"):  # the process ends
+            if ends and content["cause"] in ENDS_WORKER:  # the process ends
                 child.kill()
                 self._child = None
             yield event

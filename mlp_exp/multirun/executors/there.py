@@ -15,7 +15,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 from mlp_exp.engine.threads import set_threads
-from mlp_exp.errors import MlpExpError, TrainingError, describe
+from mlp_exp.errors import DiskFullError, MlpExpError, TrainingError, describe, disk_is_full
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
@@ -28,7 +28,7 @@ from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progre
 from mlp_exp.multirun.executors.local import Local
 from mlp_exp.multirun.executors.stacks import kinds, tasks_of
 from mlp_exp.multirun.executors.wire import event_to_text, is_wanted, task_from_text
-from mlp_exp.multirun.executors.work import log_failure
+from mlp_exp.multirun.executors.work import disk_full, log_failure
 from mlp_exp.signals import terminate_once
 
 PROGRESS_SECONDS = 0.5
@@ -60,8 +60,10 @@ def train_there(text: str, send: Callable[[str], None], session: Session, cores:
         done = Done()
     except KeyboardInterrupt:
         done = Done("its worker was asked to end", "moved")
+    except DiskFullError as error:
+        done = Done(str(error), "disk")
     except Exception as error:
-        done = Done(describe(error))
+        done = disk_full(error) if disk_is_full(error) else Done(describe(error))
     return teller.tell(done)
 
 
@@ -154,7 +156,7 @@ def serve(tasks: Connection, events: Connection, cores: int | None) -> None:
     signal.signal(signal.SIGTERM, terminate_once)
     with suppress(OSError, AttributeError):  # Linux alone
         ctypes.CDLL(None).prctl(KILL_WITH_PARENT, signal.SIGKILL)
-    session = Session()
+    session = Session(is_worker=True)
 
     def send(text: str) -> None:
         if os.getppid() != parent:  # killed; the runs may be trained again already
