@@ -56,7 +56,7 @@ class There(InProcess):
 
 @pytest.fixture
 def tickets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with files `NUMBER-…`: a later checkpoint of this run than the first finds no room, and takes the file."""
+    """A folder with files `NUMBER-…`, each for a later checkpoint of a run than its first: it finds no room."""
     folder = tmp_path / "tickets"
     folder.mkdir()
     write = RunFolder.write_checkpoint

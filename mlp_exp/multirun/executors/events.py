@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlp_exp.errors import describe
+
 if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
 
@@ -81,6 +83,11 @@ class Done:
 
     reason: str | None = None
     cause: Cause = "stack"
+
+    @classmethod
+    def disk_full(cls, error: BaseException) -> "Done":
+        """That of a task that cannot be saved where it trains."""
+        return cls(f"the disk of its worker is full: {describe(error)}", "disk")
 
 
 Event = Progress | Ended | Paused | Done

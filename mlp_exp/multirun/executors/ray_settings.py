@@ -25,6 +25,7 @@ class RaySettings(HydraSettings):
     runtime_env: dict[str, Any] | None = Field(
         default_factory=dict, description="Ray's description of an environment, such as {pip: [mlp_exp]}"
     )
+    transfer: bool = Field(False, description="true or false")
     max_stack: Count | None = Field(None, description="a whole number, 1 or more, or null")
 
     @field_validator("gpus")

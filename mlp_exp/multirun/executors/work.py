@@ -40,13 +40,8 @@ def work(task: StackTask, session: Session, send: Callable[[Event], None]) -> Do
     except Exception as error:
         if not (session.is_worker and disk_is_full(error)):
             raise
-        return disk_full(error)
+        return Done.disk_full(error)
     return Done(reporter.reason)
-
-
-def disk_full(error: BaseException) -> Done:
-    """The last event of a task that cannot be saved where it trains."""
-    return Done(f"the disk of its worker is full: {describe(error)}", "disk")
 
 
 class _Sender(Reporter):
