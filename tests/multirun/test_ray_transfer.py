@@ -11,9 +11,9 @@ import pytest
 import ray
 from ray._private import ray_constants
 from ray.cluster_utils import Cluster
-from support.commands import Command, ended, start_command
+from support.commands import Command
 from support.folders import files_in, history_of, leaderboard_of, result_of, went_on
-from support.sweeps import QUIET, jobs_in, scores_in, trained, wait_for, weight_bytes
+from support.sweeps import QUIET, jobs_in, scores_in, trained, wait_for
 
 from mlp_exp.multirun.executors import ray_worker
 from mlp_exp.multirun.executors.events import Done
@@ -65,20 +65,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def words_of(table: Path) -> tuple[str, ...]:
-    data = ("data=table", "experiment=table_quick", f"data.path=[one.csv,{table}/two.csv]", "data.target=y")
-    return (*data, *QUIET, "trainer.epochs=800", "seed=range(4)", "hydra.launcher.max_stack=2")
-
-
-@pytest.fixture(scope="module")
-def near(table: Path) -> Path:
-    """The sweep on this machine."""
-    words = ("-m", *words_of(table), "trainer.checkpoint_every=0", "hydra.sweep.dir=near")
-    done = ended(start_command("run", *words, cwd=table))
-    assert (done.returncode, done.stderr) == (0, "")
-    return table / "near"
-
-
 @pytest.fixture
 def far(cluster: Cluster, table: Path, tmp_path: Path) -> tuple[str, ...]:
     """What sends a sweep away; private folders are in `nodes`."""
@@ -89,10 +75,6 @@ def far(cluster: Cluster, table: Path, tmp_path: Path) -> tuple[str, ...]:
     variables = f"{{PYTHONPATH: {hook}, HIDDEN: {table}, TMPDIR: {nodes}}}"
     launcher = ("hydra/launcher=ray", f"hydra.launcher.address={cluster.address}", "hydra.launcher.transfer=true")
     return ("-m", *launcher, f"hydra.launcher.runtime_env={{env_vars: {variables}}}")
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*/checkpoint.pt"))
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -107,76 +89,63 @@ def workers() -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if process.name().startswith("ray::FarWorker")]
 
 
-def assert_same(folder: Path, near: Path) -> None:
-    """All that the runs have left is as if they had trained on this machine, but for the times."""
-    names = [path.name for path in jobs_in(near)]
-    assert [path.name for path in jobs_in(folder)] == names
-    for one, other in ((folder / name, near / name) for name in names):
-        assert files_in(one) == files_in(other)
-        assert trained(one) == trained(other)
-        assert {**result_of(one), "seconds": 0.0} == {**result_of(other), "seconds": 0.0}
-        for file in ("config.yaml", "overrides.yaml"):
-            assert (one / ".hydra" / file).read_bytes() == (other / ".hydra" / file).read_bytes()
-        assert "nodes" not in (one / "run.log").read_text(encoding="utf-8")
-    assert scores_in(folder) == scores_in(near)
-
-
-def test_a_killed_command_and_a_lost_worker(
-    command: Command, table: Path, near: Path, far: tuple[str, ...], tmp_path: Path
-) -> None:
-    """Workers end with their command, and leave nothing on their nodes; what has come back is enough to go on."""
+def test_what_is_ended_goes_on(command: Command, table: Path, far: tuple[str, ...], tmp_path: Path) -> None:
+    """After Ctrl-C all have sent what they had; after a loss of a worker it is sent again; those of a command that is
+    killed end, and leave nothing on their nodes.
+    """
     folder, nodes = table / "far", tmp_path / "nodes"
-    words = (*far, *words_of(table), "trainer.checkpoint_every=0", "hydra.sweep.dir=far")
-    started = command.start("run", *words, process=True, cwd=table)
-    wait_for(lambda: len(checkpoints(folder)) == 4, started)
+    words = (*QUIET, "trainer.epochs=1500", "trainer.checkpoint_every=1000", "seed=range(4)")
+    sent = ("hydra.launcher.max_stack=2", "hydra.sweep.dir=far")
+    started = command.start("run", *far, *words, *sent, process=True, cwd=table)
+    wait_for(lambda: len(logs_with(folder, "epoch 10/1500")) == 4, started)
+    assert list(folder.glob("*/checkpoint.pt")) == []
+    started.send_signal(signal.SIGINT)
+    _, stderr = started.communicate()
+    assert (started.returncode, "Traceback" in stderr) == (130, False)
+    assert len(list(folder.glob("*/checkpoint.pt"))) == 4
+    assert {result_of(path)["status"] for path in jobs_in(folder)} == {"interrupted"}
+    until(lambda: not list(nodes.iterdir()))
+
+    started = command.start("run", "resume=true", *far, *words, *sent, process=True, cwd=table)
+    wait_for(lambda: len(logs_with(folder, "goes on after epoch")) == 4, started)
+    workers()[0].kill()
+    wait_for(lambda: sorted(len(went_on(path)) for path in jobs_in(folder)) == [1, 1, 2, 2], started)
     family = [each for worker in workers() for each in (worker, *worker.children(recursive=True))]
-    assert len(family) >= 4
-    assert len(list(nodes.iterdir())) == 2
+    assert len(family) >= 2
     started.send_signal(signal.SIGKILL)
+    stdout, _ = started.communicate()
+    assert stdout.count("with 2 runs; they are sent again\n") == 1
     _, left = psutil.wait_procs(family, timeout=20)
     assert left == []
     until(lambda: not list(nodes.iterdir()))
 
-    started = command.start("run", *words, "resume=true", process=True, cwd=table)
-    wait_for(lambda: all(went_on(path) for path in jobs_in(folder)), started)
-    workers()[0].kill()
-    stdout, stderr = started.communicate()
-    assert (started.returncode, stderr, stdout.count("with 2 runs; they are sent again\n")) == (0, "", 1)
-    assert sorted(len(went_on(path)) for path in jobs_in(folder)) == [1, 1, 2, 2]
-    assert_same(folder, near)
-    until(lambda: not list(nodes.iterdir()))
+    assert command("run", "-m", *words, "resume=true", "hydra.sweep.dir=far", cwd=table).returncode == 0
+    assert command("run", "-m", *words, "hydra.sweep.dir=near", cwd=table).returncode == 0
+    assert [trained(path) for path in jobs_in(folder)] == [trained(path) for path in jobs_in(table / "near")]
 
 
-def test_what_ctrl_c_saves_comes_back(command: Command, table: Path, near: Path, far: tuple[str, ...]) -> None:
-    folder = table / "ended"
-    words = (*words_of(table), "trainer.checkpoint_every=1000", "hydra.sweep.dir=ended")
-    started = command.start("run", *far, *words, process=True, cwd=table)
-    wait_for(
-        lambda: [log.read_text("utf-8").count("epoch") > 2 for log in folder.glob("*/run.log")] == [True] * 4, started
-    )
-    assert checkpoints(folder) == []
-    started.send_signal(signal.SIGINT)
-    _, stderr = started.communicate()
-    assert (started.returncode, "Traceback" in stderr) == (130, False)
-    assert len(checkpoints(folder)) == 4
-    assert {result_of(path)["status"] for path in jobs_in(folder)} == {"interrupted"}
-    assert command("run", "-m", *words, "resume=true", cwd=table).returncode == 0
-    for one, other in zip(jobs_in(folder), jobs_in(near), strict=True):
-        assert (weight_bytes(one), history_of(one)) == (weight_bytes(other), history_of(other))
+def logs_with(folder: Path, words: str) -> list[Path]:
+    return [log for log in folder.glob("*/run.log") if words in log.read_text(encoding="utf-8")]
 
 
-def test_a_search_pauses_and_goes_on(command: Command, table: Path, far: tuple[str, ...]) -> None:
-    words = (
-        *("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.batch=6", *QUIET, "trainer.epochs=9"),
-        *("data.n_samples=100", "optimizer.lr=interval(1e-4,1e-1)", "model.hidden_sizes=[4],[8]"),
-    )
+def test_a_search_leaves_what_it_leaves_on_one_machine(command: Command, table: Path, far: tuple[str, ...]) -> None:
+    """Its runs pause and go on; all files are those of one machine, but for the times."""
+    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.batch=6", "trainer.epochs=9")
+    data = ("data=table", "experiment=table_quick", f"data.path=[one.csv,{table}/two.csv]", "data.target=y")
+    words = (*search, *data, *QUIET, "optimizer.lr=interval(1e-4,1e-1)", "model.hidden_sizes=[4],[8]")
     done = command("run", *far, *words, "hydra.sweep.dir=search-far", process=True, cwd=table)
     here = command("run", "-m", *words, "hydra.sweep.dir=search-near", cwd=table)
     assert (done.returncode, done.stderr, here.returncode) == (0, "", 0)
-    assert "pruned" in {row["status"] for row in leaderboard_of(table / "search-far")}
-    assert scores_in(table / "search-far") == scores_in(table / "search-near")
-    for path, expected in zip(jobs_in(table / "search-far"), jobs_in(table / "search-near"), strict=True):
-        assert files_in(path) == files_in(expected)
+    found, expected = table / "search-far", table / "search-near"
+    assert {row["status"] for row in leaderboard_of(found)} == {"finished", "pruned", "baseline"}
+    assert scores_in(found) == scores_in(expected)
+    for one, other in zip(jobs_in(found), jobs_in(expected), strict=True):
+        assert files_in(one) == files_in(other)
+        assert history_of(one) == history_of(other)
+        assert {**result_of(one), "seconds": 0.0} == {**result_of(other), "seconds": 0.0}
+        for file in {"model.pt", ".hydra/config.yaml", ".hydra/overrides.yaml"} & files_in(one):
+            assert (one / file).read_bytes() == (other / file).read_bytes()
+        assert "nodes" not in (one / "run.log").read_text(encoding="utf-8")
 
 
 def test_a_worker_without_room_for_what_is_sent_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
