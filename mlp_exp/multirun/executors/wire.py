@@ -59,11 +59,11 @@ def task_from_text(text: str) -> StackTask:
 
 
 def task_at_root(text: str, session: Session) -> StackTask:
-    """Likewise for the root of the session, which learns what the worker cannot see."""
-    root, unseen = session.root, json.loads(text)["unseen"]
-    task = task_from_text(text)
-    if root is None or unseen is None:
+    """Likewise, below the root of the session, which learns where files are; of one without a root as it was sent."""
+    root, task = session.root, task_from_text(text)
+    if root is None:
         return task
+    unseen = json.loads(text)["unseen"]
     take_git_state(unseen["git"])
     session.files = {name: str(below(root, path)) for name, path in unseen["files"].items()}
     return replace(task, specs=tuple(moved(spec, root) for spec in task.specs))
