@@ -73,7 +73,7 @@ def test_what_has_changed_comes_back(tmp_path: Path) -> None:
             (path / name).write_text(name, encoding="utf-8")
     receiver = Receiver(Path)
     changes = Changes(tmp_path / "root", [str(folder)])
-    assert list(changes) == []
+    assert list(changes.so_far()) == []
 
     (own / "old.csv").unlink()
     (own / "plots").mkdir()
@@ -82,7 +82,7 @@ def test_what_has_changed_comes_back(tmp_path: Path) -> None:
     (own / "run.log").write_text(f"in {own}: {'x' * 90}\n{own}\n", encoding="utf-8")
     (own / ".model.pt.7.tmp").write_bytes(b"half")
     (own / "link.csv").symlink_to(folder / "stays.csv")
-    for parcel in changes:
+    for parcel in changes.so_far():
         receiver.take(parcel)
     log = f"in {folder}: {'x' * 90}\n{folder}\n".encode()
     assert contents(folder) == {"plots/loss.png": b"png", "run.log": log, "stays.csv": b"stays.csv"}
@@ -93,7 +93,7 @@ def test_what_has_changed_comes_back(tmp_path: Path) -> None:
     receiver.take(sent)
     assert (folder / "model.pt").read_bytes() == (own / "model.pt").read_bytes()
     assert (folder / "result.json").read_text(encoding="utf-8") == "{}"
-    assert [*changes, *changes.whole(str(folder))] == []
+    assert [*changes.so_far(), *changes.whole(str(folder))] == []
 
 
 def test_what_is_appended_comes_whole(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_what_is_appended_comes_whole(tmp_path: Path) -> None:
     for line in ("one", "two"):
         with (own / "run.log").open("a", encoding="utf-8") as log:
             log.write(f"{line}\n")
-        for parcel in changes:
+        for parcel in changes.so_far():
             receiver.take(parcel)
     assert (folder / "run.log").read_text(encoding="utf-8") == "one\ntwo\n"
 

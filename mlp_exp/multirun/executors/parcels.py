@@ -125,7 +125,7 @@ class Changes:
         self._root = root
         self._known = {folder: _stamps(below(root, folder)) for folder in folders}
 
-    def __iter__(self) -> Iterator[Parcel]:
+    def so_far(self) -> Iterator[Parcel]:
         """Those of all runs, which may still train: without results, since what belongs to one may be missing."""
         return packed(piece for folder in self._known for piece in self._pieces(folder, trains=True))
 

@@ -85,7 +85,7 @@ class FarWorker(RayWorker):
                 for folder in folders.values():
                     yield from changes.whole(folder)
             elif time.monotonic() - sent > SEND_SECONDS:
-                yield from changes
+                yield from changes.so_far()
                 sent = time.monotonic()
             if event:
                 yield event.replace(hidden, "")

@@ -84,6 +84,8 @@ def _train(task: StackTask, teller: "_Teller", session: Session, cores: int | No
         try:
             plan = _plan(spec, task.end_epoch, teller, session)
         except Exception as error:
+            if disk_is_full(error):
+                raise
             teller.failed(spec, error, session)
             continue
         if plan:
