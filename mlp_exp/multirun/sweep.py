@@ -147,7 +147,8 @@ class Sweep(Listener):
         if spec:
             self._specs[job.number] = spec
             log_failure(spec, error, self.session)
-            write_failure(spec, error)
+            with suppress(OSError):  # where the disk is full, the leaderboard has no reason, but the command says it
+                write_failure(spec, error)
         self.ended(Ended(job.number, None, describe(error), spared=spared))
         if not isinstance(error, MlpExpError | OSError):
             log.debug("%s", job.name, exc_info=error)

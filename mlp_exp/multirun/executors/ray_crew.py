@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 
 from mlp_exp.errors import LauncherError
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
+from mlp_exp.multirun.executors.ray_transfer import FarWorker
 from mlp_exp.multirun.executors.ray_worker import RayWorker
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,11 @@ class Member:
 
     Attributes:
         actor: Ray's handle of it.
+        has: the tables that it was sent, if it sees none of the command's.
     """
 
     actor: Any
+    has: set[str] = field(default_factory=set)
 
     def kill(self) -> None:
         with suppress(RayError, ValueError):
@@ -53,7 +56,8 @@ class Crew:
     def __init__(self, settings: RaySettings) -> None:
         self._settings = settings
         needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus}
-        self._actor = ray.remote(RayWorker).options(**needs, max_concurrency=2, max_restarts=0)
+        worker = FarWorker if settings.transfer else RayWorker
+        self._actor = ray.remote(worker).options(**needs, max_concurrency=2, max_restarts=0)
         self.starting: dict[Any, Member] = {}
         self.free: list[Member] = []
         self._failures = 0
