@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,14 +20,13 @@ from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.ray_crew import Crew, Member, in_short, silent
+from mlp_exp.multirun.executors.ray_head import Head, reach
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
 from mlp_exp.processes.forks import cores
 
 LOOPBACK = "127.0.0.1"
-REACH_SECONDS = 5.0
-"""How long the head of a cluster may take to answer; Ray itself would try for minutes."""
 LOOK_SECONDS = 1.0
 """How often is looked whether there is room for workers that wait."""
 
@@ -64,6 +62,7 @@ class RayBackend(Backend):
             except (RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
                 where = f"the cluster {address}" if address else "a cluster of this machine"
                 raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {in_short(error)}") from error
+        self._head = Head(ray.get_runtime_context().gcs_address)
         self._crew = Crew(self._settings)
         self._crew.require()
         self._room = min(self._crew.room(), self._settings.workers or self._crew.room())
@@ -80,7 +79,7 @@ class RayBackend(Backend):
 
     def executor(self, kinds: Sequence[Kind], session: Session, report: Report) -> Executor:
         assert self._crew is not None
-        return RayExecutor(session, report, self._crew)
+        return RayExecutor(session, report, self._crew, self._head)
 
     def end(self) -> None:
         with silent(), _same_signals():
@@ -94,12 +93,13 @@ class RayExecutor(Executor):
     """Gives tasks to workers in the order they come; one that was lost is replaced.
 
     Args:
-        crew: of the backend.
+        crew, head: of the backend.
     """
 
-    def __init__(self, session: Session, report: Report, crew: Crew) -> None:
+    def __init__(self, session: Session, report: Report, crew: Crew, head: Head) -> None:
         super().__init__(session, report)
         self._crew = crew
+        self._head = head
         self._waiting: deque[StackTask] = deque()
         self._open: dict[Any, tuple[Member, StackTask]] = {}
 
@@ -107,6 +107,7 @@ class RayExecutor(Executor):
         self._waiting.append(task)
 
     def wait(self) -> None:
+        self._head.require()
         self._place()
         sources = [*self._open, *self._crew.starting]
         ready, _ = ray.wait(sources, num_returns=1, timeout=LOOK_SECONDS)
@@ -184,9 +185,8 @@ def _address(asked: str | None) -> str | None:
         )
     why = ""
     for each in dict.fromkeys(found):
-        host, _, port = each.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+            reach(each)
         except (OSError, OverflowError) as error:
             why = why or (error.strerror if isinstance(error, OSError) else None) or str(error)
         else:

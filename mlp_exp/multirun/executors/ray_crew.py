@@ -13,6 +13,7 @@ from ray._private import worker
 from ray.exceptions import RayError
 
 from mlp_exp.errors import LauncherError
+from mlp_exp.multirun.executors.ray_head import RESUME
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
 from mlp_exp.multirun.executors.ray_worker import RayWorker
 
@@ -24,7 +25,6 @@ QUEUE_SECONDS = 900.0
 """How long all workers may wait for others to leave the cluster."""
 MOST_FAILURES = 3
 """Workers in a row that could not begin."""
-RESUME = "resume=true goes on from here"
 
 
 @dataclass(eq=False)
