@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 
+from mlp_exp._version import __version__
 from mlp_exp.multirun.executors.child import Child
 
 
@@ -19,8 +20,9 @@ class RayWorker:
         self._cores = cores
         self._child: Child | None = Child(self._environment, cores)  # imports torch while tasks are prepared
 
-    def ready(self) -> None:
-        """Returns as soon as there is an actor."""
+    def ready(self) -> str:
+        """Returns the version of this package there, as soon as there is an actor."""
+        return __version__
 
     def train(self, text: str) -> Iterator[str]:
         """Trains a task; yields its events, the last of which is `Done`."""
