@@ -18,10 +18,10 @@ from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.outcome import Evaluation, evaluate, save
 from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import prepare
-from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
+from mlp_exp.regularly import Regularly
 from mlp_exp.signals import postponed
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train

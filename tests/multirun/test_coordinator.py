@@ -17,7 +17,8 @@ from support.folders import history_of, result_of
 from support.stack_tasks import EPOCHS, RUNS, Notes, specs_in, task
 from support.sweeps import trained
 
-from mlp_exp.experiment import driver, regularly
+from mlp_exp import regularly
+from mlp_exp.experiment import driver
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask

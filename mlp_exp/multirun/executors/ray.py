@@ -4,7 +4,6 @@ sent back.
 
 import os
 import signal
-import socket
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.parcels import Receiver
 from mlp_exp.multirun.executors.ray_crew import Crew, Member, in_short, silent
+from mlp_exp.multirun.executors.ray_head import Head, reach
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
 from mlp_exp.multirun.executors.ray_transfer import Cargo
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
@@ -32,8 +32,6 @@ from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
 from mlp_exp.processes.forks import cores
 
 LOOPBACK = "127.0.0.1"
-REACH_SECONDS = 5.0
-"""How long the head of a cluster may take to answer; Ray itself would try for minutes."""
 LOOK_SECONDS = 1.0
 """How often is looked whether there is room for workers that wait."""
 AHEAD = 16
@@ -72,6 +70,7 @@ class RayBackend(Backend):
             except (RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
                 where = f"the cluster {address}" if address else "a cluster of this machine"
                 raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {in_short(error)}") from error
+        self._head = Head(ray.get_runtime_context().gcs_address)
         self._crew = Crew(self._settings)
         self._crew.require()
         self._room = min(self._crew.room(), self._settings.workers or self._crew.room())
@@ -88,7 +87,7 @@ class RayBackend(Backend):
 
     def executor(self, kinds: Sequence[Kind], session: Session, report: Report) -> Executor:
         assert self._crew is not None
-        return RayExecutor(session, report, self._crew, self._cargo)
+        return RayExecutor(session, report, self._crew, self._head, self._cargo)
 
     def end(self) -> None:
         with silent(), _same_signals():
@@ -115,12 +114,13 @@ class RayExecutor(Executor):
     """Gives tasks to workers in the order they come; one that was lost is replaced.
 
     Args:
-        crew, cargo: of the backend; without cargo the workers see the command's files.
+        crew, head, cargo: of the backend; without cargo the workers see the command's files.
     """
 
-    def __init__(self, session: Session, report: Report, crew: Crew, cargo: Cargo | None) -> None:
+    def __init__(self, session: Session, report: Report, crew: Crew, head: Head, cargo: Cargo | None) -> None:
         super().__init__(session, report)
         self._crew = crew
+        self._head = head
         self._cargo = cargo
         self._waiting: deque[StackTask] = deque()
         self._open: dict[Any, _Open] = {}
@@ -129,6 +129,7 @@ class RayExecutor(Executor):
         self._waiting.append(task)
 
     def wait(self) -> None:
+        self._head.require()
         self._place()
         sources = [*self._open, *self._crew.starting]
         ready, _ = ray.wait(sources, num_returns=1, timeout=LOOK_SECONDS)
@@ -220,9 +221,8 @@ def _address(asked: str | None) -> str | None:
         )
     why = ""
     for each in dict.fromkeys(found):
-        host, _, port = each.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+            reach(each)
         except (OSError, OverflowError) as error:
             why = why or (error.strerror if isinstance(error, OSError) else None) or str(error)
         else:

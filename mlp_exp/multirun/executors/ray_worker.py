@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mlp_exp._version import __version__
 from mlp_exp.multirun.executors.child import Child
 from mlp_exp.multirun.executors.events import ENDS_WORKER
 
@@ -26,8 +27,9 @@ class RayWorker:
     def _begun(self) -> Child:
         return Child(self._environment, self._cores, self._root)
 
-    def ready(self) -> None:
-        """Returns as soon as there is an actor."""
+    def ready(self) -> str:
+        """Returns the version of this package there, as soon as there is an actor."""
+        return __version__
 
     def train(self, text: str) -> Iterator[str]:
         """Trains a task; yields its events, the last of which is `Done`."""

@@ -20,7 +20,6 @@ from mlp_exp.errors import DiskFullError, MlpExpError, TrainingError, describe, 
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
-from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import find_start
@@ -30,6 +29,7 @@ from mlp_exp.multirun.executors.local import Local
 from mlp_exp.multirun.executors.stacks import kinds, tasks_of
 from mlp_exp.multirun.executors.wire import event_to_text, is_wanted, task_at_root
 from mlp_exp.multirun.executors.work import log_failure
+from mlp_exp.regularly import Regularly
 from mlp_exp.signals import terminate_once
 
 PROGRESS_SECONDS = 0.5
