@@ -1,9 +1,9 @@
 """Shared fixtures: a run's configuration, a training in this process, and the command line."""
 
-import copy
 import gc
 import io
 import os
+import pickle
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _load = OmegaConf.load
-_loaded: dict[str, Any] = {}
+_loaded: dict[str, bytes] = {}
 
 
 def _load_once(file: Any) -> Any:
@@ -47,8 +47,8 @@ def _load_once(file: Any) -> Any:
     text = file.read()
     if text not in _loaded:
         file.seek(0)
-        _loaded[text] = _load(file)
-    return copy.deepcopy(_loaded[text])
+        _loaded[text] = pickle.dumps(_load(file))
+    return pickle.loads(_loaded[text])
 
 
 OmegaConf.load = staticmethod(_load_once)  # type: ignore[method-assign, assignment]
