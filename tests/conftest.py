@@ -14,10 +14,14 @@ from omegaconf import OmegaConf
 from support.commands import Command, process_restored
 from support.compositions import Compose, compose_run
 
+from mlp_exp.cli import composing
+
 gc.set_threshold(200_000, 20, 100)  # a twelfth of the time went into looking through what torch and Hydra hold
 os.environ["COLUMNS"] = "120"  # of every table that is printed, however the suite is started
 os.environ["OMP_NUM_THREADS"] = "1"  # of the suite's own processes, of which there is one for each core
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored
+
+composing.MOST_KEPT = 1000  # a composition takes a fifth of a second, and the suite asks for some hundred choices
 
 CASES = 5
 """Of a test with more, that `--quick` keeps."""

@@ -37,9 +37,8 @@ MOST_CHECKED = 500
 WITHOUT_COPY = ("hydra.searchpath", "hydra.job.env_copy", "hydra.job.env_set")
 """Settings that decide how everything else is composed."""
 State = tuple[Any, ...]
-BASES: dict[Any, tuple[DictConfig, Callable[[], DictConfig]]] = {}
-"""What has been composed in this process, and what copies it, by primary configuration, name of the program, choices
-and files."""
+BASES: dict[Any, Callable[[], DictConfig]] = {}
+"""Makes copies of what has been composed here, by primary configuration, name of the program, choices and files."""
 
 
 class CachedLoader(LayeredLoader):
@@ -76,12 +75,11 @@ class CachedLoader(LayeredLoader):
             if len(BASES) > MOST_KEPT:
                 BASES.clear()
             base = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
-            BASES[key] = base, copier(base)
-        base, copied = BASES[key]
-        chosen = base.hydra.runtime.choices
+            BASES[key] = copier(base)
+        config = BASES[key]()
+        chosen = config.hydra.runtime.choices
         if any(OmegaConf.is_missing(chosen, group) for group in chosen):  # which a sweep alone may leave open
             return super()._load_configuration_impl(*arguments)
-        config = copied()
         self.apply([one for one in values if not one.is_sweep_override()], config)
         fill_in(config, parsed)
         return config
