@@ -4,7 +4,10 @@ Each message says where, what was expected, what was found and what to do. The c
 traceback and exits with status 1.
 """
 
+import errno
 from collections.abc import Sequence
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class MlpExpError(Exception):
@@ -36,6 +39,10 @@ class SweeperError(MlpExpError):
 
 class LauncherError(MlpExpError):
     """Where a sweep is to train cannot be reached, or does not have what was asked for."""
+
+
+class DiskFullError(MlpExpError):
+    """The disk of a worker is full; what it trained can go on elsewhere."""
 
 
 class DataError(MlpExpError):
@@ -93,6 +100,15 @@ def traceback_of(error: BaseException) -> BaseException | None:
     """The error, where its traceback helps; None where a user has caused it and the message says it all."""
     expected = isinstance(error, MlpExpError | OSError) and not isinstance(error, CallbackError)
     return None if expected else error
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error, or what has caused it, is that a disk is full or a quota used up."""
+    while error is not None:
+        if isinstance(error, DiskFullError) or (isinstance(error, OSError) and error.errno in FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def describe(error: BaseException) -> str:

@@ -1,9 +1,9 @@
 """Shared fixtures: a run's configuration, a training in this process, and the command line."""
 
-import copy
 import gc
 import io
 import os
+import pickle
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +14,14 @@ from omegaconf import OmegaConf
 from support.commands import Command, process_restored
 from support.compositions import Compose, compose_run
 
+from mlp_exp.cli import composing
+
 gc.set_threshold(200_000, 20, 100)  # a twelfth of the time went into looking through what torch and Hydra hold
 os.environ["COLUMNS"] = "120"  # of every table that is printed, however the suite is started
 os.environ["OMP_NUM_THREADS"] = "1"  # of the suite's own processes, of which there is one for each core
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored
+
+composing.MOST_KEPT = 1000  # a composition takes a fifth of a second, and the suite asks for some hundred choices
 
 CASES = 5
 """Of a test with more, that `--quick` keeps."""
@@ -37,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _load = OmegaConf.load
-_loaded: dict[str, Any] = {}
+_loaded: dict[str, bytes] = {}
 
 
 def _load_once(file: Any) -> Any:
@@ -47,8 +51,8 @@ def _load_once(file: Any) -> Any:
     text = file.read()
     if text not in _loaded:
         file.seek(0)
-        _loaded[text] = _load(file)
-    return copy.deepcopy(_loaded[text])
+        _loaded[text] = pickle.dumps(_load(file))
+    return pickle.loads(_loaded[text])
 
 
 OmegaConf.load = staticmethod(_load_once)  # type: ignore[method-assign, assignment]

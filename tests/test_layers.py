@@ -36,7 +36,7 @@ ROOMS = [
     ("mlp_exp.components",),
     ("mlp_exp.config",),
     ("mlp_exp.processes",),
-    ("mlp_exp.errors", "mlp_exp.signals", "mlp_exp._version"),
+    ("mlp_exp.errors", "mlp_exp.signals", "mlp_exp.regularly", "mlp_exp._version"),
 ]
 """From the top; each imports rows below its own alone. Those of one row know nothing of each other."""
 RANKS = {room: rank for rank, row in enumerate(reversed(ROOMS)) for room in row}

@@ -37,8 +37,8 @@ MOST_CHECKED = 500
 WITHOUT_COPY = ("hydra.searchpath", "hydra.job.env_copy", "hydra.job.env_set")
 """Settings that decide how everything else is composed."""
 State = tuple[Any, ...]
-BASES: dict[Any, DictConfig] = {}
-"""What has been composed in this process, by primary configuration, name of the program, choices and files."""
+BASES: dict[Any, Callable[[], DictConfig]] = {}
+"""Makes copies of what has been composed here, by primary configuration, name of the program, choices and files."""
 
 
 class CachedLoader(LayeredLoader):
@@ -74,11 +74,12 @@ class CachedLoader(LayeredLoader):
         if key not in BASES:
             if len(BASES) > MOST_KEPT:
                 BASES.clear()
-            BASES[key] = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
-        chosen = BASES[key].hydra.runtime.choices
+            base = super()._load_configuration_impl(config_name, choices, RunMode.MULTIRUN, from_shell, False)
+            BASES[key] = copier(base)
+        config = BASES[key]()
+        chosen = config.hydra.runtime.choices
         if any(OmegaConf.is_missing(chosen, group) for group in chosen):  # which a sweep alone may leave open
             return super()._load_configuration_impl(*arguments)
-        config = copy.deepcopy(BASES[key])
         self.apply([one for one in values if not one.is_sweep_override()], config)
         fill_in(config, parsed)
         return config

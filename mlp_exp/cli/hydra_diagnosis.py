@@ -37,5 +37,5 @@ def unknown_setting(override: Override, node: DictConfig) -> str | None:
     known = [str(key) for key in node[found[1]] if not str(key).startswith("_")]
     advice = did_you_mean(name, known, f"Settings of {group}={option}")
     others = [file.stem for file in sorted((CONF / group).glob("*.yaml")) if name in OmegaConf.load(file)]
-    what = f"is a setting of {group}={others[0]}" if others and "Did" not in advice else "there is no such setting"
+    what = f"is a setting of {group}={others[0]}" if others else "there is no such setting"
     return f"{found[0]}: {what}.{advice}"

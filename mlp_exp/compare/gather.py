@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.compare.bounded import MOST_SHOWN, as_points, evenly, in_all, of_group
+from mlp_exp.compare.bounded import MOST_SHOWN, as_points, evenly, in_all, of_group, some_trials
 from mlp_exp.compare.effects import FEWEST_RUNS, axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
 from mlp_exp.compare.search import Scored, log_keys, of_search, scored, the_search
@@ -71,6 +71,7 @@ def gather(
     logarithmic = log_keys(search)
     shown = entries[:MOST_SHOWN]
     sampled = evenly(entries) if len(shown) < len(entries) else []
+    apart = [trial.runs[0] for trial in some_trials(search, set())[0]] if search and sampled else []
     shared, own = split_common([entry.values for entry in shown])
     place = {entry.folder: index for index, entry in enumerate(shown)}
     names = _names(entries)
@@ -79,7 +80,7 @@ def gather(
     members = [[place[entry.folder] for entry in group.entries if entry.folder in place] for group in groups]
     best_first = sorted(over_splits(baselines).items(), key=lambda named: by_rank(named[1]))
     return {
-        "keys": {key: _values(entries, key, logarithmic, [*shown, *sampled]) for key in varying},
+        "keys": {key: _values(entries, key, logarithmic, [*shown, *sampled, *apart]) for key in varying},
         "in_all": in_all(entries),
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,

@@ -19,13 +19,13 @@ from mlp_exp.experiment.job_context import active, check
 from mlp_exp.experiment.outcome import Evaluation
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
-from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.reproduction import compare, require_history
 from mlp_exp.experiment.run import Run, losses
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import Start, find_start
 from mlp_exp.processes.helper import IN_PLACE, Helper
+from mlp_exp.regularly import Regularly
 from mlp_exp.storage.run_folder import DONE, RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN, sweep_of
 from mlp_exp.trackers.tracking import UNTRACKED, Tracking

@@ -16,6 +16,7 @@ from mlp_exp.config.components import (
     NO_TRACKER,
     public_name,
 )
+from mlp_exp.config.named_files import placed
 from mlp_exp.config.shared import shared
 from mlp_exp.config.targets import locate
 from mlp_exp.data.dataset import Dataset
@@ -110,13 +111,14 @@ class Components:
         return for_data(config, self.facts)
 
     def _build(self, group: str, **supplied: Any) -> Any:
-        return build_group(self.session, group, self.config.get(group) or {"_target_": ABSENT[group]}, **supplied)
+        node = self.config.get(group) or {"_target_": ABSENT[group]}
+        return build_group(self.session, group, placed(group, node, self.session.files), **supplied)
 
     def _dataset(self) -> Dataset:
         node = self.config["data"]
 
         def read() -> Dataset:
-            dataset = build_group(self.session, "data", node, split=self.split, open_file=open_with_progress)
+            dataset = self._build("data", split=self.split, open_file=open_with_progress)
             if not isinstance(dataset, Dataset):
                 raise ConfigError([f"data._target_: expected a Dataset to be returned, got {type(dataset).__name__}"])
             if self.session.shows_data and dataset.columns:

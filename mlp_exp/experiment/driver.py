@@ -11,17 +11,17 @@ from typing import ClassVar
 import torch
 
 from mlp_exp.engine.threads import set_threads
-from mlp_exp.errors import RunFolderError, describe
+from mlp_exp.errors import RunFolderError, describe, disk_is_full
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.course import mean_record
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.outcome import Evaluation, evaluate, save
 from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import prepare
-from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
+from mlp_exp.regularly import Regularly
 from mlp_exp.signals import postponed
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.training.loop import train
@@ -72,6 +72,7 @@ def train_stack(task: StackTask, session: Session, reporter: Reporter) -> None:
 
     Raises:
         KeyboardInterrupt: after everything has been saved.
+        Exception: in a worker, that the disk is full; runs that have not ended stay as they were last saved.
     """
     driver = _Driver(task, session, reporter)
     driver.begin()
@@ -111,6 +112,8 @@ class _Driver:
             try:
                 run = self._begin(spec, start)
             except BaseException as error:
+                if self._goes_back(error):
+                    raise
                 write_failure(spec, error)
                 if not isinstance(error, Exception):  # but an interrupt
                     raise
@@ -200,6 +203,8 @@ class _Driver:
                 error = run.end_callbacks() or error
                 save(run, found)
         except Exception as problem:  # a full disk, say
+            if self._goes_back(problem):
+                raise
             write_failure(spec, problem)
             self._reporter.failed(spec, problem, run)
             return
@@ -217,6 +222,9 @@ class _Driver:
 
     def break_off(self, error: Exception) -> None:
         """Takes an error of the whole stack: of a single run it is its own, several are to be tried again in parts."""
+        if self._goes_back(error):
+            self.active = {}
+            raise error
         if len(self.active) == 1:
             ((spec, run),) = self.active.values()
             run.fail(error)
@@ -225,6 +233,10 @@ class _Driver:
             out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
             self._reporter.broken("memory ran out" if out_of_memory else describe(error))
         self.active = {}
+
+    def _goes_back(self, error: BaseException) -> bool:
+        """Whether the runs are sent to another worker, since this one cannot write what they leave."""
+        return self._session.is_worker and disk_is_full(error)
 
     def end_the_rest(self) -> None:
         """Saves the runs that an interrupt has stopped."""

@@ -2,7 +2,7 @@
 
 import logging
 import logging.config
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,12 +21,26 @@ class Session:
     Attributes:
         shows_data: whether what was decided about a table is printed when it is read.
         trains_here: whether its runs train on this machine; otherwise no device is looked for.
+        is_worker: whether a command on another machine waits for its runs, and sends them again to another worker if
+            the disk is full here.
+        root: of a worker that does not see the command's files, the folder below which are those that were sent.
+        files: of such a worker where files are that configurations name, by their names there.
         logs: of its runs.
     """
 
-    def __init__(self, *, shows_data: bool = False, trains_here: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        shows_data: bool = False,
+        trains_here: bool = True,
+        is_worker: bool = False,
+        root: Path | None = None,
+    ) -> None:
         self.shows_data = shows_data
         self.trains_here = trains_here
+        self.is_worker = is_worker
+        self.root = root
+        self.files: Mapping[str, str] = {}
         self._kept: dict[tuple[str, ...], Any] = {}
         self._tables: WeakValueDictionary[tuple[str, ...], Any] = WeakValueDictionary()
         self.logs = RunLogs()

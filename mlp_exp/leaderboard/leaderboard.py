@@ -2,9 +2,7 @@
 
 import csv
 import io
-import math
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,14 +10,13 @@ from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
 from mlp_exp.leaderboard.entry import Entry, by_key, listed, read_entries
 from mlp_exp.leaderboard.ranking import ranked
 from mlp_exp.leaderboard.searches import search_columns, searches_of, with_fronts
+from mlp_exp.regularly import Regularly
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
 WRITE_SECONDS = 1.0
 """Shortest time between two writes of the file while runs finish."""
-LARGEST_SHARE = 0.02
-"""Most of the time of a sweep that goes into its file: writing it takes longer with every run."""
 
 
 class Leaderboard:
@@ -33,7 +30,7 @@ class Leaderboard:
         self._folder = Path(os.path.abspath(folder))  # as those of the jobs
         self._baselines = baselines
         self._entries = {entry.folder: entry for entry in entries}
-        self._written, self._rest = -math.inf, 0.0
+        self._file = Regularly(WRITE_SECONDS, self._write)  # it takes longer with every run
 
     @classmethod
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
@@ -56,19 +53,15 @@ class Leaderboard:
         result = RunFolder(folder).result()
         if result is not None:
             self._entries[folder] = Entry(job, by_key(overrides), listed(result), folder)
-        self.refresh(WRITE_SECONDS)
+        self._file()
 
     def write(self) -> None:
-        """Writes the file; how long that takes says when it is due again."""
-        start = time.monotonic()
-        self._write()
-        self._written = time.monotonic()
-        self._rest = (self._written - start) / LARGEST_SHARE
+        """Writes the file."""
+        self._file.now()
 
-    def refresh(self, seconds: float = 0.0) -> None:
-        """Writes the file if that is due, and not within so many seconds of the last time."""
-        if time.monotonic() >= self._written + max(seconds, self._rest):
-            self.write()
+    def refresh(self) -> None:
+        """Writes the file, unless that would take too much of the time."""
+        self._file.soon()
 
     def _write(self) -> None:
         entries = self.entries

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,7 +148,8 @@ class Sweep(Listener):
         if spec:
             self._specs[job.number] = spec
             log_failure(spec, error, self.session)
-            write_failure(spec, error)
+            with suppress(OSError):  # where the disk is full, the leaderboard has no reason, but the command says it
+                write_failure(spec, error)
         self.ended(Ended(job.number, None, describe(error), spared=spared))
         if not isinstance(error, MlpExpError | OSError):
             log.debug("%s", job.name, exc_info=error)
@@ -213,18 +215,20 @@ class Sweep(Listener):
     def look_back(self, helper: Helper, job_of: Callable[[int], Job | None] | None = None) -> None:
         """Draws the figures of the best runs, and computes the baselines at the same time, once for each split.
 
-        Those of runs that were over before too, if the earlier command was ended before it came to them.
+        Both also of runs that were over before, if the earlier command was ended before it came to them.
 
         Args:
             job_of: the job of a number, also of those that this command need not begin; without it those of `begin`.
         """
+        job_of = job_of or self._jobs.get
         by_folder = {Path(spec.folder): (spec, plan) for spec, plan in self._planned.values()}
         ended = [entry.folder for entry in self.leaderboard.entries if entry.folder in by_folder and entry.ended_well]
         ranked = [by_folder[folder] for folder in ended]
         best = [(spec, plan) for spec, plan in ranked if plan.components.trainer.plots == "auto"][:BEST_DRAWN]
+        best += self._undrawn(job_of)
         begun = [(spec, self._drawn(spec, partial(_begin_drawing, spec, plan, helper))) for spec, plan in best]
         compute_baselines(ranked, self._folder)
-        compute_missing(list(self._earlier(job_of or self._jobs.get)), self.session)
+        compute_missing(list(self._earlier(job_of)), self.session)
         for spec, wait in begun:
             if wait:
                 self._drawn(spec, wait)
@@ -240,11 +244,20 @@ class Sweep(Listener):
                 typed = [f"{key}={value}" for key, value in entry.overrides.items() if key.startswith(groups)]
                 found.setdefault((*split, *typed), entry)
         for entry in found.values():
-            with suppress(MlpExpError):  # what is wrong with a job was said when it began
-                job = job_of(entry.job) if entry.job is not None else None
-                spec = job.compose() if job else None
-                if spec and Path(spec.folder) == entry.folder:
-                    yield spec, entry.result
+            spec = _spec_of(entry, job_of)
+            if spec:
+                yield spec, entry.result
+
+    def _undrawn(self, job_of: Callable[[int], Job | None]) -> Iterator[Planned]:
+        """Of the best runs those that were over before, and have no figures."""
+        well = (entry for entry in self.leaderboard.entries if entry.ended_well and entry.job is not None)
+        for entry in islice(well, BEST_DRAWN):
+            if entry.job in self._planned or RunFolder(entry.folder).figure_files():
+                continue
+            spec = _spec_of(entry, job_of)
+            if spec and spec.config["trainer"]["plots"] == "auto":
+                with suppress(MlpExpError, OSError):  # its data may be gone; the run itself is complete
+                    yield spec, plan_of(spec, self.session)
 
     def _drawn(self, spec: RunSpec, draw: Callable[[], T]) -> T | None:
         """What a step of drawing returns; None if it fails, which the run's log then says."""
@@ -254,6 +267,16 @@ class Sweep(Listener):
             except Exception:
                 log.exception("the figures could not be drawn")  # the run itself is complete
                 return None
+
+
+def _spec_of(entry: Entry, job_of: Callable[[int], Job | None]) -> RunSpec | None:
+    """Of a run that was over before; None if its job is not of this sweep, or cannot be composed."""
+    with suppress(MlpExpError):  # what is wrong with a job was said when it began
+        job = job_of(entry.job) if entry.job is not None else None
+        spec = job.compose() if job else None
+        if spec and Path(spec.folder) == entry.folder:
+            return spec
+    return None
 
 
 def _begin_drawing(spec: RunSpec, plan: Plan, helper: Helper) -> Callable[[], None]:

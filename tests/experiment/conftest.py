@@ -11,7 +11,7 @@ from support.commands import Command
 from support.resuming import Make, StopAfter, words
 from support.tables import write_table
 
-from mlp_exp.experiment import regularly
+from mlp_exp import regularly
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import RunFolder
 

@@ -13,7 +13,7 @@ from mlp_exp import signals
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
-from mlp_exp.multirun.executors.events import Event, Progress
+from mlp_exp.multirun.executors.events import Done, Event, Progress
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -33,7 +33,7 @@ def test_what_is_asked_to_end_saves_its_latest_epoch(tmp_path: Path) -> None:
     for name in ("whole", "ended"):
         (tmp_path / name).mkdir()
     specs, whole = specs_in(tmp_path / "ended", SELDOM), specs_in(tmp_path / "whole", SELDOM)
-    assert work(task(0, whole), Session(), lambda event: None) is None
+    assert work(task(0, whole), Session(), lambda event: None) == Done()
 
     def send(event: Event) -> None:
         if isinstance(event, Progress) and event.epoch == 2:
@@ -44,7 +44,7 @@ def test_what_is_asked_to_end_saves_its_latest_epoch(tmp_path: Path) -> None:
     saved = [Checkpoint.read(RunFolder(spec.folder)) for spec in specs]
     assert [checkpoint.epoch for checkpoint in saved] == [2] * RUNS
     assert {(RunFolder(spec.folder).result() or {})["status"] for spec in specs} == {"interrupted"}
-    assert work(StackTask(1, tuple(specs), tuple(saved)), Session(), lambda event: None) is None
+    assert work(StackTask(1, tuple(specs), tuple(saved)), Session(), lambda event: None) == Done()
     assert [trained(Path(spec.folder)) for spec in specs] == [trained(Path(spec.folder)) for spec in whole]
 
 

@@ -27,8 +27,8 @@ from support.resuming import (
     words,
 )
 
+from mlp_exp import regularly
 from mlp_exp.errors import RunFolderError
-from mlp_exp.experiment import regularly
 from mlp_exp.experiment.checkpoint import Checkpoint, Saved
 from mlp_exp.storage.run_folder import RunFolder
 

@@ -30,7 +30,7 @@ TRAIN_TOGETHER = """
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.work import work
-assert work(StackTask(0, tuple(specs), (None,) * len(specs)), Session(), events.append) is None
+assert work(StackTask(0, tuple(specs), (None,) * len(specs)), Session(), events.append).reason is None
 assert [type(event).__name__ for event in events][-len(specs):] == ["Ended"] * len(specs)
 """
 FRESH = """

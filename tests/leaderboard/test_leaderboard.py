@@ -185,8 +185,6 @@ def test_runs_are_added_as_they_end(tmp_path: Path) -> None:
         (1, 0.05, {"optimizer.lr": "1"}),
         (2, 0.1, {"optimizer.lr": "2"}),
     ]
-    with (tmp_path / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["job"] for row in csv.DictReader(file)] == ["1"]  # the others came within a second
     board.write()
     with (tmp_path / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
         assert [row["job"] for row in csv.DictReader(file)] == ["1", "2"]

@@ -17,7 +17,8 @@ from support.folders import history_of, result_of
 from support.stack_tasks import EPOCHS, RUNS, Notes, specs_in, task
 from support.sweeps import trained
 
-from mlp_exp.experiment import driver, regularly
+from mlp_exp import regularly
+from mlp_exp.experiment import driver
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -123,13 +124,13 @@ class Unreliable(Executor):
 
     def _work(self, task: StackTask) -> None:
         events: list[Event] = []
-        reason: str | None = "its process was ended by signal 9"
+        done = Done("its process was ended by signal 9")
         if "kill" in self._faults and self._kills(task):
             moment = self._random.choice(self._moments)
             times = self._random.randint(1, 3) if moment in SEVERAL_TIMES else 1
             events = killed(task, self.session, moment, times)
         else:
-            reason = work(task, self.session, events.append)
+            done = work(task, self.session, events.append)
         if "drop" in self._faults:
             events = [event for event in events if self._random.random() < 0.5]
         if "repeat" in self._faults:
@@ -137,7 +138,7 @@ class Unreliable(Executor):
         if "reorder" in self._faults:
             self._random.shuffle(events)
         late = self._random.randrange(len(events) + 1) if "late" in self._faults else len(events)
-        self._outbox.extend((task, event) for event in [*events[:late], Done(reason), *events[late:]])
+        self._outbox.extend((task, event) for event in [*events[:late], done, *events[late:]])
 
     def cancel(self, task: StackTask) -> None:
         if task in self._waiting:
@@ -157,7 +158,7 @@ def specs(tmp_path: Path) -> list[RunSpec]:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     """What each run learns when nothing goes wrong."""
     specs = specs_in(tmp_path_factory.mktemp("expected"))
-    assert work(task(0, specs), Session(), lambda event: None) is None
+    assert work(task(0, specs), Session(), lambda event: None) == Done()
     return [trained(Path(spec.folder)) for spec in specs]
 
 

@@ -223,6 +223,7 @@ class Command:
         self._patch.setattr(sys, "path", list(sys.path))
         self._patch.setenv("HYDRA_FULL_ERROR", "0")  # main sets it; it is put back after the test
         self._patch.setenv("COLUMNS", "120")
+        self._patch.setattr(gc, "freeze", lambda: None)  # it would keep the cycles of earlier commands for ever
         self._captured.readouterr()
         code: object = 0
         try:

@@ -31,7 +31,8 @@ const shownColumns = () => columns.filter((column) => !column.optional || find("
 
 // What a column says of a group that is not all listed: that is known of all its runs
 function summaryOfAll(column, whole) {
-  if (!column.measured) return { text: whole.texts[column.name] ?? "", key: null };
+  const text = whole.texts[column.name] ?? "";
+  if (!column.measured) return { text, key: column.number?.(text) ?? text };
   const [mean, deviation] = whole.measured[column.key ?? column.name] ?? [null, null];
   if (mean === null) return { text: "–", key: null };
   return { text: rounded(mean) + (deviation === null ? "" : ` ± ${Number(deviation.toPrecision(2))}`), key: mean };

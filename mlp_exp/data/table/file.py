@@ -87,12 +87,17 @@ def detect_files(path: str | Sequence[str], format: Format) -> list[TableFile]:
         folder = Path(path).expanduser()
         if not os.path.isdir(folder):  # unlike Path.is_dir, raises no error for a name that is too long
             return [detect_file(path, format)]
-        parts = _parts(folder.rglob("*"), (".parquet", ".parq", ".pq"))
-        parts = parts or _parts(folder.glob("*"), (".csv", ".csv.gz", ".tsv"))
+        parts = table_files(folder)
         if not parts:
             raise DataError(f"data.path: '{path}' is a folder without Parquet or CSV files; expected one, or a list")
         path = [str(Path(path) / part.relative_to(folder)) for part in parts]
     return [detect_file(each, format) for each in path]
+
+
+def table_files(folder: Path) -> list[Path]:
+    """The files in a folder that are one table, in the order of their names."""
+    parts = _parts(folder.rglob("*"), (".parquet", ".parq", ".pq"))
+    return parts or _parts(folder.glob("*"), (".csv", ".csv.gz", ".tsv"))
 
 
 def _parts(files: Iterable[Path], endings: tuple[str, ...]) -> list[Path]:

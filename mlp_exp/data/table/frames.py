@@ -11,6 +11,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from mlp_exp.errors import DataError
@@ -33,15 +34,9 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
     ['age']
     """
     try:
-        if not isinstance(data, np.ndarray):
-            table = _table_of(data)
-        else:
-            numbers = np.asarray(data, dtype=np.float64)
-            if numbers.ndim != 2 or (array_names is not None and numbers.shape[1] != len(array_names)):
-                width = "F" if array_names is None else len(array_names)
-                raise DataError(f"{where}: expected an array [N, {width}], got shape {list(numbers.shape)}")
-            names = [f"x{place}" for place in range(numbers.shape[1])] if array_names is None else list(array_names)
-            return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=names)
+        if isinstance(data, np.ndarray):
+            return _of_array(np.asarray(data, dtype=np.float64), where, array_names)
+        table = _table_of(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{where}: expected columns by name, or an array of numbers: {error}") from error
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
@@ -92,6 +87,14 @@ def _table_of(data: Any) -> pa.Table:
     if polars is not None and isinstance(data, polars.DataFrame):
         return data.to_arrow()  # texts as Parquet takes them, unlike those that pa.table finds
     return pa.table(data)
+
+
+def _of_array(numbers: NDArray[np.float64], where: str, names: Sequence[str] | None) -> pa.Table:
+    count = "F" if names is None else len(names)
+    if numbers.ndim != 2 or (names is not None and numbers.shape[1] != len(names)):
+        raise DataError(f"{where}: expected an array [N, {count}], got shape {list(numbers.shape)}")
+    own = names or [f"x{place}" for place in range(numbers.shape[1])]
+    return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=list(own))
 
 
 def _of_pandas(data: Any) -> Any:

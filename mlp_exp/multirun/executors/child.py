@@ -22,6 +22,7 @@ class Child:
     Args:
         environment: variables beside those of this process.
         cores: that may train; None for all.
+        root: the folder below which its files are, if it does not see those of the command.
 
     Attributes:
         events: can be waited for; there is one when `receive` would not block.
@@ -32,13 +33,15 @@ class Child:
         event_from_text(child.receive(), task)
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None, cores: int | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, cores: int | None = None, root: Path | None = None
+    ) -> None:
         self.events, their_events = multiprocessing.Pipe(duplex=False)
         their_tasks, self._tasks = multiprocessing.Pipe(duplex=False)
         fds = (their_tasks.fileno(), their_events.fileno())
         path = os.pathsep.join(filter(None, [HOME, os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", MODULE, *map(str, fds), str(cores or 0)],
+            [sys.executable, "-P", "-m", MODULE, *map(str, fds), str(cores or 0), *([str(root)] if root else [])],
             env={**os.environ, "PYTHONPATH": path, **(environment or {})},
             pass_fds=fds,
             stdin=subprocess.DEVNULL,

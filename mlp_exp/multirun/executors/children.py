@@ -6,7 +6,7 @@ from multiprocessing.connection import wait
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.child import Child
-from mlp_exp.multirun.executors.events import Done
+from mlp_exp.multirun.executors.events import ENDS_WORKER, Done
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
 
@@ -42,7 +42,7 @@ class Children(Executor):
             event = event_from_text(child.receive(), task)
             if isinstance(event, Done):
                 del self._open[child]
-                if event.cause in ("worker", "moved"):
+                if event.cause in ENDS_WORKER:
                     child.kill()
                     self._free.append(self._places.pop(child))
                 else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from mlp_exp.errors import MlpExpError
+from mlp_exp.errors import DiskFullError, MlpExpError
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -77,7 +77,8 @@ class Coordinator:
 
     A stack that fails as a whole (memory ran out, its worker crashed) is tried again in two halves; a single run has
     then failed by itself. What a lost worker trained is sent again, and goes on from its checkpoints; the stack is
-    divided likewise if that happens too often. After an interrupt all open tasks save their runs first.
+    divided likewise if that happens too often. So is what a worker had in training whose disk is full, by the command;
+    the worker's own coordinator gives up. After an interrupt all open tasks save their runs first.
 
     Args:
         parallel: how many tasks are open at the same time.
@@ -103,6 +104,7 @@ class Coordinator:
 
         Raises:
             KeyboardInterrupt: after all open tasks have saved their runs.
+            DiskFullError: in a worker whose disk is full.
         """
         self._waiting.extend(tasks)
         self._numbers = count(1 + max((task.number for task in self._waiting), default=0))
@@ -182,7 +184,9 @@ class Coordinator:
             return self._give_up(specs, reason)
         if done.cause == "moved":
             return self._from_checkpoints(task, left)
-        if done.cause == "worker":
+        if done.cause == "disk" and self._session.is_worker:
+            raise DiskFullError(reason)
+        if done.cause in ("worker", "disk"):
             self._losses.update(spec.job_number for spec in specs)
             if all(self._losses[spec.job_number] <= MOST_SENT_AGAIN for spec in specs):
                 log.warning("%s with %d runs; they are sent again", reason, len(left))
@@ -192,7 +196,7 @@ class Coordinator:
         half = -(-len(left) // 2)
         log.warning("%s with %d runs in a stack; trying again with %d", reason, len(left), half)
         halves = [places for places in (left[half:], left[:half]) if places]
-        if done.cause == "worker":
+        if done.cause in ("worker", "disk"):
             return [part for places in halves for part in self._from_checkpoints(task, places)]
         for spec in specs:
             RunFolder(spec.folder).clear()

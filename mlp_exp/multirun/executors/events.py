@@ -4,17 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlp_exp.errors import describe
+
 if TYPE_CHECKING:
     from mlp_exp.experiment.checkpoint import Checkpoint
 
-Cause = Literal["stack", "worker", "moved", "refused"]
+Cause = Literal["stack", "worker", "disk", "moved", "refused"]
 """Why runs of a task are left.
 
 - stack: it failed as a whole, as when memory runs out; they are tried again in two halves.
 - worker: its worker was lost (killed, its machine gone); they are sent again, and go on from their checkpoints.
+- disk: the disk of its worker is full, and the worker ends; likewise.
 - moved: its worker was asked to end, and has saved them; they are sent again.
 - refused: its worker cannot train them; they have failed.
 """
+
+
+ENDS_WORKER = ("worker", "disk", "moved")
+"""Causes after which a worker takes no other task."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,11 @@ class Done:
 
     reason: str | None = None
     cause: Cause = "stack"
+
+    @classmethod
+    def disk_full(cls, error: BaseException) -> "Done":
+        """That of a task that cannot be saved where it trains."""
+        return cls(f"the disk of its worker is full: {describe(error)}", "disk")
 
 
 Event = Progress | Ended | Paused | Done

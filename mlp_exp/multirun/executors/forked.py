@@ -107,8 +107,10 @@ class Worker:
             how = f"was ended by signal {-code}, as when memory runs out" if code and code < 0 else f"ended with {code}"
             event = Done(f"its process {how}")
             self.is_free = False
-        if isinstance(event, Done) and not self.is_free:
-            self._close()
+        if isinstance(event, Done):
+            self.is_free = self.is_free and event.cause != "disk"
+            if not self.is_free:
+                self._close()
         return event
 
     def cancel(self) -> None:
@@ -139,7 +141,10 @@ def _serve(first: StackTask, session: Session, events: Connection, tasks: Connec
     task = first
     with suppress(KeyboardInterrupt, EOFError):
         while True:
-            send(Done(work(task, session, send)))
+            done = work(task, session, send)
+            send(done)
+            if done.cause == "disk":
+                return
             while not tasks.poll(IDLE_SECONDS):
                 if os.getppid() != parent:
                     os._exit(1)

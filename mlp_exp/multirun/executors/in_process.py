@@ -21,9 +21,9 @@ class InProcess(Executor):
 
     def wait(self) -> None:
         task = self._waiting[0]
-        reason = work(task, self.session, lambda event: self.report(task, event))
+        done = work(task, self.session, lambda event: self.report(task, event))
         self._waiting.popleft()
-        self.report(task, Done(reason))
+        self.report(task, done)
 
     def cancel(self, task: StackTask) -> None:
         if task in self._waiting:

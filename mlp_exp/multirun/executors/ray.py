@@ -1,11 +1,13 @@
-"""Stacks on a Ray cluster. A worker is an actor that owns a process which trains; runs are saved on a shared drive."""
+"""Stacks on a Ray cluster. A worker is an actor that owns a process which trains; runs are saved on a shared drive, or
+sent back.
+"""
 
 import os
 import signal
-import socket
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,17 +22,20 @@ from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
+from mlp_exp.multirun.executors.parcels import Receiver
 from mlp_exp.multirun.executors.ray_crew import Crew, Member, in_short, silent
+from mlp_exp.multirun.executors.ray_head import Head, reach
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
+from mlp_exp.multirun.executors.ray_transfer import Cargo
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
 from mlp_exp.processes.forks import cores
 
 LOOPBACK = "127.0.0.1"
-REACH_SECONDS = 5.0
-"""How long the head of a cluster may take to answer; Ray itself would try for minutes."""
 LOOK_SECONDS = 1.0
 """How often is looked whether there is room for workers that wait."""
+AHEAD = 16
+"""Events and parcels of a worker that may wait for the command; then the worker waits."""
 
 
 class RayBackend(Backend):
@@ -42,6 +47,7 @@ class RayBackend(Backend):
         self.max_stack = settings.max_stack
         self._settings = settings
         self._crew: Crew | None = None
+        self._cargo = Cargo() if settings.transfer else None
         self._room = 1
 
     @classmethod
@@ -64,6 +70,7 @@ class RayBackend(Backend):
             except (RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
                 where = f"the cluster {address}" if address else "a cluster of this machine"
                 raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {in_short(error)}") from error
+        self._head = Head(ray.get_runtime_context().gcs_address)
         self._crew = Crew(self._settings)
         self._crew.require()
         self._room = min(self._crew.room(), self._settings.workers or self._crew.room())
@@ -80,7 +87,7 @@ class RayBackend(Backend):
 
     def executor(self, kinds: Sequence[Kind], session: Session, report: Report) -> Executor:
         assert self._crew is not None
-        return RayExecutor(session, report, self._crew)
+        return RayExecutor(session, report, self._crew, self._head, self._cargo)
 
     def end(self) -> None:
         with silent(), _same_signals():
@@ -90,23 +97,39 @@ class RayBackend(Backend):
             ray.shutdown()
 
 
+@dataclass(frozen=True)
+class _Open:
+    """A task that a worker has.
+
+    Attributes:
+        receiver: of files that it sends back.
+    """
+
+    member: Member
+    task: StackTask
+    receiver: Receiver
+
+
 class RayExecutor(Executor):
     """Gives tasks to workers in the order they come; one that was lost is replaced.
 
     Args:
-        crew: of the backend.
+        crew, head, cargo: of the backend; without cargo the workers see the command's files.
     """
 
-    def __init__(self, session: Session, report: Report, crew: Crew) -> None:
+    def __init__(self, session: Session, report: Report, crew: Crew, head: Head, cargo: Cargo | None) -> None:
         super().__init__(session, report)
         self._crew = crew
+        self._head = head
+        self._cargo = cargo
         self._waiting: deque[StackTask] = deque()
-        self._open: dict[Any, tuple[Member, StackTask]] = {}
+        self._open: dict[Any, _Open] = {}
 
     def submit(self, task: StackTask) -> None:
         self._waiting.append(task)
 
     def wait(self) -> None:
+        self._head.require()
         self._place()
         sources = [*self._open, *self._crew.starting]
         ready, _ = ray.wait(sources, num_returns=1, timeout=LOOK_SECONDS)
@@ -126,41 +149,55 @@ class RayExecutor(Executor):
         """Gives tasks to free workers, and asks for more."""
         while self._waiting and self._crew.free:
             task, member = self._waiting.popleft(), self._crew.free.pop()
-            events = member.actor.train.options(num_returns="streaming").remote(task_to_text(task))
-            self._open[events] = member, task
+            self._open[self._sent(task, member)] = _Open(member, task, Receiver(Path))
         for _ in range(len(self._waiting) - len(self._crew.starting)):
             self._crew.start()
 
+    def _sent(self, task: StackTask, member: Member) -> Any:
+        """Gives a task to a worker; returns its events, and files."""
+        if self._cargo is None:
+            return member.actor.train.options(num_returns="streaming").remote(task_to_text(task))
+        method = member.actor.train_far.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
+        folders = {spec.job_number: spec.folder for spec in task.specs}
+        return method.remote(task_to_text(task, shares_files=False), folders, self._cargo.of(task, member.has))
+
     def _take(self, events: Any) -> None:
-        member, task = self._open[events]
+        opened = self._open[events]
+        member, task, lost = opened.member, opened.task, False
         try:
-            event: Event = event_from_text(ray.get(next(events)), task)
+            found = ray.get(next(events))
+            if not isinstance(found, str):
+                return opened.receiver.take(found)
+            event: Event = event_from_text(found, task)
         except StopIteration:
             event = Done("its worker ended without a word", "worker")
         except OutOfMemoryError:
             event = Done("memory ran out on its node")
         except RayError as error:
             event = Done(f"its worker was lost ({type(error).__name__})", "worker")
-            member.kill()
-            del self._open[events]
-            return self.report(task, event)
+            lost = True
         if isinstance(event, Done):
             del self._open[events]
-            self._crew.free.append(member)
+            opened.receiver.close()
+            if lost or event.cause == "disk":
+                member.kill()
+            else:
+                self._crew.free.append(member)
         return self.report(task, event)
 
     def cancel(self, task: StackTask) -> None:
         if task in self._waiting:
             self._waiting.remove(task)
             return self.report(task, Done())
-        for member, own in self._open.values():
-            if own is task:
-                member.actor.stop.remote()
+        for opened in self._open.values():
+            if opened.task is task:
+                opened.member.actor.stop.remote()
         return None
 
     def close(self) -> None:
-        for member, _ in self._open.values():
-            member.kill()
+        for opened in self._open.values():
+            opened.member.kill()
+            opened.receiver.close()
         self._open.clear()
         self._waiting.clear()
 
@@ -184,9 +221,8 @@ def _address(asked: str | None) -> str | None:
         )
     why = ""
     for each in dict.fromkeys(found):
-        host, _, port = each.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+            reach(each)
         except (OSError, OverflowError) as error:
             why = why or (error.strerror if isinstance(error, OSError) else None) or str(error)
         else:

@@ -5,15 +5,18 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray._private import worker
 from ray.exceptions import RayError
 
+from mlp_exp._version import __version__
 from mlp_exp.errors import LauncherError
+from mlp_exp.multirun.executors.ray_head import RESUME
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
+from mlp_exp.multirun.executors.ray_transfer import FarWorker
 from mlp_exp.multirun.executors.ray_worker import RayWorker
 
 log = logging.getLogger(__name__)
@@ -24,7 +27,6 @@ QUEUE_SECONDS = 900.0
 """How long all workers may wait for others to leave the cluster."""
 MOST_FAILURES = 3
 """Workers in a row that could not begin."""
-RESUME = "resume=true goes on from here"
 
 
 @dataclass(eq=False)
@@ -33,9 +35,11 @@ class Member:
 
     Attributes:
         actor: Ray's handle of it.
+        has: the tables that it was sent, if it sees none of the command's.
     """
 
     actor: Any
+    has: set[str] = field(default_factory=set)
 
     def kill(self) -> None:
         with suppress(RayError, ValueError):
@@ -53,9 +57,11 @@ class Crew:
     def __init__(self, settings: RaySettings) -> None:
         self._settings = settings
         needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus}
-        self._actor = ray.remote(RayWorker).options(**needs, max_concurrency=2, max_restarts=0)
+        worker = FarWorker if settings.transfer else RayWorker
+        self._actor = ray.remote(worker).options(**needs, max_concurrency=2, max_restarts=0)
         self.starting: dict[Any, Member] = {}
         self.free: list[Member] = []
+        self._refused: list[Member] = []
         self._failures = 0
         self._why = ""
         self._since: float | None = None
@@ -80,14 +86,14 @@ class Crew:
         self.starting[actor.ready.remote()] = Member(actor)
 
     def begun(self, ready: Any) -> None:
-        """What Ray has made ready of `starting`: the worker is free, or could not begin.
+        """What Ray has made ready of `starting`: the worker is free, could not begin, or has another version.
 
         Raises:
-            LauncherError: several in a row could not.
+            LauncherError: several in a row could not, or all have another version.
         """
         member = self.starting.pop(ready)
         try:
-            ray.get(ready)
+            version = ray.get(ready)
         except RayError as error:
             member.kill()
             self._failures += 1
@@ -98,8 +104,21 @@ class Crew:
                     "installed on every node?"
                 ) from error
         else:
-            self._failures, self._since = 0, None
+            self._failures = 0
+            if version != __version__:
+                return self._refuse(member, version)
+            self._since = None
             self.free.append(member)
+        return None
+
+    def _refuse(self, member: Member, version: str) -> None:
+        """Leaves a worker without tasks; it holds its place, so that no other one begins there."""
+        self._refused.append(member)
+        why = f"a worker has mlp_exp {version}, and the command {__version__}: install the same version on every node"
+        if len(self._refused) >= self.room():
+            raise LauncherError(f"hydra/launcher=ray: {why}")
+        if len(self._refused) == 1:
+            log.warning("%s; it trains nothing", why)
 
     def wait_for_room(self) -> None:
         """To be called now and then while tasks wait for workers and nothing trains.
@@ -139,10 +158,11 @@ class Crew:
         raise LauncherError(f"{NODE}.{key}: expected at most {most[kind]:g} {word}, as a node has, got {asked:g}")
 
     def end(self) -> None:
-        for member in (*self.starting.values(), *self.free):
+        for member in (*self.starting.values(), *self.free, *self._refused):
             member.kill()
         self.starting.clear()
         self.free.clear()
+        self._refused.clear()
 
 
 def in_short(error: BaseException) -> str:

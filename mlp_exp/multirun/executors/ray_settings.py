@@ -23,8 +23,9 @@ class RaySettings(HydraSettings):
     gpus: Annotated[float, Field(ge=0)] = Field(0, description="0, a fraction below 1, or a whole number")
     workers: Count | None = Field(None, description="a whole number, 1 or more, or null for as many as there is room")
     runtime_env: dict[str, Any] | None = Field(
-        default_factory=dict, description="Ray's description of an environment, such as {pip: [mlp_exp]}"
+        None, description="Ray's description of an environment, such as {pip: [mlp_exp]}"
     )
+    transfer: bool = Field(False, description="true or false")
     max_stack: Count | None = Field(None, description="a whole number, 1 or more, or null")
 
     @field_validator("gpus")

@@ -144,7 +144,7 @@ class SlurmExecutor(Executor):
     def _tell(self, sent: Sent, event: Event) -> None:
         if isinstance(event, Done):
             self._open.remove(sent)
-            self._jobs.keeps |= event.reason is not None and event.cause in ("worker", "refused")
+            self._jobs.keeps |= event.reason is not None and event.cause in ("worker", "disk", "refused")
         self.report(sent.task, event)
 
     def _ask(self) -> None:

@@ -29,7 +29,9 @@ class SlurmSettings(HydraSettings):
     qos: Word | None = Field(None, description="a name, or null")
     constraint: Word | None = Field(None, description="features of a node, as sbatch takes them, or null")
     setup: list[str] | None = Field(None, description="a list of shell commands, or null")
-    additional_parameters: dict[str, Any] = Field({}, description="a mapping of options of sbatch, as {exclude: node7}")
+    additional_parameters: dict[str, Any] | None = Field(
+        None, description="a mapping of options of sbatch, as {exclude: node7}, or null"
+    )
     max_stack: Count | None = Field(None, description=f"{COUNT}, or null")
 
     @model_validator(mode="after")
@@ -50,7 +52,7 @@ class SlurmSettings(HydraSettings):
             "name": "mlp_exp",
             **{key: getattr(self, key) for key in general},
             **{f"slurm_{key}": getattr(self, key) for key in own},
-            "slurm_additional_parameters": {"no-requeue": True, **self.additional_parameters},
+            "slurm_additional_parameters": {"no-requeue": True, **(self.additional_parameters or {})},
             # since 22.05 srun does not take over sbatch's
             "slurm_srun_args": [f"--cpus-per-task={self.cpus_per_task}"],
         }

@@ -37,4 +37,4 @@ def train(text: str, events: str, cores: int, *, alone: bool) -> None:
     else:
         for handler in logging.getLogger().handlers:
             handler.close()  # submitit's debug executor leaves its files open
-    train_there(text, send, Session(), cores)
+    train_there(text, send, Session(is_worker=True), cores)

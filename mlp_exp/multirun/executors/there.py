@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from mlp_exp.engine.threads import set_threads
-from mlp_exp.errors import MlpExpError, TrainingError, describe
+from mlp_exp.errors import DiskFullError, MlpExpError, TrainingError, describe, disk_is_full
 from mlp_exp.experiment.driver import write_failure
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
-from mlp_exp.experiment.regularly import Regularly
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.experiment.start import find_start
@@ -27,8 +27,9 @@ from mlp_exp.multirun.executors.coordinator import Coordinator, Listener
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.multirun.executors.local import Local
 from mlp_exp.multirun.executors.stacks import kinds, tasks_of
-from mlp_exp.multirun.executors.wire import event_to_text, is_wanted, task_from_text
+from mlp_exp.multirun.executors.wire import event_to_text, is_wanted, task_at_root
 from mlp_exp.multirun.executors.work import log_failure
+from mlp_exp.regularly import Regularly
 from mlp_exp.signals import terminate_once
 
 PROGRESS_SECONDS = 0.5
@@ -51,17 +52,21 @@ def train_there(text: str, send: Callable[[str], None], session: Session, cores:
     """
     teller = _Teller(send, Regularly(WANTED_SECONDS, partial(_require_wanted, text)))
     try:
-        task = task_from_text(text)
+        task = task_at_root(text, session)
     except MlpExpError as error:
         return teller.tell(Done(str(error), "refused"))
     _require_wanted(text)
     try:
+        for directory in {spec.directory for spec in task.specs} if session.root else ():
+            Path(directory).mkdir(parents=True, exist_ok=True)
         _train(task, teller, session, cores)
         done = Done()
     except KeyboardInterrupt:
         done = Done("its worker was asked to end", "moved")
+    except DiskFullError as error:
+        done = Done(str(error), "disk")
     except Exception as error:
-        done = Done(describe(error))
+        done = Done.disk_full(error) if disk_is_full(error) else Done(describe(error))
     return teller.tell(done)
 
 
@@ -79,6 +84,8 @@ def _train(task: StackTask, teller: "_Teller", session: Session, cores: int | No
         try:
             plan = _plan(spec, task.end_epoch, teller, session)
         except Exception as error:
+            if disk_is_full(error):
+                raise
             teller.failed(spec, error, session)
             continue
         if plan:
@@ -147,14 +154,18 @@ class _Teller(Listener):
         self.tell(Ended(spec.job_number, None, describe(error)))
 
 
-def serve(tasks: Connection, events: Connection, cores: int | None) -> None:
-    """Trains one task after another until the other end is closed, or this process is asked to end."""
+def serve(tasks: Connection, events: Connection, cores: int | None, root: Path | None) -> None:
+    """Trains one task after another until the other end is closed, or this process is asked to end.
+
+    Args:
+        root: see `Session`.
+    """
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command passes Ctrl-C on, once
     signal.signal(signal.SIGTERM, terminate_once)
     with suppress(OSError, AttributeError):  # Linux alone
         ctypes.CDLL(None).prctl(KILL_WITH_PARENT, signal.SIGKILL)
-    session = Session()
+    session = Session(is_worker=True, root=root)
 
     def send(text: str) -> None:
         if os.getppid() != parent:  # killed; the runs may be trained again already
@@ -168,5 +179,10 @@ def serve(tasks: Connection, events: Connection, cores: int | None) -> None:
 
 
 if __name__ == "__main__":
-    tasks_end, events_end, use_cores = (int(argument) for argument in sys.argv[1:])
-    serve(Connection(tasks_end, writable=False), Connection(events_end, readable=False), use_cores or None)
+    tasks_end, events_end, use_cores = (int(argument) for argument in sys.argv[1:4])
+    serve(
+        Connection(tasks_end, writable=False),
+        Connection(events_end, readable=False),
+        use_cores or None,
+        Path(sys.argv[4]) if len(sys.argv) > 4 else None,
+    )

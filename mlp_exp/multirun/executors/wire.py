@@ -4,15 +4,18 @@ Runs travel as specifications; what they have saved is read from their folders.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mlp_exp._version import __version__
 from mlp_exp.errors import LauncherError
+from mlp_exp.experiment.elsewhere import absolute_names, below, moved
+from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.storage.lease import held, still_held
+from mlp_exp.storage.provenance import git_state, take_git_state
 from mlp_exp.storage.run_folder import RunFolder
 
 EVENTS = {event.__name__: event for event in (Progress, Ended, Done)}
@@ -22,14 +25,17 @@ def task_to_text(task: StackTask, *, shares_files: bool = True) -> str:
     """The task in one line, with the version of this package.
 
     Args:
-        shares_files: whether the worker sees the sweep's folder, and so whether this command still works on it.
+        shares_files: whether the worker sees the sweep's folder, and so whether this command still works on it. If
+            not, the text says what it cannot see: the commit, and where files are that configurations name.
     """
     lease = held() if shares_files else None
+    unseen = None if shares_files else {"git": git_state(), "files": absolute_names(task.specs)}
     return json.dumps(
         {
             "version": __version__,
             "number": task.number,
             "end_epoch": task.end_epoch,
+            "unseen": unseen,
             "lease": [str(lease.folder), lease.token] if lease else None,
             "runs": [spec.to_json() for spec in task.specs],
         }
@@ -50,6 +56,17 @@ def task_from_text(text: str) -> StackTask:
         )
     specs = tuple(RunSpec.from_json(each) for each in content["runs"])
     return StackTask(content["number"], specs, (None,) * len(specs), content["end_epoch"])
+
+
+def task_at_root(text: str, session: Session) -> StackTask:
+    """Likewise, below the root of the session, which learns where files are; of one without a root as it was sent."""
+    root, task = session.root, task_from_text(text)
+    if root is None:
+        return task
+    unseen = json.loads(text)["unseen"]
+    take_git_state(unseen["git"])
+    session.files = {name: str(below(root, path)) for name, path in unseen["files"].items()}
+    return replace(task, specs=tuple(moved(spec, root) for spec in task.specs))
 
 
 def is_wanted(text: str) -> bool:

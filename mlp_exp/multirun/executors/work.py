@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from mlp_exp.errors import describe, traceback_of
+from mlp_exp.errors import describe, disk_is_full, traceback_of
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.drawn import draw
 from mlp_exp.experiment.driver import Reporter, train_stack
@@ -13,21 +13,21 @@ from mlp_exp.experiment.outcome import Evaluation
 from mlp_exp.experiment.run import Run
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec, StackTask
-from mlp_exp.multirun.executors.events import Ended, Event, Paused, Progress
+from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
 from mlp_exp.storage.run_folder import DONE
 from mlp_exp.training.records import EpochRecord
 
 log = logging.getLogger(__name__)
 
 
-def work(task: StackTask, session: Session, send: Callable[[Event], None]) -> str | None:
+def work(task: StackTask, session: Session, send: Callable[[Event], None]) -> Done:
     """Trains a task.
 
     Args:
         send: takes all events but `Done`.
 
     Returns:
-        Why the stack failed as a whole, if it did.
+        The last event, which says why the stack failed as a whole, if it did.
 
     Raises:
         KeyboardInterrupt: after everything has been saved.
@@ -35,8 +35,13 @@ def work(task: StackTask, session: Session, send: Callable[[Event], None]) -> st
     for spec in task.specs:
         session.logs.begin(spec)
     reporter = _Sender(session, send)
-    train_stack(task, session, reporter)
-    return reporter.reason
+    try:
+        train_stack(task, session, reporter)
+    except Exception as error:
+        if not (session.is_worker and disk_is_full(error)):
+            raise
+        return Done.disk_full(error)
+    return Done(reporter.reason)
 
 
 class _Sender(Reporter):
