@@ -1,5 +1,6 @@
 """All runs in some folders as one table, from Python."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -9,13 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from mlp_exp.cli.hydra_words import unquoted
+from mlp_exp.config.trust import foreign_packages
 from mlp_exp.data.table.frames import native_frame
 from mlp_exp.display.html import table_html
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.best_runs import best_of
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.greedy import choose
-from mlp_exp.inference.loading import load_runs, log
+from mlp_exp.inference.loading import load_runs
 from mlp_exp.inference.record import history_of
 from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.leaderboard.leaderboard import Leaderboard
@@ -23,6 +25,8 @@ from mlp_exp.leaderboard.printed import as_table
 from mlp_exp.leaderboard.ranking import in_words
 from mlp_exp.leaderboard.searches import search_columns, searches_of
 from mlp_exp.storage.run_folder import RunFolder, runs_in
+
+log = logging.getLogger(__name__)
 
 SHOWN_ROWS = 20
 """Of a leaderboard in a notebook."""
@@ -51,6 +55,7 @@ class Results:
     Args:
         folders: of runs, sweeps and searches.
         keep: what has to live as long as this, as the temporary folder of a sweep that is saved nowhere else.
+        own: whether this process has trained them, so that what they name is loaded without being allowed again.
 
     Attributes:
         table: as an Arrow table: `number` of the run in its sweep, a column for each override (numbers as numbers),
@@ -67,9 +72,9 @@ class Results:
     TrainedRun for 'income': binary, val accuracy 1.0000, ...
     """
 
-    def __init__(self, folders: Sequence[Path], keep: object = None) -> None:
+    def __init__(self, folders: Sequence[Path], keep: object = None, *, own: bool = False) -> None:
         self.folders = list(folders)
-        self._keep = keep
+        self._keep, self._own = keep, own
         for path in self.folders:
             if not runs_in(path):
                 raise RunFolderError(f"{path}: expected the folder of a run, or of a sweep of such runs")
@@ -131,9 +136,17 @@ class Results:
     def load(self, top: int = 1, *, greedy: int | None = None, allow: Sequence[str] = ()) -> TrainedRun | Ensemble:
         """The average of the best runs; arguments and errors as of `mlp_exp.load`."""
         if greedy is not None:
-            chosen = choose(self.folders, greedy, allow).chosen
-            return load_runs(list(chosen), allow, list(chosen.values()), keep=self._keep)
-        return load_runs(best_of(self._entries, self.folders[0], top, log.warning), allow, keep=self._keep)
+            every = [entry.folder for entry in self._entries]
+            chosen = choose(self.folders, greedy, self._allowed(allow, every)).chosen
+            runs, weights = list(chosen), list(chosen.values())
+        else:
+            runs, weights = best_of(self._entries, self.folders[0], top, log.warning), None
+        return load_runs(runs, self._allowed(allow, runs), weights, keep=self._keep)
+
+    def _allowed(self, allow: Sequence[str], runs: Sequence[Path]) -> Sequence[str]:
+        """The packages that these runs may name."""
+        own = [name for run in runs for name in foreign_packages(RunFolder(run).config())] if self._own else []
+        return list(dict.fromkeys([*allow, *own]))
 
     def __len__(self) -> int:
         return len(self._entries)

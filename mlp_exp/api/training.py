@@ -164,7 +164,7 @@ def _swept(function: str, call: Call) -> Results:
         more = len(called.failed) - SHOWN_FAILURES
         lines = [*called.failed[:SHOWN_FAILURES], *([f"… and {more} more"] if more > 0 else [])]
         raise TrainingError("\n".join([f"{called.folder}: all runs have failed:", *lines]))
-    return Results([called.folder], keep)
+    return Results([called.folder], keep, own=True)
 
 
 def _say_interrupted(function: str, called: Called, quiet: bool) -> None:

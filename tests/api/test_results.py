@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 from support.runs import FAILED, classes, write_run
 
-from mlp_exp import Results, results
+import mlp_exp
+from mlp_exp import Results, TrainedRun, results
 from mlp_exp.api.results import SHOWN_ROWS
 from mlp_exp.cli.hydra_words import quoted, unquoted
-from mlp_exp.errors import DataError, RunFolderError
+from mlp_exp.errors import DataError, RunFolderError, UntrustedError
 
 HISTORY = "epoch,lr,train_loss,val_loss,seconds\n1,0.1,0.9,0.8,0.5\n2,0.1,0.7,0.75,1.0\n"
 
@@ -142,3 +143,20 @@ def test_what_must_live_as_long(sweep: Path) -> None:
 @pytest.mark.parametrize("text", ["it's", "a,b", "\\", "\\'", "a\\\\'b\\", "", "'", '"x"', "1", "${x}", "ü = ä"])
 def test_a_text_is_read_as_it_was_given(text: str) -> None:
     assert unquoted(quoted(text)) == text
+
+
+def test_only_what_was_trained_here_may_name_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import torch\n\nnet = lambda in_features, out_features: torch.nn.Linear(in_features, out_features)\n"
+    (tmp_path / "results_net.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    quick = {"data": "moons", "data.n_samples": 60, "trainer.epochs": 1, "trainer.plots": "never", "baselines": "none"}
+    found = mlp_exp.sweep({**quick, "model._target_": "results_net.net", "seed": range(2)}, folder="s", quiet=True)
+    best = found.best
+    assert isinstance(best, TrainedRun)
+    assert best.config["model"]["_target_"] == "results_net.net"
+    assert {network.folder.parent.name for network in found.load(greedy=2).networks} == {"s"}
+    with pytest.raises(UntrustedError, match=r"results_net"):
+        _ = results("s").best
+    again = results("s").load(allow=["results_net"])
+    assert repr(again) == repr(best)
