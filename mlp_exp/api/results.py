@@ -37,9 +37,10 @@ def results(folder: str | os.PathLike[str], *folders: str | os.PathLike[str]) ->
     >>> found = results("SWEEP")
     >>> found
     Results: 2 runs, best first by val_accuracy, SWEEP
-    >>> found.to_pandas()[["number", "seed", "status", "val_accuracy"]]
-       number  seed    status  val_accuracy
-    0       0     0  finished           1.0
+    >>> found.to_pandas()[["number", "seed", "val_accuracy"]]
+       number  seed  val_accuracy
+    0       0     0           1.0
+    1       1     1           1.0
     """
     return Results([Path(each) for each in (folder, *folders)])
 
@@ -61,9 +62,9 @@ class Results:
 
     >>> found = results("SWEEP")
     >>> len(found), found.table.column_names[:3]
-    (2, ['number', 'seed', 'status'])
-    >>> found.best.folder.name == found.table["folder"][0].as_py().split("/")[-1]
-    True
+    (2, ['number', 'data', 'data.path'])
+    >>> found.best
+    TrainedRun for 'income': binary, val accuracy 1.0000, ...
     """
 
     def __init__(self, folders: Sequence[Path], keep: object = None) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from mlp_exp.api.overrides import argument
+from mlp_exp.data.table.cleaning import clean_names
+from mlp_exp.data.table.columns import find_column
 from mlp_exp.data.table.frames import arrow_table
 from mlp_exp.errors import ConfigError
 
@@ -26,8 +28,8 @@ def read_data(data: Any, target: Target) -> tuple[pa.Table | None, list[str]]:
         target: the name of the column to predict, or of several; or, beside a table, the values `[N]`.
 
     Raises:
-        ConfigError: values as the target of a file.
-        DataError: the table is none, or the values are not one for each row.
+        ConfigError: values as the target that do not fit the data.
+        DataError: the table is none, or does not have the target.
     """
     if data is None or isinstance(data, str | os.PathLike):
         if _has_values(target):
@@ -36,6 +38,8 @@ def read_data(data: Any, target: Target) -> tuple[pa.Table | None, list[str]]:
         return None, [*path, *_named(target)]
     table = arrow_table(data, "data")
     if not _has_values(target):
+        for name in _names(target):
+            find_column(name, clean_names(table.column_names), "data.target")
         return table, ["data=table", *_named(target)]
     column = _column(target)
     name = column.column_names[0]
@@ -62,9 +66,13 @@ def _column(values: Any) -> pa.Table:
     return arrow_table(series.alias(name).to_frame().to_native(), TARGET)
 
 
+def _names(target: Any) -> list[str]:
+    return [] if target is None else [str(target)] if isinstance(target, str | int) else [str(name) for name in target]
+
+
 def _named(target: Any) -> list[str]:
     """The override that names the target; none if there is none."""
-    if target is None:
+    names = _names(target)
+    if not names:
         return []
-    names = [str(target)] if isinstance(target, str | int) else [str(name) for name in target]
     return [argument("data.target", names[0] if len(names) == 1 else names, sweeps=False)]

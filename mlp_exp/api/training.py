@@ -56,8 +56,9 @@ def train(
         DivergedError: a loss was not finite; what was trained is saved.
 
     Example:
-        >>> run = train({"trainer.epochs": 3}, data={"x": [1.0, 2, 3, 4] * 9, "y": [2.0, 4, 6, 8] * 9}, target="y",
-        ...             folder=None, quiet=True)
+        >>> short = {"trainer.epochs": 3, "trainer.plots": "never", "baselines": "none"}
+        >>> data = {"x": [1.0, 2, 3, 4] * 9, "y": [2.0, 4, 6, 8] * 9}
+        >>> run = train(short, data=data, target="y", folder=None, quiet=True)
         >>> run.predict({"x": [2.5]}).shape
         (1,)
     """
@@ -100,8 +101,9 @@ def sweep(
         MlpExpError: as of `train`.
 
     Example:
+        >>> seeds = {"seed": range(2), "trainer.epochs": 3, "baselines": "none"}
         >>> data = {"x": [1.0, 2, 3, 4] * 9, "y": [2.0, 4, 6, 8] * 9}
-        >>> found = sweep({"seed": range(2), "trainer.epochs": 3}, data=data, target="y", folder=None, quiet=True)
+        >>> found = sweep(seeds, data=data, target="y", folder=None, quiet=True)
         >>> len(found)
         2
     """
@@ -136,7 +138,11 @@ def search(
         MlpExpError: as of `sweep`; a space or setting that is wrong is a ConfigError.
 
     Example:
-        found = search({"optimizer.lr": interval(1e-4, 1e-1, log=True), "data": "digits"}, trials=32)
+        >>> space = {"optimizer.lr": interval(1e-3, 1e-1, log=True), "trainer.epochs": 3, "baselines": "none"}
+        >>> data = {"x": [1.0, 2, 3, 4] * 9, "y": [2.0, 4, 6, 8] * 9}
+        >>> found = search(space, trials=4, data=data, target="y", folder=None, quiet=True)
+        >>> len(found)
+        4
     """
     words = arguments_of(overrides, sweeps=True)
     own = {"n_trials": trials, **(settings or {})}

@@ -20,9 +20,10 @@ def table_html(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
     """
     lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows[:most]]
     if len(rows) > most:
-        lines.append(f'<tr><td colspan="{len(header)}">… {len(rows) - most} more</td></tr>')
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    return f"<table><caption>{escape(title)}</caption><tr>{head}</tr>{''.join(lines)}</table>"
+        lines.append(f'<tr><td colspan="{len(rows[0])}">… {len(rows) - most} more</td></tr>')
+    if header:
+        lines.insert(0, f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in header)}</tr>")
+    return f"<table><caption>{escape(title)}</caption>{''.join(lines)}</table>"
 
 
 def scores_html(

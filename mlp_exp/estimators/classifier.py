@@ -44,9 +44,11 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]  #
         run_: the files of the trained run.
 
     Example:
-        model = TableClassifier(members=8).fit(frame, labels)
-        model.predict_proba(new_rows)  # [N, C]
-        model.to_run_folder("people")  # python -m mlp_exp.predict people rows.csv -o answers.csv
+        >>> rows, labels = {"age": range(20, 80), "town": ["a", "b", "c"] * 20}, ["low"] * 30 + ["high"] * 30
+        >>> model = TableClassifier(lr=0.05, epochs=15, random_state=0).fit(rows, labels)
+        >>> model.predict({"age": [23, 78], "town": ["a", "b"]})
+        array(['low', 'high'], dtype='<U4')
+        >>> folder = model.to_run_folder("people")  # python -m mlp_exp.predict people rows.csv -o answers.csv
     """
 
     classes_: NDArray[Any]

@@ -53,7 +53,10 @@ def cross_validate(
         TrainingError: a fold has failed.
 
     Example:
-        cross_validate(TableClassifier(random_state=0), X, y, cv=10)["test_score"].mean()
+        >>> X, y = [[age, age % 3] for age in range(20, 80)], ["low"] * 30 + ["high"] * 30
+        >>> model = TableClassifier(lr=0.05, epochs=15, random_state=0)
+        >>> cross_validate(model, X, y, cv=3)["test_score"].mean() > 0.8
+        True
     """
     if not isinstance(model, TableEstimator):
         name = type(model).__name__

@@ -21,8 +21,10 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]  # s
     Arguments and attributes are those of `TableClassifier`, without classes.
 
     Example:
-        model = TableRegressor(loss="quantile").fit(frame, prices)
-        model.predict_quantiles(new_rows)  # [N, 3]: 5 %, 50 % and 95 %
+        >>> rows, prices = {"rooms": [1, 2, 3, 4] * 15, "town": ["a", "b", "c"] * 20}, [90.0, 120, 150, 180] * 15
+        >>> model = TableRegressor(loss="quantile", epochs=5, random_state=0).fit(rows, prices)
+        >>> model.predict_quantiles({"rooms": [2, 3], "town": ["a", "b"]}).shape  # 5 %, 50 % and 95 %
+        (2, 3)
     """
 
     task = "regression"

@@ -38,8 +38,8 @@ class Ensemble(Predictor):
     Raises:
         RunFolderError: the runs do not predict the same.
 
-    Example:
-        Ensemble([load("RUN"), load("OTHER_RUN")]).predict_proba(columns)
+    >>> Ensemble([load("SWEEP/0"), load("SWEEP/1")], weights=[2, 1])
+    Ensemble for 'income': binary, 2 networks, SWEEP
     """
 
     def __init__(self, runs: "Sequence[TrainedRun | Ensemble]", weights: Sequence[float] | None = None) -> None:

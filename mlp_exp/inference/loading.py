@@ -58,9 +58,9 @@ def load(
         UntrustedError: a configuration names something that is not on the list.
 
     >>> load("RUN").predict({"age": [23, 81], "town": ["a", "b"]})
-    array(['no', 'yes'], dtype='<U3')
+    array(['low', 'high'], dtype='<U4')
     >>> load("SWEEP", top=2)
-    Ensemble: binary, income, 2 networks, SWEEP
+    Ensemble for 'income': binary, 2 networks, SWEEP
     """
     folder = Path(path)
     if greedy is not None:

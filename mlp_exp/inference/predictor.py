@@ -113,7 +113,7 @@ class Predictor(Recorded):
         Their levels ascend, as those of `loss.quantiles` do when they are sorted. Raises DataError if the run predicts
         no quantiles, or the table does not have the columns of training.
 
-        >>> load("QUANTILES").predict_quantiles({"age": [23, 81], "town": ["a", "b"]}).shape
+        >>> load("QUANTILES").predict_quantiles({"town": ["a", "b"], "income": ["low", "high"]}).shape
         (2, 3)
         """
         if self.task.answers_name != "quantiles":
@@ -157,7 +157,8 @@ class Predictor(Recorded):
         Raises:
             DataError: as of `evaluate`; there is no such metric, or it is not defined for these rows.
 
-        >>> load("RUN").explain("people.csv")["column"][0]
+        >>> rows = {"age": range(20, 80), "town": ["a", "b", "c"] * 20, "income": ["low"] * 30 + ["high"] * 30}
+        >>> load("RUN").explain(rows)["column"][0]
         'age'
         """
         name = metric or self.task.ranking

@@ -1,6 +1,8 @@
 """What a run has left in its folder, as tables: its history and its metrics."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -31,14 +33,26 @@ def history_of(folder: Path, member: int | None = None) -> pa.Table:
     return table.set_column(0, columns[0], table[0].cast(pa.int64()))
 
 
-def metrics_of(folder: Path) -> pa.Table:
-    """A row for each part and metric: `part`, `metric`, `value`, missing where it is not defined.
+def result_of(folder: Path, member: int | None = None) -> dict[str, Any]:
+    """The result of a run; of a network of an ensemble with its own best epoch and metrics.
 
-    Where a part has 95 % intervals also `low` and `high`. Raises RunFolderError if there is no result.
+    Raises:
+        RunFolderError: there is none, or it is damaged.
     """
     result = RunFolder(folder).result()
     if result is None:
         raise RunFolderError(f"{folder}: expected the folder of a run that has ended, and it has no result")
+    members = result.get("members", [])
+    if member is None or member >= len(members):
+        return result
+    return {**result, "undefined": {}, "intervals": {}, **members[member]}
+
+
+def metrics_of(result: Mapping[str, Any]) -> pa.Table:
+    """A row for each part and metric: `part`, `metric`, `value`, missing where it is not defined.
+
+    Where a part has 95 % intervals also `low` and `high`.
+    """
     intervals = result.get("intervals", {})
     rows = [
         (part, name, value, *(intervals.get(part, {}).get(name) or (None, None)))
@@ -50,15 +64,11 @@ def metrics_of(folder: Path) -> pa.Table:
     return pa.table(named, schema=pa.schema(columns))
 
 
-def headlines_of(folder: Path) -> list[str]:
-    """The metrics of a run that are printed, as `val accuracy 0.9000`; none where there is no result to read."""
-    try:
-        result = RunFolder(folder).result() or {}
-    except RunFolderError:
-        return []
+def headlines_of(result: Mapping[str, Any]) -> list[str]:
+    """The metrics of a run that are printed, as `val accuracy 0.9000`; of the training part if there is no other."""
     return [
         f"{part} {name} {shown_score(values[name], None)}"
-        for part, values in result.get("metrics", {}).items()
+        for part, values in result["metrics"].items()
         if part != "train" or len(result["metrics"]) == 1
         for name in result.get("headlines", [])
         if values.get(name) is not None

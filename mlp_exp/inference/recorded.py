@@ -8,12 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from mlp_exp.data.table.frames import native_frame
-from mlp_exp.display.html import curves_html, scores_html
+from mlp_exp.display.html import curves_html, scores_html, table_html
 from mlp_exp.errors import RunFolderError
-from mlp_exp.inference.record import headlines_of, history_of, metrics_of
+from mlp_exp.inference.record import headlines_of, history_of, metrics_of, result_of
 from mlp_exp.storage.columns import MEMBER
-from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.task import Task
+
+MOST_NETWORKS = 20
+"""That have a line in a notebook."""
 
 
 class Recorded(ABC):
@@ -70,38 +72,50 @@ class Recorded(ABC):
         >>> load("RUN").metrics.query("part == 'val' and metric == 'accuracy'").value.item()
         1.0
         """
-        folders = self._folders
-        if len(folders) == 1:
-            return native_frame(metrics_of(folders[0]))
+        if self._is_one:
+            return native_frame(metrics_of(result_of(self.folder, self.member)))
         parts = []
-        for folder in folders:
-            rows = metrics_of(folder)
+        for folder in dict.fromkeys(network.folder for network in self.networks):
+            rows = metrics_of(result_of(folder))
             parts.append(rows.add_column(0, "folder", pa.array([str(folder)] * len(rows), pa.string())))
         return native_frame(pa.concat_tables(parts, promote_options="default"))
 
     @property
-    def _folders(self) -> list[Path]:
-        return list(dict.fromkeys(network.folder for network in self.networks))
+    def _is_one(self) -> bool:
+        """Whether it is one run, of one network or several."""
+        return len({network.folder for network in self.networks}) == 1
+
+    @property
+    def _title(self) -> str:
+        count = len(self.networks)
+        kind = f"{self.task.name}, {count} networks" if count > 1 else self.task.name
+        return f"{type(self).__name__} for '{self.target_name}': {kind}"
+
+    @property
+    def _place(self) -> str:
+        return str(self.folder) if self.member is None else f"network {self.member} of {self.folder}"
+
+    def _result(self) -> dict[str, Any] | None:
+        """That of a single run, as far as there is one that can be read."""
+        try:
+            return result_of(self.folder, self.member) if self._is_one else None
+        except (RunFolderError, OSError):
+            return None
 
     def __repr__(self) -> str:
-        count = len(self.networks)
-        kind = [self.task.name, *([f"{count} networks"] if count > 1 else [])]
-        headlines = headlines_of(self._folders[0]) if len(self._folders) == 1 else []
-        return f"{type(self).__name__} for '{self.target_name}': {', '.join([*kind, *headlines, str(self.folder)])}"
+        result = self._result()
+        return ", ".join([self._title, *(headlines_of(result) if result else []), self._place])
 
     def _repr_html_(self) -> str:
-        """In a notebook: the metrics of each run, and the losses of a single one by epoch."""
-        shown = []
-        for folder in self._folders:
-            run = RunFolder(folder)
-            try:
-                result, columns = run.result() or {"metrics": {}}, run.history_columns
-            except RunFolderError:  # a folder that is damaged, or gone, leaves nothing to show
-                continue
-            title = repr(self) if len(self._folders) == 1 else str(folder)
-            shown.append(
-                scores_html(title, result["metrics"], result.get("undefined", {}), result.get("intervals", {}))
-            )
-            if columns and len(self._folders) == 1:
-                shown.append(curves_html(history_of(folder).to_pydict(), result.get("best_epoch", 0)))
-        return f"<div>{''.join(shown)}</div>"
+        """In a notebook: of a single run its metrics, and its losses by epoch; of several a line for each."""
+        result = self._result()
+        if result is None:
+            rows = [[repr(network)] for network in self.networks]
+            return table_html(f"{self._title}, {self._place}", [], rows, MOST_NETWORKS)
+        metrics, reasons, intervals = (result.get(key, {}) for key in ("metrics", "undefined", "intervals"))
+        scores = scores_html(f"{self._title}, {self._place}", metrics, reasons, intervals)
+        try:
+            epochs = history_of(self.folder, self.member).to_pydict()
+        except (RunFolderError, OSError):  # of runs that were chosen and saved as one there is none
+            return scores
+        return f"<div>{scores}{curves_html(epochs, result.get('best_epoch', 0))}</div>"

@@ -26,6 +26,12 @@ from mlp_exp.tasks.task import Task
 class TrainedRun(Predictor):
     """A run that has trained; `mlp_exp.load` reads it from its folder.
 
+    >>> run = load("RUN")
+    >>> run.predict({"age": [23, 81], "town": ["a", "b"]})
+    array(['low', 'high'], dtype='<U4')
+    >>> run.config["model"]["hidden_sizes"]
+    [8]
+
     Attributes:
         module: the network on the CPU, in evaluation mode: preprocessed rows `[N, W]` → logits `[N, O]`.
         head: what stands behind the network.

@@ -49,7 +49,7 @@ def _state() -> dict[str, Any]:
         "threads": (torch.get_num_threads(), [(pool["prefix"], pool["num_threads"]) for pool in threadpool_info()]),
         "others": sorted(thread.name for thread in threading.enumerate()),
         "torch": (torch.is_grad_enabled(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()),
-        "figures": (mpl.get_backend(auto_select=False), str(mpl.rcParams)),  # type: ignore[call-arg]
+        "figures": (mpl.get_backend(auto_select=False), "matplotlib.pyplot" in sys.modules),
         "hydra": (GlobalHydra.instance().hydra, VersionBase.instance().getbase()),
     }
 

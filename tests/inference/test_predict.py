@@ -476,7 +476,7 @@ def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) ->
     assert done.stdout.startswith(
         "usage: mlp-predict [-h] -o OUT [--target COLUMNS] [--keep COLUMNS] [--top N | --greedy N]"
     )
-    assert done.stdout.endswith("False 0 False\n")
+    assert done.stdout.endswith("False 1 False\n")
     done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv", process=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(f"ignored: split, answer\n168 of 240 {SEEN}\n240 predictions: o.csv\n")

@@ -29,3 +29,9 @@ def write_table(folder: Path) -> Path:
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     return path
+
+
+def write_people(path: Path) -> None:
+    """A CSV file with two classes of income, of which age decides, and a category that says nothing."""
+    lines = [f"{20 + row % 60},{'ab'[row % 2]},{'high' if row % 60 > 30 else 'low'}" for row in range(120)]
+    path.write_text("\n".join(["age,town,income", *lines]) + "\n", encoding="utf-8")

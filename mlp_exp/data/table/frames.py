@@ -37,11 +37,10 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
             table = _table_of(data)
         else:
             numbers = np.asarray(data, dtype=np.float64)
-            if numbers.ndim != 2:
-                raise DataError(f"{where}: expected an array [N, F], got shape {list(numbers.shape)}")
+            if numbers.ndim != 2 or (array_names is not None and numbers.shape[1] != len(array_names)):
+                width = "F" if array_names is None else len(array_names)
+                raise DataError(f"{where}: expected an array [N, {width}], got shape {list(numbers.shape)}")
             names = [f"x{place}" for place in range(numbers.shape[1])] if array_names is None else list(array_names)
-            if numbers.shape[1] != len(names):
-                raise DataError(f"{where}: expected an array [N, {len(names)}], got shape {list(numbers.shape)}")
             return pa.Table.from_arrays([pa.array(column) for column in numbers.T], names=names)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{where}: expected columns by name, or an array of numbers: {error}") from error

@@ -1,0 +1,262 @@
+"""`train`: the run of the command line, on files and tables in memory, kept in a folder or not."""
+
+import gc
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from support.commands import Command, mistakes
+from support.folders import names, result_of
+from support.sweeps import trained
+from support.tables import write_table
+from torch import nn
+
+from mlp_exp.api.training import train
+from mlp_exp.errors import ConfigError, DataError, DivergedError, MlpExpError, RunFolderError
+
+PLAIN = {"trainer.plots": "never", "baselines": "none", "trainer.epochs": 2}
+SHORT = {**PLAIN, "data.n_samples": 60}
+TEXTS = [f"{key}={value}" for key, value in SHORT.items()]
+ROWS = 60
+LABELS = ["no", "yes", "yes"] * 20
+COLUMNS: dict[str, Any] = {"x": [0.5 * row for row in range(ROWS)], "kind": [3, 1, 2] * 20, "answer": LABELS}
+
+
+def _frame() -> pd.DataFrame:
+    return pd.DataFrame(COLUMNS).astype({"kind": "category"})
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_bits_of_the_command_line(command: Command, tmp_path: Path) -> None:
+    path = write_table(tmp_path)
+    table = ["data=table", f"data.path={path}", "data.target=answer", *TEXTS[:3]]
+    assert command("run", *table, "hydra.run.dir=typed").returncode == 0
+    run = train(PLAIN, data=path, target="answer", folder="called", quiet=True)
+    assert run.folder == tmp_path / "called"
+    assert names(run.folder) == names(tmp_path / "typed")
+    assert trained(run.folder) == trained(tmp_path / "typed")
+    typed, called = (result_of(tmp_path / name) for name in ("typed", "called"))
+    same = typed.keys() - {"seconds", "provenance"}
+    assert {key: called[key] for key in same} == {key: typed[key] for key in same}
+    overrides = (run.folder / ".hydra/overrides.yaml").read_text(encoding="utf-8").splitlines()
+    assert sorted(overrides) == sorted(f"- {word}" for word in table)
+
+
+def test_texts_and_a_dict_are_the_same() -> None:
+    runs = [train(overrides, folder=None, quiet=True) for overrides in (TEXTS, SHORT)]
+    assert trained(runs[0].folder) == trained(runs[1].folder)
+
+
+def test_a_new_folder_as_the_command_line_has(tmp_path: Path) -> None:
+    plain, of_frame = train(SHORT, quiet=True), train(PLAIN, data=_frame(), target="answer", quiet=True)
+    for run in (plain, of_frame):
+        outputs, date, time = run.folder.relative_to(tmp_path).parts
+        assert (outputs, len(date), len(time)) == ("outputs", len("2026-01-31"), len("12-00-00-123456"))
+
+
+def test_a_run_without_a_folder_lives_as_long_as_it_is_held(tmp_path: Path) -> None:
+    run = train(PLAIN, data=_frame(), target="answer", folder=None, quiet=True)
+    folder = run.folder
+    assert {"data.parquet", "history.csv", "model.pt"} <= set(names(folder))
+    del run
+    gc.collect()
+    assert not folder.exists()
+    assert names(tmp_path) == []
+
+
+def test_a_data_frame_is_saved_for_what_comes_later(command: Command, tmp_path: Path) -> None:
+    run: Any = train(
+        {**PLAIN, "optimizer.decay_schedule": "constant", "model.dropout_schedule": "constant", "scheduler": "none"},
+        data=_frame(),
+        target="answer",
+        folder="run",
+        quiet=True,
+    )
+    assert [column.kind for column in run.columns] == ["number", "category"]
+    assert run.predict(_frame()).shape == (ROWS,)
+    assert command("run", "rerun=run", "hydra.run.dir=again").returncode == 0
+    longer = train({"trainer.epochs": 3}, resume="run", quiet=True)
+    assert result_of(longer.folder)["epochs"] == 3
+    assert longer.folder == tmp_path / "run"
+
+
+TABLES: dict[str, Any] = {
+    "pandas": (_frame, "answer"),
+    "polars": (lambda: pl.DataFrame(COLUMNS).with_columns(pl.col("kind").cast(str).cast(pl.Categorical)), "answer"),
+    "arrow": (lambda: pa.Table.from_pandas(_frame(), preserve_index=False), "answer"),
+    "values": (lambda: _frame().drop(columns="answer"), np.array(LABELS)),
+    "a column": (lambda: _frame().drop(columns="answer"), pd.Series(LABELS, name="answer")),
+    "a column of polars": (lambda: _frame().drop(columns="answer"), pl.Series(LABELS)),
+}
+
+
+@pytest.mark.parametrize(("make", "target"), TABLES.values(), ids=TABLES)
+def test_tables_of_each_kind_train_alike(make: Any, target: Any, shelf: Path) -> None:
+    expected = shelf / "of_a_frame"
+    if not expected.exists():
+        train(PLAIN, data=_frame(), target="answer", folder=expected, quiet=True)
+    run = train(PLAIN, data=make(), target=target, folder=None, quiet=True)
+    assert trained(run.folder)[1] == trained(expected)[1]
+    assert run.target_name == ("answer" if isinstance(target, str | pd.Series) else "target")
+
+
+def test_arrays_of_features_and_targets() -> None:
+    features = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
+    run: Any = train(PLAIN, data=features, target=features[:, 0] * 2, folder=None, quiet=True)
+    assert run.feature_names == ("x0", "x1", "x2")
+    assert run.predict(features).dtype == np.float64
+
+
+def test_several_targets() -> None:
+    columns = {"a": [1.0, 2, 3, 5] * 15, "b": [2.0, 4, 6, 9] * 15, "c": [3.0, 6, 9, 8] * 15}
+    run = train(PLAIN, data=columns, target=["b", "c"], folder=None, quiet=True)
+    assert run.predict({"a": [1.0, 2]}).shape == (2, 2)
+
+
+def test_a_table_that_is_not_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train(PLAIN, data=_frame(), target="answer", folder="run", save_data=False)
+    said = "The table is not saved (save_data=False): what is trained here predicts, but cannot be resumed."
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert "data.parquet" not in names(run.folder)
+    assert run.predict(_frame()).shape == (ROWS,)
+    with pytest.raises(DataError) as caught:
+        train({"trainer.epochs": 3}, resume=run.folder, quiet=True)
+    assert str(caught.value) == (
+        "data.path: this was trained on a table in memory that was not saved (save_data=False), so that it cannot be "
+        "resumed or trained again. Train it anew, with the table"
+    )
+
+
+class Net(nn.Linear):
+    """A linear model; Ctrl-C comes while it trains, once, in `at` steps."""
+
+    at = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            type(self).at -= 1
+            if self.at == 0:
+                signal.raise_signal(signal.SIGINT)
+        return super().forward(x)
+
+
+@pytest.fixture
+def own_net(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The overrides of a run with that network."""
+    monkeypatch.setitem(sys.modules, "own_net", SimpleNamespace(Net=Net))
+    return {**SHORT, "model._target_": "own_net.Net", "trainer.epochs": 6}
+
+
+def test_ctrl_c_returns_the_best_so_far(own_net: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    whole = train(own_net, folder="whole", quiet=True)
+    Net.at = 6
+    run = train(own_net, folder="run")
+    assert capsys.readouterr().out.splitlines()[-1] == f"Interrupted. Continue with: train(resume='{run.folder}')"
+    assert result_of(run.folder)["status"] == "interrupted"
+    assert 0 < result_of(run.folder)["epochs"] < 6
+    assert run.predict(np.zeros((2, 2))).shape == (2,)
+    assert trained(train(["--allow=own_net"], resume="run", quiet=True).folder) == trained(whole.folder)
+
+
+def test_ctrl_c_before_there_is_a_model(own_net: dict[str, Any]) -> None:
+    Net.at = 1
+    with pytest.raises(KeyboardInterrupt):
+        train(own_net, folder=None, quiet=True)
+
+
+def test_one_that_diverges() -> None:
+    wild = {**SHORT, "data": "diabetes", "optimizer": "sgd", "optimizer.lr": 1e30}
+    del wild["data.n_samples"]
+    with pytest.raises(DivergedError, match=r"^The run diverged in epoch 1: "):
+        train(wild, folder="run", quiet=True)
+    assert result_of(Path("run"))["status"] == "diverged"
+
+
+def test_mistakes_in_a_table(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        train(PLAIN, data=_frame(), target="anser", folder="run", quiet=True)
+    assert str(caught.value) == "data.target: the table has no column 'anser'. Did you mean 'answer'?"
+    with pytest.raises(ConfigError, match="optimizr: there is no such key"):
+        train({"optimizr.lr": 1}, data=_frame(), target="answer", folder="run", quiet=True)
+    assert names(tmp_path) == []
+    with pytest.raises(DataError, match=r"^data: expected columns by name, or an array of numbers: "):
+        train(data=object(), target="answer", quiet=True)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], type[MlpExpError], str]] = {
+    "no file": (
+        {"data": "people.csv", "target": "a"},
+        DataError,
+        "data.path: there is no file 'people.csv' (seen from {cwd}).",
+    ),
+    "values for a file": (
+        {"data": "people.csv", "target": np.zeros(3)},
+        ConfigError,
+        mistakes("target: expected the name of a column, got values (ndarray)"),
+    ),
+    "a value too few": (
+        {"data": np.zeros((3, 2)), "target": np.zeros(2)},
+        ConfigError,
+        mistakes("target: expected a value for each of 3 rows, got 2"),
+    ),
+    "a table of targets": (
+        {"data": np.zeros((3, 2)), "target": np.zeros((3, 2))},
+        ConfigError,
+        mistakes("target: expected values [N], or the names of columns, got shape [3, 2]"),
+    ),
+    "a name twice": (
+        {"data": {"y": [1, 2]}, "target": pd.Series([1, 2], name="y")},
+        ConfigError,
+        mistakes("target: the table has a column 'y' already; drop it, or give its name as the target"),
+    ),
+    "two folders": (
+        {"overrides": ["hydra.run.dir=a"], "folder": "b"},
+        ConfigError,
+        mistakes("hydra.run.dir: leave it out, and give folder=…"),
+    ),
+    "another mode": (
+        {"overrides": {"hydra.mode": "MULTIRUN"}},
+        ConfigError,
+        mistakes("hydra.mode: leave it out: train() trains one run, and sweep() several"),
+    ),
+    "a list is no sweep": (
+        {"overrides": {"seed": [1, 2]}},
+        ConfigError,
+        mistakes("seed: expected a whole number, 0 or more, got [1, 2]"),
+    ),
+    "resume with data": (
+        {"resume": "old", "data": "people.csv"},
+        ConfigError,
+        mistakes("data: resume=old has its own; leave it out"),
+    ),
+    "resume nothing": ({"resume": "old"}, RunFolderError, "{cwd}/old: there is no such folder; expected that of a run"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "kind", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused(arguments: dict[str, Any], kind: type[MlpExpError], said: str, tmp_path: Path) -> None:
+    with pytest.raises(kind) as caught:
+        train(**{"quiet": True, **arguments})
+    assert str(caught.value) == said.format(cwd=tmp_path)
+
+
+def test_a_used_folder_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/result.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunFolderError, match=r"old: holds result\.json of another run\. Give this run a folder"):
+        train(SHORT, folder="old", quiet=True)
+    with pytest.raises(RunFolderError, match=r"^old: holds result\.json of an earlier run or sweep; choose another"):
+        train(SHORT, data=_frame(), target="answer", folder="old", quiet=True)
+    assert names(tmp_path / "old") == ["result.json"]
