@@ -1,7 +1,7 @@
 """Measures everything: `python benchmarks/run.py [--quick] [--only PART …] [--rounds N]`.
 
 Writes the tables into RESULTS.md and the figures into docs/; with --quick it prints them instead, of one round and less
-work. Parts: one-run, many-runs, growth, waits, quality, texts, time-spent.
+work. Parts: one-run, many-runs, growth, waits, folds, quality, texts, time-spent.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import datetime
 import sys
 from collections.abc import Callable
 
+from folds import folds
 from growth import COUNTS, SHAPES, WIDTHS, by_rows, by_width, members, stretch
 from harness import HERE, machine
 from many_runs import RUNS, many_runs
@@ -62,6 +63,10 @@ def measure_waits(quick: bool, rounds: int) -> str:
     return waits(1 if quick else 2 * rounds + 1, quick)
 
 
+def measure_folds(quick: bool, rounds: int) -> str:
+    return folds(rounds, quick)
+
+
 ROUNDS = 3
 PAGE = HERE / "RESULTS.md"
 PARTS: dict[str, Callable[[bool, int], str]] = {
@@ -69,6 +74,7 @@ PARTS: dict[str, Callable[[bool, int], str]] = {
     "many-runs": measure_many_runs,
     "growth": measure_growth,
     "waits": measure_waits,
+    "folds": measure_folds,
     "quality": measure_quality,
     "texts": measure_texts,
     "time-spent": measure_time_spent,

@@ -53,7 +53,7 @@ def test_a_run_loads_nothing_heavy_but_torch(tmp_path: Path) -> None:
     assert loaded("mlp_exp.run", [*RUN, "trainer.plots=never"], HEAVY, tmp_path) == []
     assert loaded("mlp_exp.run", [*RUN[:-1], "hydra.run.dir=drawn"], HEAVY, tmp_path) == []  # but a helper, for figures
     assert (tmp_path / "drawn" / "plots" / "loss.png").is_file()
-    sweep = ["-m", *RUN[:-1], "seed=range(8)", "hydra.sweep.dir=sweep"]
+    sweep = ["-m", *RUN[:-1], "model.number_embedding=periodic", "seed=range(8)", "hydra.sweep.dir=sweep"]
     assert loaded("mlp_exp.run", sweep, HEAVY, tmp_path) == []
     assert (tmp_path / "sweep" / "report.html").is_file()
     (tmp_path / "rows.csv").write_text("x1,x2\n0.5,0.5\n", encoding="utf-8")

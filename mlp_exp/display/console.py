@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich import get_console
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from mlp_exp.errors import MlpExpError
 
@@ -32,9 +32,16 @@ class ConsoleHandler(logging.Handler):
         console.print(self.format(record), markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
+def show(what: RenderableType, **options: Any) -> None:
+    """Prints; a console that is quiet would first render what it then drops, as a table in milliseconds."""
+    console = get_console()
+    if not console.quiet:
+        console.print(what, **options)
+
+
 def print_path(path: Path) -> None:
     """Prints a path on one line, however long, so that it can be copied."""
-    get_console().print(str(path), markup=False, highlight=False, soft_wrap=True)
+    show(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def shows_bars(console: Console) -> bool:

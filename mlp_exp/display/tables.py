@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mlp_exp.data.dataset import Column, Dataset
-from mlp_exp.display.console import print_path
+from mlp_exp.display.console import print_path, show
 
 MAX_COLUMNS = 40
 """With more columns, only those with something to be said have a line of their own …"""
@@ -33,7 +33,7 @@ def print_columns(dataset: Dataset) -> None:
     table.add_section()
     for row in _target_rows(dataset):
         table.add_row(*map(escape, row))
-    get_console().print(table)
+    show(table)
 
 
 def _target_rows(dataset: Dataset) -> list[tuple[str, str, str, str]]:
@@ -105,7 +105,7 @@ def print_scores(
         columns.append([text for text, _ in cells])
     for row in zip(*columns, strict=True):
         table.add_row(*map(escape, row))
-    get_console().print(table)
+    show(table)
 
 
 def shown_score(value: float, interval: tuple[float, float] | None) -> str:
@@ -143,14 +143,14 @@ def print_comparison(
                 *("–" if value is None else shown_score(value, None) for value in values),
                 style=None if place else "bold",
             )
-        get_console().print(table)
+        show(table)
     for note in notes:
         print_advice(f"Note: {note}.")
 
 
 def print_advice(line: str) -> None:
     """Prints a line in plain words below a result."""
-    get_console().print(line, markup=False, highlight=False, soft_wrap=True)
+    show(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_leaderboard(
@@ -171,7 +171,7 @@ def print_leaderboard(
         table.add_row(f"… {len(rest) - len(kept)} more", *[""] * (len(columns) - 1))
     for row in kept:
         table.add_row(*map(escape, row))
-    get_console().print(table)
+    show(table)
     print_path(file)
 
 
@@ -201,4 +201,4 @@ def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Seq
 def print_dry_run_of_one(run: str, training: str, seconds: float) -> None:
     """Prints what a run would do, beside the table of its columns."""
     for line in (run, training, f"About {seconds:.1f} s of training, without early stopping. Nothing was trained."):
-        get_console().print(escape(line), highlight=False, soft_wrap=True)
+        show(escape(line), highlight=False, soft_wrap=True)

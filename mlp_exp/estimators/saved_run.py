@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from mlp_exp.api.calling import TemporaryFolder
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.loading import load
+from mlp_exp.inference.loading import load_runs
 from mlp_exp.inference.trained_run import TrainedRun
-from mlp_exp.storage.run_folder import CHECKPOINT, MODEL
+from mlp_exp.storage.run_folder import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class SavedRun:
         return cls({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}, allow)
 
     def load(self) -> TrainedRun | Ensemble:
-        """As `mlp_exp.load` of the folder."""
-        with TemporaryDirectory() as scratch:
-            Path(scratch, MODEL).write_bytes(self.files[MODEL])
-            return load(scratch, self.allow)
+        """As `mlp_exp.load` of the folder, which is a temporary one for as long as what is returned is there."""
+        folder = TemporaryFolder()
+        self.write(folder.path)
+        return load_runs([folder.path], self.allow, keep=folder)
 
     def write(self, folder: Path) -> None:
         """Writes the files; raises RunFolderError if there is something in the folder."""

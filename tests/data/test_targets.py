@@ -12,6 +12,7 @@ from support.folders import the_run_folder
 from support.good_tables import ROWS, TINY, Columns, assert_same, mixed, some, write
 
 from mlp_exp.data.dataset import Dataset, TargetColumn
+from mlp_exp.data.splits.predefined import ColumnSplit
 from mlp_exp.data.table.load import table
 from mlp_exp.data.table.target import TaskChoice
 from mlp_exp.display.tables import print_columns
@@ -375,6 +376,13 @@ def test_targets_that_cannot_be_learned(name: str, given: Columns, message: str,
     with pytest.raises(DataError) as error:
         table(path, ["a", "b"])
     assert str(error.value) == f"data.target: '{path}': {message}"
+
+
+def test_a_class_of_one_row_may_train_where_the_parts_are_known(tmp_path: Path) -> None:
+    given = {"x": columns()["x"], "a": ["p"] * 20 + ["q"] * 19 + ["r"], "split": ["train"] * 30 + ["val"] * 10}
+    found = table(write(given, tmp_path / "t.parquet"), "a", split=ColumnSplit("split"))
+    assert found.targets[0].class_names == ("p", "q", "r")
+    assert np.bincount(found.target).tolist() == [20, 19, 1]
 
 
 @pytest.mark.parametrize("name", ["table.csv", "t.parquet"])

@@ -105,6 +105,19 @@ def test_classes_keep_their_type(classes: Any) -> None:
     np.testing.assert_array_equal(model.classes_[model.predict_proba(features).argmax(axis=1)], found)
 
 
+def test_names_that_are_numbers_are_no_names(people: pd.DataFrame, rich: NDArray[Any]) -> None:
+    frame = people[["age", "floor"]].set_axis([7, 8], axis=1)
+    model = classifier().fit(frame, rich)
+    assert not hasattr(model, "feature_names_in_")
+    np.testing.assert_array_equal(model.predict_proba(frame), model.predict_proba(frame.to_numpy()))
+
+
+def test_names_like_those_of_other_columns(people: pd.DataFrame, rich: NDArray[Any]) -> None:
+    frame = people[["age", "floor"]].set_axis(["target", "split"], axis=1)
+    run = classifier().fit(frame, rich).trained_run
+    assert (run.target_name, run.feature_schema.names) == ("target_", ["target", "split"])
+
+
 def test_rare_classes_and_few_rows_train() -> None:
     labels = np.array(["a"] * 150 + ["b"] * 49 + ["once"])
     features = np.arange(400.0).reshape(200, 2)
@@ -121,6 +134,7 @@ def test_pickled_it_predicts_the_same(fitted: TableClassifier, people: pd.DataFr
     assert len(saved) < 60_000
     again = pickle.loads(saved)
     np.testing.assert_array_equal(again.predict_proba(people), fitted.predict_proba(people))
+    assert len(again.trained_run.history) == 3
 
 
 def test_its_folder_is_that_of_a_run(fitted: TableClassifier, people: pd.DataFrame, tmp_path: Path) -> None:
