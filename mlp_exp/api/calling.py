@@ -29,6 +29,8 @@ from mlp_exp.storage.sweep_folder import MULTIRUN
 
 DATED = "outputs/DATE/TIME"
 """Stands for a new folder, as the command line makes it: `outputs/DATE/TIME`, or of a sweep `outputs/multirun/…`."""
+BEGUN = (RESULT, HISTORY, CHECKPOINT, MULTIRUN)
+"""Files of which a folder has one once something trains in it."""
 Folder = str | os.PathLike[str]
 
 
@@ -73,7 +75,7 @@ class Call:
         Raises:
             MlpExpError: as of `command`; or the arguments do not fit together.
         """
-        self._require_own_folder()
+        self._require_said_once()
         multirun = ["--multirun"] if self.sweeps else []
         if self.resume is not None:
             self._require_resumable(Path(self.resume))
@@ -92,11 +94,15 @@ class Call:
     def _dir_key(self) -> str:
         return (SWEEP_DIR if self.sweeps else RUN_DIR).removesuffix("=")
 
-    def _require_own_folder(self) -> None:
-        """Raises ConfigError for overrides that say what `folder` and the function that was called say."""
+    def _require_said_once(self) -> None:
+        """Raises ConfigError for overrides of what the other arguments say, or the function that was called."""
         chosen = self.folder != DATED or not isinstance(self.data, str | os.PathLike | None)
         problems = {self._dir_key: "leave it out, and give folder=…"} if chosen else {}
         problems["hydra.mode"] = "leave it out: train() trains one run, and sweep() several"
+        if self.data is not None:
+            problems |= dict.fromkeys(("data", "data.path"), "leave it out: data=… was given")
+        if self.target is not None:
+            problems["data.target"] = "leave it out: target=… was given"
         keys = [key_in(word) for word in self.words]
         if found := [f"{key}: {what}" for key, what in problems.items() if key in keys]:
             raise ConfigError(found)
@@ -118,9 +124,9 @@ class Call:
         if keep is not None:
             return keep.path
         if self.folder != DATED:
-            return Path(os.fspath(self.folder or ""))
+            return None if self.folder is None else Path(self.folder)
         above = Path("outputs", "multirun") if self.sweeps else Path("outputs")
-        return above / f"{datetime.now():%Y-%m-%d}" / f"{datetime.now():%H-%M-%S-%f}" if has_table else None
+        return above / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}" if has_table else None
 
     @contextmanager
     def _saved(self, table: pa.Table, place: Path) -> Iterator[Path]:
@@ -133,7 +139,7 @@ class Call:
             yield scratch.path / NOT_SAVED
             return
         path = place.absolute() / DATA
-        for name in (RESULT, HISTORY, MULTIRUN, DATA):
+        for name in (*BEGUN, DATA):
             if (place / name).exists():
                 raise RunFolderError(f"{place}: holds {name} of an earlier run or sweep; choose another folder")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +148,7 @@ class Call:
         try:
             yield path
         finally:
-            if not any((place / name).exists() for name in (RESULT, MULTIRUN)):  # it was refused
+            if not any((place / name).exists() for name in BEGUN):  # it was refused
                 path.unlink()
                 with suppress(OSError):
                     path.parent.rmdir()

@@ -48,6 +48,7 @@ class Ensemble(Predictor):
         for run in networks[1:]:
             _require_alike(first, run)
         self.folder = _common_folder(networks)
+        self.member = first.member if len(networks) == 1 else None
         self.feature_schema = first.feature_schema
         places = [
             _grouped(networks, same_columns, lambda run: run.preprocessing, lambda each: repr(each.state()))

@@ -226,6 +226,14 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MlpExpError], str]] = {
         ConfigError,
         mistakes("hydra.run.dir: leave it out, and give folder=…"),
     ),
+    "data twice": (
+        {"overrides": ["data.path=a.csv", "data.target=b"], "data": {"y": [1]}, "target": "y"},
+        ConfigError,
+        mistakes(
+            "data.path: leave it out: data=… was given",
+            "data.target: leave it out: target=… was given",
+        ),
+    ),
     "another mode": (
         {"overrides": {"hydra.mode": "MULTIRUN"}},
         ConfigError,
