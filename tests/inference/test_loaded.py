@@ -206,3 +206,11 @@ def test_it_is_the_difference_that_shuffling_makes() -> None:
 def test_what_cannot_be_explained(change: Any, options: Any, text: str, small: Path, table: Any) -> None:
     with pytest.raises(DataError, match=text):
         load(small / "s/0").explain(table.drop(**change), **options)
+
+
+def test_an_ensemble_of_one_network_is_that_network(ensemble: Path) -> None:
+    second = load(ensemble).networks[1]
+    assert isinstance(second, TrainedRun)
+    alone = Ensemble([second])
+    assert alone.history.equals(second.history)
+    assert alone.metrics.equals(second.metrics)
