@@ -13,7 +13,6 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import parquet
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +21,7 @@ from mlp_exp.api.command import command
 from mlp_exp.api.overrides import Overrides, arguments_of
 from mlp_exp.cli.hydra_words import RUN_DIR, quoted
 from mlp_exp.data.splits.sampling import Codes
+from mlp_exp.data.table.frames import save_table
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.inputs import fitted_table, input_errors, table_like_fitted
 from mlp_exp.estimators.saved_run import SavedRun
@@ -64,7 +64,7 @@ class Prepared:
 
     def write(self, path: Path) -> str:
         """Writes the table; returns its path as a value of the command line."""
-        parquet.write_table(self.table, path)
+        save_table(self.table, path)
         return quoted(str(path))
 
 
