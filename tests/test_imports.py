@@ -1,7 +1,9 @@
 """What a command loads, which decides over how long it takes to answer."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,63 +22,82 @@ HEAVY = (
     "torch._dynamo",
     "torch._inductor",
 )
-CODE = """
-import runpy, sys
-try:
-    runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
-except SystemExit:
-    pass
-print("loaded:", *[name for name in {names} if name in sys.modules])
+FORKS = """
+import json, os, runpy, sys
+import {first}
+
+for module, words in json.load(sys.stdin):
+    sys.stdout.flush()
+    if not os.fork():
+        sys.argv[1:] = words
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit:
+            pass
+        print("loaded:", *[name for name in {names} if name in sys.modules], flush=True)
+        os._exit(0)
+    os.wait()
 """
+"""Commands as forks of one process, which spares what all of them import: `first`, which counts as theirs."""
 
 
-def loaded(module: str, words: list[str], names: tuple[str, ...], folder: Path) -> list[str]:
-    """Which of these modules a command has loaded when it ends."""
-    code = CODE.format(module=module, names=names)
+def loaded(
+    commands: Sequence[tuple[str, Sequence[str]]], names: tuple[str, ...], folder: Path, first: str
+) -> list[list[str]]:
+    """Which of these modules each command has loaded when it ends."""
     done = subprocess.run(
-        [sys.executable, "-c", code, *words],
+        [sys.executable, "-c", FORKS.format(first=first, names=names)],
+        input=json.dumps([(f"mlp_exp.{name}", words) for name, words in commands]),
         check=False,
         capture_output=True,
         text=True,
         cwd=folder,
         env=clean_environment(),
     )
-    assert "loaded:" in done.stdout, done.stderr
-    return done.stdout.rpartition("loaded:")[2].split()
+    found = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("loaded:")]
+    assert len(found) == len(commands), done.stderr
+    return found
 
 
-RUN = ["trainer.epochs=1", "trainer.device=cpu", "hydra.run.dir=run"]
+RUN = ["trainer.epochs=1", "trainer.device=cpu"]
+APPLICATION = "mlp_exp.cli.application"
 
 
 @pytest.mark.slow
 def test_a_run_loads_nothing_heavy_but_torch(tmp_path: Path) -> None:
-    assert loaded("mlp_exp.run", [*RUN, "trainer.plots=never"], HEAVY, tmp_path) == []
-    assert loaded("mlp_exp.run", [*RUN[:-1], "hydra.run.dir=drawn"], HEAVY, tmp_path) == []  # but a helper, for figures
-    assert (tmp_path / "drawn" / "plots" / "loss.png").is_file()
-    sweep = ["-m", *RUN[:-1], "model.number_embedding=periodic", "seed=range(8)", "hydra.sweep.dir=sweep"]
-    assert loaded("mlp_exp.run", sweep, HEAVY, tmp_path) == []
-    assert (tmp_path / "sweep" / "report.html").is_file()
     (tmp_path / "rows.csv").write_text("x1,x2\n0.5,0.5\n", encoding="utf-8")
-    read = loaded("mlp_exp.predict", ["run", "rows.csv", "-o", "out.csv"], HEAVY, tmp_path)
+    commands = [
+        ("run", [*RUN, "hydra.run.dir=run", "trainer.plots=never"]),
+        ("run", [*RUN, "hydra.run.dir=drawn"]),
+        ("run", ["-m", *RUN, "model.number_embedding=periodic", "seed=range(8)", "hydra.sweep.dir=sweep"]),
+        ("predict", ["run", "rows.csv", "-o", "out.csv"]),
+    ]
+    *trained, read = loaded(commands, HEAVY, tmp_path, f"{APPLICATION}, torch")
+    assert trained == [[], [], []]  # a helper has them, for figures and the page
+    assert (tmp_path / "drawn" / "plots" / "loss.png").is_file()
+    assert (tmp_path / "sweep" / "report.html").is_file()
+    assert (tmp_path / "out.csv").is_file()
     assert set(read) - {"pandas"} == {"pyarrow"}  # which imports pandas where that is installed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "mistake",
-    ["optimizer.lr=-1", "optimizer=adm", "model.hidden_size=[3]", "scheduler.gama=3", "lr=3", "init.weight.gaim=1"],
-)
-def test_a_mistake_is_told_without_torch(mistake: str, tmp_path: Path) -> None:
-    words = [*RUN, "init=kaiming_normal", mistake]
-    assert loaded("mlp_exp.run", words, ("torch", *HEAVY), tmp_path) == []
+def test_a_mistake_is_told_without_torch(tmp_path: Path) -> None:
+    mistakes = ["optimizer.lr=-1", "optimizer=adm", "model.hidden_size=[3]", "scheduler.gama=3", "lr=3"]
+    commands = [
+        ("run", [*RUN, f"hydra.run.dir={number}", "init=kaiming_normal", mistake])
+        for number, mistake in enumerate([*mistakes, "init.weight.gaim=1"])
+    ]
+    assert loaded(commands, ("torch", *HEAVY), tmp_path, APPLICATION) == [[]] * 6
+    assert not list(tmp_path.rglob("model.pt"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "mistake", ["data.path=rows.csw", "data.target=z", "data.drop=[z]", "split=group split.column=z"]
-)
-def test_a_mistake_in_a_columns_name_is_told_without_torch(mistake: str, tmp_path: Path) -> None:
+def test_a_mistake_in_a_columns_name_is_told_without_torch(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("x,y\n1,a\n2,b\n", encoding="utf-8")
-    words = [*RUN, "data=table", "data.path=rows.csv", "data.target=y", *mistake.split()]
-    assert loaded("mlp_exp.run", words, ("torch", "sklearn", "pandas", "matplotlib"), tmp_path) == []
-    assert (tmp_path / "run" / "result.json").is_file()  # says so
+    mistakes = ["data.path=rows.csw", "data.target=z", "data.drop=[z]", "split=group split.column=z"]
+    table = ["data=table", "data.path=rows.csv", "data.target=y"]
+    commands = [
+        ("run", [*RUN, f"hydra.run.dir={number}", *table, *mistake.split()]) for number, mistake in enumerate(mistakes)
+    ]
+    assert loaded(commands, ("torch", "sklearn", "pandas", "matplotlib"), tmp_path, APPLICATION) == [[]] * 4
+    assert all((tmp_path / str(number) / "result.json").is_file() for number in range(4))  # says so

@@ -23,6 +23,7 @@ from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export import dates
 from mlp_exp.inference.export.columns import Columns
 from mlp_exp.inference.export.dates import waves
+from mlp_exp.inference.export.export import export
 from mlp_exp.inference.export.random_rows import FIRST_DAY, LAST_DAY, random_rows
 from mlp_exp.inference.export.raw_columns import RawColumns
 from mlp_exp.inference.loading import load
@@ -33,7 +34,7 @@ Micros = np.ndarray
 # ---- days
 
 
-def both(micros: Micros) -> tuple[np.ndarray, np.ndarray]:
+def both_waves(micros: Micros) -> tuple[np.ndarray, np.ndarray]:
     """The waves of times in microseconds since 1970 `[N]`: those of the file, and those of training `[N, 6]`."""
     values = pa.chunked_array([pa.array(micros, pa.timestamp("us"))])
     _, *expected = numeric_features(Column("d", "date", parts=PARTS), values)
@@ -44,7 +45,7 @@ def both(micros: Micros) -> tuple[np.ndarray, np.ndarray]:
 
 def test_every_day_of_ten_thousand_years_is_the_same_to_the_bit() -> None:
     """Leap years, ends of years and of centuries, and days before 1970."""
-    found, expected = both(np.arange(FIRST_DAY, LAST_DAY + 1) * MICROSECONDS_A_DAY)
+    found, expected = both_waves(np.arange(FIRST_DAY, LAST_DAY + 1) * MICROSECONDS_A_DAY)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -56,7 +57,7 @@ def test_times_to_the_microsecond(seed: int) -> None:
     times = rng.integers(0, MICROSECONDS_A_DAY, 20_000)
     times[:3000] = rng.choice([0, 1, 999_999, 1_000_000, MICROSECONDS_A_DAY - 1, MICROSECONDS_A_DAY - 1_000_000], 3000)
     times[3000:9000] -= times[3000:9000] % 1_000_000
-    found, expected = both(days * MICROSECONDS_A_DAY + times)
+    found, expected = both_waves(days * MICROSECONDS_A_DAY + times)
     whole = times % 1_000_000 == 0
     np.testing.assert_array_equal(found[whole], expected[whole])
     np.testing.assert_array_equal(found[:, :4], expected[:, :4])
@@ -69,7 +70,7 @@ def test_times_of_ten_thousand_years(seed: int) -> None:
     rng = np.random.default_rng(seed)
     days = rng.integers(FIRST_DAY, LAST_DAY, 50_000)
     times = rng.integers(0, MICROSECONDS_A_DAY - 40, 50_000)
-    found, expected = both(days * MICROSECONDS_A_DAY + times)
+    found, expected = both_waves(days * MICROSECONDS_A_DAY + times)
     np.testing.assert_array_equal(found[:, :4], expected[:, :4])
     np.testing.assert_allclose(found, expected, rtol=0, atol=3e-9)
 
@@ -112,6 +113,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def both(pair: Path) -> Path:
+    """The two in an archive of torch, whose `model.md` is beside it."""
+    export(Ensemble([load(pair / "one"), load(pair / "two")]), pair / "both.pt2")
+    return pair / "both.pt2"
+
+
 def test_columns_and_texts_are_united(pair: Path) -> None:
     """A word that one of the runs takes for a missing value is a text of the other."""
     ensemble = Ensemble([load(pair / "one"), load(pair / "two")])
@@ -137,7 +145,7 @@ def test_columns_and_texts_are_united(pair: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_file_of_two_runs_predicts_their_average(pair: Path, tmp_path: Path, command: Command) -> None:
+def test_the_file_of_two_runs_predicts_their_average(pair: Path, both: Path, tmp_path: Path, command: Command) -> None:
     table = {"town": ["a", "c", None, "new", "none"], "x": [1, -1, None, 3, 2], "z": [2, 0, -1, None, 1]}
     table |= {"when": ["2012-02-29", "2013-12-31", None, "1999-01-01", "2012-07-01"]}
     expected = Ensemble([load(pair / "one"), load(pair / "two")]).predict_proba(table)
@@ -148,9 +156,8 @@ def test_the_file_of_two_runs_predicts_their_average(pair: Path, tmp_path: Path,
     (found,) = session.run(None, {"numbers": numbers, "categories": texts})
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    said(command("export", pair / "one", pair / "two", "-o", "m.pt2"))
     places = torch.tensor([[1], [3], [-1], [-2], [4]])
-    found = torch.export.load(tmp_path / "m.pt2").module()(numbers=torch.from_numpy(numbers), categories=places)
+    found = torch.export.load(both).module()(numbers=torch.from_numpy(numbers), categories=places)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -186,7 +193,7 @@ def test_a_mistake_in_the_dates_is_found(
 
 
 @pytest.mark.slow
-def test_what_is_said_of_the_file(pair: Path, command: Command, tmp_path: Path) -> None:
+def test_what_is_said_of_the_file(pair: Path, both: Path, command: Command, tmp_path: Path) -> None:
     said(command("export", pair / "one", "-o", "model.onnx"))
     card = (tmp_path / "model.md").read_text(encoding="utf-8")
     figures = result_of(pair / "one")["metrics"]["test"]
@@ -204,15 +211,14 @@ def test_what_is_said_of_the_file(pair: Path, command: Command, tmp_path: Path) 
         "| one | MLP | one.csv |",
     ):
         assert line in card
-    said(command("export", pair / "one", pair / "two", "-o", "both.pt2"))
-    both = (tmp_path / "both.md").read_text(encoding="utf-8")
-    assert "by the average of 2 networks" in both
-    assert "Of each run alone; their average was not measured." in both
-    assert "A text is given as its place in the column's list, -1 if it is missing, and -2 if training" in both
-    assert 'torch.export.load("both.pt2").module()(numbers=numbers, categories=places)' in both
-    for text in (card, both, (tmp_path / "use_model.py").read_text(encoding="utf-8")):
+    of_both = both.with_suffix(".md").read_text(encoding="utf-8")
+    assert "by the average of 2 networks" in of_both
+    assert "Of each run alone; their average was not measured." in of_both
+    assert "A text is given as its place in the column's list, -1 if it is missing, and -2 if training" in of_both
+    assert 'torch.export.load("both.pt2").module()(numbers=numbers, categories=places)' in of_both
+    for text in (card, of_both, (tmp_path / "use_model.py").read_text(encoding="utf-8")):
         assert not re.search(r"/(tmp|home|root|work|Users)\b", text)
-    assert not (tmp_path / "use_both.py").exists()
+    assert not (both.parent / "use_both.py").exists()
 
 
 @pytest.mark.slow

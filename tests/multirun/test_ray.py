@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 from support.commands import Command, mistakes, refusal
-from support.sweeps import CIRCLE, QUIET, jobs_in, trained, wait_for
+from support.folders import result_of
+from support.sweeps import CIRCLE, SLOW, jobs_in, trained, wait_for
 
 from mlp_exp.errors import ConfigError
 from mlp_exp.multirun.executors.ray_settings import RaySettings
@@ -47,9 +48,11 @@ def test_an_address_at_which_no_cluster_answers(command: Command) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own")
 def test_a_cluster_of_its_own_listens_here_alone_and_ends_with_the_command(command: Command, tmp_path: Path) -> None:
-    words = ("-m", *QUIET, "trainer.epochs=3000", "trainer.checkpoint_every=0", "seed=0,1", "hydra.sweep.dir=s")
+    words = ("-m", *SLOW, "seed=0,1", "hydra.sweep.dir=s")
     far = tmp_path / "s"
+    (tmp_path / "slow").touch()
     started = command.start("run", *words, "hydra/launcher=ray", process=True)
     wait_for(lambda: all((far / str(number) / "checkpoint.pt").exists() for number in range(2)), started)
     family = [psutil.Process(started.pid), *psutil.Process(started.pid).children(recursive=True)]
@@ -63,7 +66,9 @@ def test_a_cluster_of_its_own_listens_here_alone_and_ends_with_the_command(comma
     assert "Traceback" not in stderr
     psutil.wait_procs(family, timeout=20)
     assert [process for process in family if process.is_running()] == []
+    assert [result_of(path)["status"] for path in jobs_in(far)] == ["interrupted"] * 2
 
+    (tmp_path / "slow").unlink()
     done = command("run", *words, "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     assert command("run", *words, "hydra.sweep.dir=near").returncode == 0

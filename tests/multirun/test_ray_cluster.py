@@ -9,7 +9,7 @@ from ray._private import ray_constants
 from ray.cluster_utils import Cluster
 from support.commands import Command
 from support.folders import history_of, leaderboard_of, went_on
-from support.sweeps import QUIET, jobs_in, scores_in, trained, wait_for
+from support.sweeps import QUIET, SLOW, jobs_in, scores_in, trained, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -39,14 +39,17 @@ def listening() -> set[str]:
     return found
 
 
+@pytest.mark.usefixtures("own")
 def test_what_a_lost_node_trained_goes_on_at_another(command: Command, tmp_path: Path, cluster: Cluster) -> None:
     lost = cluster.add_node(**NODE)
-    words = (*QUIET, "trainer.epochs=1500", "trainer.checkpoint_every=0", "seed=range(4)", "hydra.launcher.max_stack=2")
+    (tmp_path / "slow").touch()
+    words = (*SLOW, "seed=range(4)", "hydra.launcher.max_stack=2")
     started = command.start("run", "-m", *launcher(cluster), *words, "hydra.sweep.dir=far", process=True)
     far, near = tmp_path / "far", tmp_path / "near"
     wait_for(lambda: all((far / str(number) / "checkpoint.pt").exists() for number in range(4)), started)
     assert listening() == {"::ffff:127.0.0.1", LOOPBACK}
     cluster.remove_node(lost, allow_graceful=False)
+    (tmp_path / "slow").unlink()
     stdout, stderr = started.communicate(timeout=120)
     assert stdout.startswith("4 runs in 2 stacks: 2 at most in each, 2 at a time\n")
     assert (started.returncode, stderr, stdout.count("with 2 runs; they are sent again\n")) == (0, "", 1)

@@ -14,6 +14,17 @@ from support.folders import files_in, history_of, leaderboard_of, result_of, wei
 QUIET = ("trainer.device=cpu", "trainer.plots=never")
 CIRCLE = (*QUIET, "data.n_samples=100", "trainer.epochs=3")
 """70 rows train, in three steps an epoch."""
+SLOW = (
+    *QUIET,
+    "data.n_samples=100",
+    "loss._target_=own_parts.SlowLoss",
+    "trainer.epochs=300",
+    "trainer.checkpoint_every=0",
+)
+"""Runs that take a third of a second an epoch while there is a file `slow`, and save each; with the fixture `own`.
+
+Many epochs: on a busy machine some have begun long before others.
+"""
 Sweep = Callable[..., tuple[Result, Path]]
 NET = "model._target_=own_parts.Net"
 RATES = "scheduler._target_=own_parts.Rates"
@@ -110,7 +121,7 @@ def with_traceback(folder: Path) -> list[int]:
 
 
 def wait_for(condition: Callable[[], bool], process: Started) -> None:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 120
     while not condition():
         assert process.poll() is None
         assert time.monotonic() < give_up
