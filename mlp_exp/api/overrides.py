@@ -100,7 +100,7 @@ def arguments_of(overrides: Overrides, *, sweeps: bool) -> list[str]:
 
 def argument(key: str, value: Any, *, sweeps: bool) -> str:
     """One override as it is typed; raises ValueError if Hydra has no words for it."""
-    if not isinstance(key, str) or not key or "=" in key:
+    if not isinstance(key, str) or not key or "=" in key or key.startswith("-"):
         raise ValueError("expected the name of a key, such as 'optimizer.lr'")
     if sweeps and isinstance(value, Interval):
         return f"{key}={value.text}"

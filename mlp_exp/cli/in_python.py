@@ -17,6 +17,7 @@ from hydra.version import VersionBase
 
 from mlp_exp.cli.application import USERS_ERRORS, Actions, Command, is_multirun
 from mlp_exp.cli.diagnosis import explained
+from mlp_exp.errors import ArgumentError
 from mlp_exp.processes.blas import blas
 from mlp_exp.storage.lease import release_held
 
@@ -65,6 +66,8 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
             release_held()
         folder = command.sweep_folder or command.run_folder
         if folder is None or not folder.exists():
+            if not interrupted:
+                raise ArgumentError(f"{' '.join(arguments)}: trains nothing")
             raise KeyboardInterrupt
         return Called(folder.absolute(), tuple(command.failed), interrupted)
 

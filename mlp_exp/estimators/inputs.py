@@ -18,6 +18,8 @@ from mlp_exp.errors import DataError, InputError
 
 FEWEST_ROWS = 2
 """To train with."""
+EXACT = 2.0**53
+"""Below it a float64 holds every whole number."""
 
 
 @contextmanager
@@ -120,6 +122,7 @@ def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Categories as texts; whole numbers without a point, also those that gaps have made floats."""
     if pa.types.is_floating(values.type):
         values = mask_nan(values)
-        if pc.all(pc.equal(pc.trunc(values), values)).as_py() is not False:
+        whole = pc.and_(pc.equal(pc.trunc(values), values), pc.less(pc.abs(values), EXACT))
+        if pc.all(whole).as_py() is not False:
             values = pc.cast(values, pa.int64(), safe=False)
     return pc.cast(values, pa.string())

@@ -1,5 +1,6 @@
 """What estimators are to predict, and how much each row counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite, check_consistent_length, column_or_1d
 
 from mlp_exp.data.splits.sampling import Codes, take
-from mlp_exp.data.table.cleaning import clean_texts
 from mlp_exp.data.table.format import Format
-from mlp_exp.errors import InputError
+from mlp_exp.data.table.target import class_codes, read_target
+from mlp_exp.errors import DataError, InputError
 
 FEWEST_HELD_OUT = 10
 """Fewer rows for validation choose the epoch by chance: then all rows train."""
@@ -56,14 +57,21 @@ def _require(y: Any) -> None:
 def class_column(codes: Codes, classes: NDArray[Any]) -> pa.Array:
     """The classes of codes `[N]` as a column of a table, which has them in the order of the codes.
 
-    Texts that a table would read as something else, such as `NA` for a missing value, are replaced by their codes.
+    Texts that a table would read as something else are replaced by their codes: `NA`, numbers (9 before 10), `true`.
     """
     if classes.dtype.kind in "biuf":
         return pa.array(classes[codes])
     texts = [str(each) for each in classes]
-    read = clean_texts(pa.chunked_array([pa.array(texts, pa.string())]), Format())
-    faithful = texts == sorted(set(texts)) == read.distinct.to_pylist()
-    return pa.array(np.array(texts, object)[codes], pa.string()) if faithful else pa.array(codes)
+    return pa.array(np.array(texts, object)[codes], pa.string()) if _as_read(texts) == texts else pa.array(codes)
+
+
+def _as_read(texts: Sequence[str]) -> list[str]:
+    """The classes that a table finds in a column of these texts, in its order."""
+    try:
+        read = read_target("y", pa.chunked_array([pa.array(texts, pa.string())]), "classification", Format(), ".")
+    except DataError:
+        return []
+    return list(class_codes("y", read.values)[1])
 
 
 def row_weights(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:

@@ -15,7 +15,7 @@ from mlp_exp.config.components import is_component
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.target_scaling import TargetScaling
-from mlp_exp.errors import RunFolderError, UntrustedError, describe
+from mlp_exp.errors import ArgumentError, RunFolderError, UntrustedError, describe
 from mlp_exp.experiment.building import build_group, build_loss
 from mlp_exp.experiment.network import build_network, check_network
 from mlp_exp.experiment.session import Session
@@ -56,6 +56,7 @@ def load(
         RunFolderError: the folder holds no model, or one that is damaged or of another version; or the runs do not
             predict the same.
         UntrustedError: a configuration names something that is not on the list.
+        ArgumentError: `top` or `greedy` is below 1.
 
     >>> load("RUN").predict({"age": [23, 81], "town": ["a", "b"]})
     array(['low', 'high'], dtype='<U4')
@@ -63,6 +64,9 @@ def load(
     Ensemble for 'income': binary, 2 networks, SWEEP
     """
     folder = Path(path)
+    for name, count in (("top", top), ("greedy", greedy)):
+        if count is not None and count < 1:
+            raise ArgumentError(f"{name}: expected a whole number from 1 on, got {count}")
     if greedy is not None:
         chosen = choose([folder], greedy, allow).chosen
         return load_runs(list(chosen), allow, list(chosen.values()))

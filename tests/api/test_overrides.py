@@ -186,6 +186,7 @@ VALUE = "expected a number, text, list or dict"
         ({"seed": (n for n in "a")}, True, [f"seed: {VALUE}, got a generator"]),
         ({"seed": []}, True, ["seed: expected one value or more, got none"]),
         ({"optimizer.lr": interval(0, 1)}, False, ["optimizer.lr: an interval is for search(); expected one value"]),
+        ({"--info": "config"}, False, ["--info: expected the name of a key, such as 'optimizer.lr'"]),
         ({1: 2}, False, ["1: expected the name of a key, such as 'optimizer.lr'"]),
         ({"seed=1": 2}, False, ["seed=1: expected the name of a key, such as 'optimizer.lr'"]),
         ({"loss.class_weight": {"ä": 1}}, False,

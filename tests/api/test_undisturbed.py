@@ -29,6 +29,8 @@ from mlp_exp.api.training import search, sweep, train
 from mlp_exp.errors import ConfigError
 
 SMALL = {"data.n_samples": 60, "trainer.epochs": 1, "trainer.plots": "never"}
+TABLE = {"x": [float(each % 9) for each in range(60)], "y": [float(each % 7) for each in range(60)]}
+OF_TABLE = {"seed": range(2), "trainer.epochs": 1, "trainer.plots": "never", "baselines": "none"}
 TWO = {**SMALL, "seed": range(2)}
 
 
@@ -62,6 +64,7 @@ def _fails() -> None:
 CALLS: dict[str, Callable[[], object]] = {
     "train": lambda: train({**SMALL, "trainer.plots": "always"}, folder=None, quiet=True),
     "sweep": lambda: sweep(TWO, folder=None, quiet=True),
+    "sweep of a table": lambda: sweep(OF_TABLE, data=TABLE, target="y", folder=None, quiet=True),
     "search": lambda: search(TWO, trials=2, folder=None, quiet=True),
     "a mistake": _fails,
 }

@@ -91,7 +91,10 @@ def test_it_learns() -> None:
 
 @pytest.mark.parametrize(
     "classes",
-    [["no", "yes"], ["NA", "b", " c"], [3, 10, 20], [False, True], [1.0, 2.0], np.array([2, 7], np.uint8)],
+    [
+        *(["no", "yes"], ["NA", "b", " c"], [3, 10, 20], [False, True], [1.0, 2.0], np.array([2, 7], np.uint8)),
+        *(["9", "10"], ["-1", "-2"], ["1e1", "9"], ["True", "false"]),  # which a table would have in another order
+    ],
 )
 def test_classes_keep_their_type(classes: Any) -> None:
     labels = np.array(classes)[np.arange(40) % len(classes)]

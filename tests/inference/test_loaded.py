@@ -13,6 +13,7 @@ from support.predictions import train
 from support.task_runs import TaskRuns
 
 from mlp_exp import DataError, Ensemble, RunFolderError, TrainedRun, load
+from mlp_exp.errors import ArgumentError
 from mlp_exp.inference.importance import permutation_importance
 
 
@@ -66,6 +67,14 @@ def test_a_folder_of_neither(tmp_path: Path) -> None:
         RunFolderError, match=r"expected the folder of a run, with model\.pt, or of a sweep of such runs$"
     ):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["top", "greedy"])
+@pytest.mark.parametrize("count", [0, -1])
+def test_less_than_one_run(name: str, count: int, small: Path) -> None:
+    how: dict[str, Any] = {name: count}
+    with pytest.raises(ArgumentError, match=f"^{name}: expected a whole number from 1 on, got {count}$"):
+        load(small, **how)
 
 
 # ---- what they show

@@ -180,7 +180,7 @@ def network_size(plan: Plan) -> tuple[int, int]:
     """How many parameters the network has, and how many numbers it makes of a row, its inputs among them."""
     if plan.tried:
         return plan.tried.parameters, plan.preprocessing.inputs_width + plan.tried.values
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # what draws there draws from torch's generator
         network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return parameters, plan.preprocessing.inputs_width + sum(map(_values, network.modules()))
