@@ -225,7 +225,28 @@ def test_a_mistake_is_said_in_a_few_lines(mistake: dict[str, Any]) -> None:
     assert not [entry for entry in refused.traceback if "hydra" in str(entry.path)]
 
 
+TAKEN = "expected a dict of values by key, or a list of texts such as ['seed=1']"
 REFUSED: dict[str, tuple[dict[str, Any], type[MlpExpError], str]] = {
+    "data in the place of overrides": (
+        {"overrides": _frame(), "target": "answer"},
+        ConfigError,
+        mistakes(f"overrides: {TAKEN}, got a DataFrame; data is given by name: data=…"),
+    ),
+    "a file in the place of overrides": (
+        {"overrides": "people.csv", "target": "answer"},
+        ConfigError,
+        mistakes(f"overrides: {TAKEN}, got 'people.csv'; data is given by name: data=…"),
+    ),
+    "no data": (
+        {"overrides": {"optimizer.lr": 0.1}, "target": "income"},
+        ConfigError,
+        mistakes("data: missing; target=… names a column of a table, which is given as data=…"),
+    ),
+    "a name in the data twice": (
+        {"data": pd.DataFrame([[1, 2]], columns=["y", "y"]), "target": "y"},
+        DataError,
+        "data: expected a name for each column, and several are 'y'",
+    ),
     "no file": (
         {"data": "people.csv", "target": "a"},
         DataError,
