@@ -1,6 +1,9 @@
 """Runs, sweeps and searches from Python; each leaves what the command line would, with the same numbers."""
 
+import importlib
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mlp_exp.api.calling import DATED, Call, Folder, continuation
@@ -145,6 +148,7 @@ def search(
         >>> len(found)
         4
     """
+    _import_bar_quietly()
     words = arguments_of(overrides, sweeps=True)
     own = {"n_trials": trials, **(settings or {})}
     keys = {f"hydra/sweeper/{name}" if name in OPTIONS else f"hydra.sweeper.{name}": own[name] for name in own}
@@ -152,6 +156,13 @@ def search(
     if resume is None and "hydra/sweeper" not in map(key_in, words):
         chosen.insert(0, "hydra/sweeper=optuna")
     return _swept("search", Call([*chosen, *words], True, data, target, folder, save_data, resume, quiet))
+
+
+def _import_bar_quietly() -> None:
+    """Optuna imports a progress bar that is never shown; in a notebook without widgets it would warn of that."""
+    with warnings.catch_warnings(), suppress(ImportError):
+        warnings.filterwarnings("ignore", "IProgress not found")
+        importlib.import_module("tqdm.auto")
 
 
 def _swept(function: str, call: Call) -> Results:

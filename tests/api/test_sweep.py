@@ -66,6 +66,17 @@ def test_a_search_in_a_ready_space() -> None:
     assert "model.hidden_sizes" in found.table.column_names
 
 
+def test_a_notebook_without_widgets_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
+    monkeypatch.setattr("tqdm.notebook.IProgress", None)
+    for name in ("tqdm.auto", "tqdm.autonotebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ConfigError, match="expected a dict of values"):
+        search("seed", quiet=True)
+    assert "tqdm.auto" in sys.modules
+
+
 def test_a_data_frame_without_a_folder() -> None:
     del (short := dict(SHORT))["data.n_samples"]
     found = sweep({"seed": np.arange(2), **short}, data=COLUMNS, target="y", folder=None, quiet=True)
