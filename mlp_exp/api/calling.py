@@ -104,8 +104,16 @@ class Call:
         if self.target is not None:
             problems["data.target"] = "leave it out: target=… was given"
         keys = [key_in(word) for word in self.words]
+        if self._lacks_data(keys):
+            raise ConfigError(["data: missing; target=… names a column of a table, which is given as data=…"])
         if found := [f"{key}: {what}" for key, what in problems.items() if key in keys]:
             raise ConfigError(found)
+
+    def _lacks_data(self, keys: Sequence[str]) -> bool:
+        """Whether there is a target, and no data that may have it, unless some configuration of the user's does."""
+        given = {key.lstrip("+").partition(".")[0] for key in keys}
+        elsewhere = given & {"data", "experiment"} or any(word.startswith("-") for word in self.words)
+        return self.target is not None and self.data is None and self.resume is None and not elsewhere
 
     def _require_resumable(self, folder: Path) -> None:
         own = {"data": self.data, "target": self.target, "folder": None if self.folder == DATED else self.folder}

@@ -85,6 +85,10 @@ def arguments_of(overrides: Overrides, *, sweeps: bool) -> list[str]:
             raise ConfigError(problems)
         return arguments
     wanted = "expected a dict of values by key, or a list of texts such as ['seed=1']"
+    is_data = hasattr(overrides, "columns") or isinstance(overrides, np.ndarray | os.PathLike)
+    if is_data or (isinstance(overrides, str) and "=" not in overrides):
+        found = repr(overrides) if isinstance(overrides, str) else _kind(overrides)
+        raise ConfigError([f"overrides: {wanted}, got {found}; data is given by name: data=…"])
     if isinstance(overrides, str):
         raise ConfigError([f"overrides: {wanted}, got one text; put it into a list: [{overrides!r}]"])
     if not isinstance(overrides, Sequence):

@@ -117,15 +117,16 @@ class Results:
     def history(self) -> Any:
         """The epochs of all runs below one another, in the order of the table, as a data frame.
 
-        Its columns are `number` and `folder` of the run, `epoch`, and those of the histories.
+        Its columns are those of the table with `number`, overrides and `folder` of the run, `epoch`, and those of the
+        histories.
         """
-        parts = []
-        for entry in self._entries:
+        names = ["number", *dict.fromkeys(key for entry in self._entries for key in entry.overrides), "folder"]
+        runs, parts = self.table.select(names), []
+        for place, entry in enumerate(self._entries):
             if RunFolder(entry.folder).history_columns:
                 epochs = history_of(entry.folder)
-                run = {"number": pa.array([entry.job] * len(epochs), pa.int64())}
-                run["folder"] = pa.array([str(entry.folder)] * len(epochs), pa.string())
-                parts.append(pa.table({**run, **{name: epochs[name] for name in epochs.column_names}}))
+                run = runs.take(pa.array([place] * len(epochs), pa.int64()))
+                parts.append(pa.table([*run.columns, *epochs.columns], [*run.column_names, *epochs.column_names]))
         return native_frame(pa.concat_tables(parts, promote_options="default") if parts else pa.table({}))
 
     @property

@@ -1,6 +1,9 @@
 """Runs, sweeps and searches from Python; each leaves what the command line would, with the same numbers."""
 
+import importlib
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mlp_exp.api.calling import DATED, Call, Folder, continuation
@@ -9,7 +12,7 @@ from mlp_exp.api.results import Results
 from mlp_exp.cli.in_python import Called
 from mlp_exp.config.dotted import key_in
 from mlp_exp.config.trust import foreign_packages
-from mlp_exp.errors import TrainingError
+from mlp_exp.errors import ConfigError, TrainingError
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.loading import load_runs
 from mlp_exp.inference.trained_run import TrainedRun
@@ -108,6 +111,7 @@ def sweep(
         2
     """
     words = arguments_of(overrides, sweeps=True)
+    _require_values(words)
     return _swept("sweep", Call(words, True, data, target, folder, save_data, resume, quiet))
 
 
@@ -144,6 +148,7 @@ def search(
         >>> len(found)
         4
     """
+    _import_bar_quietly()
     words = arguments_of(overrides, sweeps=True)
     own = {"n_trials": trials, **(settings or {})}
     keys = {f"hydra/sweeper/{name}" if name in OPTIONS else f"hydra.sweeper.{name}": own[name] for name in own}
@@ -151,6 +156,13 @@ def search(
     if resume is None and "hydra/sweeper" not in map(key_in, words):
         chosen.insert(0, "hydra/sweeper=optuna")
     return _swept("search", Call([*chosen, *words], True, data, target, folder, save_data, resume, quiet))
+
+
+def _import_bar_quietly() -> None:
+    """Optuna imports a progress bar that is never shown; in a notebook without widgets it would warn of that."""
+    with warnings.catch_warnings(), suppress(ImportError):
+        warnings.filterwarnings("ignore", "IProgress not found")
+        importlib.import_module("tqdm.auto")
 
 
 def _swept(function: str, call: Call) -> Results:
@@ -163,8 +175,27 @@ def _swept(function: str, call: Call) -> Results:
     elif called.failed and not any((run.path / MODEL).exists() for run in runs):
         more = len(called.failed) - SHOWN_FAILURES
         lines = [*called.failed[:SHOWN_FAILURES], *([f"… and {more} more"] if more > 0 else [])]
-        raise TrainingError("\n".join([f"{called.folder}: all runs have failed:", *lines]))
+        raise TrainingError("\n".join([f"{called.folder}: all runs have failed:", *lines, *_hints(call.words, lines)]))
     return Results([called.folder], keep, own=True)
+
+
+def _require_values(words: Sequence[str]) -> None:
+    """Raises ConfigError for a range of a search where nothing chooses one."""
+    if any(word.startswith("-") or key_in(word) == "hydra/sweeper" for word in words):
+        return
+    ranges = [key_in(word) for word in words if word.partition("=")[2].startswith(("interval(", "tag("))]
+    if ranges:
+        raise ConfigError([f"{key}: an interval is for search(); a sweep takes values: [A, B]" for key in ranges])
+
+
+def _hints(words: Sequence[str], failures: Sequence[str]) -> list[str]:
+    """A line for each list that a sweep has taken apart, and that was meant as one value."""
+    swept = [(key_in(word), word.partition("=")[2]) for word in words if "," in word]
+    return [
+        f"{key}: in a sweep a list means each of its values; as one value it is [[{values}]]"
+        for key, values in swept
+        if any(f"  {key}: expected a list" in failure for failure in failures)
+    ]
 
 
 def _say_interrupted(function: str, called: Called, quiet: bool) -> None:

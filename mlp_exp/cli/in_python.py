@@ -13,11 +13,13 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
 from hydra.version import VersionBase
+from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.application import USERS_ERRORS, Actions, Command, is_multirun
 from mlp_exp.cli.diagnosis import explained
-from mlp_exp.errors import ArgumentError
+from mlp_exp.errors import ArgumentError, MlpExpError, traceback_of
 from mlp_exp.processes.blas import blas
 from mlp_exp.storage.lease import release_held
 
@@ -55,12 +57,13 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
         except KeyboardInterrupt:
             interrupted = True
         except USERS_ERRORS as error:
-            if command.job_began:
+            said = error if command.job_began else explained(error, command.arguments, command.config_name)
+            if said is error and not _says_it_all(error):
                 raise
-            raise explained(error, command.arguments, command.config_name) from error
+            raise said.with_traceback(None) from None
         except SystemExit as end:
             if isinstance(end.__cause__, USERS_ERRORS):
-                raise end.__cause__ from None
+                raise end.__cause__.with_traceback(None) from None
             raise
         finally:
             release_held()
@@ -70,6 +73,12 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
                 raise ArgumentError(f"{' '.join(arguments)}: trains nothing")
             raise KeyboardInterrupt
         return Called(folder.absolute(), tuple(command.failed), interrupted)
+
+
+def _says_it_all(error: Exception) -> bool:
+    """Whether the way to an error, through Hydra, tells nothing: it is no bug, nor caused by one in a user's code."""
+    causes = (type(None), MlpExpError, HydraException, OmegaConfBaseException)
+    return isinstance(error, MlpExpError) and traceback_of(error) is None and isinstance(error.__cause__, causes)
 
 
 @contextmanager

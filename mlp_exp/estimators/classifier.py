@@ -75,7 +75,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]  #
         run = self.trained_run
         names = {name: code for code, name in enumerate(run.class_names)}
         with input_errors():
-            answers = run.predict(table_like_fitted(self, X))
+            answers = run.predict_columns(table_like_fitted(self, X))["prediction"]
         return self.classes_[[names[each] for each in answers.tolist()]]
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803

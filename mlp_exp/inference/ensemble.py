@@ -117,8 +117,7 @@ class Ensemble(Predictor):
             features, categories, texts = same_columns[0][0].feature_schema.features(table, misfits)
             for same_inputs in same_columns:
                 preprocessing = same_inputs[0].preprocessing
-                for vocabulary, category in zip(preprocessing.vocabularies, categories, strict=True):
-                    misfits.add_unseen(category.name, category.codes, category.texts, set(vocabulary.texts))
+                same_inputs[0].count_unseen(categories, misfits)
                 yield same_inputs, preprocessing.inputs(features, categories, preprocessing.encoded(texts))
 
     def answers(self, groups: Iterable[GroupInputs]) -> list[Floats]:

@@ -13,7 +13,7 @@ from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.columns import find_column
 from mlp_exp.data.table.frames import arrow_table, native_frame
 from mlp_exp.data.table.misfits import Misfits
-from mlp_exp.data.table.schema import FeatureSchema
+from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.errors import DataError
 from mlp_exp.inference.evaluation import Evaluation
@@ -71,7 +71,9 @@ class Predictor(Recorded):
         return max(1, min(CHUNK_ROWS, CHUNK_VALUES // self.inputs_width))
 
     def predict(self, table: Any) -> NDArray[Any]:
-        """The labels `[N]` as texts, or the values `[N]` in the target's own unit; of T targets `[N, T]`.
+        """The labels `[N]`, or the values `[N]` in the target's own unit; of T targets `[N, T]`.
+
+        Labels have the type of the target where that holds numbers or booleans, and are texts otherwise.
 
         Of a run with `loss=quantile` the median, with `loss=gaussian` the mean; `predict_columns` gives the others.
 
@@ -87,7 +89,10 @@ class Predictor(Recorded):
         """
         columns = self.predict_columns(table)
         found = [column for name, column in columns.items() if name.partition("_")[0] == "prediction"]
-        return found[0] if len(self.task.targets) == 1 else np.stack(found, axis=1)
+        if self.task.has_classes:
+            typed = [_typed(column, target.type) for column, target in zip(found, self.task.targets, strict=True)]
+            found = found if any(column.dtype.kind == "U" for column in typed) else typed
+        return found[0] if len(found) == 1 else np.stack(found, axis=1)
 
     def predict_columns(self, table: Any) -> dict[str, NDArray[Any]]:
         """What `predict` writes to a file: columns `[N]` by name; arguments and errors of `predict`.
@@ -215,6 +220,17 @@ class Predictor(Recorded):
         columns = arrow_table(table, IN_MEMORY, self.feature_schema.names)
         self.check(columns.column_names, IN_MEMORY)
         return columns
+
+
+def _typed(labels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Labels `[N]`, from texts to numbers or booleans where their column has such a type in Arrow."""
+    kind = arrow_type(name)
+    if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return labels
+    try:
+        return np.asarray(pa.array(labels, pa.string()).cast(kind))
+    except pa.ArrowException:  # a stranger's file may name a type that its classes do not have
+        return labels
 
 
 def _warn(misfits: Misfits) -> None:

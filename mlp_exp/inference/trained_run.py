@@ -1,5 +1,7 @@
 """A run that has trained: its network, its preprocessing, and what it predicts."""
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mlp_exp.data.dataset import Column
+from mlp_exp.data.dataset import Category, Column
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.statistics import Floats
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.engine.batches import EVALUATION_ROWS
+from mlp_exp.engine.threads import torch_on_one_thread
 from mlp_exp.inference.predictor import Predictor
 from mlp_exp.inference.saved_model import SavedReading
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.task import Task
+
+WORTH_THREADS = 2**20
+"""Weights of a network from which several threads predict faster; of a smaller one they wait for each other."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,12 +77,20 @@ class TrainedRun(Predictor):
 
     def outputs(self, table: pa.Table, misfits: Misfits) -> Floats:
         features, categories, texts = self.feature_schema.features(table, misfits)
+        self.count_unseen(categories, misfits)
         encoded = self.preprocessing.encoded(texts)
         return self.outputs_of_inputs(self.preprocessing.inputs(features, categories, encoded))
 
+    def count_unseen(self, categories: Sequence[Category], misfits: Misfits) -> None:
+        """Counts the cells of a chunk of a table that hold a category which training did not see."""
+        for vocabulary, category in zip(self.preprocessing.vocabularies, categories, strict=True):
+            misfits.add_unseen(category.name, category.codes, category.texts, set(vocabulary.texts))
+
     def logits_of_inputs(self, inputs: NDArray[np.float32]) -> torch.Tensor:
         """Preprocessed rows `[N, W]` → logits `[N, O]`."""
-        with torch.inference_mode():
+        weights = sum(tensor.numel() for tensor in self.module.parameters())
+        alone = torch_on_one_thread() if weights < WORTH_THREADS else nullcontext()
+        with torch.inference_mode(), alone:
             chunks = torch.split(torch.from_numpy(inputs), EVALUATION_ROWS)
             return torch.cat([self.module(chunk) for chunk in chunks])
 

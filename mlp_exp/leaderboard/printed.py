@@ -21,18 +21,20 @@ def as_table(
     """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation.
 
     Baselines are rows between them, with their names in the place of the job. Pruned runs, of which a search has many,
-    are counted in the title alone, unless there is no other run to show.
+    are counted in the title alone, unless there is no other run to show; what they varied is a column all the same.
     """
     pruned = sum(entry.pruned for entry in entries) if entries[0].metrics else 0
     searches = searches_of(entries)
     title = _title(entries, pruned)
+    varied = {key for each in entries for key in each.overrides if each.overrides[key] != entries[0].overrides.get(key)}
+    varied |= {key for search in searches.values() for key in search.study.space}
     entries = [entry for entry in entries if not (pruned and entry.pruned)]
     groups = group_repetitions(entries)
     one_each = all(len(group.entries) == 1 for group in groups)
     if one_each:  # then a seed is a column like any other
         groups = [Experiment(dict(entry.overrides), [entry]) for entry in entries]
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
-    keys = [key for key in keys if len({group.overrides.get(key) for group in groups}) > 1]
+    keys = [key for key in keys if key in varied or len({group.overrides.get(key) for group in groups}) > 1]
     names = shown_metrics(entries)
     has_front = any(entry.front for entry in entries)
     all_well = all(entry.ended_well for entry in entries)

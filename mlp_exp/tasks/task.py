@@ -78,6 +78,16 @@ class Task(ABC):
         self.known: Mapping[str, Metric[Any]] = self._known()
         self.metrics: Mapping[str, Metric[Any]] = {name: self.known[name] for name in self.defaults}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the metrics that it makes anew: functions without a name cannot be pickled."""
+        others = {name: None if metric is self.known.get(name) else metric for name, metric in self.metrics.items()}
+        return {**vars(self), "known": None, "metrics": others}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.known = self._known()
+        self.metrics = {name: metric or self.known[name] for name, metric in state["metrics"].items()}
+
     @property
     @abstractmethod
     def defaults(self) -> Sequence[str]:

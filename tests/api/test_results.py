@@ -80,11 +80,23 @@ def test_without_a_library_for_data_frames(sweep: Path, monkeypatch: pytest.Monk
 def test_the_epochs_of_all_runs(sweep: Path) -> None:
     (sweep / "0/history.csv").write_text("epoch,lr,train_loss,gradient\n1,0.1,0.9,2.5\n", encoding="utf-8")
     epochs = results(sweep).history()
-    assert list(epochs.columns) == ["number", "folder", "epoch", "lr", "train_loss", "val_loss", "seconds", "gradient"]
+    overrides = ["seed", "optimizer.lr", "flag", "note", "big"]
+    columns = ["epoch", "lr", "train_loss", "val_loss", "seconds", "gradient"]
+    assert list(epochs.columns) == ["number", *overrides, "folder", *columns]
+    assert epochs["optimizer.lr"].tolist() == [0.01, 0.01, 0.001]
     assert epochs.number.tolist() == [1, 1, 0]
     assert epochs.epoch.tolist() == [1, 2, 1]
     assert epochs.val_loss.fillna(-1).tolist() == [0.8, 0.75, -1]
     assert epochs.gradient.fillna(-1).tolist() == [-1, -1, 2.5]
+
+
+def test_what_pruned_runs_varied_is_shown(tmp_path: Path) -> None:
+    for job, result in enumerate((classes(0.3), {**classes(0.9), "status": "pruned"})):
+        write_run(tmp_path / str(job), result, [f"optimizer.lr=0.{job + 1}", "seed=7"], job)
+    html = results(tmp_path)._repr_html_()
+    assert "<caption>2 runs, 1 of them pruned, " in html
+    assert "<tr><th>job</th><th>optimizer.lr</th><th>val_" in html
+    assert "<tr><td>0</td><td>0.1</td>" in html
 
 
 def test_several_folders_are_one_table(sweep: Path, tmp_path: Path) -> None:

@@ -66,6 +66,17 @@ def test_a_search_in_a_ready_space() -> None:
     assert "model.hidden_sizes" in found.table.column_names
 
 
+def test_a_notebook_without_widgets_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
+    monkeypatch.setattr("tqdm.notebook.IProgress", None)
+    for name in ("tqdm.auto", "tqdm.autonotebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ConfigError, match="expected a dict of values"):
+        search("seed", quiet=True)
+    assert "tqdm.auto" in sys.modules
+
+
 def test_a_data_frame_without_a_folder() -> None:
     del (short := dict(SHORT))["data.n_samples"]
     found = sweep({"seed": np.arange(2), **short}, data=COLUMNS, target="y", folder=None, quiet=True)
@@ -105,6 +116,13 @@ def test_all_runs_fail(tmp_path: Path) -> None:
     assert last == "… and 2 more"
 
 
+def test_a_list_that_was_meant_as_one_value() -> None:
+    with pytest.raises(TrainingError) as caught:
+        sweep({**SHORT, "model.hidden_sizes": [32, 16]}, folder=None, quiet=True)
+    said = "model.hidden_sizes: in a sweep a list means each of its values; as one value it is [[32,16]]"
+    assert str(caught.value).splitlines()[-1] == said
+
+
 class Net(nn.Linear):
     """A linear model; Ctrl-C comes while it trains."""
 
@@ -142,6 +160,12 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[MlpExpError], str]] = {
         {"overrides": {"optimizr.lr": [1, 2]}},
         ConfigError,
         mistakes("optimizr: there is no such key. Did you mean 'optimizer'?"),
+    ),
+    "a range of a search": (
+        sweep,
+        {"overrides": {"optimizer.lr": interval(1e-3, 1e-1, log=True), "seed": [1, 2]}},
+        ConfigError,
+        mistakes("optimizer.lr: an interval is for search(); a sweep takes values: [A, B]"),
     ),
     "two folders": (
         sweep,

@@ -125,6 +125,28 @@ def test_several_targets() -> None:
     assert run.predict({"a": [1.0, 2]}).shape == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("targets", "more"),
+    [
+        ({"y": [3, 7, 7] * 20}, {}),
+        ({"y": [True, False, True] * 20}, {"ensemble": "seeds", "ensemble.members": 2}),
+        ({"y": pd.array([0, 1, None] * 20, "Int8"), "z": [False, True, True] * 20}, {}),
+        ({"y": LABELS, "z": [0, 1, 0] * 20}, {}),
+    ],
+    ids=["integers", "booleans", "several", "with texts"],
+)
+def test_labels_have_the_type_of_the_target(targets: dict[str, Any], more: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"x": COLUMNS["x"], **targets})
+    run = train({**PLAIN, **more}, data=frame, target=list(targets), folder=None, quiet=True)
+    right = run.predict(frame) == (frame[list(targets)] if len(targets) > 1 else frame.y).to_numpy(na_value=-1)
+    if targets["y"] is LABELS:
+        assert set(run.predict(frame)[:, 1].tolist()) <= {"0", "1"}
+    else:
+        full = run.evaluate(frame.dropna())["accuracy"]
+        assert full == right[frame.notna().all(axis=1)].mean()
+    assert run.predict_columns(frame)["prediction" if len(targets) == 1 else "prediction_y"].dtype.kind == "U"
+
+
 def test_a_table_that_is_not_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = train(PLAIN, data=_frame(), target="answer", folder="run", save_data=False)
     said = "The table is not saved (save_data=False): what is trained here predicts, but cannot be resumed."
@@ -195,7 +217,36 @@ def test_mistakes_in_a_table(tmp_path: Path) -> None:
         train(data=object(), target="answer", quiet=True)
 
 
+@pytest.mark.parametrize("mistake", [{"optimizr.lr": 1}, {"optimizer.lr": -1}, {"optimizer": "adma"}])
+def test_a_mistake_is_said_in_a_few_lines(mistake: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        train(mistake, folder=None, quiet=True)
+    assert refused.value.__suppress_context__
+    assert not [entry for entry in refused.traceback if "hydra" in str(entry.path)]
+
+
+TAKEN = "expected a dict of values by key, or a list of texts such as ['seed=1']"
 REFUSED: dict[str, tuple[dict[str, Any], type[MlpExpError], str]] = {
+    "data in the place of overrides": (
+        {"overrides": _frame(), "target": "answer"},
+        ConfigError,
+        mistakes(f"overrides: {TAKEN}, got a DataFrame; data is given by name: data=…"),
+    ),
+    "a file in the place of overrides": (
+        {"overrides": "people.csv", "target": "answer"},
+        ConfigError,
+        mistakes(f"overrides: {TAKEN}, got 'people.csv'; data is given by name: data=…"),
+    ),
+    "no data": (
+        {"overrides": {"optimizer.lr": 0.1}, "target": "income"},
+        ConfigError,
+        mistakes("data: missing; target=… names a column of a table, which is given as data=…"),
+    ),
+    "a name in the data twice": (
+        {"data": pd.DataFrame([[1, 2]], columns=["y", "y"]), "target": "y"},
+        DataError,
+        "data: expected a name for each column, and several are 'y'",
+    ),
     "no file": (
         {"data": "people.csv", "target": "a"},
         DataError,

@@ -1,5 +1,6 @@
 """What `load` takes and gives: runs, sweeps, averages, and what these show of themselves."""
 
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from support.predictions import train
 from support.task_runs import TaskRuns
 
 from mlp_exp import DataError, Ensemble, RunFolderError, TrainedRun, load
 from mlp_exp.errors import ArgumentError
+from mlp_exp.inference import trained_run
 from mlp_exp.inference.importance import permutation_importance
 
 
@@ -149,6 +152,44 @@ def test_names_from_a_table_are_escaped(run: Path) -> None:
     html = load(run)._repr_html_()
     assert "<td>&lt;b&gt;x</td>" in html
     assert "<b>" not in html
+
+
+def test_it_can_be_pickled(tasks: TaskRuns, small: Path, ensemble: Path, table: Any) -> None:
+    rows = pd.read_csv(tasks.table)
+    for folder in (small / "s/0", ensemble, small / "age"):
+        run = load(folder)
+        again = pickle.loads(pickle.dumps(run))
+        assert_array_equal(again.predict(table), run.predict(table))
+        assert again.evaluate(table) == run.evaluate(table)
+    for task in ("quantiles", "labels"):
+        run = load(tasks(task) / "0")
+        assert pickle.loads(pickle.dumps(run)).evaluate(rows) == run.evaluate(rows)
+
+
+def test_unseen_categories_are_said(small: Path, table: Any, caplog: pytest.LogCaptureFixture) -> None:
+    rows = table[:4].assign(city="nowhere")
+    for run in (load(small / "s/0"), load(small / "s", top=2)):
+        caplog.clear()
+        run.predict(rows)
+        (said,) = caplog.messages
+        assert said.startswith("city: 4 of 4 cells hold a category that training did not see, first in row 0: 'nowhere")
+        assert caplog.records[0].name.startswith("mlp_exp.")
+
+
+def test_a_small_network_predicts_on_one_thread(small: Path, table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, seen = load(small / "s/0"), []
+    assert isinstance(run, TrainedRun)
+    hook = run.module.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        found = run.predict_proba(table)
+        monkeypatch.setattr(trained_run, "WORTH_THREADS", 0)
+        assert_array_equal(run.predict_proba(table), found)
+        assert (seen, torch.get_num_threads()) == ([1, 2], 2)
+    finally:
+        torch.set_num_threads(before)
+        hook.remove()
 
 
 # ---- quantiles, metrics, importance

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
@@ -332,6 +333,16 @@ def test_values_in_their_own_unit(small: Path, tmp_path: Path, command: Command)
         run.predict_proba({})
 
 
+NO_TABLES: list[tuple[Any, str]] = [
+    ("people.csv", r"a path; read the file first, as with pandas\.read_csv$"),
+    (Path("people.csv"), "a path; "),
+    ([[0.0, 1.0]], r"a list; make it an array: numpy\.array\(…\)$"),
+    ([{"x1": 0.0, "x2": 1.0}], r"a list; make it a data frame: pandas\.DataFrame\(…\)$"),
+    (pd.Series([0.0, 1.0], ["x1", "x2"]), r"a Series; a row of a data frame as a table is frame\.iloc\[\[0\]\]"),
+    ({"x1": [0.0], "x2": 1}, r"one value where a column should be \('x2': 1\); a list has a value for each row$"),
+]
+
+
 def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
     run = loaded(small / "moons")
     assert run.feature_names == ("x1", "x2")
@@ -344,7 +355,7 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
         (np.zeros(2), r"expected an array \[N, 2\], got shape \[2\]"),
         (np.zeros((3, 4)), r"expected an array \[N, 2\], got shape \[3, 4\]"),
         (np.array([["a", "b"]]), "expected columns by name, or an array of numbers: could not convert"),
-        ("x", "expected columns by name, or an array of numbers: "),
+        *((wrong, rf"expected columns by name, or an array of numbers, got {got}") for wrong, got in NO_TABLES),
         (
             np.array([[0.0, np.inf]]),
             "column 'x2': 1 of 1 cells are not of the form that it had in training, first in row 0: expected a finite "

@@ -72,7 +72,8 @@ def test_a_pruned_run_with_repetitions() -> None:
     ]
     title, columns, rows = as_table(Leaderboard(Path(), entries).entries)
     assert title == "6 runs, 5 of them pruned, best first by val_log_loss"
-    assert (columns[:2], [row[:2] for row in rows]) == (["job", "val_accuracy"], [["4", "0.5000"]])
+    assert columns[:4] == ["job", "optimizer", "seed", "val_accuracy"]
+    assert [row[:4] for row in rows] == [["4", "c", "0", "0.5000"]]
     found = as_table(Leaderboard(Path(), entries[:4]).entries)
     assert found == (
         "4 runs, without metrics; mean ± standard deviation over seed",

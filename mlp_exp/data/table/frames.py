@@ -1,9 +1,10 @@
 """Tables in memory: data frames of pandas, polars and others, dictionaries of columns, and arrays."""
 
 import importlib.util
+import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from mlp_exp.errors import DataError
 
 LIBRARIES = ("pandas", "polars")
 """In whose data frames tables are given back, the first one first."""
+
+
+WANTED = "expected columns by name, or an array of numbers"
 
 
 def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None) -> pa.Table:
@@ -36,12 +40,12 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
     try:
         if isinstance(data, np.ndarray):
             return _of_array(np.asarray(data, dtype=np.float64), where, array_names)
-        table = _table_of(data)
+        if problem := _no_table(data):
+            raise DataError(f"{where}: {WANTED}, got {problem}")
+        table = _table_of(data, where)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"{where}: expected columns by name, or an array of numbers: {error}") from error
-    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
-    if twice:
-        raise DataError(f"{where}: expected a name for each column, and several are '{twice[0]}'")
+        raise DataError(f"{where}: {WANTED}: {error}") from error
+    _require_different(table.column_names, where)
     return table
 
 
@@ -78,10 +82,35 @@ def save_table(table: pa.Table, path: Path) -> None:
         raise DataError(f"the table cannot be saved as Parquet: {error}") from error
 
 
-def _table_of(data: Any) -> pa.Table:
+def _no_table(data: Any) -> str | None:
+    """What was given in place of a table, and how it becomes one; None of what may be one."""
+    if isinstance(data, str | os.PathLike):
+        return "a path; read the file first, as with pandas.read_csv"
+    if isinstance(data, Mapping):
+        single = [f"{name!r}: {value!r}" for name, value in data.items() if value is None or np.isscalar(value)]
+        return f"one value where a column should be ({single[0]}); a list has a value for each row" if single else None
+    if isinstance(data, list | tuple):
+        made = "data frame: pandas.DataFrame(…)" if data and isinstance(data[0], Mapping) else "array: numpy.array(…)"
+        return f"a {type(data).__name__}; make it {'a' if made.startswith('d') else 'an'} {made}"
+    if hasattr(data, "to_frame"):
+        return (
+            f"a {type(data).__name__}; a row of a data frame as a table is frame.iloc[[0]], and a column frame[[NAME]]"
+        )
+    return None
+
+
+def _require_different(names: Sequence[str], where: str) -> None:
+    """Raises DataError if several columns have one name."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{where}: expected a name for each column, and several are '{twice[0]}'")
+
+
+def _table_of(data: Any, where: str) -> pa.Table:
     """A table of what has columns by name."""
     frame = _of_pandas(data)
     if frame is not None:
+        _require_different(list(frame.columns), where)
         return pa.Table.from_pandas(frame, preserve_index=False)
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(data, polars.DataFrame):
