@@ -129,3 +129,26 @@ def test_no_room(cluster: Cluster, caplog: pytest.LogCaptureFixture, cores: int,
     with pytest.raises(LauncherError) as caught:
         crew.wait_for_room()
     assert str(caught.value) == f"hydra/launcher=ray: {said}; resume=true goes on from here"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers"),
+    [(0.05, 20), (0.1, 10), (0.15, 6), (0.2, 5), (0.25, 4), (0.3, 3), (1 / 3, 3), (0.5, 2), (0.6, 1), (1, 1)],
+)
+def test_workers_that_share_a_gpu(cluster: Cluster, gpus: float, workers: int) -> None:
+    cluster.cores = 64
+    assert Crew(RaySettings.read({"gpus": gpus})).room() == workers
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"cpus": 2}, "cpus: expected at most 1 core, as a node has, got 2"),
+        ({"gpus": 2}, "gpus: expected at most 1 GPU, as a node has, got 2"),
+    ],
+)
+def test_more_than_a_node_has(cluster: Cluster, asked: dict[str, int], said: str) -> None:
+    cluster.cores = 1
+    with pytest.raises(LauncherError) as caught:
+        Crew(RaySettings.read(asked)).require()
+    assert str(caught.value) == f"hydra.launcher.{said}"
