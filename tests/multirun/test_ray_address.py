@@ -62,7 +62,7 @@ def clusters(monkeypatch: pytest.MonkeyPatch) -> Clusters:
     monkeypatch.setattr(ray_address, "reach", lambda address: None)
     context = SimpleNamespace(gcs_address=HEAD)
     monkeypatch.setattr(ray_module, "ray", SimpleNamespace(init=made.init, get_runtime_context=lambda: context))
-    crew = SimpleNamespace(require=lambda: None, room=lambda: 0)
+    crew = SimpleNamespace(require=lambda: None, most=lambda: 0)
     monkeypatch.setattr(ray_module, "Crew", lambda settings: crew)
     return made
 

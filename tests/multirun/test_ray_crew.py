@@ -9,8 +9,12 @@ from ray.exceptions import RayError
 
 from mlp_exp._version import __version__
 from mlp_exp.errors import LauncherError
+from mlp_exp.experiment.session import Session
+from mlp_exp.multirun.executors import ray as ray_module
 from mlp_exp.multirun.executors import ray_crew
+from mlp_exp.multirun.executors.ray import RayExecutor
 from mlp_exp.multirun.executors.ray_crew import Crew
+from mlp_exp.multirun.executors.ray_head import Head
 from mlp_exp.multirun.executors.ray_settings import RaySettings
 
 
@@ -138,6 +142,17 @@ def test_no_room(cluster: Cluster, caplog: pytest.LogCaptureFixture, cores: int,
 def test_workers_that_share_a_gpu(cluster: Cluster, gpus: float, workers: int) -> None:
     cluster.cores = 64
     assert Crew(RaySettings.read({"gpus": gpus})).room() == workers
+
+
+def test_a_node_that_joins_gets_tasks(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_module, "LOOK_SECONDS", 0.0)
+    for workers, most in ((None, 5), (4, 4)):
+        crew = Crew(RaySettings.read({"workers": workers}))
+        cluster.cores = 3
+        assert crew.most() == 3
+        cluster.cores = 5
+        executor = RayExecutor(Session(), lambda *_: None, crew, Head("127.0.0.1:1"), None)
+        assert executor.room() == most
 
 
 @pytest.mark.parametrize(

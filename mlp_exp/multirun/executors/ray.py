@@ -31,9 +31,10 @@ from mlp_exp.multirun.executors.ray_transfer import Cargo
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
 from mlp_exp.processes.forks import cores
+from mlp_exp.regularly import Regularly
 
 LOOK_SECONDS = 1.0
-"""How often is looked whether there is room for workers that wait."""
+"""How often is looked whether there is room for workers that wait, and for more of them."""
 AHEAD = 16
 """Events and parcels of a worker that may wait for the command; then the worker waits."""
 
@@ -71,7 +72,7 @@ class RayBackend(Backend):
         self._head = Head(ray.get_runtime_context().gcs_address)
         self._crew = Crew(self._settings)
         self._crew.require()
-        self._room = min(self._crew.room(), self._settings.workers or self._crew.room())
+        self._room = self._crew.most()
         for _ in range(min(self._room, cores())):  # they begin while the runs are prepared here
             self._crew.start()
 
@@ -139,6 +140,15 @@ class RayExecutor(Executor):
         self._cargo = cargo
         self._waiting: deque[StackTask] = deque()
         self._open: dict[Any, _Open] = {}
+        self._room = 0
+        self._look = Regularly(LOOK_SECONDS, self._count)
+
+    def room(self) -> int:
+        self._look()
+        return self._room
+
+    def _count(self) -> None:
+        self._room = self._crew.most()
 
     def submit(self, task: StackTask) -> None:
         self._waiting.append(task)

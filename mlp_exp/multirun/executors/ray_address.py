@@ -50,7 +50,7 @@ def use_token() -> bool:
         return False
     try:
         from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
-    except ImportError:  # an older Ray sends none unless RAY_AUTH_MODE says so
+    except ImportError:  # this Ray sends none unless RAY_AUTH_MODE says so
         return False
     return bool(maybe_enable_token_auth_if_token_available(warn_if_disabled=False))
 

@@ -72,6 +72,11 @@ class Crew:
         """Workers that the cluster has room for, whoever uses it now."""
         return sum(self._on(node["Resources"]) for node in ray.nodes() if node["Alive"])
 
+    def most(self) -> int:
+        """Workers that may be there now: those that there is room for, and that the settings allow."""
+        room = self.room()
+        return min(room, self._settings.workers or room)
+
     def _on(self, resources: dict[str, float]) -> int:
         count = resources.get("CPU", 0) // self._settings.cpus
         if self._settings.gpus:
