@@ -275,7 +275,7 @@ def test_a_run_that_kills_every_worker_has_failed_by_itself(
 
 def test_more_tasks_are_open_where_the_room_grows(specs: list[RunSpec]) -> None:
     """As where a node joins a cluster."""
-    opened, most = 0, []
+    opened, most = 0, list[int]()
 
     class Grows(InProcess):
         def room(self) -> int:
