@@ -35,8 +35,15 @@ OPTION = re.compile(r"[\w-]+([./][\w-]+)*")
 OF_HYDRA = {"hydra/launcher": ("basic", "stacked"), "hydra/sweeper": ("basic",)}
 """Options beside those of the project's own folder `conf/`."""
 CHOSEN = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner")
-LAUNCHER = re.compile(r"hydra\.launcher\.[a-z][a-z_]*", re.ASCII)
-"""Its settings that are numbers: a text may name a machine, or a command."""
+LAUNCHER = re.compile(r"hydra\.launcher\.([a-z][a-z_]*)", re.ASCII)
+"""Its settings that are numbers, true or false: a text may name a machine, or a command."""
+NAME = re.compile(r"[A-Za-z0-9_][\w-]*", re.ASCII)
+TEXTS = {
+    "address": re.compile("auto"),
+    "executor": re.compile("slurm|local|debug"),
+    **dict.fromkeys(("partition", "account", "qos", "constraint"), NAME),
+}
+"""Those texts of a launcher's that name the cluster here, or something in it."""
 SWEEPER = re.compile(r"hydra\.sweeper(\.[A-Za-z][\w-]*)+", re.ASCII)
 SWEPT = ("params", "repeat")
 """Settings of a sweeper that hold overrides."""
@@ -95,9 +102,16 @@ def is_harmless(word: str) -> bool:
         return changes and value in (*own, *OF_HYDRA.get(key, ()))
     if key == SUBDIR:
         return changes and str(value) == BY_THOUSAND
-    if LAUNCHER.fullmatch(key):
-        return changes and (value is None or type(value) in (int, float))
+    setting = LAUNCHER.fullmatch(key)
+    if setting:
+        return changes and _is_of_launcher(setting[1], value)
     return SWEEPER.fullmatch(key) is not None and _is_of_sweeper(key.split(".")[2:], value)
+
+
+def _is_of_launcher(name: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return name in TEXTS and TEXTS[name].fullmatch(value) is not None
+    return value is None or isinstance(value, int | float)
 
 
 def _is_of_sweeper(path: Sequence[str], value: Any) -> bool:

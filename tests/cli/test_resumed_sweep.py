@@ -132,6 +132,18 @@ HARMFUL = [
     "hydra.launcher._target_=os.system",
     "hydra.launcher.max_stack={_target_: os.system}",
     "hydra.launcher.max_stack=${oc.env:HOME}",
+    "hydra.launcher.address=far:6379",
+    "hydra.launcher.address=autos",
+    "hydra.launcher.executor=os.system",
+    "hydra.launcher.partition='cpu --wrap=x'",
+    "hydra.launcher.partition=--wrap",
+    "hydra.launcher.constraint=a&b",
+    "hydra.launcher.account=${oc.env:HOME}",
+    "hydra.launcher.setup=auto",
+    "hydra.launcher.setup=['rm x']",
+    "hydra.launcher.additional_parameters={wrap: x}",
+    "hydra.launcher.runtime_env={working_dir: .}",
+    "+hydra.launcher.partition=cpu",
     "hydra/sweeper=nevergrad",
     "hydra/sweeper=../evil",
     "hydra/sweeper/sampler=evil",
@@ -163,6 +175,27 @@ def test_a_setting_that_the_user_has_to_type(tmp_path: Path, word: str) -> None:
     assert str(caught.value) == refused_setting(folder, shlex.quote(word), command)
     if word.startswith(("hydra.", "hydra/")):
         assert word in line_of(folder, word)
+
+
+RAY = [
+    *("hydra/launcher=ray", "hydra.launcher.address=auto", "hydra.launcher.cpus=8", "hydra.launcher.gpus=0.5"),
+    *("hydra.launcher.transfer=true", "hydra.launcher.workers=null"),
+]
+SLURM = [
+    *(
+        "hydra/launcher=slurm",
+        "hydra.launcher.executor=local",
+        "hydra.launcher.partition=cpu",
+        "hydra.launcher.account=my-2",
+    ),
+    *("hydra.launcher.qos='long_1'", "hydra.launcher.constraint=amd", "hydra.launcher.cpus_per_task=8"),
+]
+
+
+@pytest.mark.parametrize("saved", [RAY, SLURM])
+def test_settings_of_a_launcher_that_go_on(tmp_path: Path, saved: list[str]) -> None:
+    folder = write_sweep(tmp_path / "s", hydra=saved)
+    assert line_of(folder) == ["--multirun", *SMALL, *saved, f"hydra.sweep.dir={folder}"]
 
 
 def test_folders_of_configurations_are_named_again(tmp_path: Path) -> None:

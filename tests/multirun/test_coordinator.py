@@ -273,6 +273,31 @@ def test_a_run_that_kills_every_worker_has_failed_by_itself(
     assert [record.getMessage() for record in caplog.records][:2] == again
 
 
+def test_more_tasks_are_open_where_the_room_grows(specs: list[RunSpec]) -> None:
+    """As where a node joins a cluster."""
+    opened, most = 0, list[int]()
+
+    class Grows(InProcess):
+        def room(self) -> int:
+            return len(most)
+
+        def submit(self, task: StackTask) -> None:
+            nonlocal opened
+            opened += 1
+            super().submit(task)
+
+        def wait(self) -> None:
+            nonlocal opened
+            most.append(opened)
+            super().wait()
+            opened -= 1
+
+    Coordinator(Session(), Grows, Notes(), parallel=1).train(
+        [task(number, [spec]) for number, spec in enumerate(specs)]
+    )
+    assert most == [1, 1, 2, 2, 1]
+
+
 @pytest.mark.parametrize("executor", [InProcess, Forked])
 def test_a_task_ends_at_its_end_epoch_and_another_one_continues_its_runs(
     specs: list[RunSpec], expected: list[object], executor: type[Executor]

@@ -78,7 +78,7 @@ def test_a_search_finds_what_it_finds_on_one_machine(command: Command, tmp_path:
 def test_more_than_a_node_has_is_refused(command: Command, tmp_path: Path, cluster: Cluster) -> None:
     for key, message in {
         "gpus=0.5": "hydra.launcher.gpus: expected at most 0 GPUs, as a node has, got 0.5",
-        "cpus=2": "hydra.launcher.cpus: expected at most 1 cores, as a node has, got 2",
+        "cpus=2": "hydra.launcher.cpus: expected at most 1 core, as a node has, got 2",
     }.items():
         done = command("run", "-m", *launcher(cluster), *QUIET, f"hydra.launcher.{key}", "seed=0,1", process=True)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{message}\n")

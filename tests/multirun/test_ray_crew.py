@@ -9,8 +9,12 @@ from ray.exceptions import RayError
 
 from mlp_exp._version import __version__
 from mlp_exp.errors import LauncherError
+from mlp_exp.experiment.session import Session
+from mlp_exp.multirun.executors import ray as ray_module
 from mlp_exp.multirun.executors import ray_crew
+from mlp_exp.multirun.executors.ray import RayExecutor
 from mlp_exp.multirun.executors.ray_crew import Crew
+from mlp_exp.multirun.executors.ray_head import Head
 from mlp_exp.multirun.executors.ray_settings import RaySettings
 
 
@@ -129,3 +133,37 @@ def test_no_room(cluster: Cluster, caplog: pytest.LogCaptureFixture, cores: int,
     with pytest.raises(LauncherError) as caught:
         crew.wait_for_room()
     assert str(caught.value) == f"hydra/launcher=ray: {said}; resume=true goes on from here"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers"),
+    [(0.05, 20), (0.1, 10), (0.15, 6), (0.2, 5), (0.25, 4), (0.3, 3), (1 / 3, 3), (0.5, 2), (0.6, 1), (1, 1)],
+)
+def test_workers_that_share_a_gpu(cluster: Cluster, gpus: float, workers: int) -> None:
+    cluster.cores = 64
+    assert Crew(RaySettings.read({"gpus": gpus})).room() == workers
+
+
+def test_a_node_that_joins_gets_tasks(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_module, "LOOK_SECONDS", 0.0)
+    for workers, most in ((None, 5), (4, 4)):
+        crew = Crew(RaySettings.read({"workers": workers}))
+        cluster.cores = 3
+        assert crew.most() == 3
+        cluster.cores = 5
+        executor = RayExecutor(Session(), lambda *_: None, crew, Head("127.0.0.1:1"), None)
+        assert executor.room() == most
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"cpus": 2}, "cpus: expected at most 1 core, as a node has, got 2"),
+        ({"gpus": 2}, "gpus: expected at most 1 GPU, as a node has, got 2"),
+    ],
+)
+def test_more_than_a_node_has(cluster: Cluster, asked: dict[str, int], said: str) -> None:
+    cluster.cores = 1
+    with pytest.raises(LauncherError) as caught:
+        Crew(RaySettings.read(asked)).require()
+    assert str(caught.value) == f"hydra.launcher.{said}"

@@ -15,7 +15,7 @@ from support.commands import Command
 from support.folders import files_in, history_of, leaderboard_of, result_of, went_on
 from support.sweeps import QUIET, jobs_in, scores_in, trained, wait_for
 
-from mlp_exp.multirun.executors import ray_worker
+from mlp_exp.multirun.executors import ray_transfer, ray_worker
 from mlp_exp.multirun.executors.events import Done
 from mlp_exp.multirun.executors.parcels import Piece, Receiver
 from mlp_exp.multirun.executors.ray_transfer import FarWorker
@@ -148,11 +148,26 @@ def test_a_search_leaves_what_it_leaves_on_one_machine(command: Command, table: 
         assert "nodes" not in (one / "run.log").read_text(encoding="utf-8")
 
 
-def test_a_worker_without_room_for_what_is_sent_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Idle:
-        def __init__(self, *_: Any) -> None:
-            """Would train."""
+class Idle:
+    def __init__(self, *_: Any) -> None:
+        """Would train."""
 
+
+def test_folders_are_gone_before_the_next_task_can_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same run may come again: what was removed later would be its new files."""
+    monkeypatch.setattr(ray_worker, "Child", Idle)
+    monkeypatch.setattr(ray_transfer, "private_folder", lambda: tmp_path)
+    monkeypatch.setattr(FarWorker, "events", lambda *_: iter([event_to_text(Done())]))
+    monkeypatch.setattr(ray, "get", lambda parcel: parcel)
+    sent = [Piece("/run/run.log", b"1", False), Piece("/run/run.log", b"", True)]
+    found = FarWorker({}, 1).train_far("", {0: "/run"}, [sent])
+    while (part := next(found)) != event_to_text(Done()):
+        assert isinstance(part, list)
+        assert (tmp_path / "run" / "run.log").read_bytes() == b"1"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_without_room_for_what_is_sent_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Receiver, parcel: list[Piece]) -> None:
         raise OSError(28, "No space left on device", parcel[0].path)
 

@@ -139,6 +139,22 @@ def test_in_the_commands_own_process(sweep: Sweep) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own")
+def test_ctrl_c_in_the_commands_own_process(command: Command, tmp_path: Path) -> None:
+    """The runs in training are saved, and the command ends."""
+    (tmp_path / "slow").touch()
+    folder = tmp_path / "sweep"
+    words = ("hydra.launcher.max_stack=1", *SLOW, "hydra.sweep.dir=sweep")
+    started = command.start("run", "-m", *DEBUG, *words)
+    wait_for((folder / "0" / "checkpoint.pt").exists, started)
+    started.send_signal(signal.SIGINT)
+    started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert [result_of(path)["status"] for path in jobs_in(folder) if (path / "result.json").exists()] == ["interrupted"]
+    assert not (folder / ".slurm").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("own", "clocks")
 def test_jobs_that_are_gone_are_sent_again(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     """One is killed; one is pre-empted, which has saved its runs and is no failure. All go on as they would have."""

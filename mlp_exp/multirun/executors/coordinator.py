@@ -81,7 +81,7 @@ class Coordinator:
     the worker's own coordinator gives up. After an interrupt all open tasks save their runs first.
 
     Args:
-        parallel: how many tasks are open at the same time.
+        parallel: how many tasks are open at the same time, unless the executor's room has grown.
 
     Attributes:
         paused: by the numbers of their runs, the checkpoints from which another task can continue them.
@@ -124,7 +124,7 @@ class Coordinator:
             executor.close()
 
     def _submit(self, executor: Executor) -> None:
-        while self._waiting and len(self._open) < self._parallel:
+        while self._waiting and (len(self._open) < self._parallel or len(self._open) < executor.room()):
             task = self._waiting.popleft()
             self._open[task.number] = _Open(task)
             executor.submit(task)

@@ -30,6 +30,10 @@ class Executor(ABC):
     def submit(self, task: StackTask) -> None:
         """Takes a task, to be trained at once or when there is room."""
 
+    def room(self) -> int:
+        """How many tasks may be open by now, where that can grow; 0 where it cannot."""
+        return 0
+
     @abstractmethod
     def wait(self) -> None:
         """Reports events, after waiting for one at least; to be called while tasks are open."""

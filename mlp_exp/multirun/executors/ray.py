@@ -2,18 +2,18 @@
 sent back.
 """
 
-import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import ray
-from ray._private import ray_constants, services
 from ray.exceptions import OutOfMemoryError, RayError
+from ray.runtime_env import RuntimeEnv
 
 from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.plan import Plan
@@ -23,17 +23,18 @@ from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.executors.events import Done, Event
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.parcels import Receiver
+from mlp_exp.multirun.executors.ray_address import LOOPBACK, TOKEN, address_of, loopback_alone, use_token
 from mlp_exp.multirun.executors.ray_crew import Crew, Member, in_short, silent
-from mlp_exp.multirun.executors.ray_head import Head, reach
+from mlp_exp.multirun.executors.ray_head import Head
 from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
 from mlp_exp.multirun.executors.ray_transfer import Cargo
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, task_to_text
 from mlp_exp.processes.forks import cores
+from mlp_exp.regularly import Regularly
 
-LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 1.0
-"""How often is looked whether there is room for workers that wait."""
+"""How often is looked whether there is room for workers that wait, and for more of them."""
 AHEAD = 16
 """Events and parcels of a worker that may wait for the command; then the worker waits."""
 
@@ -56,26 +57,41 @@ class RayBackend(Backend):
         return cls(RaySettings.read(settings))
 
     def begin(self, folder: Path) -> None:
-        address = _address(self._settings.address)
-        with silent(), _same_signals(), _loopback_alone(address is None or address.startswith(LOOPBACK)):
+        with silent():
+            address = address_of(self._settings.address)
+        loopback = address is None or address.startswith(LOOPBACK)
+        with silent(address), _same_signals(), loopback_alone(loopback):
             try:
-                ray.init(
-                    address=address or "local",
-                    num_cpus=None if address else cores(),
-                    runtime_env=self._settings.runtime_env or None,
-                    include_dashboard=None if address else False,
-                    configure_logging=False,
-                    log_to_driver=False,
-                )
+                self._connect(address)
             except (RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
                 where = f"the cluster {address}" if address else "a cluster of this machine"
-                raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {in_short(error)}") from error
+                why = in_short(error)
+                if address and isinstance(error, ConnectionError):
+                    why = f"{why}. {TOKEN}"
+                raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {why}") from error
         self._head = Head(ray.get_runtime_context().gcs_address)
         self._crew = Crew(self._settings)
         self._crew.require()
-        self._room = min(self._crew.room(), self._settings.workers or self._crew.room())
+        self._room = self._crew.most()
         for _ in range(min(self._room, cores())):  # they begin while the runs are prepared here
             self._crew.start()
+
+    def _connect(self, address: str | None) -> None:
+        start = partial(
+            ray.init,
+            address=address or "local",
+            num_cpus=None if address else cores(),
+            runtime_env=_environment(self._settings.runtime_env),
+            include_dashboard=None if address else False,
+            configure_logging=False,
+            log_to_driver=False,
+        )
+        try:
+            start()
+        except ConnectionError:
+            if address is None or not use_token():
+                raise
+            start()
 
     def parallel(self, plan: Plan) -> int:
         if plan.components.trainer.device == "cuda" and not self._settings.gpus:
@@ -124,6 +140,15 @@ class RayExecutor(Executor):
         self._cargo = cargo
         self._waiting: deque[StackTask] = deque()
         self._open: dict[Any, _Open] = {}
+        self._room = 0
+        self._look = Regularly(LOOK_SECONDS, self._count)
+
+    def room(self) -> int:
+        self._look()
+        return self._room
+
+    def _count(self) -> None:
+        self._room = self._crew.most()
 
     def submit(self, task: StackTask) -> None:
         self._waiting.append(task)
@@ -202,32 +227,14 @@ class RayExecutor(Executor):
         self._waiting.clear()
 
 
-def _address(asked: str | None) -> str | None:
-    """The head of the cluster to join, which answers; None to start one.
-
-    Raises:
-        LauncherError: there is none.
-    """
-    if asked is None:
+def _environment(asked: Mapping[str, Any] | None) -> RuntimeEnv | None:
+    """What workers need; raises LauncherError where Ray's description of it is wrong."""
+    if not asked:
         return None
-    address = asked if asked != "auto" else os.environ.get("RAY_ADDRESS", "auto")
-    found = []
-    for loopback in (False, True):  # Ray takes the address of this machine for 127.0.0.1, unless a cluster is there
-        with suppress(ConnectionError, ValueError), _loopback_alone(loopback):
-            found.append(str(services.canonicalize_bootstrap_address(address)))
-    if not found:
-        raise LauncherError(
-            f"{NODE}.address: expected a Ray cluster, which `ray start --head` starts here, got {asked}, and found none"
-        )
-    why = ""
-    for each in dict.fromkeys(found):
-        try:
-            reach(each)
-        except (OSError, OverflowError) as error:
-            why = why or (error.strerror if isinstance(error, OSError) else None) or str(error)
-        else:
-            return each
-    raise LauncherError(f"{NODE}.address: expected the head of a Ray cluster, got {asked}, where none answers ({why})")
+    try:
+        return RuntimeEnv(**asked)
+    except (TypeError, ValueError) as error:
+        raise LauncherError(f"{NODE}.runtime_env: {in_short(error)}") from error
 
 
 @contextmanager
@@ -240,15 +247,3 @@ def _same_signals() -> Iterator[None]:
         for number, action in before.items():
             with suppress(ValueError):  # not the main thread, where Ray changes none
                 signal.signal(number, action)
-
-
-@contextmanager
-def _loopback_alone(wanted: bool) -> Iterator[None]:
-    """Inside, Ray takes 127.0.0.1 for this machine's address, and what it starts listens there alone."""
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    if wanted:
-        ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before

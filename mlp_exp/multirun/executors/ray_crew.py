@@ -2,9 +2,10 @@
 
 import logging
 import math
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,11 +72,17 @@ class Crew:
         """Workers that the cluster has room for, whoever uses it now."""
         return sum(self._on(node["Resources"]) for node in ray.nodes() if node["Alive"])
 
+    def most(self) -> int:
+        """Workers that may be there now: those that there is room for, and that the settings allow."""
+        room = self.room()
+        return min(room, self._settings.workers or room)
+
     def _on(self, resources: dict[str, float]) -> int:
         count = resources.get("CPU", 0) // self._settings.cpus
         if self._settings.gpus:
             free = resources.get("GPU", 0)
-            parts = free // self._settings.gpus if self._settings.gpus >= 1 else free * (1 // self._settings.gpus)
+            gpus = self._settings.gpus
+            parts = free // gpus if gpus >= 1 else free * math.floor(1 / gpus + 1e-9)  # 1 // 0.2 is 4
             count = min(count, parts)
         return math.floor(count)
 
@@ -154,7 +161,7 @@ class Crew:
         most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU")}
         key, kind = ("gpus", "GPU") if most["GPU"] < self._settings.gpus else ("cpus", "CPU")
         asked = getattr(self._settings, key)
-        word = "GPUs" if kind == "GPU" else "cores"
+        word = ("GPU" if kind == "GPU" else "core") + "s" * (most[kind] != 1)
         raise LauncherError(f"{NODE}.{key}: expected at most {most[kind]:g} {word}, as a node has, got {asked:g}")
 
     def end(self) -> None:
@@ -172,16 +179,34 @@ def in_short(error: BaseException) -> str:
 
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """Inside, Ray prints nothing, nor does a connection that is made here later; what it cannot do it raises."""
+def silent(address: str | None = None) -> Iterator[None]:
+    """Inside, Ray prints nothing, nor does a connection that is made here later; what it cannot do it raises.
+
+    Args:
+        address: of a cluster that is joined inside, of whose every try Ray would print a line.
+    """
     logger = logging.getLogger("ray")
     level, propagate, listens = logger.level, logger.propagate, worker.listen_error_messages
     logger.setLevel(logging.CRITICAL)
     logger.propagate = False
     worker.listen_error_messages = lambda *_, **__: None  # its thread prints pages of a raylet's state
     try:
-        yield
+        with _no_stderr() if address else nullcontext():
+            yield
     finally:
         worker.listen_error_messages = listens
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Inside, what this process writes to its standard error is gone: Ray's own code in C++ asks no logger."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

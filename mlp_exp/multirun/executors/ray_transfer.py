@@ -84,10 +84,10 @@ class FarWorker(RayWorker):
             elif content.get("event") == Done.__name__:
                 for folder in folders.values():
                     yield from changes.whole(folder)
+                    # before `Done`: after it they may come again, with the next task
+                    shutil.rmtree(below(self._place, folder), ignore_errors=True)
             elif time.monotonic() - sent > SEND_SECONDS:
                 yield from changes.so_far()
                 sent = time.monotonic()
             if event:
                 yield event.replace(hidden, "")
-        for folder in folders.values():
-            shutil.rmtree(below(self._place, folder), ignore_errors=True)

@@ -135,7 +135,8 @@ class SlurmExecutor(Executor):
             return None
         sent.trained |= isinstance(event, Progress | Ended | Paused)
         if isinstance(event, Done) and event.cause == "moved":
-            if self._jobs.kind == "debug":
+            if self._jobs.kind == "debug" and sent.task not in self._cancelled:
+                sent.lines.appendleft(line)  # the task ends when the command has cancelled it
                 raise KeyboardInterrupt  # it was this process's
             if not sent.trained and sent.task not in self._cancelled:  # or it would be sent for ever
                 return Done(f"its job {sent.job.job_id} was asked to end before it had trained an epoch", "worker")
