@@ -1,8 +1,10 @@
 """What a trained run and an ensemble have in common: they predict tables of any form, piece by piece."""
 
 import logging
+import threading
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -215,6 +217,21 @@ class Predictor(Recorded):
         columns = arrow_table(table, IN_MEMORY, self.feature_schema.names)
         self.check(columns.column_names, IN_MEMORY)
         return columns
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Inside, nothing is logged of what this thread predicts."""
+    silent = threading.get_ident()
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        return threading.get_ident() != silent
+
+    log.addFilter(is_of_others)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_of_others)
 
 
 def _warn(misfits: Misfits) -> None:
