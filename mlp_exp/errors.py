@@ -14,10 +14,10 @@ class MlpExpError(Exception):
     """Base of all errors that are reported as one message."""
 
 
-class ConfigError(MlpExpError):
+class ConfigError(MlpExpError, ValueError):
     """Mistakes in the keys, values, types or `_target_`s of a configuration, reported together.
 
-    `problems` has a line for each, as `key: expected …, got …`.
+    `problems` has a line for each, as `key: expected …, got …`. It is a ValueError, as Python has for wrong arguments.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

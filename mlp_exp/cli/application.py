@@ -99,8 +99,8 @@ def main(actions: Actions) -> None:
 
 
 def _is_bug(error: Exception) -> bool:
-    """A ValueError of a job keeps its traceback."""
-    return isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException)
+    """A ValueError of a job keeps its traceback, but for one that a user can cause."""
+    return isinstance(error, ValueError) and not isinstance(error, MlpExpError | OmegaConfBaseException)
 
 
 def is_multirun(arguments: Sequence[str]) -> bool:

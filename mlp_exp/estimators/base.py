@@ -1,10 +1,11 @@
 """What both estimators have in common: settings, training, and the trained run that they keep."""
 
-import numbers
 import os
 import re
+import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mlp_exp.api.command import command
@@ -25,27 +25,15 @@ from mlp_exp.data.table.frames import save_table
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.inputs import fitted_table, input_errors, table_like_fitted
 from mlp_exp.estimators.saved_run import SavedRun
+from mlp_exp.estimators.settings import FIXED, arguments_of_members, arguments_of_settings, fraction, seed_of
 from mlp_exp.estimators.targets import held_out, row_weights
 from mlp_exp.inference.ensemble import Ensemble
+from mlp_exp.inference.predictor import unlogged
 from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.storage.run_folder import MODEL
 
-SEEDS = 2**31 - 1
-KEYS = {
-    "hidden_sizes": "model.hidden_sizes",
-    "dropout": "model.dropout",
-    "lr": "optimizer.lr",
-    "weight_decay": "optimizer.weight_decay",
-    "epochs": "trainer.epochs",
-    "batch_size": "trainer.batch_size",
-    "loss": "loss",
-    "device": "trainer.device",
-}
-"""Settings of an estimator, and the keys of the configuration that they set."""
-FIXED = ("data=table", "split=column", "baselines=none", "trainer.plots=never", "trainer.checkpoint_every=1e9")
 OWN_CODE = re.compile(r"_target_=['\"]?(\w+)")
 """The package of a class of the user's own."""
-FEWEST_IN_FOLD = 2
-"""Rows for each network of an ensemble; of fewer rows all networks train with all."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +137,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         sample_weight: Any = None,
         eval_set: tuple[Any, Any] | None = None,
     ) -> Self:
-        """Trains.
+        """Trains; Ctrl-C ends it early, and the network of the best epoch so far is kept, with a warning.
 
         Args:
             X: a data frame of pandas or polars, a dictionary of columns, or an array `[N, F]`; numbers may be missing.
@@ -158,8 +146,9 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             eval_set: X and y of the rows that choose the best epoch, instead of a part of X.
 
         Raises:
-            ValueError: what is given cannot be used; most often an InputError, which is a DataError, too.
+            ValueError: what is given cannot be used; most often an InputError, which is a DataError, or a ConfigError.
             MlpExpError: as `python -m mlp_exp.run` would report it.
+            KeyboardInterrupt: Ctrl-C came before there was such a network.
         """
         prepared = prepare(self, X, y, sample_weight, eval_set)
         with TemporaryDirectory() as scratch:
@@ -169,7 +158,9 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             with input_errors():
                 called = command(words, quiet=prepared.quiet)
             if called.interrupted:
-                raise KeyboardInterrupt
+                if not (folder / MODEL).exists():
+                    raise KeyboardInterrupt
+                warnings.warn("fit was interrupted: the model is that of the best epoch so far", stacklevel=2)
             keep(self, folder)
         return self
 
@@ -193,6 +184,13 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             self._loaded = self.run_.load()
         return self._loaded
 
+    @contextmanager
+    def predicting(self) -> Iterator[TrainedRun | Ensemble]:
+        """The trained run; inside, its errors are those of `predict`, and with `verbose=0` it logs nothing."""
+        run = self.trained_run
+        with input_errors(), nullcontext() if self.verbose else unlogged():
+            yield run
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "run_")
 
@@ -208,19 +206,24 @@ def prepare(
     sample_weight: Any = None,
     eval_set: tuple[Any, Any] | None = None,
 ) -> Prepared:
-    """What `fit` with these arguments trains with; the estimator learns columns and classes. Errors of `fit`."""
+    """What `fit` with these arguments trains with; the estimator learns columns and classes. Errors of `fit`.
+
+    What an earlier fit has set is gone, also if this one fails: a network must not stand beside classes of other data.
+    """
+    for name in [name for name in vars(estimator) if name.endswith("_") or name == "_loaded"]:
+        delattr(estimator, name)
     features = fitted_table(estimator, X, estimator.categorical)
     y = estimator.checked_target(y, len(features))
     weights = row_weights(sample_weight, len(features))
     if weights is not None:  # a row of weight 0 is none
         features, y, weights = features.filter(weights > 0), y[weights > 0], weights[weights > 0]
     columns, codes = estimator.target_columns(y, reset=True)
-    seed = _seed(estimator.random_state)
+    seed = seed_of(estimator.random_state)
     validates = np.zeros(len(features), np.bool_)
     if eval_set is not None:
         features, columns, weights, validates = _with_rows(estimator, features, columns, weights, eval_set)
     elif estimator.members == 1:
-        validates = held_out(len(features), codes, _fraction(estimator.val), seed)
+        validates = held_out(len(features), codes, fraction(estimator.val), seed)
     columns["split"] = pa.array(np.where(validates, "val", "train"))
     if weights is not None:
         columns["weight"] = pa.array(weights)
@@ -233,8 +236,8 @@ def prepare(
         f"split.column={named['split']}",
         f"seed={seed}",
         *([] if weights is None else [f"data.weight={named['weight']}"]),
-        *_of_members(estimator.members, len(features), divides=eval_set is None),
-        *_of_settings(estimator),
+        *arguments_of_members(estimator.members, len(features), divides=eval_set is None),
+        *arguments_of_settings(estimator),
     ]
     table = pa.table([*features.columns, *columns.values()], names=[*features.column_names, *named.values()])
     return Prepared(table, tuple(arguments), quiet=not estimator.verbose)
@@ -266,35 +269,8 @@ def _with_rows(
     return pa.concat_tables([features, more]).unify_dictionaries(), joined, weights, validates
 
 
-def _of_members(members: int, rows: int, *, divides: bool) -> list[str]:
-    """Arguments for so many networks; where there are rows enough, each holds out a part of them."""
-    if members == 1:
-        return []
-    divides = divides and rows >= FEWEST_IN_FOLD * members
-    return ["experiment=table_best", f"ensemble.members={members}", *([] if divides else ["ensemble=seeds"])]
-
-
-def _of_settings(estimator: TableEstimator) -> list[str]:
-    settings = {key: getattr(estimator, name) for name, key in KEYS.items()}
-    given = {key: value for key, value in settings.items() if value is not None}
-    return [*arguments_of(given, sweeps=False), *arguments_of(estimator.overrides, sweeps=False)]
-
-
-def _fraction(val: float) -> float:
-    if not 0 <= val < 1:
-        raise InputError(f"val: expected a fraction of the rows, 0 or more and below 1, got {val}")
-    return val
-
-
 def _free(name: str, taken: Sequence[str]) -> str:
     """A name for a column that no other one has."""
     while name in taken:
         name += "_"
     return name
-
-
-def _seed(random_state: int | np.random.RandomState | None) -> int:
-    """A whole number itself; else the next one of a generator, for None of NumPy's global one."""
-    if isinstance(random_state, numbers.Integral):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(SEEDS))

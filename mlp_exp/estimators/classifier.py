@@ -11,7 +11,7 @@ from mlp_exp.data.splits.sampling import Codes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.base import TableEstimator
-from mlp_exp.estimators.inputs import input_errors, table_like_fitted
+from mlp_exp.estimators.inputs import table_like_fitted
 from mlp_exp.estimators.targets import class_column, codes_of, labels
 
 
@@ -72,14 +72,14 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]  #
             NotFittedError: nothing is trained yet.
             ValueError: X does not have the columns of training, or they are of other types.
         """
-        run = self.trained_run
-        names = {name: code for code, name in enumerate(run.class_names)}
-        with input_errors():
+        with self.predicting() as run:
+            names = {name: code for code, name in enumerate(run.class_names)}
             answers = run.predict_columns(table_like_fitted(self, X))["prediction"]
         return self.classes_[[names[each] for each in answers.tolist()]]
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """The probabilities `[N, C]` in the order of `classes_`; arguments and errors of `predict`."""
-        run = self.trained_run
-        with input_errors():
-            return run.predict_proba(table_like_fitted(self, X))
+        with self.predicting() as run:
+            found = np.asarray(run.predict_proba(table_like_fitted(self, X)), np.float64)
+        found /= found.sum(axis=1, keepdims=True)  # rounded to float32 they miss 1 by 1e-7
+        return found

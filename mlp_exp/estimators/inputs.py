@@ -66,12 +66,35 @@ def _checked(estimator: Any, given: Any, *, reset: bool) -> pa.Table:
         what = f"a {type(given).__name__}"
         raise InputError(f"X: expected a data frame or an array [N, F], got {what}; make it a list: list(X)")
     if not (isinstance(given, dict) or hasattr(given, "columns")):
-        array = validate_data(estimator, given, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
-        return arrow_table(array, "X")
+        return arrow_table(_numbers(estimator, given, reset=reset), "X")
     with input_errors():
         table = arrow_table(given, "X")
     validate_data(estimator, table if isinstance(given, dict) else given, skip_check_array=True, reset=reset)
     return table
+
+
+def _numbers(estimator: Any, given: Any, *, reset: bool) -> Any:
+    try:
+        return validate_data(estimator, given, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
+    except ValueError as error:
+        text = _text_in(given)
+        if text is None:
+            raise
+        raise InputError(
+            f"X: expected numbers in an array or a list, found the text '{text}'; for columns of any type give a data "
+            "frame, or a dictionary of columns"
+        ) from error
+
+
+def _text_in(given: Any) -> str | None:
+    """The first text that is no number."""
+    for each in np.asarray(given, object).flat:
+        if isinstance(each, str):
+            try:
+                float(each)
+            except ValueError:
+                return each
+    return None
 
 
 def _names(categorical: Sequence[str | int], columns: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from mlp_exp.data.splits.sampling import Codes
 from mlp_exp.data.statistics import Floats
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.base import TableEstimator
-from mlp_exp.estimators.inputs import input_errors, table_like_fitted
+from mlp_exp.estimators.inputs import table_like_fitted
 from mlp_exp.estimators.targets import values
 
 
@@ -53,8 +53,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]  # s
             NotFittedError: nothing is trained yet.
             ValueError: X does not have the columns of training, or they are of other types.
         """
-        run = self.trained_run
-        with input_errors():
+        with self.predicting() as run:
             return np.asarray(run.predict(table_like_fitted(self, X)))
 
     def predict_quantiles(self, X: Any) -> Floats:  # noqa: N803
@@ -62,6 +61,5 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]  # s
 
         Arguments and errors are those of `predict`; InputError for another loss, too.
         """
-        run = self.trained_run
-        with input_errors():
+        with self.predicting() as run:
             return run.predict_quantiles(table_like_fitted(self, X))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from mlp_exp.api.calling import TemporaryFolder
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.ensemble import Ensemble
@@ -12,7 +14,7 @@ from mlp_exp.inference.trained_run import TrainedRun
 from mlp_exp.storage.run_folder import CHECKPOINT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SavedRun:
     """All files of a run's folder but the checkpoint.
 
@@ -28,6 +30,10 @@ class SavedRun:
     def of(cls, folder: Path, allow: Sequence[str]) -> "SavedRun":
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != CHECKPOINT]
         return cls({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}, allow)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {decimal(len(content))}" for name, content in self.files.items())
+        return f"SavedRun({sizes})"
 
     def load(self) -> TrainedRun | Ensemble:
         """As `mlp_exp.load` of the folder, which is a temporary one for as long as what is returned is there."""

@@ -1,6 +1,7 @@
 """What estimators are to predict, and how much each row counts."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ FEWEST_HELD_OUT = 10
 
 def labels(y: Any, rows: int) -> NDArray[Any]:
     """The labels `[N]` of so many rows; raises ValueError unless they are some."""
-    _require(y)
+    _require(y, "a label")
     found = column_or_1d(y, warn=True)
     assert_all_finite(found, input_name="y")
     check_classification_targets(found)
@@ -39,7 +40,7 @@ def codes_of(y: NDArray[Any], classes: NDArray[Any], name: str) -> Codes:
 
 def values(y: Any, rows: int) -> NDArray[np.float64]:
     """The values `[N]`, or of T targets `[N, T]`, of so many rows; raises ValueError unless they are numbers."""
-    _require(y)
+    _require(y, "a value")
     found = np.asarray(y)
     if found.ndim != 2 or found.shape[1] < 2:
         found = column_or_1d(y, warn=True)
@@ -49,9 +50,16 @@ def values(y: Any, rows: int) -> NDArray[np.float64]:
     return found
 
 
-def _require(y: Any) -> None:
+def _require(y: Any, what: str) -> None:
     if y is None:
         raise InputError("y: fit requires y to be passed, but the target y is None")
+    each = (np.asarray(y) if hasattr(y, "__array__") else np.asarray(y, object)).ravel()
+    with suppress(pa.ArrowException):  # what it cannot take has other faults, which are found later
+        missing = pa.array(each, from_pandas=True).null_count
+        if missing:
+            raise InputError(
+                f"y: expected {what} in each row, and {missing} of {len(each)} are missing; leave them out"
+            )
 
 
 def class_column(codes: Codes, classes: NDArray[Any]) -> pa.Array:

@@ -1,8 +1,10 @@
 """What a trained run and an ensemble have in common: they predict tables of any form, piece by piece."""
 
 import logging
+import threading
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -231,6 +233,21 @@ def _typed(labels: NDArray[Any], name: str) -> NDArray[Any]:
         return np.asarray(pa.array(labels, pa.string()).cast(kind))
     except pa.ArrowException:  # a stranger's file may name a type that its classes do not have
         return labels
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Inside, nothing is logged of what this thread predicts."""
+    silent = threading.get_ident()
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        return threading.get_ident() != silent
+
+    log.addFilter(is_of_others)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_of_others)
 
 
 def _warn(misfits: Misfits) -> None:

@@ -1,15 +1,20 @@
 """TableClassifier and TableRegressor: what they are given, what they keep, what they refuse."""
 
 import pickle
+import re
+import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from joblib import parallel_config
 from numpy.typing import NDArray
 from scipy import sparse
@@ -18,8 +23,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
-from mlp_exp.errors import ConfigError, DataError, RunFolderError
+from mlp_exp.errors import ConfigError, DataError, MlpExpError, RunFolderError
 from mlp_exp.estimators.classifier import TableClassifier
 from mlp_exp.estimators.regressor import TableRegressor
 from mlp_exp.inference.ensemble import Ensemble
@@ -73,6 +79,75 @@ def test_columns_are_what_their_types_say(fitted: TableClassifier, people: pd.Da
     assert fitted.n_features_in_ == 6
     assert fitted.classes_.tolist() == ["no", "yes"]
     assert fitted.predict_proba(people).shape == (ROWS, 2)
+
+
+def test_probabilities_sum_to_one(fitted: TableClassifier, people: pd.DataFrame) -> None:
+    found = fitted.predict_proba(people)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=0, atol=1e-15)
+
+
+def test_the_run_shows_names_and_sizes_of_its_files(fitted: TableClassifier) -> None:
+    shown = repr(fitted.run_)
+    assert shown.startswith("SavedRun(.hydra/config.yaml ")
+    assert re.search(r", model\.pt [\d.]+ kB, ", shown)
+    assert len(shown) < 1000
+
+
+@pytest.mark.parametrize("change", [{"lr": "a"}, {"val": 2}, {"categorical": ["nobody"]}])
+def test_after_a_fit_that_fails_nothing_of_the_earlier_one_is_left(
+    change: dict[str, Any], fitted: TableClassifier, people: pd.DataFrame, rich: NDArray[Any]
+) -> None:
+    again = pickle.loads(pickle.dumps(fitted)).set_params(**change)
+    with pytest.raises(ValueError, match=r"expected|no column"):
+        again.fit(people[["floor", "age"]], np.where(rich == "yes", "ja", "nein"))
+    with pytest.raises(NotFittedError):
+        again.predict(people)
+    assert not {"run_", "_loaded"} & vars(again).keys()
+
+
+def test_only_a_verbose_one_speaks_of_unseen_categories(
+    fitted: TableClassifier, people: pd.DataFrame, rich: NDArray[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    several = classifier(members=2, epochs=1).fit(people, rich)
+    strange = people.assign(code="99")
+    for model in (fitted, several):
+        model.predict(strange)
+        model.predict_proba(strange)
+    assert caplog.messages == []
+    several.set_params(verbose=1).predict(strange)
+    assert len(caplog.messages) == 1
+    assert "hold a category that training did not see, first in row 0: '99'" in caplog.messages[0]
+
+
+class Stopped(nn.Linear):
+    """A linear model; Ctrl-C comes while it trains, once, in `at` steps."""
+
+    at = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            type(self).at -= 1
+            if self.at == 0:
+                signal.raise_signal(signal.SIGINT)
+        return super().forward(x)
+
+
+def test_ctrl_c_keeps_the_best_network_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "own_net", SimpleNamespace(Stopped=Stopped))
+    features, labels = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    overrides = {"model._target_": "own_net.Stopped", "trainer.batches": 1, "preprocess": "standard"}
+    model = TableClassifier(epochs=6, random_state=0, overrides=overrides)
+    Stopped.at = 4
+    with pytest.warns(UserWarning, match="fit was interrupted: the model is that of the best epoch so far"):
+        model.fit(features, labels)
+    assert 0 < len(model.trained_run.history) < 6
+    assert model.predict(features).shape == (20,)
+    Stopped.at = 1
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(features, labels)
+    with pytest.raises(NotFittedError):
+        model.predict(features)
 
 
 def test_a_frame_of_polars_gives_the_same(fitted: TableClassifier, people: pd.DataFrame, rich: NDArray[Any]) -> None:
@@ -142,7 +217,7 @@ def test_pickled_it_predicts_the_same(fitted: TableClassifier, people: pd.DataFr
 
 def test_its_folder_is_that_of_a_run(fitted: TableClassifier, people: pd.DataFrame, tmp_path: Path) -> None:
     folder = fitted.to_run_folder(tmp_path / "people")
-    np.testing.assert_array_equal(load(folder).predict_proba(people), fitted.predict_proba(people))
+    np.testing.assert_allclose(load(folder).predict_proba(people), fitted.predict_proba(people), rtol=1e-6)
     assert RunFolder(folder).result() is not None
     assert not RunFolder(folder).checkpoint.exists()
     with pytest.raises(RunFolderError, match="expected a new folder for the run, and it has files"):
@@ -224,6 +299,11 @@ REFUSED: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
         "X: column 'age', row 0: expected a finite number, or none, got infinity",
     ),
     "lists": (lambda frame: frame.assign(age=[[1, 2]] * ROWS), "X: column 'age' holds list<"),
+    "texts": (lambda frame: frame[["code", "town"]].to_numpy(), "X: expected numbers in an array or a list, found the"),
+    "lists of texts": (
+        lambda frame: [[1, "a"]] * ROWS,
+        "found the text 'a'; for columns of any type give a data frame",
+    ),
     "one row": (lambda frame: frame[:1], "X: expected 2 rows or more to train with, got n_samples = 1"),
 }
 
@@ -253,8 +333,10 @@ def test_features_that_are_refused(
 def test_settings_that_are_refused(
     settings: dict[str, Any], error: type[Exception], message: str, people: pd.DataFrame, rich: NDArray[Any]
 ) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as raised:
         classifier(**settings).fit(people, rich)
+    assert isinstance(raised.value, MlpExpError)
+    assert isinstance(raised.value, ValueError)
 
 
 def test_targets_that_are_refused(people: pd.DataFrame) -> None:
@@ -264,6 +346,13 @@ def test_targets_that_are_refused(people: pd.DataFrame) -> None:
         regressor().fit(people, [3] * ROWS)
     with pytest.raises(ValueError, match="y should be a 1d array"):
         classifier().fit(people, np.zeros((ROWS, 2), int))
+    for gap in (None, np.nan, pd.NA):
+        with pytest.raises(ValueError, match="y: expected a label in each row, and 2 of 120 are missing"):
+            classifier().fit(people, pd.Series([gap, gap, *["a", "b"] * 59], dtype=object))
+    with pytest.raises(ValueError, match="y: expected a label in each row, and 1 of 120 are missing"):
+        classifier().fit(people, [np.nan, "a", *["a", "b"] * 59])
+    with pytest.raises(ValueError, match="y: expected a value in each row, and 1 of 240 are missing"):
+        regressor().fit(people, [[np.nan, 1.0], *[[1.0, 2.0]] * (ROWS - 1)])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         classifier().fit(people, ["a", "b"])
 
