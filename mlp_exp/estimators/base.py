@@ -42,12 +42,14 @@ class Prepared:
 
     Attributes:
         table: features, targets, perhaps weights, and the part that each row is in.
-        arguments: of the command line, but for the table's path.
+        arguments: of the command line, but for the table's path and the seed.
+        seed: of the run.
         quiet: whether nothing is printed.
     """
 
     table: pa.Table
     arguments: tuple[str, ...]
+    seed: int
     quiet: bool
 
     def write(self, path: Path) -> str:
@@ -154,7 +156,12 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         with TemporaryDirectory() as scratch:
             path = prepared.write(Path(scratch, "data.parquet"))
             folder = Path(scratch, "run")
-            words = [*prepared.arguments, f"data.path={path}", f"{RUN_DIR}{quoted(str(folder))}"]
+            words = [
+                f"seed={prepared.seed}",
+                *prepared.arguments,
+                f"data.path={path}",
+                f"{RUN_DIR}{quoted(str(folder))}",
+            ]
             with input_errors():
                 called = command(words, quiet=prepared.quiet)
             if called.interrupted:
@@ -234,13 +241,12 @@ def prepare(
         f"data.target=[{','.join(targets)}]" if len(targets) > 1 else f"data.target={targets[0]}",
         f"data.task={estimator.task}",
         f"split.column={named['split']}",
-        f"seed={seed}",
         *([] if weights is None else [f"data.weight={named['weight']}"]),
         *arguments_of_members(estimator.members, len(features), divides=eval_set is None),
         *arguments_of_settings(estimator),
     ]
     table = pa.table([*features.columns, *columns.values()], names=[*features.column_names, *named.values()])
-    return Prepared(table, tuple(arguments), quiet=not estimator.verbose)
+    return Prepared(table, tuple(arguments), seed, quiet=not estimator.verbose)
 
 
 def keep(estimator: TableEstimator, folder: Path) -> None:

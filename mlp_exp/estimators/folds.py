@@ -14,6 +14,7 @@ from sklearn.utils import _safe_indexing, indexable
 
 from mlp_exp.api.command import command
 from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.config.dotted import key_in
 from mlp_exp.errors import InputError, TrainingError
 from mlp_exp.estimators.base import Prepared, TableEstimator, keep, prepare
 
@@ -33,7 +34,7 @@ def cross_validate(
     """Scores of a model on each of K folds, trained on the others; all folds train as one stack.
 
     The scores are those of scikit-learn's `cross_validate`, in a fraction of the time (benchmarks/RESULTS.md).
-    A `random_state` of None stands for one seed of all folds.
+    With a `random_state` of None each fold draws a seed of its own, as there.
 
     Args:
         model: a TableClassifier or TableRegressor; it stays as it is.
@@ -85,14 +86,26 @@ def _rows(rows: Any, *each: Any) -> list[Any]:
 
 def _train_together(models: Sequence[TableEstimator], prepared: Sequence[Prepared]) -> None:
     """Trains the models in a sweep, or in several if their settings depend on the data."""
-    alike: dict[tuple[str, ...], list[int]] = {}
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    overridden = "seed" in map(key_in, prepared[0].arguments)
+    differ = len({each.seed for each in prepared}) == len(prepared) and not overridden  # each fold has drawn its own
     for place, each in enumerate(prepared):
-        alike.setdefault(each.arguments, []).append(place)
+        alike.setdefault((each.arguments, None if differ else each.seed), []).append(place)
     with TemporaryDirectory() as scratch:
-        for number, (arguments, places) in enumerate(alike.items()):
-            paths = [prepared[place].write(Path(scratch, f"{place}.parquet")) for place in places]
+        for number, places in enumerate(alike.values()):
             folder = Path(scratch, f"sweep-{number}")
-            words = ["-m", *arguments, f"data.path={','.join(paths)}", f"{SWEEP_DIR}{quoted(str(folder))}"]
+            if differ:  # a sweep of seeds, each of which names its table; else one of tables
+                for place in places:
+                    prepared[place].write(Path(scratch, f"{prepared[place].seed}.parquet"))
+                seeds, path = (
+                    ",".join(str(prepared[place].seed) for place in places),
+                    quoted(scratch + "/${seed}.parquet"),
+                )
+            else:
+                paths = [prepared[place].write(Path(scratch, f"{place}.parquet")) for place in places]
+                seeds, path = str(prepared[places[0]].seed), ",".join(paths)
+            arguments = prepared[places[0]].arguments
+            words = ["-m", f"seed={seeds}", *arguments, f"data.path={path}", f"{SWEEP_DIR}{quoted(str(folder))}"]
             called = command(words, quiet=prepared[0].quiet, reports=False)
             if called.interrupted:
                 raise KeyboardInterrupt

@@ -51,6 +51,18 @@ def test_scores_are_those_of_one_fold_after_the_other(commands: list[str]) -> No
     assert not hasattr(model, "run_")
 
 
+def test_each_fold_draws_a_seed_of_its_own(commands: list[str]) -> None:
+    features, labels = load_breast_cancer(return_X_y=True)
+    model = TableClassifier(**FAST | {"random_state": None})
+    np.random.seed(7)
+    ours = cross_validate(model, features, labels, cv=3, return_estimator=True)
+    np.random.seed(7)
+    _equal(ours, one_by_one(model, features, labels, cv=3, return_estimator=True))
+    drawn = np.random.RandomState(7).randint(2**31 - 1, size=3).tolist()
+    assert [each.trained_run.config["seed"] for each in ours["estimator"]] == drawn
+    assert len(commands) == 1
+
+
 def test_values_with_weights_and_groups(commands: list[str]) -> None:
     features, values = load_diabetes(return_X_y=True, as_frame=True)
     groups, weights = np.arange(len(values)) % 7, 1.0 + np.arange(len(values)) % 3
