@@ -255,8 +255,8 @@ class Sweep(Listener):
             if entry.job in self._planned or RunFolder(entry.folder).figure_files():
                 continue
             spec = _spec_of(entry, job_of)
-            if spec and spec.config["trainer"]["plots"] == "auto":
-                with suppress(MlpExpError, OSError):  # its data may be gone; the run itself is complete
+            with suppress(MlpExpError, OSError):  # its data may be gone; the run itself is complete
+                if spec and spec.plots == "auto":
                     yield spec, plan_of(spec, self.session)
 
     def _drawn(self, spec: RunSpec, draw: Callable[[], T]) -> T | None:
