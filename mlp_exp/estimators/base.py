@@ -21,6 +21,7 @@ from mlp_exp.api.command import command
 from mlp_exp.api.overrides import Overrides, arguments_of
 from mlp_exp.cli.hydra_words import RUN_DIR, quoted
 from mlp_exp.data.splits.sampling import Codes
+from mlp_exp.data.table.file import NOT_SAVED
 from mlp_exp.data.table.frames import save_table
 from mlp_exp.errors import InputError
 from mlp_exp.estimators.inputs import fitted_table, input_errors, table_like_fitted
@@ -54,6 +55,7 @@ class Prepared:
 
     def write(self, path: Path) -> str:
         """Writes the table; returns its path as a value of the command line."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_table(self.table, path)
         return quoted(str(path))
 
@@ -154,7 +156,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         """
         prepared = prepare(self, X, y, sample_weight, eval_set)
         with TemporaryDirectory() as scratch:
-            path = prepared.write(Path(scratch, "data.parquet"))
+            path = prepared.write(Path(scratch, NOT_SAVED))
             folder = Path(scratch, "run")
             words = [
                 f"seed={prepared.seed}",
@@ -172,7 +174,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         return self
 
     def to_run_folder(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the folder of the trained run, which predict, export and report of the command line take.
+        """Writes the folder of the trained run, which predict and export of the command line take; without its table.
 
         Raises:
             NotFittedError: nothing is trained yet.

@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing, indexable
 from mlp_exp.api.command import command
 from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
 from mlp_exp.config.dotted import key_in
+from mlp_exp.data.table.file import NOT_SAVED
 from mlp_exp.errors import InputError, TrainingError
 from mlp_exp.estimators.base import Prepared, TableEstimator, keep, prepare
 
@@ -94,18 +95,8 @@ def _train_together(models: Sequence[TableEstimator], prepared: Sequence[Prepare
     with TemporaryDirectory() as scratch:
         for number, places in enumerate(alike.values()):
             folder = Path(scratch, f"sweep-{number}")
-            if differ:  # a sweep of seeds, each of which names its table; else one of tables
-                for place in places:
-                    prepared[place].write(Path(scratch, f"{prepared[place].seed}.parquet"))
-                seeds, path = (
-                    ",".join(str(prepared[place].seed) for place in places),
-                    quoted(scratch + "/${seed}.parquet"),
-                )
-            else:
-                paths = [prepared[place].write(Path(scratch, f"{place}.parquet")) for place in places]
-                seeds, path = str(prepared[places[0]].seed), ",".join(paths)
-            arguments = prepared[places[0]].arguments
-            words = ["-m", f"seed={seeds}", *arguments, f"data.path={path}", f"{SWEEP_DIR}{quoted(str(folder))}"]
+            own = _seeds_and_tables([prepared[place] for place in places], Path(scratch, str(number)), differ=differ)
+            words = ["-m", *prepared[places[0]].arguments, *own, f"{SWEEP_DIR}{quoted(str(folder))}"]
             called = command(words, quiet=prepared[0].quiet, reports=False)
             if called.interrupted:
                 raise KeyboardInterrupt
@@ -113,6 +104,20 @@ def _train_together(models: Sequence[TableEstimator], prepared: Sequence[Prepare
                 raise TrainingError(f"a fold of {len(models)} has failed: {called.failed[0]}")
             for job, place in enumerate(places):
                 keep(models[place], folder / str(job))
+
+
+def _seeds_and_tables(folds: Sequence[Prepared], folder: Path, *, differ: bool) -> list[str]:
+    """Arguments that give each fold its seed and its table, which is written below the folder.
+
+    Args:
+        differ: whether each fold has a seed of its own: then the sweep is one of seeds, which name the tables.
+    """
+    seeds = [str(fold.seed) for fold in folds]
+    names = seeds if differ else [str(number) for number in range(len(folds))]
+    paths = [fold.write(folder / name / NOT_SAVED) for fold, name in zip(folds, names, strict=True)]
+    if differ:
+        return [f"seed={','.join(seeds)}", f"data.path={quoted(f'{folder}/${{seed}}/{NOT_SAVED}')}"]
+    return [f"seed={seeds[0]}", f"data.path={','.join(paths)}"]
 
 
 def _scored(

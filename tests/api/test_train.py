@@ -156,7 +156,7 @@ def test_a_table_that_is_not_saved(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(DataError) as caught:
         train({"trainer.epochs": 3}, resume=run.folder, quiet=True)
     assert str(caught.value) == (
-        "data.path: this was trained on a table in memory that was not saved (save_data=False), so that it cannot be "
+        "data.path: this was trained on a table in memory that was not saved with it, so that it cannot be "
         "resumed or trained again. Train it anew, with the table"
     )
 

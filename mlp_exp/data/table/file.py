@@ -137,7 +137,7 @@ def _existing(path: str) -> Path:
         hint = f" Near it: {', '.join(near)}." if near else ""
         if file.name == NOT_SAVED:
             raise DataError(
-                "data.path: this was trained on a table in memory that was not saved (save_data=False), so that it "
+                "data.path: this was trained on a table in memory that was not saved with it, so that it "
                 "cannot be resumed or trained again. Train it anew, with the table"
             )
         raise DataError(f"data.path: there is no file '{path}' (seen from {Path.cwd()}).{hint}")
