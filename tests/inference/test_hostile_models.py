@@ -185,7 +185,9 @@ def test_a_hostile_model_on_the_command_line(command: Command, run: Path, small:
 
 
 def test_folders_without_a_model(tmp_path: Path, run: Path) -> None:
-    with pytest.raises(RunFolderError, match=r"nowhere: there is no such folder; expected that of a run"):
+    with pytest.raises(
+        RunFolderError, match=r"nowhere: expected the folder of a run, with model\.pt, or of a sweep of such runs"
+    ):
         load(tmp_path / "nowhere")
     (run / "model.pt").write_bytes(b"hello")
     with pytest.raises(RunFolderError, match=r"run/model\.pt: expected a model of this project, found a damaged"):

@@ -20,6 +20,7 @@ from mlp_exp.multirun.executors.events import Done
 from mlp_exp.multirun.executors.parcels import Piece, Receiver
 from mlp_exp.multirun.executors.ray_transfer import FarWorker
 from mlp_exp.multirun.executors.wire import event_to_text
+from mlp_exp.storage.provenance import git_state
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +135,9 @@ def test_a_search_leaves_what_it_leaves_on_one_machine(command: Command, table: 
     data = ("data=table", "experiment=table_quick", f"data.path=[one.csv,{table}/two.csv]", "data.target=y")
     words = (*search, *data, *QUIET, "optimizer.lr=interval(1e-4,1e-1)", "model.hidden_sizes=[4],[8]")
     done = command("run", *far, *words, "hydra.sweep.dir=search-far", process=True, cwd=table)
+    git_state.cache_clear()  # this process has one of another working directory
     here = command("run", "-m", *words, "hydra.sweep.dir=search-near", cwd=table)
+    git_state.cache_clear()
     assert (done.returncode, done.stderr, here.returncode) == (0, "", 0)
     found, expected = table / "search-far", table / "search-near"
     assert {row["status"] for row in leaderboard_of(found)} == {"finished", "pruned", "baseline"}
