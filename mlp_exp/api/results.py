@@ -13,7 +13,7 @@ from mlp_exp.cli.hydra_words import unquoted
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.data.table.frames import native_frame
 from mlp_exp.display.html import table_html
-from mlp_exp.errors import RunFolderError
+from mlp_exp.errors import ArgumentError, RunFolderError
 from mlp_exp.inference.best_runs import best_of
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.greedy import choose
@@ -37,6 +37,7 @@ def results(folder: str | os.PathLike[str], *folders: str | os.PathLike[str]) ->
 
     Raises:
         RunFolderError: a folder has no run, or a damaged one.
+        ArgumentError: something else than folders is given.
 
     >>> found = results("SWEEP")
     >>> found
@@ -46,6 +47,9 @@ def results(folder: str | os.PathLike[str], *folders: str | os.PathLike[str]) ->
     0       0     0           1.0
     1       1     1           1.0
     """
+    for each in (folder, *folders):
+        if not isinstance(each, str | os.PathLike):
+            raise ArgumentError(f"results: expected folders, got a {type(each).__name__}; give each by itself")
     return Results([Path(each) for each in (folder, *folders)])
 
 

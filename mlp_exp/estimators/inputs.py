@@ -1,6 +1,6 @@
 """What estimators are given as features: data frames and arrays become tables whose types say what each column is."""
 
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from mlp_exp.data.table.cleaning import clean_names, is_text
 from mlp_exp.data.table.columns import find_column
-from mlp_exp.data.table.frames import arrow_table
+from mlp_exp.data.table.frames import arrow_table, require_different
 from mlp_exp.data.table.values import mask_nan, type_family
 from mlp_exp.errors import DataError, InputError
 
@@ -43,6 +43,8 @@ def fitted_table(estimator: Any, X: Any, categorical: Sequence[str | int]) -> pa
     """
     table = _checked(estimator, X, reset=True)
     table = table.rename_columns(clean_names(table.column_names))
+    with input_errors():
+        require_different(table.column_names, "X")
     if len(table) < FEWEST_ROWS:
         raise InputError(f"X: expected {FEWEST_ROWS} rows or more to train with, got n_samples = {len(table)}")
     estimator.columns_ = table.column_names
@@ -99,8 +101,8 @@ def _text_in(given: Any) -> str | None:
 
 def _names(categorical: Sequence[str | int], columns: Sequence[str]) -> tuple[str, ...]:
     """The names of columns, some of which are given by their places."""
-    if isinstance(categorical, str):
-        raise InputError(f"categorical: expected a list of columns, got '{categorical}'; write ['{categorical}']")
+    if isinstance(categorical, str) or not isinstance(categorical, Iterable):
+        raise InputError(f"categorical: expected a list of columns, as ['town', 'street'], got {categorical!r}")
     found = []
     for each in categorical:
         if isinstance(each, str):

@@ -42,9 +42,10 @@ class SavedRun:
         return load_runs([folder.path], self.allow, keep=folder)
 
     def write(self, folder: Path) -> None:
-        """Writes the files; raises RunFolderError if there is something in the folder."""
-        if folder.exists() and any(folder.iterdir()):
-            raise RunFolderError(f"{folder}: expected a new folder for the run, and it has files; name another one")
+        """Writes the files; raises RunFolderError if there is something already."""
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            what = "it has files" if folder.is_dir() else "it is a file"
+            raise RunFolderError(f"{folder}: expected a new folder for the run, and {what}; name another one")
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

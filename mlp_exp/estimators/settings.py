@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from mlp_exp.api.overrides import arguments_of
-from mlp_exp.errors import InputError
+from mlp_exp.cli.layers import parse
+from mlp_exp.errors import ConfigError, InputError
 
 SEEDS = 2**31 - 1
 KEYS = {
@@ -27,7 +28,12 @@ FEWEST_IN_FOLD = 2
 
 
 def arguments_of_members(members: int, rows: int, *, divides: bool) -> list[str]:
-    """Arguments for so many networks; where there are rows enough, each holds out a part of them."""
+    """Arguments for so many networks; where there are rows enough, each holds out a part of them.
+
+    Raises InputError unless they are a whole number.
+    """
+    if not isinstance(members, numbers.Integral) or members < 1:
+        raise InputError(f"members: expected a whole number from 1 on, got {members!r}")
     if members == 1:
         return []
     divides = divides and rows >= FEWEST_IN_FOLD * members
@@ -35,16 +41,20 @@ def arguments_of_members(members: int, rows: int, *, divides: bool) -> list[str]
 
 
 def arguments_of_settings(estimator: Any) -> list[str]:
-    """Arguments for the settings that are given; raises ConfigError for overrides that are none."""
+    """Arguments for the settings that are given; raises ConfigError for overrides that are none, or of several runs."""
     settings = {key: getattr(estimator, name) for name, key in KEYS.items()}
     given = {key: value for key, value in settings.items() if value is not None}
-    return [*arguments_of(given, sweeps=False), *arguments_of(estimator.overrides, sweeps=False)]
+    overrides = arguments_of(estimator.overrides, sweeps=False)
+    several = [word for word in overrides if not word.startswith("-") and parse(word).is_sweep_override()]
+    if several:
+        raise ConfigError([f"{word}: expected one value, for one model; sweep() takes several" for word in several])
+    return [*arguments_of(given, sweeps=False), *overrides]
 
 
 def fraction(val: float) -> float:
     """`val` itself; raises InputError unless it is a fraction of the rows."""
-    if not 0 <= val < 1:
-        raise InputError(f"val: expected a fraction of the rows, 0 or more and below 1, got {val}")
+    if not isinstance(val, numbers.Real) or not 0 <= val < 1:
+        raise InputError(f"val: expected a fraction of the rows, 0 or more and below 1, got {val!r}")
     return val
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from mlp_exp.data.table.frames import arrow_table, save_table
 from mlp_exp.data.table.load import table
@@ -66,3 +67,15 @@ def test_a_type_that_parquet_does_not_have(tmp_path: Path) -> None:
     odd = pa.table({"a": pa.array([(1, 2, 3)], pa.month_day_nano_interval())})
     with pytest.raises(DataError, match=r"^the table cannot be saved as Parquet: Unhandled type .*interval"):
         save_table(odd, tmp_path / "data.parquet")
+
+
+def test_intervals_are_categories(tmp_path: Path) -> None:
+    """As of `pandas.cut`."""
+    cut = pd.cut(pd.Series([0.5, 1.5, 2.5, None]), [0, 1, 2, 3])
+    frame = pd.DataFrame({"cut": cut, "month": pd.period_range("2020-01", periods=4, freq="M")})
+    made = arrow_table(frame, "data")
+    save_table(made, tmp_path / "t.parquet")
+    read = parquet.read_table(tmp_path / "t.parquet")
+    assert pa.types.is_dictionary(read["cut"].type)
+    assert read["cut"].to_pylist() == ["(0, 1]", "(1, 2]", "(2, 3]", None]
+    assert read["month"].to_pylist() == ["2020-01", "2020-02", "2020-03", "2020-04"]

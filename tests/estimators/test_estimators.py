@@ -304,6 +304,7 @@ REFUSED: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
         lambda frame: [[1, "a"]] * ROWS,
         "found the text 'a'; for columns of any type give a data frame",
     ),
+    "one name": (lambda frame: frame.set_axis(["a", " a", *"bcde"], axis=1), "several are 'a'"),
     "one row": (lambda frame: frame[:1], "X: expected 2 rows or more to train with, got n_samples = 1"),
 }
 
@@ -322,10 +323,18 @@ def test_features_that_are_refused(
     [
         ({"categorical": ["twon"]}, ValueError, "categorical: the table has no column 'twon'. Did you mean 'town'"),
         ({"categorical": [6]}, ValueError, "categorical: expected places from 0 to 5, got 6"),
-        ({"categorical": "town"}, ValueError, r"categorical: expected a list of columns, got 'town'"),
+        ({"categorical": "town"}, ValueError, r"categorical: expected a list of columns, as .*, got 'town'"),
+        ({"categorical": None}, ValueError, r"categorical: expected a list of columns, as .*, got None"),
         ({"val": 1}, ValueError, "val: expected a fraction of the rows, 0 or more and below 1, got 1"),
         ({"dropout": 2}, ConfigError, "model.dropout: expected"),
-        ({"members": 0}, ConfigError, "ensemble.members: expected"),
+        ({"val": "a"}, ValueError, "val: expected a fraction of the rows, 0 or more and below 1, got 'a'"),
+        ({"members": 0}, ValueError, "members: expected a whole number from 1 on, got 0"),
+        ({"members": "8"}, ValueError, "members: expected a whole number from 1 on, got '8'"),
+        (
+            {"overrides": ["optimizer.lr=0.1,0.2"]},
+            ConfigError,
+            "optimizer.lr=0.1,0.2: expected one value, for one model",
+        ),
         ({"overrides": "seed=1"}, ConfigError, "got one text; put it into a list"),
         ({"overrides": ["optimizer.rl=1"]}, ConfigError, "optimizer.rl"),
     ],

@@ -45,7 +45,7 @@ def arrow_table(data: Any, where: str, array_names: Sequence[str] | None = None)
         table = _table_of(data, where)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{where}: {WANTED}: {error}") from error
-    _require_different(table.column_names, where)
+    require_different(table.column_names, where)
     return table
 
 
@@ -99,7 +99,7 @@ def _no_table(data: Any) -> str | None:
     return None
 
 
-def _require_different(names: Sequence[str], where: str) -> None:
+def require_different(names: Sequence[str], where: str) -> None:
     """Raises DataError if several columns have one name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -110,7 +110,7 @@ def _table_of(data: Any, where: str) -> pa.Table:
     """A table of what has columns by name."""
     frame = _of_pandas(data)
     if frame is not None:
-        _require_different(list(frame.columns), where)
+        require_different(list(frame.columns), where)
         return pa.Table.from_pandas(frame, preserve_index=False)
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(data, polars.DataFrame):
@@ -128,7 +128,7 @@ def _of_array(numbers: NDArray[np.float64], where: str, names: Sequence[str] | N
 
 def _of_pandas(data: Any) -> Any:
     """A data frame of pandas, where it is one, so that Arrow can take it: names are texts, and so is a column that
-    mixes texts with something else, as it would be written to CSV. None for anything else.
+    mixes texts with something else, or holds intervals, as it would be written to CSV. None for anything else.
     """
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(data, pandas.DataFrame):
@@ -141,4 +141,11 @@ def _of_pandas(data: Any) -> Any:
             pa.array(values, from_pandas=True)
         except pa.ArrowException:
             frame.isetitem(place, values.map(str, na_action="ignore"))
+    spans = (pandas.IntervalDtype, pandas.PeriodDtype)
+    for number, kind in enumerate(data.dtypes):
+        values = data.iloc[:, number]
+        if isinstance(kind, spans):
+            frame.isetitem(number, values.map(str, na_action="ignore"))
+        elif isinstance(kind, pandas.CategoricalDtype) and isinstance(kind.categories.dtype, spans):
+            frame.isetitem(number, values.cat.rename_categories(kind.categories.map(str)))
     return frame
