@@ -1,5 +1,6 @@
 """Shared fixtures: a run's configuration, a training in this process, and the command line."""
 
+import atexit
 import gc
 import io
 import os
@@ -16,6 +17,7 @@ from support.compositions import Compose, compose_run
 
 from mlp_exp.cli import composing
 
+atexit.register(gc.freeze)  # what packages leave open is looked for no more, as at the end of a command
 gc.set_threshold(200_000, 20, 100)  # a twelfth of the time went into looking through what torch and Hydra hold
 os.environ["COLUMNS"] = "120"  # of every table that is printed, however the suite is started
 os.environ["OMP_NUM_THREADS"] = "1"  # of the suite's own processes, of which there is one for each core
