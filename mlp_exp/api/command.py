@@ -1,15 +1,19 @@
 """The work of the command line, called from Python."""
 
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from mlp_exp.cli.in_python import ONE_AT_A_TIME, Called, call
+from mlp_exp.cli.in_python import Called, call
 from mlp_exp.display.console import silent
 from mlp_exp.processes.helper import Helper
 from mlp_exp.run import actions
 from mlp_exp.trackers.tracking import Tracking
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Hydra, logging and the threads of torch are one for all of a process."""
 
 
 def command(arguments: Sequence[str], *, quiet: bool = False, reports: bool = True) -> Called:
@@ -22,7 +26,7 @@ def command(arguments: Sequence[str], *, quiet: bool = False, reports: bool = Tr
     Example:
         command(["-m", "seed=range(3)", "hydra.sweep.dir=seeds"]).folder  # seeds, with a leaderboard and a page
     """
-    with ONE_AT_A_TIME, ExitStack() as around:
+    with _ONE_AT_A_TIME, ExitStack() as around:
         if quiet:
             around.enter_context(silent())
         tracking = around.enter_context(Tracking(Path.cwd()))

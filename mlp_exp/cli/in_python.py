@@ -3,7 +3,6 @@
 import gc
 import logging
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +22,6 @@ from mlp_exp.errors import ArgumentError, MlpExpError, traceback_of
 from mlp_exp.processes.blas import blas
 from mlp_exp.storage.lease import release_held
 
-ONE_AT_A_TIME = threading.RLock()
-"""Hydra, logging and the threads of torch are one for all of a process."""
-
 
 @dataclass(frozen=True)
 class Called:
@@ -43,13 +39,13 @@ class Called:
 
 
 def call(actions: Actions, arguments: Sequence[str]) -> Called:
-    """Does what the arguments of a command line ask for, in this process; one call at a time, from whichever thread.
+    """Does what the arguments of a command line ask for, in this process, of which it takes all: one call at a time.
 
     Raises:
         MlpExpError: as the command line reports it.
         KeyboardInterrupt: before there was a folder.
     """
-    with ONE_AT_A_TIME, _undisturbed():
+    with _undisturbed():
         command = Command(actions, raises=not is_multirun(arguments))
         interrupted = False
         try:

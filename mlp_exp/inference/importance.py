@@ -27,5 +27,6 @@ def permutation_importance(
         for _ in range(repeats):
             shuffled = table[place].take(random.permutation(len(table)))
             added.append(cost(table.set_column(place, table.field(place), shuffled)) - before)
-        rows.append({"column": name, "mean": float(np.mean(added)), "std": float(np.std(added))})
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: -float(str(row["mean"]))))
+        rows.append((name, float(np.mean(added)), float(np.std(added))))
+    rows.sort(key=lambda row: -row[1])
+    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(("column", "mean", "std"))})

@@ -153,7 +153,7 @@ class Predictor(Recorded):
 
         Args:
             table: as `evaluate` takes it; of rows that the run has not trained with.
-            metric: the name of one of the task's; None for the one that compares runs.
+            metric: the name of one of the task's; None for the one that ranks runs of different losses.
             repeats: how often each column is shuffled, 1 or more.
             seed: of the shuffling.
 

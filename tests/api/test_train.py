@@ -1,10 +1,7 @@
 """`train`: the run of the command line, on files and tables in memory, kept in a folder or not."""
 
 import gc
-import signal
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,12 +9,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-import torch
 from support.commands import Command, mistakes
 from support.folders import names, result_of
+from support.interrupted import Interrupted
 from support.sweeps import trained
 from support.tables import write_table
-from torch import nn
 
 from mlp_exp.api.training import train
 from mlp_exp.errors import ConfigError, DataError, DivergedError, MlpExpError, RunFolderError
@@ -161,41 +157,24 @@ def test_a_table_that_is_not_saved(tmp_path: Path, capsys: pytest.CaptureFixture
     )
 
 
-class Net(nn.Linear):
-    """A linear model; Ctrl-C comes while it trains, once, in `at` steps."""
-
-    at = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.training:
-            type(self).at -= 1
-            if self.at == 0:
-                signal.raise_signal(signal.SIGINT)
-        return super().forward(x)
+INTERRUPTED = {**SHORT, "model._target_": "support.interrupted.Interrupted", "trainer.epochs": 6}
 
 
-@pytest.fixture
-def own_net(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The overrides of a run with that network."""
-    monkeypatch.setitem(sys.modules, "own_net", SimpleNamespace(Net=Net))
-    return {**SHORT, "model._target_": "own_net.Net", "trainer.epochs": 6}
-
-
-def test_ctrl_c_returns_the_best_so_far(own_net: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    whole = train(own_net, folder="whole", quiet=True)
-    Net.at = 6
-    run = train(own_net, folder="run")
+def test_ctrl_c_returns_the_best_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = train(INTERRUPTED, folder="whole", quiet=True)
+    Interrupted.at = 6
+    run = train(INTERRUPTED, folder="run")
     assert capsys.readouterr().out.splitlines()[-1] == f"Interrupted. Continue with: train(resume='{run.folder}')"
     assert result_of(run.folder)["status"] == "interrupted"
     assert 0 < result_of(run.folder)["epochs"] < 6
     assert run.predict(np.zeros((2, 2))).shape == (2,)
-    assert trained(train(["--allow=own_net"], resume="run", quiet=True).folder) == trained(whole.folder)
+    assert trained(train(["--allow=support"], resume="run", quiet=True).folder) == trained(whole.folder)
 
 
-def test_ctrl_c_before_there_is_a_model(own_net: dict[str, Any]) -> None:
-    Net.at = 1
+def test_ctrl_c_before_there_is_a_model() -> None:
+    Interrupted.at = 1
     with pytest.raises(KeyboardInterrupt):
-        train(own_net, folder=None, quiet=True)
+        train(INTERRUPTED, folder=None, quiet=True)
 
 
 def test_one_that_diverges() -> None:

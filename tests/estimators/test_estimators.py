@@ -2,19 +2,15 @@
 
 import pickle
 import re
-import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import torch
 from joblib import parallel_config
 from numpy.typing import NDArray
 from scipy import sparse
@@ -23,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import nn
+from support.interrupted import Interrupted
 
 from mlp_exp.errors import ConfigError, DataError, MlpExpError, RunFolderError
 from mlp_exp.estimators.classifier import TableClassifier
@@ -120,30 +116,16 @@ def test_only_a_verbose_one_speaks_of_unseen_categories(
     assert "hold a category that training did not see, first in row 0: '99'" in caplog.messages[0]
 
 
-class Stopped(nn.Linear):
-    """A linear model; Ctrl-C comes while it trains, once, in `at` steps."""
-
-    at = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.training:
-            type(self).at -= 1
-            if self.at == 0:
-                signal.raise_signal(signal.SIGINT)
-        return super().forward(x)
-
-
-def test_ctrl_c_keeps_the_best_network_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "own_net", SimpleNamespace(Stopped=Stopped))
+def test_ctrl_c_keeps_the_best_network_so_far() -> None:
     features, labels = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
-    overrides = {"model._target_": "own_net.Stopped", "trainer.batches": 1, "preprocess": "standard"}
+    overrides = {"model._target_": "support.interrupted.Interrupted", "trainer.batches": 1, "preprocess": "standard"}
     model = TableClassifier(epochs=6, random_state=0, overrides=overrides)
-    Stopped.at = 4
+    Interrupted.at = 4
     with pytest.warns(UserWarning, match="fit was interrupted: the model is that of the best epoch so far"):
         model.fit(features, labels)
     assert 0 < len(model.trained_run.history) < 6
     assert model.predict(features).shape == (20,)
-    Stopped.at = 1
+    Interrupted.at = 1
     with pytest.raises(KeyboardInterrupt):
         model.fit(features, labels)
     with pytest.raises(NotFittedError):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.clock import Clock
 from support.commands import Command
 from support.resuming import (
     CHECKPOINT,
@@ -282,15 +283,6 @@ def test_other_versions_are_named(make: Make, command: Command) -> None:
 
 
 # ---- when checkpoints are written
-
-
-class Clock:
-    """A time that passes when it is told to."""
-
-    now = 100.0
-
-    def perf_counter(self) -> float:
-        return self.now
 
 
 @pytest.mark.parametrize(

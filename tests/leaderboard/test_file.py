@@ -5,21 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+from support.clock import Clock
 from support.runs import classes
 
 from mlp_exp import regularly
 from mlp_exp.leaderboard import leaderboard
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.storage.atomic import write_text
-
-
-class Clock:
-    """A time that passes when it is told to."""
-
-    now = 100.0
-
-    def perf_counter(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.stack_tasks import specs_in, task
+from support.sweeps import wait_for
 
 from mlp_exp.config.named_files import named_files, placed
 from mlp_exp.experiment.elsewhere import absolute_names, below, files_to_send, moved
@@ -194,7 +194,4 @@ def test_a_private_folder_is_gone_with_its_process(tmp_path: Path, how: signal.S
         assert folder.parent == tmp_path
         assert (folder / "file").exists()
         process.send_signal(how)
-    give_up = time.monotonic() + 20
-    while folder.exists():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    wait_for(lambda: not folder.exists(), seconds=20)

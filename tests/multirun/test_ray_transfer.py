@@ -1,8 +1,7 @@
 """Sweeps on a Ray cluster whose workers cannot read the command's folder."""
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +77,6 @@ def far(cluster: Cluster, table: Path, tmp_path: Path) -> tuple[str, ...]:
     return ("-m", *launcher, f"hydra.launcher.runtime_env={{env_vars: {variables}}}")
 
 
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 def workers() -> list[psutil.Process]:
     """The actors that train."""
     return [process for process in psutil.process_iter() if process.name().startswith("ray::FarWorker")]
@@ -105,7 +97,7 @@ def test_what_is_ended_goes_on(command: Command, table: Path, far: tuple[str, ..
     assert (started.returncode, "Traceback" in stderr) == (130, False)
     assert len(list(folder.glob("*/checkpoint.pt"))) == 4
     assert {result_of(path)["status"] for path in jobs_in(folder)} == {"interrupted"}
-    until(lambda: not list(nodes.iterdir()))
+    wait_for(lambda: not list(nodes.iterdir()), seconds=30)
 
     started = command.start("run", "resume=true", *far, *words, *sent, process=True, cwd=table)
     wait_for(lambda: len(logs_with(folder, "goes on after epoch")) == 4, started)
@@ -118,7 +110,7 @@ def test_what_is_ended_goes_on(command: Command, table: Path, far: tuple[str, ..
     assert stdout.count("with 2 runs; they are sent again\n") == 1
     _, left = psutil.wait_procs(family, timeout=20)
     assert left == []
-    until(lambda: not list(nodes.iterdir()))
+    wait_for(lambda: not list(nodes.iterdir()), seconds=30)
 
     assert command("run", "-m", *words, "resume=true", "hydra.sweep.dir=far", cwd=table).returncode == 0
     assert command("run", "-m", *words, "hydra.sweep.dir=near", cwd=table).returncode == 0

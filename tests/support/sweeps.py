@@ -120,10 +120,11 @@ def with_traceback(folder: Path) -> list[int]:
     return [number for number, log in enumerate(logs) if "Traceback (most recent call last):" in log]
 
 
-def wait_for(condition: Callable[[], bool], process: Started) -> None:
-    give_up = time.monotonic() + 120
+def wait_for(condition: Callable[[], bool], process: Started | None = None, seconds: float = 120) -> None:
+    """Waits until it holds, while the process, if one is given, is still at work."""
+    give_up = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None
+        assert process is None or process.poll() is None
         assert time.monotonic() < give_up
         time.sleep(0.01)
 
