@@ -8,12 +8,12 @@ from harness import HERE
 from joblib import cpu_count
 from matplotlib.figure import Figure
 
-DOCS = HERE.parent / "docs"
+IMAGES = HERE.parent / "docs" / "images"
 OURS, OTHERS = "#0072B2", "#999999"  # of Okabe and Ito, whom the colour-blind can follow
 mpl.rcParams |= {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def draw_sweep(seconds: Mapping[str, float], count: int, path: Path = DOCS / "sweep.png") -> None:
+def draw_sweep(seconds: Mapping[str, float], count: int, path: Path = IMAGES / "sweep.png") -> None:
     """Bars: runs an hour of each contender; seconds are for so many runs."""
     names = sorted(seconds, key=seconds.__getitem__, reverse=True)
     runs = [3600 * count / seconds[name] for name in names]
@@ -27,7 +27,7 @@ def draw_sweep(seconds: Mapping[str, float], count: int, path: Path = DOCS / "sw
     figure.savefig(path)
 
 
-def draw_growth(found: Mapping[str, Mapping[int, float]], path: Path = DOCS / "growth.png") -> None:
+def draw_growth(found: Mapping[str, Mapping[int, float]], path: Path = IMAGES / "growth.png") -> None:
     """Lines: a run's share of a step by the number of runs that train together."""
     figure = Figure(figsize=(7, 3), layout="constrained", dpi=130)
     axes = figure.subplots()

@@ -5,7 +5,7 @@ with their defaults on the same rows, standardised and one-hot (the target stand
 validation part and gets those rows to train with. Both use one thread; the seconds are those of the training alone.
 
 DIR holds tables with published splits: `<name>.csv.gz`, and `splits/<name>.tar.gz` with `index_train_<k>.txt` and
-`index_test_<k>.txt`. `--write` puts the tables into docs/TABLES.md.
+`index_test_<k>.txt`. `--write` puts the tables into docs/explanation/table_preset.md.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "TABLES.md"
+PAGE = ROOT / "docs" / "explanation" / "table_preset.md"
 PRESET = "experiment=table_quick"
 
 PUBLISHED = {
@@ -219,7 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of tables with published splits")
     parser.add_argument("--only", nargs="*", default=[], help="names of cases")
-    parser.add_argument("--write", action="store_true", help="writes the tables into docs/TABLES.md")
+    parser.add_argument("--write", action="store_true", help="writes the tables into docs/explanation/table_preset.md")
     arguments = parser.parse_args()
     print(HEAD)
     with threadpool_limits(1):

@@ -1,4 +1,4 @@
-"""docs/MACHINES.md is true: its settings are there, and its YAML can be read."""
+"""docs/how-to/machines.md is true: its settings are there, and its YAML can be read."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import yaml
 from mlp_exp.storage import lease
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "MACHINES.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "machines.md").read_text(encoding="utf-8")
 LAUNCHERS = ROOT / "conf" / "hydra" / "launcher"
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL))
 

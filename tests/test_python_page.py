@@ -1,4 +1,4 @@
-"""docs/PYTHON.md and the notebooks are true: their code is run, cell by cell as a notebook does."""
+"""docs/how-to/python.md and the notebooks are true: their code is run, cell by cell as a notebook does."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ from mlp_exp.api import calling
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGE = (DOCS / "PYTHON.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "how-to" / "python.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.py"))
 
@@ -64,4 +64,4 @@ def test_the_notebook(notebook: Path, tmp_path: Path) -> None:
     code = [cell for cell in cells if not cell.startswith(" [markdown]")]
     assert len(cells) > len(code) > 5
     assert len(shown(code, tmp_path)) >= len(code) - 4
-    assert (DOCS.parent / "docs/PYTHON.md").read_text(encoding="utf-8").count(f"notebooks/{notebook.name}") == 1
+    assert PAGE.count(f"notebooks/{notebook.name}") == 1

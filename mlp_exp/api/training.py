@@ -127,12 +127,12 @@ def search(
     resume: Folder | None = None,
     quiet: bool = False,
 ) -> Results:
-    """Looks for the best values, as `python -m mlp_exp.run -m hydra/sweeper=optuna` does (docs/SEARCH.md).
+    """Looks for the best values, as `python -m mlp_exp.run -m hydra/sweeper=optuna` does (docs/how-to/search.md).
 
     Args:
         overrides: as of `sweep`, where `interval(low, high)` is a range; `{"search": "small"}` is a ready space.
         trials: how many configurations are tried; None for 64, or of a search that is resumed for those it began with.
-        settings: others of docs/SEARCH.md by name, as `{"sampler": "cmaes", "repeat": {"seed": [0, 1]}}`.
+        settings: others of docs/how-to/search.md by name, as `{"sampler": "cmaes", "repeat": {"seed": [0, 1]}}`.
         data, target, folder, save_data, resume, quiet: as of `sweep`.
 
     Returns:

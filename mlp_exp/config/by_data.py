@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 PAIRS = (("classes", "values"), ("small", "large"))
 WORDS = frozenset(word for pair in PAIRS for word in pair)
 SMALL = 5000
-"""Data of fewer rows is small: docs/TABLES.md."""
+"""Data of fewer rows is small: docs/explanation/table_preset.md."""
 APART = ("data", "split", "tracker", "trainer.plots", "_target_")
 """Groups and keys that have one value: they are used before the data is known, or say which class is built."""
 

@@ -1,4 +1,4 @@
-"""Callbacks through the command line, alone and in sweeps; docs/CALLBACKS.md is true."""
+"""Callbacks through the command line, alone and in sweeps; docs/how-to/callback.md is true."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from support.project import CONF, ROOT
 from support.resuming import timeless
 from support.sweeps import assert_failures, jobs_in, with_traceback
 
-PAGE = (ROOT / "docs" / "CALLBACKS.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "callback.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [shlex.split(words) for words in re.findall(r"^    python -m mlp_exp\.run (.*)$", PAGE, re.MULTILINE)]
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "model.hidden_sizes=[4]")

@@ -11,7 +11,7 @@ from support.folders import history_of, result_of, weights_of
 from support.project import QUICK_TABLE, ROOT
 from support.tables import write_table
 
-PAGE = (ROOT / "docs" / "NETWORKS.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "network.md").read_text(encoding="utf-8")
 QUIET = ("trainer.device=cpu", "trainer.plots=never", "data.n_samples=100")
 NETS = """
 import torch

@@ -1,4 +1,4 @@
-"""docs/TASKS.md is true: its commands run, and leave the columns, metrics and figures that it names."""
+"""docs/how-to/tasks.md is true: its commands run, and leave the columns, metrics and figures that it names."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from support.drawn_sets import read_csv, write_csv
 from support.folders import names, result_of
 from support.project import ROOT
 
-PAGE = (ROOT / "docs" / "TASKS.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "tasks.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:] if "    python -m mlp_exp.run" in part}
 SHORT = ("trainer.epochs=2", "baselines=none", "hydra.run.dir=run")
 

@@ -1,4 +1,4 @@
-"""docs/LOSSES.md is true: it names every option, and its class trains as it says."""
+"""docs/how-to/loss.md is true: it names every option, and its class trains as it says."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from support.project import CONF, ROOT
 
 from mlp_exp.tasks.losses import Loss
 
-PAGE = (ROOT / "docs" / "LOSSES.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "loss.md").read_text(encoding="utf-8")
 
 
 def test_every_option_is_in_the_table() -> None:
