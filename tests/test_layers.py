@@ -12,10 +12,11 @@ import mlp_exp
 PACKAGE = Path(mlp_exp.__file__).resolve().parent
 FILES = sorted([*PACKAGE.rglob("*.py"), *(PACKAGE.parent / "hydra_plugins").glob("*.py")])
 ROOMS = [
+    ("mlp_exp.starter",),
     ("hydra_plugins",),
     ("mlp_exp.estimators",),
     ("mlp_exp.api",),
-    ("mlp_exp.run", "mlp_exp.predict", "mlp_exp.report", "mlp_exp.export"),
+    ("mlp_exp.__main__", "mlp_exp.run", "mlp_exp.predict", "mlp_exp.report", "mlp_exp.export"),
     ("mlp_exp.cli",),
     ("mlp_exp.hpo",),
     ("mlp_exp.multirun",),

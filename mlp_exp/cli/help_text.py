@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlp_exp.cli.flags import FLAGS
 from mlp_exp.cli.help_topics import about, default_of, every_key, key_row, two_columns
+from mlp_exp.cli.new import NEW
 from mlp_exp.config.described import groups
 from mlp_exp.config.dotted import key_in
 from mlp_exp.display.commands import program
@@ -37,7 +38,7 @@ KEYS = [
 
 def help_on(words: Sequence[str], folders: Sequence[Path], width: int) -> str:
     """Help on each of some words, or the first screen; ArgumentError for a word that means nothing."""
-    lists = {"keys": _keys, "flags": _flags}
+    lists = {"keys": _keys, "flags": _flags, NEW: _new}
     texts = [lists[word](folders, width) if word in lists else about(word, folders, width) for word in words]
     return "\n\n".join(texts) or _screen(folders, width)
 
@@ -73,3 +74,11 @@ def _keys(folders: Sequence[Path], width: int) -> str:
 
 def _flags(folders: Sequence[Path], width: int) -> str:
     return two_columns([(f"{', '.join(flag.names)} {flag.value}".rstrip(), flag.text) for flag in FLAGS], width)
+
+
+def _new(folders: Sequence[Path], width: int) -> str:
+    text = (
+        f"{program()} {NEW} PATH makes a folder for experiments of your own: a package with a network, a loss and "
+        "data, options and a preset that name them in conf/, and a README with commands."
+    )
+    return textwrap.fill(text, width)

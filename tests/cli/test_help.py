@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -209,3 +210,7 @@ def test_the_help_of_other_commands_is_one_screen(command: Command, name: str, m
     lines = done.stdout.splitlines()
     assert (done.returncode, len(lines) <= 23, max(map(len, lines)) <= 80) == (0, True, True)
     assert "examples:" in lines
+    examples = [shlex.split(line) for line in lines if line.startswith(f"  mlp-{name} ")]
+    assert len(examples) == 3
+    for _, *words in examples:  # as far as the first folder, which is not there
+        assert refusal(command(name, *words)).startswith(f"{words[0]}: expected the folder of a run")
