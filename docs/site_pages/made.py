@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mlp_exp import errors
 from mlp_exp.errors import MlpExpError
+from site_pages.configuration import keys_of_hydra, keys_of_run, presets
 
 _LINE = re.compile(r"^% made: (\w+) ?(.*)$", re.MULTILINE)
 _WIDTH = "88"
@@ -30,7 +31,13 @@ def errors_by_kind(base: type[MlpExpError] = MlpExpError, depth: int = 0) -> str
     return "\n".join(lines)
 
 
-MAKERS: dict[str, Callable[..., str]] = {"help": help_of, "errors": errors_by_kind}
+MAKERS: dict[str, Callable[..., str]] = {
+    "help": help_of,
+    "errors": errors_by_kind,
+    "keys_of_run": keys_of_run,
+    "keys_of_hydra": keys_of_hydra,
+    "presets": presets,
+}
 
 
 def with_made(text: str) -> str:
