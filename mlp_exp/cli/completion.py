@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mlp_exp.cli.flags import FLAGS, HELP, separated
-from mlp_exp.config.conf_folder import CONF
+from mlp_exp.config.conf_folder import CONF, CONFIG_NAME
 from mlp_exp.config.described import Key, choices, groups, option
 from mlp_exp.config.schema import Experiment
 
 PATHS = re.compile(r"the (path|folder) of")
 """In what a key takes."""
+PLAIN = re.compile(r"[\w.+-]+")
+"""Values that a shell leaves as they are."""
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
@@ -40,9 +42,9 @@ def _found(word: str, typed: Sequence[str], folders: Sequence[Path]) -> set[str]
     name, equals, value = word.partition("=")
     if equals:
         before = value[: value.rfind(",") + 1]  # of a sweep
-        values = known.get(name) or _values(name, value, folders)
+        values = known.get(name) or _values(name, value, typed, folders)
         return {f"{name}={before}{each}" for each in values if each.startswith(value.removeprefix(before))}
-    top = {f"{key.name}=" for key in option("", "run").keys if "/" not in key.name and key.name not in known}
+    top = {f"{key.name}=" for key in option("", CONFIG_NAME).keys if "/" not in key.name and key.name not in known}
     found = {f"{group}=" for group in known} | top | ({"new"} if not typed else set())
     if "." not in word:
         found |= {f"{group}." for group in known if group in Experiment.model_fields}
@@ -63,20 +65,12 @@ def _keys(word: str, typed: Sequence[str], known: dict[str, tuple[str, ...]], fo
             )
 
 
-def _values(name: str, value: str, folders: Sequence[Path]) -> Iterable[str]:
-    words = choices(name)
-    if words:
-        return words
-    takes = next(
-        (
-            key.takes
-            for key in [*option("", "run").keys, *_keys(name, (), groups(folders), folders)]
-            if key.name == name
-        ),
-        "",
-    )
-    if not (PATHS.match(takes) or name in FOLDERS or value.startswith((".", "/"))):
-        return ()
-    folder = value[: value.rfind("/") + 1]
-    paths = Path(folder or ".").glob("*")
-    return [f"{folder}{path.name}{'/' * path.is_dir()}" for path in paths if value or not path.name.startswith(".")]
+def _values(name: str, value: str, typed: Sequence[str], folders: Sequence[Path]) -> Iterable[str]:
+    """Words that a key takes, and its defaults; files for one that names a path."""
+    keys = (*option("", CONFIG_NAME).keys, *_keys(name, typed, groups(folders), folders))
+    found = [key for key in keys if key.name == name]
+    if name in FOLDERS or value.startswith((".", "/")) or any(PATHS.match(key.takes) for key in found):
+        folder = value[: value.rfind("/") + 1]
+        paths = [path for path in Path(folder or ".").glob("*") if value or not path.name.startswith(".")]
+        return [f"{folder}{path.name}{'/' * path.is_dir()}" for path in paths]
+    return {*choices(name), *(key.default for key in found if PLAIN.fullmatch(key.default))}

@@ -35,11 +35,13 @@ def about(word: str, folders: Sequence[Path], width: int) -> str:
     found = every_key(folders)
     if group in known:
         return _group(group, known[group], found, folders, width)
+    alike = [key for key in found if key.startswith(f"{name}." if name in found else name)]
+    alike = alike or [key for key in found if key.endswith(f".{name}") and name not in found]
+    rows = two_columns([key_row(default_of(key, found)) for key in alike], width)
     if name in found:
-        return _key(name, found, width)
-    alike = [key for key in found if key.startswith(name) or key.rpartition(".")[2] == name]
-    if alike:
-        return two_columns([key_row(default_of(key, found)) for key in alike], width)
+        return "\n".join(filter(None, [_key(name, found, width), rows]))
+    if rows:
+        return rows
     hint = did_you_mean(name, [*found, *known])
     if "Did you mean" not in hint:  # there are hundreds of keys
         hint = did_you_mean(name, known, "Groups")
@@ -136,8 +138,8 @@ def _key(name: str, found: Found, width: int) -> str:
         by_value.setdefault((key.default, key.comment), {}).setdefault(of.group, []).append(of.name)
     rows = []
     for (value, comment), having in by_value.items():
-        where = [f"{group}={'|'.join(names)}" for group, names in having.items() if group]
-        texts = (comment, f"({', '.join(where)})" if where else "")
+        where = [f"{group}={', '.join(names)}" for group, names in having.items() if group]
+        texts = (comment, f"({'; '.join(where)})" if where else "")
         rows.append((f"{name}={value}" if value else name, " ".join(filter(None, texts))))
     takes = textwrap.wrap(f"{name} takes {first.takes}", width) if first.takes else []
     return "\n".join([*takes, *[""] * bool(takes), two_columns(rows, width)])
