@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mlp_exp.cli.flags import FLAGS, HELP, separated
+from mlp_exp.cli.flags import FLAGS, HELP, WITH_VALUE, separated
+from mlp_exp.cli.help_text import LISTS
+from mlp_exp.cli.new import NEW
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME
 from mlp_exp.config.described import Key, choices, groups, option
 from mlp_exp.config.schema import Experiment
@@ -28,12 +30,14 @@ def completions(line: str) -> list[str]:
     *typed, word = [*line.split()[1:], *[""] * line.endswith(" ")] or [""]
     if word.startswith("-"):
         return sorted(name for flag in FLAGS for name in flag.names if name.startswith(word))
+    if typed and (typed[-1] in WITH_VALUE or typed[0] == NEW):
+        return []  # the shell then offers files
     words, named = separated(typed)
     folders = [*(folder for folder in named if folder.is_dir()), CONF]
     sign = word[: len(word) - len(word.lstrip("+~"))]
     if {*typed} & {*HELP}:
         asked = {found.rstrip("=") for found in _found(word, words, folders)}
-        return sorted(asked | {each for each in ("keys", "flags") if each.startswith(word)})
+        return sorted(asked | {each for each in LISTS if each.startswith(word)})
     return sorted(f"{sign}{found}" for found in _found(word.removeprefix(sign), words, folders))
 
 
@@ -45,7 +49,7 @@ def _found(word: str, typed: Sequence[str], folders: Sequence[Path]) -> set[str]
         values = known.get(name) or _values(name, value, typed, folders)
         return {f"{name}={before}{each}" for each in values if each.startswith(value.removeprefix(before))}
     top = {f"{key.name}=" for key in option("", CONFIG_NAME).keys if "/" not in key.name and key.name not in known}
-    found = {f"{group}=" for group in known} | top | ({"new"} if not typed else set())
+    found = {f"{group}=" for group in known} | top | ({NEW} if not typed else set())
     if "." not in word:
         found |= {f"{group}." for group in known if group in Experiment.model_fields}
     else:

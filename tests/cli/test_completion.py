@@ -56,6 +56,9 @@ def test_options_and_words_of_keys(line: str, words: str) -> None:
         ("--al", "--allow"),
         ("--help optimizer", "optimizer optimizer."),
         ("--help k", "keys"),
+        ("--help n", "new"),
+        ("--config-dir mod", ""),  # the shell offers files
+        ("new mod", ""),
         ("--no-such-flag", ""),
     ],
 )

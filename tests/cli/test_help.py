@@ -176,7 +176,12 @@ def test_keys_that_begin_or_end_alike(command: Command, word: str, lines: list[s
             ["model.dropuot=0", "-h"],
             "--help model.dropuot=0: there is no such group or key. Did you mean 'model.dropout'?",
         ),
-        (["--help", "optimizer=addam"], "--help optimizer=addam: there is no option 'addam'. Did you mean 'adam'?"),
+        (["--help", "optimizer=addam"], "--help optimizer=addam: mlp_exp has no option 'addam'. Did you mean 'adam'?"),
+        (
+            ["hydra/launcher=joblib", "--help"],
+            "--help hydra/launcher=joblib: mlp_exp has no option 'joblib'. Options: basic, ray, slurm, stacked. "
+            "Of a plugin of others: --cfg hydra hydra/launcher=joblib",
+        ),
         (["--help", "--config-dir", "none"], "--config-dir none: there is no such folder"),
         (["--help", "zzzz"], f"--help zzzz: there is no such group or key. Groups: {', '.join(sorted(groups()))}."),
     ],
@@ -216,6 +221,8 @@ def test_options_of_ones_own_are_shown(command: Command, tmp_path: Path) -> None
     assert any(
         line.split() == ["deep", "Four", "layers."] for line in said(command("run", "--help", "model", "-cd=mine"))
     )
+    zoo = said(command("run", "--config-dir", "mine", "--help", "zoo"))
+    assert zoo == ["zoo", "", "  lion", "", "Keys:", "  zoo.paws=4  lion", "", "One of them: --help zoo=lion"]
     assert "zoo" in " ".join(said(command("run", "--help", "--config-dir=mine"))).split()
 
 
