@@ -50,4 +50,4 @@ def link_public(
     if not name:
         return None
     domain = env.domains.python_domain
-    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, shown)  # type: ignore[return-value]
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, shown)
