@@ -19,12 +19,21 @@ author = "the authors of mlp_exp"
 copyright = f"{author}, MIT licence"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx_copybutton", "site_pages"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "site_pages"]
 exclude_patterns = ["_build"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!mlp_exp\.(components\.)?\w+$).*")]  # types of others, and inner ones of ours
 
 myst_enable_extensions = ["attrs_block", "attrs_inline", "deflist"]
 myst_heading_anchors = 4
+
+default_role = "code"  # of docstrings, where `this` is code
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+napoleon_use_rtype = False
 
 copybutton_prompt_text = "$ "  # what is copied: commands alone, without prompt and output
 copybutton_only_copy_prompt_lines = True
