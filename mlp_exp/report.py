@@ -9,11 +9,19 @@ from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 
-from mlp_exp.cli.commands import add_allow, begin, readable_errors
+from mlp_exp.cli.commands import add_allow, begin, new_parser, readable_errors
 from mlp_exp.errors import RunFolderError
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, IN_PLACE, Helper
 from mlp_exp.storage.run_folder import RunFolder, runs_in
+
+DESCRIPTION = """Compares the runs in folders, also those in progress, and draws the figures of
+a run that is named itself. DIR: folder of a run or of a sweep."""
+EXAMPLES = """
+mlp-report SWEEP
+mlp-report RUN
+mlp-report SWEEP RUN -o compared
+"""
 
 
 def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
@@ -49,8 +57,8 @@ def draw_figures(path: Path, allow: Sequence[str] = (), helper: Helper = IN_PLAC
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
-    parser = argparse.ArgumentParser(prog="mlp-report", description="Compares runs, and draws figures of those named.")
-    parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of a run or of a sweep")
+    parser = new_parser("mlp-report", "[OPTIONS] DIR [DIR ...]", DESCRIPTION, EXAMPLES)
+    parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help=argparse.SUPPRESS)
     where = "folder for leaderboard.csv and report.html; if not given, DIR, or of several the working directory"
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help=where)
     add_allow(parser)
