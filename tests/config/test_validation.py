@@ -38,7 +38,7 @@ TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
 ORDER = "a list of the classes, such as [low,medium,high], or null"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
-GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "seed"]))
+GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "plots", "seed"]))
 
 
 def plain(config: DictConfig) -> Any:
