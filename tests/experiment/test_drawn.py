@@ -18,6 +18,7 @@ from mlp_exp.data.dataset import Dataset
 from mlp_exp.display import plots
 from mlp_exp.display.curves import Plane
 from mlp_exp.experiment.drawn import of_test_part
+from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.regression import DistributionRegression, PositiveRegression, QuantileRegression
 from mlp_exp.tasks.several import Multilabel
 from mlp_exp.tasks.task import Task
@@ -203,6 +204,30 @@ def test_the_files_of_a_run(task: str, command: Command, tmp_path: Path) -> None
     done = command("run", *data, *quiet, *settings)
     assert (done.returncode, done.stderr) == (0, "")
     assert {name.removesuffix(".png") for name in names(tmp_path / "run" / "plots")} == figures | {"loss"}
+
+
+@pytest.mark.slow
+def test_figures_may_be_svg(command: Command, tmp_path: Path) -> None:
+    """Drawn again by the report of the run they are the same; a tracker gets them, too."""
+    done = command("run", "plots.format=svg", "trainer.epochs=1", "baselines=none", "hydra.run.dir=run")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = RunFolder(tmp_path / "run")
+    drawn = {path.name: path.read_bytes() for path in folder.figure_files()}
+    assert drawn.keys() == {f"{name}.svg" for name in CLASSES | {"loss"}}
+    assert set(folder.figure_files()) <= set(folder.attachments())
+    assert command("report", "run").returncode == 0
+    assert {path.name: path.read_bytes() for path in folder.figures.iterdir()} == drawn
+
+
+@pytest.mark.parametrize("target", [[1, 1], [0]])
+def test_a_test_part_of_one_class_has_no_curves_of_its_errors(target: list[int]) -> None:
+    found = drawn(task_for("binary"), target, chances([0.4] * len(target)))
+    assert list(found) == ["confusion_matrix", "calibration"]
+
+
+def test_few_rows_have_no_distribution_of_residuals() -> None:
+    for rows, figures in ((9, ["predicted_actual"]), (10, ["predicted_actual", "residuals"])):
+        assert list(drawn(task_for("regression"), np.arange(rows), np.ones((rows, 1)))) == figures
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.2])

@@ -141,7 +141,8 @@ def _precision_recall(found: Curves) -> Figure:
             if len(found.shown) == 1:
                 axes.axhline(happened.mean(), color=INK, linestyle=":", label="chance")
     axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    legend_of_curves(axes, len(found.shown), "lower left")
+    if axes.lines:
+        legend_of_curves(axes, len(found.shown), "lower left")
     return figure
 
 
