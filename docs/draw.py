@@ -30,7 +30,7 @@ FLAGS = "--headless=new --no-sandbox --disable-dev-shm-usage --disable-gpu --no-
 
 DEFAULT = "mlp-exp hydra.run.dir=circle"
 TABLE = "mlp-exp data=table data.path=people.csv data.target=income hydra.run.dir=table"
-FIGURES = {"circle": ("loss", "decision_boundary"), "table": ("confusion_matrix", "roc", "calibration")}
+FIGURES = {"circle": ("loss", "decision_boundary"), "table": ("confusion_matrix", "roc", "calibration", "importance")}
 """Of these two runs."""
 SWEEP = (
     "mlp-exp -m data=moons 'seed=range(4)' optimizer.lr=1e-4,1e-3,1e-2,1e-1 "
@@ -57,7 +57,10 @@ def draw_terminal(name: str, command: str, output: str) -> None:
 
 
 def save_png(name: str, png: bytes) -> None:
-    """Writes a PNG with as many colours as its size allows."""
+    """Writes a PNG, a large one with as many colours as its size allows."""
+    if len(png) < LARGEST:
+        (IMAGES / f"{name}.png").write_bytes(png)
+        return
     image = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (256, 128, 64, 32):
         file = io.BytesIO()

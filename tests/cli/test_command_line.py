@@ -34,7 +34,10 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(comma
     done = command("run", *SHORT, "seed=5", process=True)
     assert (done.returncode, done.stderr) == (0, "")
     folder = the_run_folder(tmp_path)
-    plots = {f"plots/{name}.png" for name in ("loss", "decision_boundary", "confusion_matrix", "roc", "calibration")}
+    plots = {
+        f"plots/{name}.png"
+        for name in ("loss", "decision_boundary", "confusion_matrix", "roc", "precision_recall", "calibration")
+    }
     assert files_in(tmp_path / "outputs") == {
         (folder.relative_to(tmp_path / "outputs") / name).as_posix() for name in RUN_FILES | plots
     }
@@ -463,7 +466,7 @@ def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path
     first = command("run", "trainer.epochs=3", "hydra.run.dir=first")
     assert (first.returncode, first.stderr) == (0, "")
     folder = tmp_path / "first"
-    plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
+    plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "precision_recall", "calibration"}
     assert {path.name for path in folder.iterdir()} == {
         ".hydra", "history.csv", "result.json", "model.pt", "checkpoint.pt", "plots", "run.log"
     }  # fmt: skip
