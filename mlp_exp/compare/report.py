@@ -16,7 +16,9 @@ from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.sweep_folder import PAGE
 
-SCRIPTS = ("base", "leaderboard", "curves", "search", "mattered", "pair", "page")
+SCRIPTS = (
+    "base", "trials", "scores", "leaderboard", "rows", "curves", "search", "mattered", "pair", "live", "page",
+)  # fmt: skip
 
 
 def report_on(folders: Sequence[Path], output: Path, helper: Helper = IN_PLACE) -> bool:
