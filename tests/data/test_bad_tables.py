@@ -360,8 +360,8 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     ),
     "classes of unknown order": (
         ["data.task=ordinal"],
-        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first: "
-        "data.order=[…] with bad, fair, good",
+        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first. "
+        "From A to Z: 'data.order=[bad,fair,good]'",
     ),
     "an order of other classes": (
         ["data.task=ordinal", "data.order=[bad,good,best]"],
