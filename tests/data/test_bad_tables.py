@@ -186,7 +186,7 @@ def name_of_a_date_part(table: Table, draw: Generator) -> tuple[Table, Sequence[
         {**table, "built (year sin)": table["size"]},
         (),
         "data.path: '{path}': column 'built (year sin)' has the name of a number that is made of a date; rename it, or "
-        "leave it out: data.drop=['built (year sin)']",
+        "leave it out: 'data.drop=[\"built (year sin)\"]'",
     )
 
 

@@ -100,9 +100,9 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     near += [n for n in names if n.lower() == name.lower() and n not in near]
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
+    hint += _as_typed(key, near or names[:20])
     if len(names) == 1:
         hint = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
-    hint += _as_typed(key, near or names[:20])
     if look_like_values(names):
         hint += f" These look like values; if the file has no header: data.header=false {key}='column 0' …"
     raise DataError(f"{key}: the table has no column '{name}'. {hint}")
