@@ -331,7 +331,10 @@ def test_another_ending(command: Command, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(command: Command, tmp_path: Path) -> None:
     message = refusal(command("export", tmp_path / "nowhere", "-o", tmp_path / "models/m.pt2"))
-    assert message == f"{tmp_path}/models/m.pt2: there is no folder {tmp_path}/models"
+    assert (
+        message
+        == f"{tmp_path}/models/m.pt2: there is no folder '{tmp_path}/models'; make it: mkdir -p {tmp_path}/models"
+    )
 
 
 def test_a_run_that_is_not_there(command: Command, tmp_path: Path) -> None:
