@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = new_parser("mlp-predict", "[OPTIONS] RUN [RUN ...] [TABLE] -o OUT", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
-    out = ".csv, .csv.gz or .parquet file; - for standard output; without a TABLE, a new folder for the runs of --greedy"
+    out = ".csv, .csv.gz or .parquet; - for standard output; without a TABLE, a new folder for the runs of --greedy"
     add("-o", "--output", metavar="OUT", type=Path, required=True, help=out)
     truth = "column with the truth, of several targets a,b: prints the metrics too"
     add("--target", metavar="COLUMNS", action="append", default=[], help=truth)
