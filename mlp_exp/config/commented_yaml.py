@@ -25,7 +25,8 @@ class Line:
     Attributes:
         key: dotted, from the top of the file.
         value: as text on one line, numbers as they are written.
-        comment: at the end of its line; where a value by data stands on the lines below, of those.
+        comment: at the end of its line, else of that of the node around it; where a value by data stands on the lines
+            below, of those.
         inner: whether the keys of its value are lines of their own.
     """
 
@@ -97,7 +98,8 @@ def _lines(pairs: Sequence[tuple[yaml.Node, yaml.Node]], rows: Sequence[str], wh
             yield Line(name, _text(value), comment or "; ".join(line.comment for line in below if line.comment))
         else:
             yield Line(name, _text(value), comment, inner=True)
-            yield from (replace(line, comment="") for line in below) if value.flow_style else below
+            # on one line the comment is that of the whole
+            yield from (replace(each, comment="" if value.flow_style else each.comment or comment) for each in below)
 
 
 def _text(node: yaml.Node) -> str:

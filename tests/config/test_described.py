@@ -197,7 +197,7 @@ def test_comments_are_those_of_their_lines(tmp_path: Path) -> None:
             Line("a", "'x # y'", "quoted"),
             Line("b", "x#y", ""),
             Line("c", "{d: 1, e: null}", "of the node", inner=True),
-            Line("c.d", "1", ""),
+            Line("c.d", "1", "of the node"),
             Line("c.e", "null", "empty"),
             Line("f", "# no comment b", "text"),
             Line("g", '{h: [1, 2], i: "# z"}', "flow", inner=True),
