@@ -99,22 +99,22 @@ def all_runs(folders: Sequence[Path], top: int) -> list[Path]:
 
 def print_summary(predicted: "Predicted") -> None:
     """What was left out, what is not finite, and the metrics if there is a target."""
-    from mlp_exp.display.tables import print_scores
+    from mlp_exp.display.tables import print_advice, print_scores
 
     rows, missing, targets = predicted.rows, predicted.without_target, ", ".join(predicted.targets)
     if predicted.ignored:
-        print(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
+        print_advice(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
     for line in predicted.misfits:
-        print(line)
+        print_advice(line)
     if predicted.not_finite:
-        print(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
+        print_advice(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
     if predicted.seen:
         least = "at least " if predicted.seen_is_least else ""
-        print(
+        print_advice(
             f"{least}{predicted.seen} of {rows} rows equal rows of training; metrics on them say little about new rows"
         )
     if missing:
-        print(f"{missing} of {rows} rows have no {targets} and are left out of the metrics")
+        print_advice(f"{missing} of {rows} rows have no {targets} and are left out of the metrics")
     if predicted.scores.values:
         scores, reasons = {"value": predicted.scores.values}, {"value": predicted.scores.reasons}
         print_scores(f"{targets} of {rows - missing} rows", scores, reasons)

@@ -328,8 +328,8 @@ def test_one_bad_job_does_not_stop_a_sweep(command: Command, tmp_path: Path, lau
         ["", "optimizer", "val", "val", "test", "test", ""],
         ["job", "lr", "accuracy", "log_loss", "accuracy", "log_loss", "status"],
         *(
-            [str(job), lr, *(f"{results[job]['metrics'][part][name]:.4f}" for part, name in printed), "finished"]
-            for job, lr in ((2, "0.01"), (0, "0.001"))
+            [label, lr, *(f"{results[job]['metrics'][part][name]:.4f}" for part, name in printed), "finished"]
+            for job, label, lr in ((2, "2 *", "0.01"), (0, "0", "0.001"))
         ),
         ["1", "-1", "–", "–", "–", "–", "failed"],
     ]
