@@ -67,9 +67,11 @@ def chosen(folders: Sequence[Path], picks: int, allow: Sequence[str]) -> "Ensemb
     from mlp_exp.inference.combination import write_choice
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.loading import load
+    from mlp_exp.storage.sweep_folder import GREEDY
 
     ensemble = Ensemble([load(run, allow) for run in choice.chosen], list(choice.chosen.values()))
-    print(write_choice(choice, folders[0]))
+    replaces = (folders[0] / GREEDY).exists()
+    print(f"{write_choice(choice, folders[0])}{' (in place of an earlier choice)' if replaces else ''}")
     return ensemble
 
 
@@ -111,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{given.output} is no .csv or .parquet file: --target, --keep and --spread are about predictions")
     table = "" if saves else given.runs.pop()  # argparse gives them all to RUN
     if not given.runs:
-        parser.error("the following arguments are required: TABLE")
+        saved = f"; with {given.output}, no file for predictions, --greedy N saves the chosen runs as one"
+        parser.error(f"the following arguments are required: TABLE{'' if is_file_name(given.output) else saved}")
     folders = [Path(run) for run in given.runs]
     begin()
     with readable_errors():
@@ -127,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = new_parser("mlp-predict", "[OPTIONS] RUN [RUN ...] [TABLE] -o OUT", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
-    out = ".csv or .parquet file; - for standard output; without a TABLE, a new folder for the runs of --greedy"
+    out = ".csv, .csv.gz or .parquet; - for standard output; without a TABLE, a new folder for the runs of --greedy"
     add("-o", "--output", metavar="OUT", type=Path, required=True, help=out)
     truth = "column with the truth, of several targets a,b: prints the metrics too"
     add("--target", metavar="COLUMNS", action="append", default=[], help=truth)

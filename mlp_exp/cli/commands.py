@@ -8,12 +8,43 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from typing import Any, TextIO, cast
 
 from mlp_exp import signals
 from mlp_exp._version import __version__
 from mlp_exp.display.commands import ALLOW
 from mlp_exp.errors import MlpExpError, describe
 from mlp_exp.processes.garbage import postpone_collection
+
+
+class UnbrokenStream:
+    """Passes on what is printed until nobody reads it any more, as behind `| head`, and drops the rest: a command goes
+    on to save all that it makes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._unbroken():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._unbroken():
+            self._stream.flush()
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # also what is still to be flushed
+            os.close(nowhere)
 
 
 def begin() -> None:
@@ -23,6 +54,8 @@ def begin() -> None:
     not; garbage is collected once everything is imported.
     """
     postpone_collection()
+    if sys.stdout is not None:
+        sys.stdout = cast(TextIO, UnbrokenStream(sys.stdout))
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
 

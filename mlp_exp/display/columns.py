@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import gt
 
 from rich.cells import cell_len
@@ -43,19 +44,19 @@ class Column:
         filled = [cell for cell in cells if cell not in ("", NOTHING)]
         return cls(header, aligned(cells), right=bool(filled) and all(map(is_number, filled)))
 
-    @property
+    @cached_property
     def natural(self) -> int:
         """The width in which nothing is wrapped or shortened."""
         return max(map(cell_len, (*self.header.split("\n"), *self.cells)))
 
-    @property
+    @cached_property
     def whole_words(self) -> int:
         """The width in which no word is shortened."""
         return max(
             1, *map(cell_len, self.header.split("\n")), *(self._least(cell, self.natural) for cell in self.cells)
         )
 
-    @property
+    @cached_property
     def narrowest(self) -> int:
         """The width in which every number is whole."""
         header = min(LEAST_HEADER, max(map(cell_len, self.header.split("\n"))))
@@ -106,12 +107,17 @@ def _widths(columns: Sequence[Column], room: int, *, narrow: bool) -> list[int]:
     The widest are reduced first, words shortened where wrapping is not enough.
     """
     widths = [column.natural for column in columns]
-    limits = [[column.whole_words for column in columns], [column.narrowest for column in columns]] if narrow else []
-    for least in limits:
+    if sum(widths) <= room:
+        return widths
+    narrowest = [column.narrowest for column in columns]
+    if not narrow or sum(narrowest) > room:
+        return []
+    widths = [min(width, room) for width in widths]
+    for least in ([column.whole_words for column in columns], narrowest):
         while sum(widths) > room and any(map(gt, widths, least)):
             widest = max(range(len(widths)), key=lambda place: (widths[place] > least[place], widths[place]))
             widths[widest] -= 1
-    return widths if sum(widths) <= room else []
+    return widths
 
 
 def _drawn(

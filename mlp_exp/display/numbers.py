@@ -71,8 +71,8 @@ def in_column(values: Sequence[MeanAndDeviation | None], *, whole: bool = False)
     Args:
         whole: for counts, which have no decimals.
 
-    >>> in_column([(0.98333, 0.0115), (0.96667, 0.0115), None])
-    ['0.983 ± 0.012', '0.967 ± 0.012', '–']
+    >>> in_column([(0.98333, 0.0124), (0.96667, 0.0231), None])
+    ['0.983 ± 0.012', '0.967 ± 0.023', '–']
     """
     known = [pair for pair in values if pair is not None and all(map(math.isfinite, (pair[0], pair[1] or 0.0)))]
     decimals = 0 if whole else _decimals([mean for mean, _ in known], [deviation or 0.0 for _, deviation in known])

@@ -11,7 +11,9 @@ _TO_PASTE = re.compile(r"(?:\S*python\S* -m |\bmlp-[a-z]+ |\S+=\S+ \S+=).*")
 
 
 def shortened(names: Iterable[str], width: int) -> dict[str, str]:
-    """Each name in at most so many columns of the terminal, with `…` in its middle, or where names stay different.
+    """Each name in at most so many columns of the terminal, with `…` in its middle or where names stay different.
+
+    The whole names where no part of that length tells them apart.
 
     >>> shortened(["living_area_of_the_house", "living_area_of_the_garden", "x"], 13)
     {'living_area_of_the_house': 'living…_house', 'living_area_of_the_garden': 'living…garden', 'x': 'x'}
@@ -21,13 +23,7 @@ def shortened(names: Iterable[str], width: int) -> dict[str, str]:
         short = {name: _cut(name, head, width) for name in different}
         if len(set(short.values())) == len(different):
             return short
-    return {name: _numbered(name, place, width) for place, name in enumerate(different)}
-
-
-def _numbered(name: str, place: int, width: int) -> str:
-    """The name with its place, where no part of it that fits tells it from others."""
-    mark = f"#{place}"
-    return name if cell_len(name) <= width else _start(name, width - len(mark) - 1) + CUT + mark
+    return {name: name for name in different}
 
 
 def _cut(text: str, head: int, width: int) -> str:

@@ -6,8 +6,10 @@ Files are written under a temporary name and then renamed, so that a reader neve
 import csv
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
+from mlp_exp.config.words import override
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
@@ -72,9 +75,21 @@ class RunFolder(HydraFiles):
         """Raises RunFolderError if the folder has a result or a history of another run."""
         for name in (RESULT, HISTORY):
             if (self.path / name).exists():
-                raise RunFolderError(
-                    f"{self.path}: holds {name} of another run. Give this run a folder of its own: hydra.run.dir=…"
-                )
+                raise RunFolderError(f"{self.path}: holds {name} of {self._other_run()}")
+
+    def _other_run(self) -> str:
+        """Which run is there, and what to type, also to go on with it or to replace it where it has not ended well."""
+        status = None
+        with suppress(RunFolderError):  # it is damaged: perhaps not even a run's
+            status = (self.result() or {}).get("status")
+        which, ways = "another run", [f"give this run a folder of its own: {free_folder('hydra.run.dir', self.path)}"]
+        if status not in (None, *DONE):
+            which = f"a run with status {status}"
+            ways.insert(0, f"replace it: rm -r {shlex.quote(str(self.path))}")
+        if status not in DONE and self.checkpoint.exists():
+            ways.insert(0, f"go on with it: {shlex.quote(f'resume={self.path}')}")
+        said = "; or ".join(ways)
+        return f"{which}. {said[0].upper()}{said[1:]}"
 
     def result(self) -> dict[str, Any] | None:
         """The content of `result.json`; None if there is none. Raises RunFolderError if it is not a result."""
@@ -204,7 +219,7 @@ class RunFolder(HydraFiles):
         if not path.exists() and (self.result() or {}).get("status") == PRUNED:
             raise RunFolderError(
                 f"{self.path}: the run was pruned by its search and has no model. Train it to its end: "
-                f"resume={self.path}"
+                f"{shlex.quote(f'resume={self.path}')}"
             )
         return path
 
@@ -258,6 +273,16 @@ class RunFolder(HydraFiles):
         self.figures.mkdir(exist_ok=True)
         with atomic(self.figures / name) as temporary:
             temporary.write_bytes(content)
+
+
+def free_folder(key: str, taken: Path) -> str:
+    """The override of `key`, as a word of a shell, that names a new folder beside one that is taken.
+
+    >>> print(free_folder("hydra.run.dir", Path("/runs/my run")))
+    'hydra.run.dir="/runs/my run-2"'
+    """
+    others = (taken.with_name(f"{taken.name}-{number}") for number in count(2))
+    return override(key, str(next(path for path in others if not path.exists())))
 
 
 def runs_in(folder: Path) -> list[RunFolder]:

@@ -170,10 +170,16 @@ MISTAKES = [
     ("split=files split.train= split.test=a.txt", f"split.train: expected {FRACTION}, got ''"),
     ("data=table data.path=a.csv", f"data.target: missing; expected {TARGET}. Give it: data.target=…"),
     ("data=table data.target=y", "data.path: missing; expected the path of a file, or a list. Give it: data.path=…"),
-    (f"{TABLE} data.path=3", "data.path: expected the path of a file, or a list, got 3"),
+    (
+        f"{TABLE} data.path=3",
+        "data.path: expected the path of a file, or a list, got 3; as text: 'data.path=\"3\"'",
+    ),
     (f"{TABLE} data.target=[]", f"data.target: expected {TARGET}, got []"),
     (f"{TABLE} data.target=[y,[z]]", f"data.target: expected {TARGET}, got ['y', ['z']]"),
-    (f"{TABLE} data.target=null", f"data.target: expected {TARGET}, got null"),
+    (
+        f"{TABLE} data.target=null",
+        f"data.target: expected {TARGET}, got null; as text: 'data.target=\"null\"'",
+    ),
     (
         f"{TABLE} data.task=classes",
         "data.task: expected one of auto, classification, binary, multiclass, ordinal, multilabel, regression, got "

@@ -492,7 +492,8 @@ def test_a_folder_belongs_to_one_run(train: Train, compose: Compose, tmp_path: P
     with pytest.raises(RunFolderError) as caught:
         train_in(run.folder, cfg)
     assert str(caught.value) == (
-        f"{run.folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
+        f"{run.folder}: holds result.json of another run. Give this run a folder of its own: "
+        f"hydra.run.dir={run.folder}-2"
     )
     assert {name: (run.folder / name).read_bytes() for name in files_in(run.folder)} == before
 

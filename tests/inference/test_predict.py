@@ -410,9 +410,9 @@ def test_loading_draws_nothing(small: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("o.txt", "o.txt: expected a name that ends in .csv or .parquet"),
-        ("o", "o: expected a name that ends in .csv or .parquet"),
-        ("no/o.csv", "no/o.csv: expected the name of a file, and there is no folder 'no'"),
+        ("o.txt", "o.txt: expected a name that ends in .csv, .csv.gz or .parquet"),
+        ("o", "o: expected a name that ends in .csv, .csv.gz or .parquet"),
+        ("no/o.csv", "no/o.csv: expected the name of a file, and there is no folder 'no'; make it: mkdir -p no"),
         ("d.csv", "d.csv: expected the name of a file, and it is a folder"),
         ("t.csv", "t.csv: is the table itself; expected another file for the predictions"),
         ("./link.csv", "link.csv: is the table itself; expected another file for the predictions"),
