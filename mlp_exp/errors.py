@@ -15,7 +15,7 @@ class MlpExpError(Exception):
 
 
 class ConfigError(MlpExpError, ValueError):
-    """Mistakes in the keys, values, types or `_target_`s of a configuration, reported together.
+    """Mistakes in the keys, values, types and `_target_` of a configuration, reported together.
 
     `problems` has a line for each, as `key: expected …, got …`. It is a ValueError, as Python has for wrong arguments.
     """

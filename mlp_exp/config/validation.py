@@ -1,17 +1,17 @@
 """Checks a whole composed configuration and reports all mistakes together."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from mlp_exp.config.by_data import ALL_FACTS, WORDS, for_data, keys_by_data, named_by_data
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted, key_in
+from mlp_exp.config.key_types import field_of, model_in
 from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.schema_training import HAS_CALLBACKS
@@ -120,7 +120,7 @@ def _line(detail: ErrorDetails, values: Any) -> str:
         if field is None:
             break
         expected = field.description or "a group of settings"
-        model, named = _nested(field), get_origin(field.annotation) is dict
+        model, named = model_in(field), get_origin(field.annotation) is dict
     key = ".".join(keys)
     if detail["type"] == "extra_forbidden":
         known = model.model_fields if model else {}
@@ -140,15 +140,5 @@ def shown(value: Any) -> str:
 
 def _expected(key: str) -> str:
     """What the schema says of a key, as `data.path`."""
-    model: type[BaseModel] | None = Experiment
-    field: FieldInfo | None = None
-    for part in key.split("."):
-        field = model.model_fields.get(part) if model else None
-        model = _nested(field) if field else None
+    field = field_of(key)
     return (field.description if field else None) or "a value"
-
-
-def _nested(field: FieldInfo) -> type[BaseModel] | None:
-    """The model inside a field that is a node of its own."""
-    types = (field.annotation, *get_args(field.annotation))
-    return next((t for t in types if isinstance(t, type) and issubclass(t, BaseModel)), None)

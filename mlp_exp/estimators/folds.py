@@ -47,8 +47,8 @@ def cross_validate(
         return_estimator: whether to return the K fitted estimators.
 
     Returns:
-        As scikit-learn: arrays `[K]` by name: `test_score`, or for several scorers `test_` with the name of each;
-        `fit_time` in seconds, of each fold its share; `score_time`; perhaps `train_…` and `estimator`.
+        Arrays `[K]` by name, as scikit-learn has them: `test_score`, or for several scorers `test_` with the name of
+        each; `fit_time` in seconds, of each fold its share; `score_time`; perhaps `train_…` and `estimator`.
 
     Raises:
         ValueError: what is given cannot be used; most often an InputError.

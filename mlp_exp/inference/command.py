@@ -73,20 +73,12 @@ def opened(output: Path) -> Iterator[Path | BinaryIO]:
 
 def add_runs(parser: argparse.ArgumentParser, *, greedy: bool = False) -> None:
     """Adds the folders, and how many runs of a sweep's; with `greedy` also how they may be chosen."""
-    several = "folder of a run or of a sweep; several give their average"
-    parser.add_argument("runs", metavar="RUN", nargs="+", help=several)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help=argparse.SUPPRESS)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--top", metavar="N", type=positive, default=1, help="how many of a sweep's best runs (default: 1)"
-    )
+    which.add_argument("--top", metavar="N", type=positive, default=1, help="the best N runs of a sweep (default: 1)")
     if greedy:
-        which.add_argument(
-            "--greedy",
-            metavar="N",
-            type=positive,
-            help="choose N among all runs that ended well, one after the other, each so that the average is best for "
-            "the rows that all held out; a run may be chosen several times",
-        )
+        text = "choose N runs, whose average is best for rows that all held out; a run may be chosen several times"
+        which.add_argument("--greedy", metavar="N", type=positive, help=text)
 
 
 def positive(text: str) -> int:

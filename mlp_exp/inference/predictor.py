@@ -43,7 +43,7 @@ class Predictor(Recorded):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of a single target: C names in the order of their codes; empty for values and for several targets."""
+        """The C names of a single target in the order of their codes; empty for values and for several targets."""
         return self.task.targets[0].class_names if len(self.task.targets) == 1 else ()
 
     @property

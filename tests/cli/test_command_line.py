@@ -425,7 +425,7 @@ def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     ("tiny_disk", "named"),
-    [(4, ""), (16, "result.json"), (24, "result.json"), (36, "model.pt"), (64, "checkpoint.pt")],
+    [(4, ""), (16, "result.json"), (20, "result.json"), (36, "model.pt"), (64, "checkpoint.pt")],
     indirect=["tiny_disk"],
     ids=lambda value: f"{value}k" if isinstance(value, int) else value,
 )
