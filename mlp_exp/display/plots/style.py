@@ -85,9 +85,9 @@ def distinct(names: Sequence[str]) -> list[str]:
     return found
 
 
-def legend_label(name: str) -> str:
+def legend_labels(names: Sequence[str]) -> list[str]:
     """The same for a legend, which would leave out a name that begins with an underscore."""
-    return f" {plain(name)}" if name.startswith("_") else plain(name)
+    return [f" {name}" if name.startswith("_") else name for name in distinct(names)]
 
 
 def of_test_part(title: str, rows: int, *remarks: str) -> str:
