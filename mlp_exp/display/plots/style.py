@@ -75,8 +75,8 @@ def plain(name: str, length: int = NAME_LENGTHS[0]) -> str:
 def distinct(names: Sequence[str]) -> list[str]:
     """Names beside each other: `plain` ones, longer where they would be alike.
 
-    >>> distinct(["number 1 of a column with a long name", "number 2 of a column with a long name"])
-    ['number 1 of a column with a long name', 'number 2 of a column with a long name']
+    >>> distinct(["the height of side 1 of the building", "the height of side 2 of the building"])
+    ['the height of side 1 of the building', 'the height of side 2 of the building']
     """
     for length in NAME_LENGTHS:
         found = [plain(name, length) for name in names]
