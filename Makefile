@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test test-quick check format docs bench bench-quick clean
+.PHONY: run test test-quick check format docs draw bench bench-quick clean
 
 run: .venv/ready
 	$(BIN)/python -m mlp_exp.run $(ARGS)
@@ -30,6 +30,10 @@ format: .venv/dev
 docs: .venv/dev
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build
 	@echo docs/_build/index.html
+
+# figures and screenshots of the site, of runs that it trains
+draw: .venv/dev
+	$(BIN)/python docs/draw.py
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/run.py $(ARGS)

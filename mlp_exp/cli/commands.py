@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import platform
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any, TextIO, cast
 
 from mlp_exp import signals
+from mlp_exp._version import __version__
 from mlp_exp.display.commands import ALLOW
 from mlp_exp.errors import MlpExpError, describe
 from mlp_exp.processes.garbage import postpone_collection
@@ -56,6 +60,33 @@ def begin() -> None:
         sys.path.insert(0, os.getcwd())
 
 
+def versions() -> str:
+    """Of this project, and of what its numbers depend on; imports none of them."""
+    return (
+        f"mlp_exp {__version__}, torch {version('torch')}, Hydra {version('hydra-core')}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def new_parser(program: str, usage: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """What reads the arguments of a command, whose help is one screen.
+
+    Args:
+        usage: what follows the program's name.
+        description: also says what the arguments without a flag are, which have no help of their own.
+        examples: command lines, one a line, that end its help.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program,
+        usage=f"{program} {usage}",
+        description=description,
+        epilog=f"examples:\n{textwrap.indent(examples.strip(), '  ')}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-V", "--version", action="version", version=versions(), help="versions, also of torch")
+    return parser
+
+
 def add_allow(parser: argparse.ArgumentParser) -> None:
     """Adds the option that names packages which a saved run may use."""
     parser.add_argument(
@@ -63,7 +94,7 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         metavar="PACKAGE",
         action="append",
         default=[],
-        help="a package of yours that the run may use; repeatable",
+        help="a package of your own that runs may use; repeatable",
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
@@ -50,6 +50,7 @@ CHECKPOINT = "checkpoint.pt"
 DATA = "data.parquet"
 """The table in memory that a run, or a sweep, was trained on."""
 PLOTS = "plots"
+FigureFormat = Literal["png", "svg"]
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
 CHOSEN = "chosen"
@@ -255,7 +256,8 @@ class RunFolder(HydraFiles):
 
     def figure_files(self) -> list[Path]:
         """Existing figures, sorted by name. Links are left out: they may lead anywhere."""
-        return sorted(path for path in self.figures.glob("*.png") if path.is_file() and not path.is_symlink())
+        found = (path for path in self.figures.glob("*") if path.suffix[1:] in get_args(FigureFormat))
+        return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
     def event_files(self) -> Path:
@@ -266,11 +268,11 @@ class RunFolder(HydraFiles):
         files = [self.path / name for name in (HYDRA_CONFIG, HISTORY, RESULT, BASELINES, MODEL)]
         return [file for file in files if file.is_file() and not file.is_symlink()] + self.figure_files()
 
-    def write_figure(self, name: str, png: bytes) -> None:
-        """Saves a figure as `plots/<name>.png`."""
+    def write_figure(self, name: str, content: bytes) -> None:
+        """Saves a figure as `plots/<name>`, a name with its suffix."""
         self.figures.mkdir(exist_ok=True)
-        with atomic(self.figures / f"{name}.png") as temporary:
-            temporary.write_bytes(png)
+        with atomic(self.figures / name) as temporary:
+            temporary.write_bytes(content)
 
 
 def free_folder(key: str, taken: Path) -> str:

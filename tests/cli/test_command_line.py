@@ -34,7 +34,10 @@ def test_a_run_writes_its_files_and_its_saved_configuration_gives_it_again(comma
     done = command("run", *SHORT, "seed=5", process=True)
     assert (done.returncode, done.stderr) == (0, "")
     folder = the_run_folder(tmp_path)
-    plots = {f"plots/{name}.png" for name in ("loss", "decision_boundary", "confusion_matrix", "roc", "calibration")}
+    plots = {
+        f"plots/{name}.png"
+        for name in ("loss", "decision_boundary", "confusion_matrix", "roc", "precision_recall", "calibration")
+    }
     assert files_in(tmp_path / "outputs") == {
         (folder.relative_to(tmp_path / "outputs") / name).as_posix() for name in RUN_FILES | plots
     }
@@ -312,8 +315,8 @@ def test_one_bad_job_does_not_stop_a_sweep(command: Command, tmp_path: Path, lau
         ["", "optimizer", "val", "val", "test", "test", ""],
         ["job", "lr", "accuracy", "log_loss", "accuracy", "log_loss", "status"],
         *(
-            [str(job), lr, *(f"{results[job]['metrics'][part][name]:.4f}" for part, name in printed), "finished"]
-            for job, lr in ((2, "0.01"), (0, "0.001"))
+            [label, lr, *(f"{results[job]['metrics'][part][name]:.4f}" for part, name in printed), "finished"]
+            for job, label, lr in ((2, "2 *", "0.01"), (0, "0", "0.001"))
         ),
         ["1", "-1", "–", "–", "–", "–", "failed"],
     ]
@@ -409,7 +412,7 @@ def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     ("tiny_disk", "named"),
-    [(4, ""), (16, "result.json"), (24, "result.json"), (36, "model.pt"), (64, "checkpoint.pt")],
+    [(4, ""), (16, "result.json"), (20, "result.json"), (36, "model.pt"), (64, "checkpoint.pt")],
     indirect=["tiny_disk"],
     ids=lambda value: f"{value}k" if isinstance(value, int) else value,
 )
@@ -442,7 +445,7 @@ def test_a_run_leaves_its_folder_and_runs_again(command: Command, tmp_path: Path
     first = command("run", "trainer.epochs=3", "hydra.run.dir=first")
     assert (first.returncode, first.stderr) == (0, "")
     folder = tmp_path / "first"
-    plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}
+    plots = {"loss", "decision_boundary", "confusion_matrix", "roc", "precision_recall", "calibration"}
     assert {path.name for path in folder.iterdir()} == {
         ".hydra", "history.csv", "result.json", "model.pt", "checkpoint.pt", "plots", "run.log"
     }  # fmt: skip

@@ -38,7 +38,7 @@ TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
 ORDER = "a list of the classes, such as [low,medium,high], or null"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
-GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "seed"]))
+GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "plots", "seed"]))
 
 
 def plain(config: DictConfig) -> Any:
@@ -216,6 +216,8 @@ MISTAKES = [
     ("trainer.clip_grad_norm=0", "trainer.clip_grad_norm: expected a number above 0, or null for none, got 0"),
     ("trainer.clip_grad_norm=inf", "trainer.clip_grad_norm: expected a number above 0, or null for none, got inf"),
     ("trainer.plots=yes", "trainer.plots: expected one of auto, always, never, got 'yes'"),
+    ("plots.format=pdf", "plots.format: expected png or svg, got 'pdf'"),
+    ("plots=svg", "plots: expected a mapping with the key format, got 'svg'"),
     ("seed=-1", f"seed: expected {NATURAL}, got -1"),
     ("seed=abc", f"seed: expected {NATURAL}, got 'abc'"),
     ("seed=1.0", f"seed: expected {NATURAL}, got 1.0"),

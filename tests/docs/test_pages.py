@@ -4,10 +4,8 @@ import importlib
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.commands import LATE, Fork, ended, start_command
-from support.drawn_sets import write_csv
 from support.page_blocks import Reader, blocks_of, commands_of, short
 from support.project import ROOT
 
@@ -21,40 +19,21 @@ TEXTS = {
 }
 BLOCKS = {name: blocks_of(text) for name, text in TEXTS.items()}
 PAGES = [name for name, blocks in BLOCKS.items() if blocks]
-ELSEWHERE: dict[str, int] = {}
+ELSEWHERE = {"how-to/machines.md": 4, "how-to/resume.md": 1, "how-to/track.md": 1, "tutorials/cluster.md": 2}
 """How many blocks of a page need another machine: a cluster, a web service."""
-ROWS = 120
 
 
-def write_people(path: Path) -> None:
-    """The table of all pages: numbers, categories, dates, a group, weights, and something of each task to predict."""
-    rng = np.random.default_rng(0)
-    row = np.arange(ROWS)
-    age, rooms = rng.integers(18, 90, ROWS), rng.integers(1, 6, ROWS)
-    rent = 200 * rooms + 3 * age + rng.gamma(2, 100, ROWS)
-    columns = {
-        "age": age,
-        "rooms": rooms,
-        "town": rng.choice(["a", "b", "c"], ROWS),
-        "household": [f"h{number // 3}" for number in row],
-        "joined": [f"20{10 + number // 12}-0{number % 9 + 1}-05" for number in row],
-        "health": rng.choice(["poor", "fair", "good"], ROWS),
-        "car": np.where(age + rng.normal(0, 20, ROWS) > 50, "yes", "no"),
-        "bike": rng.choice(["yes", "no"], ROWS),
-        "rent": rent.round(2),
-        "heating": (rent / 7 + rng.normal(0, 9, ROWS)).round(2),
-        "children": rng.poisson(1.5, ROWS),
-        "weight": rng.integers(1, 4, ROWS),
-        "income": np.where(rent > np.median(rent), "high", "low"),
-    }
-    write_csv(path, columns)
+def write_tables(folder: Path) -> None:
+    """The tables of all pages: people.csv, and new people to predict."""
+    for path in (DOCS / "data").glob("*.csv"):
+        shutil.copy(path, folder)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `RUN` and `SWEEP` on that table, for pages that take up where there are some."""
     folder = tmp_path_factory.mktemp("pages")
-    write_people(folder / "people.csv")
+    write_tables(folder)
     table = ("data=table", "data.path=people.csv", "data.target=income")
     for words in (["hydra.run.dir=RUN"], ["-m", "seed=range(3)", "hydra.sweep.dir=SWEEP"]):
         done = ended(start_command("run", *short([*words, *table]), cwd=folder))
@@ -70,7 +49,7 @@ def takes(page: str, name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_is_true(page: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    write_people(tmp_path / "people.csv")
+    write_tables(tmp_path)
     for name in ("RUN", "SWEEP"):
         if takes(page, name):
             shutil.copytree(request.getfixturevalue("trained") / name, tmp_path / name)

@@ -38,6 +38,8 @@ from mlp_exp.inference.loading import load
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import SquaredError
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
+
 Patch = pytest.MonkeyPatch
 Rows = dict[str, np.ndarray]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")

@@ -91,7 +91,8 @@ def short(words: Sequence[str]) -> list[str]:
     for start in (_TRIALS, _EPOCHS):
         words = [f"{start}{_MOST}" if re.fullmatch(rf"{re.escape(start)}\d+", word) else word for word in words]
     fixed = "hydra/sweeper=lr_range" in words
-    added = ("trainer.plots=never", "baselines=none", *([] if fixed else [f"{_EPOCHS}2"]))
+    saved = "--config-name" in words  # in which baselines are no group to choose from
+    added = ["trainer.plots=never", *([] if saved else ["baselines=none"]), *([] if fixed else [f"{_EPOCHS}2"])]
     return [*words, *(word for word in added if not any(own.startswith(word.split("=")[0]) for own in words))]
 
 
@@ -147,11 +148,16 @@ def _ended(words: list[str]) -> Result | None:
         ray = "hydra/launcher=ray" in arguments  # its threads do not outlive a fork
         return ended(start_command(name, *arguments, cwd=here, process=ray))
     if words[0] == "python" and words[1].endswith(".py"):
-        return ended(Fork(lambda: runpy.run_path(words[1], run_name="__main__"), here))
+        return ended(Fork(lambda: _run_script(words[1:]), here))
     if words[0] in _SHELL:
         return subprocess.run(words, capture_output=True, text=True, check=False)
     _check_installed(words)
     return None
+
+
+def _run_script(words: list[str]) -> None:
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
 
 
 def _ours(words: Sequence[str]) -> tuple[str, list[str]] | None:
@@ -182,11 +188,11 @@ def _check_installed(words: Sequence[str]) -> None:
 
 
 def _compose(words: Sequence[str]) -> None:
-    """Composes what a command for another machine would train."""
+    """Composes what a command for another machine would train, but for settings of its launcher, and on a CPU."""
     while re.match(r"\w+=", words[0]):
         words = words[1:]
-    ours = _ours(words)
-    if ours and ours[0] == "run":
+    ours = _ours([word.replace("=cuda", "=cpu") for word in words if not word.startswith("hydra.launcher.")])
+    if ours and ours[0] == "run" and not any(word.startswith("resume=") for word in words):
         sweeps = "-m" in ours[1]
         composed = [*ours[1], "--dry-run"] if sweeps else ["--cfg", "job", *ours[1]]
         done = ended(start_command("run", *composed, cwd=Path.cwd()))
