@@ -74,6 +74,8 @@ READ_OTHERWISE = [
     ("data.drop=[a,price[usd]]", "data.drop: [a,price[usd]] cannot be read; as text: 'data.drop=[a,\"price[usd]\"]'"),
     ("data.target=p,q", "data.target: p,q are several values: for a sweep, add -m; for a list: 'data.target=[p,q]'; "
      "for one text: 'data.target=\"p,q\"'"),
+    ("model.hidden_sizes=32,16", "model.hidden_sizes: 32,16 are several values: for a sweep, add -m; for a list: "
+     "'model.hidden_sizes=[32,16]'; for one text: 'model.hidden_sizes=\"32,16\"'"),
     ("optimizer=adam,sgd", "optimizer: adam,sgd are several values: for a sweep, add -m"),
     ("model.dropout", "model.dropout: expected key=value, as seed=1"),
     ("größe=3", "größe=3: expected the name of a key before the =, as in optimizer.lr=0.01"),
