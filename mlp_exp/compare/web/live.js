@@ -95,10 +95,14 @@ function renew(more) {
 }
 
 function goOn() {
+  const isLive = data.live && !kept?.ended;
+  find("live").hidden = !isLive;
+  if (isLive) {
+    find("live").textContent =
+      `Runs are training. The page shows them as they were at ${data.live.at}, and renews itself.`;
+  }
   goBack();
-  if (!data.live || kept?.ended) return;
-  find("live").hidden = false;
-  find("live").textContent = `Runs are training. The page shows them as they were at ${data.live.at}, and renews itself.`;
+  if (!isLive) return;
   for (const kind of ["pointerdown", "keydown", "wheel"]) {
     addEventListener(kind, () => { acted = performance.now(); }, { passive: true });
   }
