@@ -36,7 +36,7 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Step]]:
 
     def happens(*steps: Step) -> list[Step]:
         left = list(steps)
-        monkeypatch.setattr(watching.time, "sleep", lambda seconds: left.pop(0)())
+        monkeypatch.setattr("mlp_exp.compare.watch.sleep", lambda seconds: left.pop(0)())
         return left
 
     return happens
@@ -121,9 +121,9 @@ def test_who_works_on_a_sweep(sweep: Path) -> None:
     assert not works_on(sweep)
     lease = Lease(sweep)
     assert works_on(sweep)
-    assert in_training([sweep])
+    assert in_training([sweep], [])
     lease.release()
-    assert not in_training([sweep])
+    assert not in_training([sweep], [])
     (sweep / LEASE).write_text("of another host", encoding="utf-8")
     assert works_on(sweep)
     seconds = (sweep / LEASE).stat().st_mtime - TAKE_AFTER - 1

@@ -50,7 +50,7 @@ function drawImportance(metric) {
   }
   find("importance-text").textContent =
     `The drop in R² of a random forest when a key's values are shuffled among the ${those(metric)} (permutation ` +
-    `importance). The forest explains ${rounded(found.explained * 100)} % of the variance among ` +
+    `importance; values far from most count as less far). The forest explains ${rounded(found.explained * 100)} % of the variance among ` +
     `${those(metric)} it was not fitted to.`;
   const ranked = [...found.keys].reverse();
   plot("importance", [{
