@@ -138,6 +138,8 @@ def test_who_works_on_a_sweep(sweep: Path) -> None:
 def page(browser: Chrome) -> Iterator[Page]:
     yield Page(browser)
     browser.get("about:blank")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get_log("browser")  # type: ignore[no-untyped-call]  # at the end the script is missing
 
 
 def renewed(page: Page) -> None:

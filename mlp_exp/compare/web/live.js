@@ -20,7 +20,8 @@ function state() {
   return {
     controls, sort: table.sort?.name, descending: table.descending, chosen: runNames([...chosen]),
     open: [...table.open].flatMap((group) => runNames(data.groups[group].map((index) => data.runs[index]))),
-    reasons: [...wholeReasons], focus: focus.id, selection: focus.id === "filter" ? [focus.selectionStart, focus.selectionEnd] : null,
+    reasons: [...wholeReasons], focus: focus.id,
+    selection: focus.id === "filter" ? [focus.selectionStart, focus.selectionEnd] : null,
     scroll: [scrollX, scrollY], rows: [scrollTop, scrollLeft],
   };
 }
@@ -62,7 +63,8 @@ function restore() {
   table.descending = kept.descending;
   kept.chosen.filter((name) => named.has(name)).forEach((name) => chosen.add(data.runs[named.get(name)]));
   const open = new Set(kept.open);
-  data.groups.forEach((of, group) => { if (of.some((index) => open.has(data.runs[index].name))) table.open.add(group); });
+  const isOpen = (of) => of.some((index) => open.has(data.runs[index].name));
+  data.groups.forEach((of, group) => { if (isOpen(of)) table.open.add(group); });
   kept.reasons.forEach((name) => wholeReasons.add(name));
 }
 
