@@ -37,6 +37,7 @@ class Grid:
 
     @property
     def header(self) -> list[str]:
+        """The names of all columns."""
         return [self.label, *self.keys, *self.scores, *self.ends]
 
     def without_equal(self) -> tuple["Grid", list[str]]:

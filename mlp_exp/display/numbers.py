@@ -49,6 +49,16 @@ def number(value: float) -> str:
     return f"{value:.4g}" if is_odd else f"{value:.{decimals_of(value)}f}"
 
 
+def in_sentence(value: float, digits: int = 4) -> str:
+    """A value with so many significant digits and no zeros behind them; a large one is a whole number.
+
+    >>> in_sentence(0.95), in_sentence(9999.6), in_sentence(22130.6518)
+    ('0.95', '10000', '22131')
+    """
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < LARGE else text
+
+
 def score(value: float, interval: tuple[float, float] | None) -> str:
     """A value such as `0.9512`, or `0.9512 (0.931–0.967)`.
 
