@@ -63,13 +63,17 @@ def score(value: float, interval: tuple[float, float] | None) -> str:
     """A value such as `0.9512`, or `0.9512 (0.931–0.967)`.
 
     The ends of an interval have so many digits that two of its width are seen.
+
+    >>> score(0.99981, (0.99949, 1.0))
+    '0.9998 (0.99949–1.00000)'
     """
     text = number(value)
     if interval is None:
         return text
     width = interval[1] - interval[0]
-    digits = min(MOST_DECIMALS, max(0, _two_digits(width))) if width > 0 else MOST_DECIMALS
-    low, high = (format(end, ".3g" if 0 < width < SMALL else f".{digits}f") for end in interval)
+    digits = min(FINEST_DECIMALS, max(0, _two_digits(width))) if width > 0 else MOST_DECIMALS
+    is_small = 0 < max(map(abs, interval)) < SMALL
+    low, high = (format(end, ".3g" if is_small else f".{digits}f") for end in interval)
     return f"{text} ({low}{' to ' if interval[0] < 0 else '–'}{high})"
 
 
