@@ -1,12 +1,12 @@
 # make run [ARGS="optimizer=adamw seed=1"]    trains; make test checks and tests (make test-quick: part of the
-# tests, for every commit); make bench measures beside other tools (three hours; make bench-quick: some minutes).
-# Each sets up .venv first.
+# tests, for every commit); make docs builds the site into docs/_build; make bench measures beside other tools
+# (three hours; make bench-quick: some minutes). Each sets up .venv first.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test test-quick check format bench bench-quick clean
+.PHONY: run test test-quick check format docs draw bench bench-quick clean
 
 run: .venv/ready
 	$(BIN)/python -m mlp_exp.run $(ARGS)
@@ -25,6 +25,15 @@ check: .venv/dev
 format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# a warning, as of a dead link or a reference to nothing, fails the build
+docs: .venv/dev
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build
+	@echo docs/_build/index.html
+
+# figures and screenshots of the site, of runs that it trains
+draw: .venv/dev
+	$(BIN)/python docs/draw.py
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -1,7 +1,7 @@
 """Measures everything: `python benchmarks/run.py [--quick] [--only PART …] [--rounds N]`.
 
-Writes the tables into RESULTS.md and the figures into docs/images/; with --quick it prints them instead, of one round and less
-work. Parts: one-run, many-runs, growth, waits, folds, quality, texts, time-spent.
+Writes the tables into RESULTS.md and the figures into docs/images/; with --quick it prints them instead, of one round
+and less work. Parts: one-run, many-runs, growth, waits, folds, quality, texts, time-spent.
 """
 
 import argparse

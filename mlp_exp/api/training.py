@@ -50,7 +50,7 @@ def train(
         quiet: whether nothing is printed.
 
     Returns:
-        What `mlp_exp.load` gives: a `TrainedRun` of one network, an `Ensemble` of several.
+        As `mlp_exp.load` a `TrainedRun` of one network, an `Ensemble` of several.
 
     Raises:
         ConfigError: with a line for each mistake in the overrides.

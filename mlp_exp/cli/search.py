@@ -32,8 +32,8 @@ def search(
     from mlp_exp.hpo.sampling import require_optuna  # no other command imports what a search needs
 
     require_optuna()
+    from mlp_exp.config.search_settings import SearchSettings
     from mlp_exp.hpo.asked import Asked
-    from mlp_exp.hpo.settings import Settings
     from mlp_exp.hpo.space import Space
     from mlp_exp.hpo.space_checks import require_valid
 
@@ -48,7 +48,7 @@ def search(
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     node: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    settings = Settings.read({key: value for key, value in node.items() if not key.startswith("_")})
+    settings = SearchSettings.read({key: value for key, value in node.items() if not key.startswith("_")})
     loader = context.config_loader
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(arguments))
     space = Space.read(overrides, settings.params, settings.conditions, loader)

@@ -1,9 +1,9 @@
 """Settings of a launcher or a sweeper: a node of Hydra's, checked."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlp_exp.config.validation import shown
 from mlp_exp.errors import ConfigError
@@ -37,3 +37,11 @@ class HydraSettings(BaseModel):
         if field is None:
             return f"{cls.node}.{key}: there is no such key"
         return f"{cls.node}.{key}: expected {field.description}, got {shown(values.get(key))}"
+
+
+class LocalSettings(HydraSettings):
+    """Those of `hydra/launcher=stacked`."""
+
+    node = "hydra.launcher"
+
+    max_stack: Annotated[int, Field(ge=1)] | None = Field(None, description="a whole number, 1 or more, or null")

@@ -1,12 +1,54 @@
-"""Which numbers a key of the configuration takes, by the schema."""
+"""What a key of the configuration takes, by the schema."""
 
 from collections.abc import Iterator
+from types import NoneType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from mlp_exp.config.by_data import WORDS
 from mlp_exp.config.schema import Experiment
+
+
+def field_of(key: str) -> FieldInfo | None:
+    """The field of the schema for a key, as `optimizer.lr` or `callbacks.lr_finder.low`; None where it knows none.
+
+    >>> field_of("model.dropout").description
+    'a rate from 0 up to, not including, 1, or a list with one for each hidden layer'
+    """
+    model: type[BaseModel] | None = Experiment
+    field: FieldInfo | None = None
+    named = False  # whether the next part is one of several names, as of a callback
+    for part in key.split("."):
+        if named:
+            named = False
+            continue
+        fields = model.model_fields.items() if model else ()
+        field = next((each for name, each in fields if part == (each.alias or name)), None)
+        if field is None:
+            return None
+        model, named = model_in(field), get_origin(field.annotation) is dict
+    return field
+
+
+def model_in(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a field that is a node of its own, or a mapping of such by name."""
+    types = [*_members(field.annotation), *get_args(field.annotation)]
+    return next((each for each in types if isinstance(each, type) and issubclass(each, BaseModel)), None)
+
+
+def words_of(field: FieldInfo) -> tuple[str, ...]:
+    """The words among the values of a field: those of a choice, true and false, null."""
+    found: list[str] = []
+    for each in _members(field.annotation):
+        if each is bool or isinstance(each, bool):
+            found += ["true", "false"] if each is bool else [str(each).lower()]
+        elif isinstance(each, str):
+            found.append(each)
+        elif each is NoneType:
+            found.append("null")
+    return tuple(found)
 
 
 def number_types(key: str) -> frozenset[type]:
@@ -15,25 +57,12 @@ def number_types(key: str) -> frozenset[type]:
     >>> sorted(kind.__name__ for kind in number_types("model.dropout"))
     ['float']
     """
-    model: type[BaseModel] | None = Experiment
-    annotation: Any = None
-    for part in key.split("."):
-        if annotation is not None and model is None:
-            return _numbers(annotation) if part in WORDS else frozenset()
-        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None) if model else None
-        if field is None:
-            return frozenset()
-        annotation = field.annotation
-        model = next((each for each in _members(annotation) if _is_model(each)), None)
-    return _numbers(annotation)
-
-
-def _numbers(annotation: Any) -> frozenset[type]:
-    return frozenset(each for each in _members(annotation) if each in (int, float))
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    field = field_of(key)
+    while field is None and key.rpartition(".")[2] in WORDS:  # of a pair by data
+        key = key.rpartition(".")[0]
+        field = field_of(key)
+    members = _members(field.annotation) if field else ()
+    return frozenset(each for each in members if each in (int, float))
 
 
 def _members(annotation: Any) -> Iterator[Any]:

@@ -52,7 +52,7 @@ class Data(Group):
         None, min_length=3, description="a list of the classes, such as [low,medium,high], or null"
     )
     weight: Name | None = Field(None, description="the name of a column, or null")
-    columns: Names | None = None
+    columns: Names | None = Field(None, description="a list of column names, such as [age,income], or null for all")
     numeric: Names = []
     categorical: Names = []
     dates: Names = []

@@ -18,7 +18,8 @@ METHOD = "torch.func"
 TOLERANCE = 1e-3
 """Within which a run has the same losses alone and in a stack, relative to the largest of its history.
 
-Sums of several members run in another order than those of one, and training amplifies the last bits (docs/explanation/engine.md).
+Sums of several members run in another order than those of one, and training amplifies the last bits
+(docs/explanation/engine.md).
 """
 ROUNDING_TOLERANCE = 0.05
 """The same where the gradient of a parameter is rounding alone, of which an optimizer like Adam makes whole steps."""

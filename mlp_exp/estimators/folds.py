@@ -13,8 +13,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
 
 from mlp_exp.api.command import command
-from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.config.dotted import key_in
+from mlp_exp.config.words import quoted
 from mlp_exp.data.table.file import NOT_SAVED
 from mlp_exp.errors import InputError, TrainingError
 from mlp_exp.estimators.base import Prepared, TableEstimator, keep, prepare
@@ -47,8 +48,8 @@ def cross_validate(
         return_estimator: whether to return the K fitted estimators.
 
     Returns:
-        As scikit-learn: arrays `[K]` by name: `test_score`, or for several scorers `test_` with the name of each;
-        `fit_time` in seconds, of each fold its share; `score_time`; perhaps `train_…` and `estimator`.
+        Arrays `[K]` by name, as scikit-learn has them: `test_score`, or for several scorers `test_` with the name of
+        each; `fit_time` in seconds, of each fold its share; `score_time`; perhaps `train_…` and `estimator`.
 
     Raises:
         ValueError: what is given cannot be used; most often an InputError.

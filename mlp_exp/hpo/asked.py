@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlp_exp.hpo.settings import Settings
+from mlp_exp.config.search_settings import SearchSettings
 from mlp_exp.hpo.space import Space
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Asked:
         save: writes the settings of the command into the folder, once they are known to fit.
     """
 
-    settings: Settings
+    settings: SearchSettings
     space: Space
     make_job: MakeJob
     folder: Path

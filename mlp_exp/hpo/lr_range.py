@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from mlp_exp.config.search_settings import NODE, LrRangeSettings
 from mlp_exp.display.numbers import in_sentence
 from mlp_exp.errors import ConfigError
 from mlp_exp.leaderboard.entry import read_entries
 from mlp_exp.storage.atomic import atomic, write_text
 from mlp_exp.storage.run_folder import RunFolder
 
-NODE = "hydra.sweeper"
 RATE, EPOCHS = "optimizer.lr", "trainer.epochs"
 log = logging.getLogger(__name__)
 Curves = dict[str, list[tuple[float, float]]]
@@ -29,15 +29,11 @@ Curves = dict[str, list[tuple[float, float]]]
 
 def overrides(low: Any, high: Any, rates: Any, epochs: Any, typed: Sequence[str]) -> list[str]:
     """The overrides that try the rates; ConfigError for settings that are wrong."""
-    expected = {
-        "low": (low, "a number above 0", _is_positive(low)),
-        "high": (high, "a number above low", _is_positive(high) and not (_is_positive(low) and high <= low)),
-        "rates": (rates, "a whole number, 2 or more", isinstance(rates, int) and rates >= 2),
-        "epochs": (epochs, "a whole number, 1 or more", isinstance(epochs, int) and epochs >= 1),
-    }
-    problems = [
-        f"{NODE}.{key}: expected {what}, got {of!r}" for key, (of, what, holds) in expected.items() if not holds
-    ]
+    try:
+        LrRangeSettings.read({"low": low, "high": high, "rates": rates, "epochs": epochs})
+        problems = []
+    except ConfigError as error:
+        problems = error.problems
     keys = [word.lstrip("+").partition("=")[0] for word in typed]
     problems += [f"{RATE}: is what is tried; expected {NODE}.low and {NODE}.high"] * (RATE in keys)
     problems += [f"{EPOCHS}: expected {NODE}.epochs, for which each rate trains"] * (EPOCHS in keys)
@@ -45,10 +41,6 @@ def overrides(low: Any, high: Any, rates: Any, epochs: Any, typed: Sequence[str]
         raise ConfigError(problems)
     values = ",".join(f"{rate:.6g}" for rate in np.geomspace(low, high, rates).tolist())
     return [f"{RATE}={values}", f"{EPOCHS}={epochs}", "trainer.plots=never", "baselines=none"]
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < math.inf
 
 
 def write_curves(folder: str) -> None:
@@ -95,7 +87,7 @@ def _loss(folder: RunFolder) -> float:
 
 def _draw(path: Path, curves: Curves) -> None:
     from mlp_exp.display.learning_rates import learning_rates  # imports matplotlib
-    from mlp_exp.display.plots import png
+    from mlp_exp.display.plots import encoded
 
     with atomic(path) as temporary:
-        temporary.write_bytes(png(learning_rates(curves)))
+        temporary.write_bytes(encoded(learning_rates(curves)))

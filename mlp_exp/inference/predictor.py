@@ -19,7 +19,7 @@ from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.errors import DataError
 from mlp_exp.inference.evaluation import Evaluation
-from mlp_exp.inference.importance import permutation_importance
+from mlp_exp.inference.importance import importance_of_columns
 from mlp_exp.inference.recorded import Recorded
 from mlp_exp.tasks.metrics import Scores
 from mlp_exp.tasks.task import Task
@@ -43,7 +43,7 @@ class Predictor(Recorded):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of a single target: C names in the order of their codes; empty for values and for several targets."""
+        """The C names of a single target in the order of their codes; empty for values and for several targets."""
         return self.task.targets[0].class_names if len(self.task.targets) == 1 else ()
 
     @property
@@ -182,7 +182,7 @@ class Predictor(Recorded):
                 raise DataError(f"explain: {name} of {IN_MEMORY}: {scores.reasons.get(name, 'there are no rows')}")
             return -value if task.larger_is_better(name) else value
 
-        return native_frame(permutation_importance(cost, self._with_targets(table), self.names, repeats, seed))
+        return native_frame(importance_of_columns(cost, self._with_targets(table), self.names, repeats, seed))
 
     def _with_targets(self, table: Any) -> pa.Table:
         """A table that has the columns of training and the targets."""

@@ -14,7 +14,7 @@ from support.folders import result_of
 from support.project import CONF
 from support.search_runs import RANGES, Search, jobs_of, rows_of, statuses, trials_of
 
-from mlp_exp.hpo.settings import Settings
+from mlp_exp.config.search_settings import SearchSettings
 from mlp_exp.hpo.study import Study
 from mlp_exp.multirun.sweep import Sweep
 
@@ -338,7 +338,7 @@ def test_losses_that_differ_are_not_compared(search: Search) -> None:
 def test_a_batch_is_a_quarter_of_the_trials(n_trials: int, size: int) -> None:
     node = yaml.safe_load((CONF / "hydra" / "sweeper" / "optuna.yaml").read_text(encoding="utf-8"))
     own = {key: value for key, value in node.items() if not key.startswith("_") and key != "defaults"}
-    settings = Settings.read({**own, "sampler": {}, "pruner": {}, "n_trials": n_trials})
+    settings = SearchSettings.read({**own, "sampler": {}, "pruner": {}, "n_trials": n_trials})
     assert settings.batch_size == size
 
 

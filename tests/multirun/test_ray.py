@@ -10,8 +10,8 @@ from support.commands import Command, mistakes, refusal
 from support.folders import result_of
 from support.sweeps import CIRCLE, SLOW, jobs_in, trained, wait_for
 
+from mlp_exp.config.ray_settings import RaySettings
 from mlp_exp.errors import ConfigError
-from mlp_exp.multirun.executors.ray_settings import RaySettings
 
 RAY = ("hydra/launcher=ray", *CIRCLE)
 

@@ -8,6 +8,7 @@ import pytest
 from ray.exceptions import RayError
 
 from mlp_exp._version import __version__
+from mlp_exp.config.ray_settings import RaySettings
 from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.session import Session
 from mlp_exp.multirun.executors import ray as ray_module
@@ -15,7 +16,6 @@ from mlp_exp.multirun.executors import ray_crew
 from mlp_exp.multirun.executors.ray import RayExecutor
 from mlp_exp.multirun.executors.ray_crew import Crew
 from mlp_exp.multirun.executors.ray_head import Head
-from mlp_exp.multirun.executors.ray_settings import RaySettings
 
 
 class Cluster:

@@ -13,10 +13,10 @@ from support.search_runs import OPTUNA, RANGES, SMALL, jobs_of, trials_of
 from support.slurm import stand_in
 from support.sweeps import CIRCLE, QUIET, Sweep, jobs_in, scores_in, trained, wait_for
 
+from mlp_exp.config.slurm_settings import SlurmSettings
 from mlp_exp.errors import ConfigError
 from mlp_exp.multirun.executors import slurm
 from mlp_exp.multirun.executors.slurm_queue import processes_of, queued
-from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
 
 SLURM = "hydra/launcher=slurm"
 LOCAL = (SLURM, "hydra.launcher.executor=local")

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import torch
-from pydantic import Field
 
-from mlp_exp.config.hydra_settings import HydraSettings
+from mlp_exp.config.hydra_settings import LocalSettings
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.session import Session
 from mlp_exp.multirun.executors.backend import Backend
@@ -17,14 +16,6 @@ from mlp_exp.multirun.executors.forked import Forked, Worker
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.stacks import Kind, parallel_stacks, stack_size
 from mlp_exp.processes.forks import can_fork
-
-
-class LocalSettings(HydraSettings):
-    """Those of `hydra/launcher=stacked`."""
-
-    node = "hydra.launcher"
-
-    max_stack: Annotated[int, Field(ge=1)] | None = Field(None, description="a whole number, 1 or more, or null")
 
 
 class Local(Backend):

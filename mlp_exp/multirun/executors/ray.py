@@ -15,6 +15,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError
 from ray.runtime_env import RuntimeEnv
 
+from mlp_exp.config.ray_settings import NODE, RaySettings
 from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.session import Session
@@ -26,7 +27,6 @@ from mlp_exp.multirun.executors.parcels import Receiver
 from mlp_exp.multirun.executors.ray_address import LOOPBACK, TOKEN, address_of, loopback_alone, use_token
 from mlp_exp.multirun.executors.ray_crew import Crew, Member, in_short, silent
 from mlp_exp.multirun.executors.ray_head import Head
-from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
 from mlp_exp.multirun.executors.ray_transfer import Cargo
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, task_to_text

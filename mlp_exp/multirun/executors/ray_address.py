@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 
 from ray._private import ray_constants, services
 
+from mlp_exp.config.ray_settings import NODE
 from mlp_exp.errors import LauncherError
 from mlp_exp.multirun.executors.ray_head import reach
-from mlp_exp.multirun.executors.ray_settings import NODE
 
 LOOPBACK = "127.0.0.1"
 TOKEN = "If it asks for a token, set RAY_AUTH_MODE=token, with its head's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"

@@ -14,9 +14,9 @@ from ray._private import worker
 from ray.exceptions import RayError
 
 from mlp_exp._version import __version__
+from mlp_exp.config.ray_settings import NODE, RaySettings
 from mlp_exp.errors import LauncherError
 from mlp_exp.multirun.executors.ray_head import RESUME
-from mlp_exp.multirun.executors.ray_settings import NODE, RaySettings
 from mlp_exp.multirun.executors.ray_transfer import FarWorker
 from mlp_exp.multirun.executors.ray_worker import RayWorker
 

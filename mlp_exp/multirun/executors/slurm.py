@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from mlp_exp.config.slurm_settings import SlurmSettings
 from mlp_exp.errors import LauncherError, MlpExpError
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.session import Session
@@ -19,7 +20,6 @@ from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progre
 from mlp_exp.multirun.executors.executor import Executor, Report
 from mlp_exp.multirun.executors.slurm_jobs import NAME, Sent, SlurmJobs, unbroken
 from mlp_exp.multirun.executors.slurm_queue import HIDDEN
-from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
 from mlp_exp.multirun.executors.stacks import Kind, size_anywhere
 from mlp_exp.multirun.executors.wire import event_from_text, event_to_text
 from mlp_exp.processes.forks import cores

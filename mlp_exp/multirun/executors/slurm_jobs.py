@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from mlp_exp.config.slurm_settings import SlurmSettings
 from mlp_exp.errors import LauncherError
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors.child import HOME
 from mlp_exp.multirun.executors.slurm_queue import JOBS, cancel, queued, wait_until, write_down
-from mlp_exp.multirun.executors.slurm_settings import SlurmSettings
 from mlp_exp.multirun.executors.slurm_worker import train
 from mlp_exp.multirun.executors.wire import task_to_text
 
