@@ -29,9 +29,9 @@ myst_heading_anchors = 4
 
 default_role = "code"  # of docstrings, where `this` is code
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 

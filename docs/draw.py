@@ -28,8 +28,10 @@ LARGEST = 150_000
 """Bytes of a PNG."""
 FLAGS = "--headless=new --no-sandbox --disable-dev-shm-usage --disable-gpu --no-first-run --hide-scrollbars"
 
-TABLE = "mlp-exp data=table data.path=people.csv data.target=income hydra.run.dir=RUN"
-DEFAULT = "mlp-exp hydra.run.dir=DEFAULT"
+DEFAULT = "mlp-exp hydra.run.dir=circle"
+TABLE = "mlp-exp data=table data.path=people.csv data.target=income hydra.run.dir=table"
+FIGURES = {"circle": ("loss", "decision_boundary"), "table": ("confusion_matrix", "roc", "calibration", "importance")}
+"""Of these two runs."""
 SWEEP = (
     "mlp-exp -m data=moons 'seed=range(4)' optimizer.lr=1e-4,1e-3,1e-2,1e-1 "
     "'model.hidden_sizes=[16],[256],[64,32]' model.dropout=0,0.3 hydra.sweep.dir=SWEEP"
@@ -55,7 +57,10 @@ def draw_terminal(name: str, command: str, output: str) -> None:
 
 
 def save_png(name: str, png: bytes) -> None:
-    """Writes a PNG with as many colours as its size allows."""
+    """Writes a PNG, a large one with as many colours as its size allows."""
+    if len(png) < LARGEST:
+        (IMAGES / f"{name}.png").write_bytes(png)
+        return
     image = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (256, 128, 64, 32):
         file = io.BytesIO()
@@ -101,11 +106,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
         shutil.copy(DOCS / "data" / "people.csv", folder)
-        draw_terminal("table", TABLE, typed(TABLE, folder))
+        typed(TABLE, folder)
         draw_terminal("first_run", DEFAULT, typed(DEFAULT, folder))
-        for run in ("RUN", "DEFAULT"):
-            for figure in sorted((folder / run / "plots").glob("*.png")):
-                save_png(f"{'table' if run == 'RUN' else 'circle'}_{figure.stem}", figure.read_bytes())
+        for data, names in FIGURES.items():
+            for name in names:
+                save_png(f"{data}_{name}", (folder / data / "plots" / f"{name}.png").read_bytes())
         draw_terminal("leaderboard", SWEEP, typed(SWEEP, folder))
         typed(SEARCH, folder)
         draw_pages(folder)

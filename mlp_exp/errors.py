@@ -8,6 +8,8 @@ import errno
 from collections.abc import Sequence
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+TOO_LONG = "; 255 bytes are the most. Shorten hydra.run.dir, hydra.sweep.dir or hydra.sweep.subdir"
+"""What to do where the name of a folder is too long: it may be made of overrides."""
 
 
 class MlpExpError(Exception):
@@ -115,7 +117,8 @@ def describe(error: BaseException) -> str:
     """An error in words, without a traceback; one that is not expected of a user's input begins with its type."""
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}"
+        cure = TOO_LONG if error.errno == errno.ENAMETOOLONG else ""
+        return f"{place}{error.strerror or error}{cure}"
     if isinstance(error, MlpExpError):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

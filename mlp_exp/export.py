@@ -4,13 +4,22 @@ It takes the columns of a table as they stand there, and gives predictions; it i
 Several runs, or the best ones of a sweep's folder (`--top 5`), give one file with the average of their predictions.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.cli.commands import add_allow, begin, readable_errors
+from mlp_exp.cli.commands import add_allow, begin, new_parser, readable_errors
 from mlp_exp.inference.command import add_runs, all_runs
 from mlp_exp.processes.garbage import collect_from_now
+
+DESCRIPTION = """Writes the average of trained runs as a file for other runtimes. Beside
+FILE.onnx go FILE.md, which says what it takes and gives, and use_FILE.py, which
+predicts a CSV table with it; beside FILE.pt2 goes FILE.md alone. RUN: folder of
+a run or of a sweep."""
+EXAMPLES = """
+mlp-export RUN -o model.onnx
+mlp-export SWEEP --top 3 -o average.onnx
+mlp-export RUN -o model.pt2
+"""
 
 
 def export_runs(folders: Sequence[Path], file: Path, top: int, allow: Sequence[str]) -> None:
@@ -35,11 +44,7 @@ def export_runs(folders: Sequence[Path], file: Path, top: int, allow: Sequence[s
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with status 1 after an error, which it prints."""
-    parser = argparse.ArgumentParser(
-        prog="mlp-export",
-        description="Trained runs as a file for other runtimes. Beside FILE.onnx go FILE.md, which says what it takes "
-        "and gives, and use_FILE.py, which predicts a CSV table with it; beside FILE.pt2 goes FILE.md alone.",
-    )
+    parser = new_parser("mlp-export", "[OPTIONS] RUN [RUN ...] -o FILE", DESCRIPTION, EXAMPLES)
     add_runs(parser)
     file = "FILE.onnx, or FILE.pt2 for torch.export"
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=file)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from mlp_exp.cli.commands import add_allow, begin, readable_errors
+from mlp_exp.cli.commands import add_allow, begin, new_parser, readable_errors
 from mlp_exp.inference.command import (
     add_runs,
     all_runs,
@@ -24,6 +24,14 @@ from mlp_exp.processes.garbage import collect_from_now
 if TYPE_CHECKING:
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.greedy import Choice
+
+DESCRIPTION = """Predicts a TABLE, CSV (also gzipped) or Parquet, with the average of trained
+runs. RUN: folder of a run or of a sweep."""
+EXAMPLES = """
+mlp-predict SWEEP people.csv -o predictions.csv --top 3 --keep all
+mlp-predict RUN people.csv -o - --target income
+mlp-predict SWEEP -o chosen --greedy 8
+"""
 
 
 def predict(given: argparse.Namespace, folders: Sequence[Path], table: str, output: Path | BinaryIO) -> None:
@@ -59,9 +67,11 @@ def chosen(folders: Sequence[Path], picks: int, allow: Sequence[str]) -> "Ensemb
     from mlp_exp.inference.combination import write_choice
     from mlp_exp.inference.ensemble import Ensemble
     from mlp_exp.inference.loading import load
+    from mlp_exp.storage.sweep_folder import GREEDY
 
     ensemble = Ensemble([load(run, allow) for run in choice.chosen], list(choice.chosen.values()))
-    print(write_choice(choice, folders[0]))
+    replaces = (folders[0] / GREEDY).exists()
+    print(f"{write_choice(choice, folders[0])}{' (in place of an earlier choice)' if replaces else ''}")
     return ensemble
 
 
@@ -103,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{given.output} is no .csv or .parquet file: --target, --keep and --spread are about predictions")
     table = "" if saves else given.runs.pop()  # argparse gives them all to RUN
     if not given.runs:
-        parser.error("the following arguments are required: TABLE")
+        saved = f"; with {given.output}, no file for predictions, --greedy N saves the chosen runs as one"
+        parser.error(f"the following arguments are required: TABLE{'' if is_file_name(given.output) else saved}")
     folders = [Path(run) for run in given.runs]
     begin()
     with readable_errors():
@@ -117,18 +128,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mlp-predict", description="Predicts a table with what was trained.")
+    parser = new_parser("mlp-predict", "[OPTIONS] RUN [RUN ...] [TABLE] -o OUT", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
-    out = ".csv or .parquet file; - for standard output; with --greedy and no TABLE, a new folder for the chosen runs"
+    out = ".csv, .csv.gz or .parquet; - for standard output; without a TABLE, a new folder for the runs of --greedy"
     add("-o", "--output", metavar="OUT", type=Path, required=True, help=out)
     truth = "column with the truth, of several targets a,b: prints the metrics too"
     add("--target", metavar="COLUMNS", action="append", default=[], help=truth)
     first = "columns to write first: id,name or all; repeatable"
     add("--keep", metavar="COLUMNS", action="append", default=[], help=first)
     add_runs(parser, greedy=True)
-    spread = "write how far the networks are apart, too: the standard deviation of their predictions, or of the "
-    add("--spread", action="store_true", help=f"{spread}probability of the predicted class")
-    add("table", metavar="TABLE", nargs="?", help="CSV (also gzipped) or Parquet file")
+    spread = "write the standard deviation between the networks, too"
+    add("--spread", action="store_true", help=spread)
+    add("table", metavar="TABLE", nargs="?", help=argparse.SUPPRESS)
     add_allow(parser)
     return parser
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from hydra._internal import defaults_list
+from hydra.core.default_element import InputDefault
+from omegaconf import DictConfig, OmegaConf
 from support.commands import Command, process_restored
 from support.compositions import Compose, compose_run
 
@@ -58,6 +60,18 @@ def _load_once(file: Any) -> Any:
 
 
 OmegaConf.load = staticmethod(_load_once)  # type: ignore[method-assign, assignment]
+
+
+_choices = defaults_list._create_interpolation_map
+
+
+def _choices_where_asked(overrides: Any, defaults: list[InputDefault], self_added: bool) -> DictConfig:
+    """Hydra lists all choices for each file, a quarter of a composition, though no default here refers to another."""
+    refers = any(default.is_interpolation() for default in defaults)
+    return _choices(overrides, defaults, self_added) if refers else DictConfig({})
+
+
+defaults_list._create_interpolation_map = _choices_where_asked
 
 
 @pytest.fixture

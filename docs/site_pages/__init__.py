@@ -5,7 +5,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from site_pages.docstrings import link_public, mark_code
+from site_pages.docstrings import hide_constructor, link_public, mark_code
 from site_pages.links import followed
 from site_pages.made import with_made
 
@@ -26,5 +26,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", read_page)
     app.connect("include-read", read_included)
     app.connect("autodoc-process-docstring", mark_code, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", hide_constructor)
     app.connect("missing-reference", link_public)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

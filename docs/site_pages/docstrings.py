@@ -34,6 +34,11 @@ def mark_code(_app: Sphinx, _what: str, _name: str, _object: Any, _options: Any,
     lines[:] = marked
 
 
+def hide_constructor(_app: Sphinx, _what: str, name: str, *_: Any) -> tuple[str, str] | None:
+    """That of a class which only `load` makes."""
+    return ("", "") if name == "mlp_exp.TrainedRun" else None
+
+
 @cache
 def _public() -> dict[str, str]:
     """The name to which each public object is documented, by the name under which it is defined."""

@@ -11,8 +11,8 @@ from mlp_exp.errors import MlpExpError
 from site_pages.configuration import keys_of_hydra, keys_of_run, presets
 
 _LINE = re.compile(r"^% made: (\w+) ?(.*)$", re.MULTILINE)
-_WIDTH = "88"
-"""Of a terminal that fits a page, in characters."""
+_WIDTH = "80"
+"""Of a terminal, in characters."""
 
 
 def help_of(module: str, *words: str) -> str:

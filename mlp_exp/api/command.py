@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from mlp_exp.cli.actions import actions
 from mlp_exp.cli.in_python import Called, call
 from mlp_exp.display.console import silent
 from mlp_exp.processes.helper import Helper
-from mlp_exp.run import actions
 from mlp_exp.trackers.tracking import Tracking
 
 _ONE_AT_A_TIME = threading.RLock()

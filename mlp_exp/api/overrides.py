@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp_exp.cli.hydra_words import quoted
+from mlp_exp.config.words import quoted, typed_text
 from mlp_exp.display.commands import ALLOW
 from mlp_exp.errors import ConfigError
 
@@ -17,9 +17,6 @@ Overrides = Mapping[str, Any] | Sequence[str]
 
 _FLAGS = ("--config-dir", "-cd", "--config-name", "-cn", ALLOW)
 """What may be given beside overrides; the others of the command line print something, or say what is trained."""
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-"""Texts that Hydra reads as they stand, but for words of YAML."""
-_WORDS = ("true", "false", "null", "nan", "inf")
 _KEY = re.compile(r"[A-Za-z0-9_./$%*@?|+ ,:=()\[\]{}\\-]+")
 """What a key within a dict may have in Hydra's grammar, some of it after a backslash."""
 
@@ -115,17 +112,6 @@ def argument(key: str, value: Any, *, sweeps: bool) -> str:
             raise ValueError("expected one value or more, got none")
         return f"{key}={','.join(_typed(each) for each in value)}"
     return f"{key}={_typed(value)}"
-
-
-def typed_text(text: str) -> str:
-    """A text as a value of the command line, which neither Hydra nor OmegaConf then reads as anything else.
-
-    >>> typed_text("null"), typed_text("people.csv")
-    ("'null'", 'people.csv')
-    """
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
-        return text
-    return quoted(re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + "\\${", text))
 
 
 def _typed(value: Any) -> str:

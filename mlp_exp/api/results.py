@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlp_exp.cli.hydra_words import unquoted
 from mlp_exp.config.trust import foreign_packages
+from mlp_exp.config.words import unquoted
 from mlp_exp.data.table.frames import native_frame
 from mlp_exp.display.html import table_html
 from mlp_exp.errors import ArgumentError, RunFolderError

@@ -26,10 +26,11 @@ from mlp_exp.cli import resolvers  # noqa: F401  # so that it is known
 from mlp_exp.cli.commands import begin
 from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explained
-from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.options import OPTIONS, Options, take_options
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.config.dotted import key_in
+from mlp_exp.config.words import quoted
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, SweeperError, describe, traceback_of
 from mlp_exp.storage.lease import release_held
@@ -178,9 +179,13 @@ class Command:
             HydraConfig.instance().cfg = None
             version.setbase("1.3")
             parser = get_args_parser()
-            given = parser.parse_args(self.arguments)
+            given, unknown = parser.parse_known_intermixed_args(self.arguments)
+            if unknown:
+                raise ArgumentError(f"{unknown[0]}: there is no such option; {program()} --help lists all")
             if given.experimental_rerun is not None:
-                raise ArgumentError(f"--experimental-rerun: is Hydra's; {RERUN}=RUN trains a saved run again")
+                saved = Path(given.experimental_rerun).parent.parent  # of RUN/.hydra/config.pickle
+                line = f"{program()} {shlex.quote(f'{RERUN}={saved}')}"
+                raise ArgumentError(f"--experimental-rerun: is Hydra's; train a saved run again with: {line}")
             _run_hydra(given, parser, self.run, str(CONF), self.config_name)
         if self.sweep_folder and not self.options.dry_run:
             self._actions.end_sweep(self.sweep_folder)

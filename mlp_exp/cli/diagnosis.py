@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.composing import quick_composition
 from mlp_exp.cli.hydra_diagnosis import choices, unknown_setting
+from mlp_exp.cli.unread import unread_problems
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError
 
@@ -28,26 +29,23 @@ def explained(error: Exception, arguments: Sequence[str], config_name: str) -> E
     """
     if isinstance(error, MlpExpError) or not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return error
-    args = get_args_parser().parse_args(list(arguments))
+    args = get_args_parser().parse_known_intermixed_args(list(arguments))[0]
     if args.shell_completion:
         return ArgumentError(str(error))
-    foreign = next((override for override in args.overrides if not override.isascii()), None)
-    if foreign and "Lexer" in str(error):
-        key, _, value = foreign.partition("=")
-        return ArgumentError(
-            f"{foreign}: letters other than a to z need quotes within quotes: '{key}=\"{value.strip('[]')}\"'"
-        )
     if args.config_dir and not Path(args.config_dir).is_dir():
         return ArgumentError(f"--config-dir {args.config_dir}: there is no such folder")
+    unread = unread_problems(args.overrides, are_one="Ambiguous value" in str(error))
+    readable = [word for word in args.overrides if word not in unread]
     try:
-        problems = _diagnose(args.overrides, args.config_dir, args.config_name or config_name)
+        composed = _diagnose(readable, args.config_dir, args.config_name or config_name)
     except (HydraException, OmegaConfBaseException, ValueError):
-        problems = []
+        composed = []
     from mlp_exp.cli.search_diagnosis import search_problems  # reads the schema, as all that follows a mistake
 
-    searched = search_problems(args.overrides, error)
-    said = {line.partition(":")[0] for line in searched}
-    problems = searched + [line for line in problems if line.partition(":")[0] not in said]
+    problems: list[str] = []
+    for found in (search_problems(args.overrides, error, arguments), list(unread.values()), composed):
+        said = {line.partition(":")[0] for line in problems}
+        problems += [line for line in found if line.partition(":")[0] not in said]
     if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:
         from mlp_exp.config.validation import unresolved
 

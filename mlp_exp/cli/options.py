@@ -5,7 +5,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlp_exp.cli.hydra_words import RUN_DIR, SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import RUN_DIR, SWEEP_DIR
+from mlp_exp.config.words import quoted
 from mlp_exp.display.commands import ALLOW, DRY_RUN, RERUN, RESUME
 from mlp_exp.errors import ConfigError
 from mlp_exp.storage.run_folder import CHECKPOINT

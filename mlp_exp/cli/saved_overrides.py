@@ -21,10 +21,11 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from mlp_exp.cli.hydra_words import BY_THOUSAND, SUBDIR, SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import BY_THOUSAND, SUBDIR
 from mlp_exp.cli.layers import parse
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.config.trust import REFERENCE
+from mlp_exp.config.words import override
 from mlp_exp.display.commands import RESUME
 from mlp_exp.errors import UntrustedError
 from mlp_exp.storage.sweep_folder import MULTIRUN
@@ -62,7 +63,7 @@ def require_overrides(folder: Path, overrides: Sequence[str]) -> None:
 
 def own_command(folder: Path) -> str:
     """What to do instead, in words."""
-    return f"{GO_ON}, type its own command, with {SWEEP_DIR}{quoted(str(folder))} {RESUME}=true"
+    return f"{GO_ON}, type its own command, with {override('hydra.sweep.dir', str(folder))} {RESUME}=true"
 
 
 def shown(word: str) -> str:

@@ -1,20 +1,40 @@
 """What is wrong with a command line that speaks of a search, where Hydra cannot go on."""
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from mlp_exp.config.targets import did_you_mean
+from mlp_exp.display.commands import program
 from mlp_exp.errors import ConfigError
 from mlp_exp.hpo.reading import calls_a_function, parse_text
 
 SETTINGS = ("n_trials", "batch", "timeout", "repeat", "objectives", "enqueue", "warm_start", "conditions")
 """Of a search, which may be typed without what they begin with."""
+SEARCH = "hydra/sweeper=optuna"
+PLUGINS = {
+    f"hydra/{name}": f"{name.partition('=')[2]} is of the package {package}, which is not installed: {instead}"
+    for name, package, instead in (
+        ("launcher=joblib", "hydra-joblib-launcher", "pip install hydra-joblib-launcher; stacked is quicker"),
+        ("launcher=submitit_local", "hydra-submitit-launcher", "pip install hydra-submitit-launcher; or take slurm"),
+        ("launcher=submitit_slurm", "hydra-submitit-launcher", "pip install hydra-submitit-launcher; or take slurm"),
+        ("launcher=rq", "hydra-rq-launcher", "it breaks this version of Hydra; take ray or slurm"),
+        ("sweeper=ax", "hydra-ax-sweeper", "it breaks this version of Hydra; take optuna"),
+        ("sweeper=nevergrad", "hydra-nevergrad-sweeper", "pip install hydra-nevergrad-sweeper; or take optuna"),
+    )
+}
+"""Options of Hydra's own plugins, and what to do where they are not there."""
 _NO_SWEEP = ("does not support sweep type", "requires --multirun")
 """What Hydra says of a range of real numbers without a search."""
 
 
-def search_problems(overrides: Sequence[str], error: Exception) -> list[str]:
-    """A line for each range that cannot be read or has no search, and for an option that does not exist."""
+def search_problems(overrides: Sequence[str], error: Exception, line: Sequence[str]) -> list[str]:
+    """A line for each range that cannot be read or has no search, and for an option that does not exist.
+
+    Args:
+        line: all arguments of the command, flags too.
+    """
+    search = shlex.join(["-m", SEARCH, *(word for word in line if word not in ("-m", "--multirun"))])
     unsearched = any(text in str(error) for text in _NO_SWEEP)
     problems = []
     for each in overrides:
@@ -26,8 +46,7 @@ def search_problems(overrides: Sequence[str], error: Exception) -> list[str]:
         if unsearched and override.is_interval_sweep():
             key, text = override.key_or_group, override.get_value_string()
             problems.append(
-                f"{key}: {text} is for a search: -m hydra/sweeper=optuna hydra.sweeper.n_trials=64 …; a sweep takes "
-                f"single values, as {key}=A,B"
+                f"{key}: {text} is for a search: {program()} {search}; a sweep takes single values, as {key}=A,B"
             )
         if override.key_or_group in SETTINGS:
             key = override.key_or_group
@@ -40,7 +59,8 @@ def _of_hydra(error: str) -> list[str]:
     option = re.search(r"Could not find '(hydra/\w[\w/]*)/([\w-]+)'", error)
     if option:
         known = re.findall(r"^\t([\w-]+)$", error, re.MULTILINE)
-        return [f"{option[1]}: there is no option '{option[2]}'.{did_you_mean(option[2], known, 'Options')}"]
+        said = PLUGINS.get(f"{option[1]}={option[2]}") or f"there is no option '{option[2]}'"
+        return [f"{option[1]}: {said}.{did_you_mean(option[2], known, 'Options')}"]
     inside = re.search(r"Error merging override (hydra\.sweeper\.\w+)=", error)
     if inside and re.search(r"object_type=(Range|Interval|Choice)Sweep", error):
         quoted = '{seed: "range(3)"}'

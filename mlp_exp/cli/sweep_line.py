@@ -6,9 +6,10 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 
-from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.saved_overrides import GO_ON, is_harmless, require_overrides, shown
 from mlp_exp.config.dotted import key_in
+from mlp_exp.config.words import quoted
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import ConfigError, UntrustedError
 from mlp_exp.storage.multirun_file import read_sweep
@@ -53,7 +54,7 @@ def _require_fitting(folder: Path, typed: Sequence[str]) -> None:
         elif not _key(word).startswith(("hydra.", "hydra/")):
             problems.append(
                 f"{word}: {RESUME}={folder} goes on with the overrides that the sweep began with; leave it out. To "
-                f"extend a run of it: {RESUME}={folder}/0 trainer.epochs=…"
+                f"extend a run of it: {shlex.quote(f'{RESUME}={folder}/0')} trainer.epochs=…"
             )
     if problems:
         raise ConfigError(problems)

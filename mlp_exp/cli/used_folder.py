@@ -1,18 +1,24 @@
 """Keeps a new run out of another run's folder, and a new sweep out of another sweep's."""
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.options import OPTIONS
-from mlp_exp.errors import ConfigError, MlpExpError, RunFolderError, SweeperError, describe
+from mlp_exp.display.commands import RESUME, program
+from mlp_exp.errors import ConfigError, MlpExpError, RunFolderError, describe
 from mlp_exp.storage.hydra_files import HYDRA
 from mlp_exp.storage.lease import hold
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.run_folder import RunFolder, free_folder
 from mlp_exp.storage.sweep_folder import MULTIRUN
 from mlp_exp.storage.yaml_file import read_yaml
 
@@ -23,83 +29,97 @@ class RefuseUsedFolder(Callback):
     """Refuses before Hydra saves its configuration over the one that is there."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        _refuse_search(config)
-        folder = RunFolder(_folder(config, "run"))
-        if OPTIONS.get().resumes:
-            return
-        try:
-            folder.require_unused()
-        except RunFolderError as error:
-            _refuse(error)
+        with _refusing():
+            _require_no_search(config)
+            folder = RunFolder(_folder(config, "run"))
+            if not OPTIONS.get().resumes:
+                folder.require_unused()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().cfg = config  # type: ignore[assignment]  # whichever launcher: the command asks for its folder
-        if config.hydra.output_subdir != HYDRA:
-            said = f"where a sweep keeps what each of its runs was, got {config.hydra.output_subdir}. Leave it out"
-            _refuse(RunFolderError(f"hydra.output_subdir: expected {HYDRA}, {said}"))
-        folder = _folder(config, "sweep").absolute()
-        saved = folder / MULTIRUN
-        if OPTIONS.get().resumes and not saved.exists():
-            _refuse(RunFolderError(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume"))
-        _take_lease(folder)
-        if not saved.exists():
-            return
-        if not OPTIONS.get().resumes:
-            how = "Go on with it: resume=true; or choose another hydra.sweep.dir"
-            _refuse(RunFolderError(f"{folder}: holds another sweep. {how}"))
-        try:
-            settings = read_yaml(saved)["hydra"]
-            earlier, subfolder = settings["overrides"]["task"], settings.get("output_subdir", HYDRA)
-            " ".join(earlier)
-        except (RunFolderError, KeyError, TypeError, AttributeError) as error:
-            _refuse(RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}"))
-        if subfolder != HYDRA:
-            was = "null" if subfolder is None else subfolder
-            _refuse(
-                RunFolderError(
-                    f"{folder}: was made with hydra.output_subdir={was}, and its runs cannot be told apart: it cannot "
-                    "be resumed. Start another sweep: choose another hydra.sweep.dir"
-                )
-            )
-        if earlier != config.hydra.overrides.task:
-            was, now = (" ".join(overrides or ()) for overrides in (earlier, config.hydra.overrides.task))
-            said = f"resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}"
-            _refuse(RunFolderError(f"{folder}: {said}"))
-        _require_trusted(config)
+        with _refusing():
+            if config.hydra.output_subdir != HYDRA:
+                said = f"where a sweep keeps what each of its runs was, got {config.hydra.output_subdir}. Leave it out"
+                raise RunFolderError(f"hydra.output_subdir: expected {HYDRA}, {said}")
+            _require_values(config)
+            folder = _folder(config, "sweep").absolute()
+            saved = folder / MULTIRUN
+            if OPTIONS.get().resumes and not saved.exists():
+                raise RunFolderError(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
+            if not OPTIONS.get().dry_run:
+                hold(folder)  # other commands are kept out until this one ends, before anything is read or written
+            if saved.exists():
+                _require_same(config, folder)
+                _require_trusted(config)
 
 
-def _refuse(error: MlpExpError | OSError) -> NoReturn:
-    """Ends the command: Hydra turns any other exception of a callback into a warning."""
-    raise SystemExit(describe(error)) from error
-
-
-def _take_lease(folder: Path) -> None:
-    """Keeps other commands out of the sweep until this one ends, before anything of it is read or written."""
-    if OPTIONS.get().dry_run:
-        return
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Ends the command after an error: Hydra turns any other exception of a callback into a warning."""
     try:
-        hold(folder)
+        yield
     except (MlpExpError, OSError) as error:
-        _refuse(error)
+        raise SystemExit(describe(error)) from error
+
+
+def _require_values(config: DictConfig) -> None:
+    """Raises ConfigError for a key that is swept over no value: the sweep would have no run."""
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    empty = [
+        f"{word.get_key_element()}: expected one value or more, and {word.get_value_string()} has none"
+        for word in parser.parse_overrides(_typed(config))
+        if word.is_discrete_sweep() and next(word.sweep_iterator(), None) is None
+    ]
+    if empty:
+        raise ConfigError(empty)
+
+
+def _require_same(config: DictConfig, folder: Path) -> None:
+    """Raises RunFolderError unless the command goes on with the sweep that is there."""
+    saved = folder / MULTIRUN
+    if not OPTIONS.get().resumes:
+        how = (
+            f"Go on with it: {program()} {shlex.quote(f'{RESUME}={folder}')}; or give this sweep a folder of its own: "
+        )
+        raise RunFolderError(f"{folder}: holds a sweep already. {how}{free_folder('hydra.sweep.dir', folder)}")
+    try:
+        settings = read_yaml(saved)["hydra"]
+        earlier, subfolder = settings["overrides"]["task"], settings.get("output_subdir", HYDRA)
+        " ".join(earlier)
+    except (RunFolderError, KeyError, TypeError, AttributeError) as error:
+        raise RunFolderError(f"{saved}: expected the settings of a sweep, as Hydra writes them: {error}") from error
+    if subfolder != HYDRA:
+        was = "null" if subfolder is None else subfolder
+        raise RunFolderError(
+            f"{folder}: was made with hydra.output_subdir={was}, and its runs cannot be told apart: it cannot be "
+            "resumed. Start another sweep: choose another hydra.sweep.dir"
+        )
+    if earlier != _typed(config):
+        was, now = (shlex.join(overrides or ()) for overrides in (earlier, _typed(config)))
+        said = f"resume=true goes on with the same sweep.\n  It was: {was}\n  Now:    {now}"
+        raise RunFolderError(f"{folder}: {said}")
+
+
+def _typed(config: DictConfig) -> list[str]:
+    """The overrides of the sweep, with interpolations as they were typed."""
+    typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return list(typed)
 
 
 def _require_trusted(config: DictConfig) -> None:
     """What all jobs have in common, before anything is written."""
     from mlp_exp.cli.resumed_sweep import require_trusted
 
-    try:
-        require_trusted(config, config.hydra.overrides.task, OPTIONS.get())
-    except SweeperError as error:
-        _refuse(error)
+    require_trusted(config, config.hydra.overrides.task, OPTIONS.get())
 
 
-def _refuse_search(config: DictConfig) -> None:
-    """Refuses to train one run where a search was asked for."""
+def _require_no_search(config: DictConfig) -> None:
+    """Raises ConfigError where one run would train, and a search was asked for."""
     typed: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
     words = [*typed["task"], *typed["hydra"]]
     search = [word for word in words if word.startswith(("search=", "hydra/sweeper=")) and word not in NO_SEARCH]
     if search:
-        _refuse(ConfigError([f"{search[0]}: is for -m, without which one run trains; add -m"]))
+        raise ConfigError([f"{search[0]}: is for -m, without which one run trains; add -m"])
 
 
 def _folder(config: DictConfig, mode: str) -> Path:
@@ -109,4 +129,4 @@ def _folder(config: DictConfig, mode: str) -> Path:
     except OmegaConfBaseException as error:
         from mlp_exp.config.validation import unresolved
 
-        _refuse(ConfigError([unresolved(error)]))
+        raise ConfigError([unresolved(error)]) from error

@@ -12,6 +12,7 @@ MOST_RUNS = 500
 """Most runs that the forest is fitted to."""
 FEWEST_RUNS = 8
 TREES, SHUFFLES = 50, 3
+FAR = 10.0
 LOG_RATIO = 10
 """Smallest ratio of the largest to the smallest value for a log axis."""
 
@@ -50,12 +51,14 @@ def ranks(texts: Sequence[str]) -> NDArray[np.float64]:
 def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.float64]) -> dict[str, Any] | None:
     """Permutation importance: the drop of a random forest's R² when a key's values are shuffled (Breiman, 2001).
 
-    `values` are the ranks `[n]` of each key's values; the metric `[n]` is finite. Returns `explained`, the fraction of
+    `values` are the ranks `[n]` of each key's values; the metric `[n]` is finite, and what is far from most of it is
+    moved nearer: one run that exploded would be all that there is to explain. Returns `explained`, the fraction of
     the variance that the forest explains out of bag, and `keys`, the importance of each, highest first; None for few
     runs or a metric that never varies.
     """
     if len(metric) < FEWEST_RUNS or not values:
         return None
+    metric = _without_extremes(metric)
     metric = metric / (np.abs(metric).max() or 1.0)  # so that its squares are finite
     if np.ptp(metric) == 0:
         return None
@@ -71,3 +74,11 @@ def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.flo
     found = permutation_importance(forest, features, target, n_repeats=SHUFFLES, random_state=0).importances_mean
     ranked = sorted(zip(values, found.tolist(), strict=True), key=lambda pair: -pair[1])
     return {"explained": round(float(forest.oob_score_), 3), "keys": [[key, round(of, 4)] for key, of in ranked]}
+
+
+def _without_extremes(metric: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values `[n]` no further from the middle half than `FAR` times its range, if it has one."""
+    low, high = np.quantile(metric, [0.25, 0.75])
+    with np.errstate(over="ignore"):
+        reach = FAR * (high - low)
+        return metric.clip(low - reach, high + reach) if reach > 0 else metric

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from mlp_exp.compare.bounded import MOST_SHOWN, as_points, evenly, in_all, of_group, some_trials
 from mlp_exp.compare.effects import FEWEST_RUNS, axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
-from mlp_exp.compare.search import Scored, log_keys, of_search, scored, the_search
+from mlp_exp.compare.search import Scored, in_order, log_keys, of_search, scored
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import PREDICT, PROGRAM, RERUN, RESUME, on_run
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
-from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 from mlp_exp.leaderboard.ranking import Experiment, group_repetitions, in_words, shown_metrics
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.hydra_files import HYDRA
@@ -63,15 +63,16 @@ def gather(
     headlines = list(
         dict.fromkeys([*([first.ranked_by] if first.ranked_by in metrics else []), *shown_metrics(entries)])
     )
-    search = the_search(entries)
+    searches = in_order(entries)
+    search = searches[0] if len(searches) == 1 else None
     of = {name: _scored(entries, name) for name in headlines if name not in first.objectives}
     if search:
         of |= {f"objective:{place}": scored(search, place) for place in range(len(search.study.objectives))}
     important = {name: helper.ask(importance, *_ranked(pairs, varying)) for name, pairs in of.items()}
-    logarithmic = log_keys(search)
+    logarithmic = {key for each in searches for key in log_keys(each)}
     shown = entries[:MOST_SHOWN]
     sampled = evenly(entries) if len(shown) < len(entries) else []
-    apart = [trial.runs[0] for trial in some_trials(search, set())[0]] if search and sampled else []
+    apart = [trial.runs[0] for each in searches for trial in some_trials(each, set())[0]] if sampled else []
     shared, own = split_common([entry.values for entry in shown])
     place = {entry.folder: index for index, entry in enumerate(shown)}
     names = _names(entries)
@@ -84,6 +85,7 @@ def gather(
         "in_all": in_all(entries),
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
+        "rising": [name for name in headlines if name != PARAMETERS and first.larger_is_better(name)],
         "order": in_words(entries) if headlines else "",
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(shown, names[: len(shown)], _all_curves(shown), own, strict=True)],
@@ -97,7 +99,7 @@ def gather(
         "baselines": [_baseline(name, of, groups) for name, of in best_first],
         "fewest": FEWEST_RUNS,
         "importance": {name: found() for name, found in important.items()},
-        "search": of_search(search, place) if search else None,
+        "searches": [of_search(each, place) for each in searches],
         "config": shared,
         "figures": _figures(shown, names[: len(shown)]),
         "made": how_made(folders, entries),

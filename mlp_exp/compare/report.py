@@ -16,20 +16,31 @@ from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.sweep_folder import PAGE
 
-SCRIPTS = ("base", "leaderboard", "curves", "search", "mattered", "pair", "page")
+SCRIPTS = (
+    "base", "trials", "scores", "leaderboard", "rows", "curves", "search", "mattered", "pair", "live", "page",
+)  # fmt: skip
 
 
-def report_on(folders: Sequence[Path], output: Path, helper: Helper = IN_PLACE) -> bool:
+def report_on(
+    folders: Sequence[Path], output: Path, helper: Helper = IN_PLACE, live: Mapping[str, str] | None = None
+) -> bool:
     """Writes leaderboard and page of the runs in some folders, and prints the best; returns whether there is a run.
 
     The folder `output` is made if it is not there. RunFolderError if a file of a run is damaged.
+
+    Args:
+        folders: of runs and sweeps.
+        output: for the two files.
+        helper: fits the forests.
+        live: what a page that renews itself needs: `script`, the name of the one that it looks at, `written`, what that
+            says now, and `at`, the time for people.
     """
     output.mkdir(parents=True, exist_ok=True)
     entries = write_and_print(output, folders)
     if entries:
         title = ", ".join(folder.absolute().name for folder in folders)
         baselines = ranked_like(read_baselines([*folders, *(entry.folder for entry in entries)]), entries)
-        write_page(output / PAGE, title, gather(folders, entries, helper, baselines))
+        write_page(output / PAGE, title, {**gather(folders, entries, helper, baselines), "live": live})
         print_path(output / PAGE)
     return bool(entries)
 

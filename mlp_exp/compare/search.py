@@ -21,15 +21,14 @@ LOG = re.compile(r"tag\(\s*(\w+\s*,\s*)*log\s*,")
 Scored = list[tuple[Mapping[str, str], float]]
 
 
-def the_search(entries: Sequence[Entry]) -> SavedSearch | None:
-    """The search that runs belong to; None if they belong to none, or to several."""
-    found = list(searches_of(entries).values())
-    return found[0] if len(found) == 1 else None
+def in_order(entries: Sequence[Entry]) -> list[SavedSearch]:
+    """The searches that runs belong to, by folder; RunFolderError if the settings of one are damaged."""
+    return [search for _, search in sorted(searches_of(entries).items())]
 
 
-def log_keys(search: SavedSearch | None) -> set[str]:
+def log_keys(search: SavedSearch) -> set[str]:
     """The keys that are searched by their logarithms."""
-    return {key for key, text in search.study.space.items() if LOG.match(text)} if search else set()
+    return {key for key, text in search.study.space.items() if LOG.match(text)}
 
 
 def of_search(search: SavedSearch, place: Mapping[Path, int]) -> dict[str, Any]:
@@ -42,7 +41,10 @@ def of_search(search: SavedSearch, place: Mapping[Path, int]) -> dict[str, Any]:
     is_cut = len(shown) < len(search.trials)
     trials, even = some_trials(search, shown) if is_cut else (search.trials, shown)
     rungs = sorted({trial.rung for trial in search.trials if trial.rung and len(study.objectives) == 1})
+    runs = [run for trial in search.trials for run in trial.runs]
     return {
+        "name": search.folder.name,
+        "epochs": sum(run.result.get("epochs") or 0 for run in runs),
         "objectives": [objective.model_dump() for objective in study.objectives],
         "n_trials": study.n_trials,
         "repeats": study.repeats,

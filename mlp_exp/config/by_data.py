@@ -11,7 +11,7 @@ PAIRS = (("classes", "values"), ("small", "large"))
 WORDS = frozenset(word for pair in PAIRS for word in pair)
 SMALL = 5000
 """Data of fewer rows is small: docs/explanation/table_preset.md."""
-APART = ("data", "split", "tracker", "trainer.plots", "_target_")
+APART = ("data", "split", "tracker", "plots", "trainer.plots", "_target_")
 """Groups and keys that have one value: they are used before the data is known, or say which class is built."""
 
 

@@ -142,6 +142,7 @@ ADDED: dict[str, Any] = {
     "metrics.extra": [],
     "metrics.history": [],
     "metrics.intervals": 1000,
+    "plots.format": "png",
 }
 """Keys that version 0.1 did not have, with the values that change nothing: a configuration without them is the same."""
 

@@ -3,16 +3,17 @@
 Help, completion and the reference are made from it; it needs neither torch nor Hydra.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from mlp_exp.config.commented_yaml import read_commented
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME
 from mlp_exp.config.hydra_settings import HydraSettings, LocalSettings
-from mlp_exp.config.key_types import field_of, model_in
+from mlp_exp.config.key_types import field_of, model_in, words_of
 from mlp_exp.config.ray_settings import RaySettings
 from mlp_exp.config.schema import GROUPS
 from mlp_exp.config.search_settings import LrRangeSettings, SearchSettings
@@ -20,7 +21,7 @@ from mlp_exp.config.slurm_settings import SlurmSettings
 from mlp_exp.config.targets import did_you_mean
 from mlp_exp.errors import ConfigError
 
-INTERNAL = ("hydra/callbacks", "hydra/help", "hydra/hydra_logging", "hydra/job_logging")
+INTERNAL = ("hydra/callbacks", "hydra/hydra_logging", "hydra/job_logging")
 """Groups in which nobody chooses."""
 LAUNCHER, SWEEPER = "hydra/launcher", "hydra/sweeper"
 SETTINGS: dict[tuple[str, str], type[HydraSettings]] = {
@@ -214,11 +215,24 @@ def _schema_keys(model: type[BaseModel], start: str) -> Iterator[Key]:
             yield from _schema_keys(inner, f"{key}.")
 
 
+def choices(name: str) -> tuple[str, ...]:
+    """The words that a key takes, where these are all or some of its values.
+
+    >>> choices("model.norm")
+    ('batch', 'layer', 'null')
+    """
+    field = _field(name, SETTINGS.values())
+    return words_of(field) if field else ()
+
+
 def _takes(name: str, group: str, chosen: str) -> str:
     """What a key takes, by the schema of the run, or of this or any other option of Hydra's groups."""
-    field = field_of(name)
-    node, _, key = name.rpartition(".")
     own = SETTINGS.get((group, chosen))
-    for model in [own] if own else SETTINGS.values():
-        field = field or (model.model_fields.get(key) if model.node == node else None)
+    field = _field(name, [own] if own else SETTINGS.values())
     return (field.description if field else None) or ""
+
+
+def _field(name: str, settings: Iterable[type[HydraSettings]]) -> FieldInfo | None:
+    node, _, key = name.rpartition(".")
+    fields = [field_of(name), *(model.model_fields.get(key) for model in settings if model.node == node)]
+    return next((field for field in fields if field), None)

@@ -1,6 +1,7 @@
 """What a key of the configuration takes, by the schema."""
 
 from collections.abc import Iterator
+from types import NoneType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -35,6 +36,19 @@ def model_in(field: FieldInfo) -> type[BaseModel] | None:
     """The model of a field that is a node of its own, or a mapping of such by name."""
     types = [*_members(field.annotation), *get_args(field.annotation)]
     return next((each for each in types if isinstance(each, type) and issubclass(each, BaseModel)), None)
+
+
+def words_of(field: FieldInfo) -> tuple[str, ...]:
+    """The words among the values of a field: those of a choice, true and false, null."""
+    found: list[str] = []
+    for each in _members(field.annotation):
+        if each is bool or isinstance(each, bool):
+            found += ["true", "false"] if each is bool else [str(each).lower()]
+        elif isinstance(each, str):
+            found.append(each)
+        elif each is NoneType:
+            found.append("null")
+    return tuple(found)
 
 
 def number_types(key: str) -> frozenset[type]:

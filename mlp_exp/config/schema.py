@@ -139,6 +139,12 @@ class Tracker(Group):
     dir: Annotated[str, Field(min_length=1, description="the path of a folder")] = ""
 
 
+class Plots(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    format: Literal["png", "svg"] = Field("png", description="png or svg")
+
+
 class Experiment(BaseModel):
     """The whole configuration of a run. Those of earlier versions may lack groups that have a default here."""
 
@@ -160,6 +166,7 @@ class Experiment(BaseModel):
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
     ensemble: Ensemble = Ensemble.model_validate({"_target_": NO_ENSEMBLE})
     baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
+    plots: Annotated[Plots, Field(description="a mapping with the key format")] = Plots.model_validate({})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 

@@ -1,11 +1,12 @@
 """Checks a whole composed configuration and reports all mistakes together."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, get_origin
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, get_args, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from mlp_exp.config.by_data import ALL_FACTS, WORDS, for_data, keys_by_data, named_by_data
@@ -16,6 +17,7 @@ from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.schema_training import HAS_CALLBACKS
 from mlp_exp.config.targets import did_you_mean, signature_problems
+from mlp_exp.config.words import as_texts
 from mlp_exp.errors import ConfigError
 
 MISSING = "???"
@@ -47,39 +49,40 @@ def unresolved(error: OmegaConfBaseException) -> str:
 
 
 def _find_problems(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
-    asked = set(map(key_in, overrides))
+    typed = {key_in(word): word.partition("=")[2] for word in overrides}
     keys = list(keys_by_data(values))
     if not keys:
-        return _problems_of_one(values, asked)
-    asked |= {key for key in keys for word in asked if word.startswith(f"{key}.") and WORDS & {*word.split(".")}}
+        return _problems_of_one(values, typed)
+    by_data = [key for key in keys for word in typed if word.startswith(f"{key}.") and WORDS & {*word.split(".")}]
+    typed |= dict.fromkeys(by_data, "")
     found = (
         named_by_data(line, values, keys, facts)
         for facts in ALL_FACTS
-        for line in _problems_of_one(for_data(values, facts), asked)
+        for line in _problems_of_one(for_data(values, facts), typed)
     )
     return list(dict.fromkeys(found))
 
 
-def _problems_of_one(values: Mapping[str, Any], asked: set[str]) -> list[str]:
-    """Those of a configuration that is the same for all tasks, or for one of them."""
+def _problems_of_one(values: Mapping[str, Any], typed: Mapping[str, str]) -> list[str]:
+    """Those of a configuration that is the same for all tasks, or for one of them; `typed` are values by key."""
     missing = sorted(key for key, value in dotted(values) if value == MISSING)
-    problems = _schema_problems(values)
+    problems = _schema_problems(values, typed)
     for group in GROUPS:
         node = values.get(group)
         if isinstance(node, dict):
-            problems += _node_problems(group, node, asked, group)
+            problems += _node_problems(group, node, typed, group)
             if group == "metrics":
                 problems += own_metric_problems(node.get("extra"))
     callbacks = values.get("callbacks")
     for name, node in callbacks.items() if isinstance(callbacks, dict) else ():
         if isinstance(node, dict):
-            problems += _node_problems("callbacks", node, asked, f"callbacks.{name}")
+            problems += _node_problems("callbacks", node, typed, f"callbacks.{name}")
     absent = [f"{key}: missing; expected {_expected(key)}. Give it: {key}=…" for key in missing]
     # a missing value has also been reported as a wrong one
     return absent + [line for line in problems if line.partition(":")[0] not in missing]
 
 
-def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str) -> list[str]:
+def _node_problems(group: str, node: dict[str, Any], asked: Container[str], where: str) -> list[str]:
     path = node.get("_target_")
     problems: list[str] = []
     if isinstance(path, str) and "." in path:  # the schema names any other
@@ -92,18 +95,19 @@ def _node_problems(group: str, node: dict[str, Any], asked: set[str], where: str
     return problems
 
 
-def _schema_problems(values: Mapping[Any, Any]) -> list[str]:
+def _schema_problems(values: Mapping[Any, Any], typed: Mapping[str, str]) -> list[str]:
     try:
         Experiment.model_validate(values, context={HAS_CALLBACKS: bool(values.get("callbacks"))})
     except ValidationError as error:
         # pydantic reports each branch of a union; they are one mistake
-        return list(dict.fromkeys(_line(detail, values) for detail in error.errors()))
+        return list(dict.fromkeys(_line(detail, values, typed) for detail in error.errors()))
     return []
 
 
-def _line(detail: ErrorDetails, values: Any) -> str:
+def _line(detail: ErrorDetails, values: Any, typed: Mapping[str, str]) -> str:
     """One mistake as `key: expected …, got …`."""
     model: type[BaseModel] | None = Experiment
+    field: FieldInfo | None = None
     keys: list[str] = []
     expected = ""
     named = False  # whether the next part is one of several names
@@ -130,7 +134,24 @@ def _line(detail: ErrorDetails, values: Any) -> str:
     if detail["type"] == "value_error":
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
-    return f"{key}: expected {expected}, got {shown(values)}"
+    cure = f"; as text: {as_texts(key, typed[key])}" if typed.get(key) and _was_to_be_text(key, values, field) else ""
+    return f"{key}: expected {expected}, got {shown(values)}{cure}"
+
+
+def _was_to_be_text(key: str, value: Any, field: FieldInfo | None) -> bool:
+    """Whether a key of names, or of a list of them, was given what reads as something else, as `1e3` or `true`."""
+    if field is None or not key.startswith(("data.", "split.column")):
+        return False
+    is_list = isinstance(value, list)
+    others = any(isinstance(each, bool | int | float | None) for each in (value if is_list else [value]))
+    return others and _takes_text(field.annotation, in_list=is_list)
+
+
+def _takes_text(annotation: Any, *, in_list: bool) -> bool:
+    """Whether texts are of a type, or lists of them."""
+    if get_origin(annotation) is list:
+        return in_list and _takes_text(get_args(annotation)[0], in_list=False)
+    return (annotation is str and not in_list) or any(_takes_text(a, in_list=in_list) for a in get_args(annotation))
 
 
 def shown(value: Any) -> str:

@@ -76,6 +76,26 @@ class Preprocessing:
         numbers += sum(encoder.width for encoder in self.texts)
         return numbers + sum(1 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies)
 
+    @property
+    def places(self) -> list[list[int]]:
+        """The inputs that are made from each feature: of the numbers, then of the categories, then of the texts."""
+        count = len(self.numbers.fill)
+        found = [[column, count + column] if self.ranks else [column] for column in range(count)]
+        place = count * (1 + self.ranks)
+        for column in self.indicators:
+            found[column].append(place)
+            place += 1
+        parts: dict[int, list[int]] = {}
+        widths = [0 if v.embedded else len(v.one_hot_codes) for v in self.vocabularies]
+        for number, width in enumerate([*widths, *(encoder.width for encoder in self.texts)]):
+            parts[number] = list(range(place, place + width))
+            place += width
+        for number, vocabulary in enumerate(self.vocabularies):
+            if vocabulary.embedded:
+                parts[number] = [place]
+                place += 1
+        return found + list(parts.values())
+
     def encoded(self, texts: Sequence[TextColumn]) -> list[NDArray[np.float32]]:
         """Columns of texts as numbers, one array `[N, …]` each: slow, a second for some million characters."""
         return [encoder.numbers(column.values) for encoder, column in zip(self.texts, texts, strict=True)]

@@ -3,10 +3,11 @@
 import copy
 import io
 import logging
+import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,13 +15,18 @@ from typing import Any, TextIO
 
 from rich import get_console
 from rich.console import Console, RenderableType
+from rich.table import Table
 
+from mlp_exp.display.texts import flowing
 from mlp_exp.errors import MlpExpError
+
+PLAIN_WIDTH = 80
 
 
 class ConsoleHandler(logging.Handler):
     """Prints log records above a progress bar: errors to standard error, all else to standard output.
 
+    On a terminal their lines are wrapped at words; elsewhere each stays one line, for programs that search them.
     The traceback of an error that is reported as one message is for the log file alone.
     """
 
@@ -29,7 +35,10 @@ class ConsoleHandler(logging.Handler):
         if record.exc_info and isinstance(record.exc_info[1], MlpExpError):
             record = copy.copy(record)
             record.exc_info = record.exc_text = None
-        console.print(self.format(record), markup=False, emoji=False, highlight=False, soft_wrap=True)
+        text = self.format(record)
+        if console.is_terminal and not record.exc_info:
+            text = "\n".join(part for line in text.split("\n") for part in flowing(line, console.width))
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def show(what: RenderableType, **options: Any) -> None:
@@ -39,9 +48,26 @@ def show(what: RenderableType, **options: Any) -> None:
         console.print(what, **options)
 
 
+def width() -> int:
+    """Characters of a line: those of the terminal; elsewhere 80, if COLUMNS says nothing else."""
+    console = get_console()
+    return console.width if console.is_terminal or console.is_jupyter or "COLUMNS" in os.environ else PLAIN_WIDTH
+
+
+def show_table(table: Table) -> None:
+    """Prints a table that was made to fit `width()`."""
+    show(table, width=max(width(), get_console().measure(table).minimum), crop=False, no_wrap=True)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Prints lines as they are."""
+    for line in lines:
+        show(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
 def print_path(path: Path) -> None:
     """Prints a path on one line, however long, so that it can be copied."""
-    show(str(path), markup=False, highlight=False, soft_wrap=True)
+    show_lines([str(path)])
 
 
 def shows_bars(console: Console) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+FEWEST_IN_BIN, MOST_BINS = 20, 20
 
 
 def roc(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
@@ -18,6 +19,25 @@ def roc(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
         bends = np.r_[True, (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0), True]
         true, false = true[bends], false[bends]
     return np.append(0, false) / false[-1], np.append(0, true) / true[-1]
+
+
+def precision_recall(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
+    """Recall, ascending, and precision at each threshold, from the highest down to that which finds all."""
+    order = np.argsort(score, kind="stable")[::-1]
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of equal scores
+    true = np.cumsum(positive[order])[last]
+    end = int(np.searchsorted(true, true[-1])) + 1
+    return true[:end] / true[-1], true[:end] / (1 + last[:end])
+
+
+def medians(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """The medians of both in bins of equal counts by `x`, for each distinct median of `x`."""
+    order = np.argsort(x, kind="stable")
+    count = int(np.clip(len(x) // FEWEST_IN_BIN, 1, MOST_BINS))
+    bins = [rows for rows in np.array_split(order, count) if len(rows)]
+    found = np.array([[np.median(x[rows]), np.median(y[rows])] for rows in bins])
+    rising = np.append(np.diff(found[:, 0]) > 0, True)
+    return found[rising, 0], found[rising, 1]
 
 
 def calibration(happened: NDArray[np.bool_], probability: Floats, bins: int) -> tuple[Floats, Floats]:

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.processes.forks import in_forks
-from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.run_folder import FigureFormat, RunFolder
 
 Figures = dict[str, tuple[Any, ...]]
 """What each figure shows, by the name of its file: the arguments of its function in `plots`."""
 
 
-def write(folder: Path, figures: Mapping[str, tuple[Any, ...]]) -> None:
+def write(folder: Path, figures: Mapping[str, tuple[Any, ...]], format: FigureFormat = "png") -> None:
     """Draws figures into the folder of a run, several at the same time."""
-    from mlp_exp.display.plots import FIGURES, png
+    from mlp_exp.display.plots import FIGURES, encoded
 
     def one(name: str, arguments: tuple[Any, ...]) -> None:
-        RunFolder(folder).write_figure(name, png(FIGURES[name](*arguments)))
+        RunFolder(folder).write_figure(f"{name}.{format}", encoded(FIGURES[name](*arguments), format))
 
     in_forks([partial(one, name, arguments) for name, arguments in figures.items()])

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from mlp_exp.display.tables import shown_score
+from mlp_exp.display.numbers import score
 
 WIDTH, HEIGHT = 420, 120
 """Of a figure, in units that the page may scale."""
@@ -44,7 +44,7 @@ def scores_html(
         value = metrics[part].get(name)
         if value is None:
             return reasons.get(part, {}).get(name, "–")
-        return shown_score(value, intervals.get(part, {}).get(name))
+        return score(value, intervals.get(part, {}).get(name))
 
     names = dict.fromkeys(name for scores in metrics.values() for name in scores)
     rows = [[name, *(cell(part, name) for part in metrics)] for name in names]

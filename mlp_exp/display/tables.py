@@ -1,16 +1,17 @@
 """Tables on the console: columns of the data, metrics, leaderboard, dry run."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from rich import get_console
-from rich.markup import escape
-from rich.table import Table
-
-from mlp_exp.data.dataset import Column, Dataset
-from mlp_exp.display.console import print_path, show
+from mlp_exp.data import dataset as data
+from mlp_exp.data.dataset import Dataset
+from mlp_exp.display.columns import DENSE, ROOMY, Column, fit, squeezed
+from mlp_exp.display.console import print_path, show_lines, show_table, width
+from mlp_exp.display.grid import Grid
+from mlp_exp.display.numbers import MARK, NOTHING, as_typed, in_column, score
+from mlp_exp.display.texts import flowing, shortened, wrapped
 
 MAX_COLUMNS = 40
 """With more columns, only those with something to be said have a line of their own …"""
@@ -19,21 +20,17 @@ MAX_NOTABLE = 15
 MAX_CLASSES = 20
 MAX_RUNS = 20
 MAX_JOBS = 200
-REASON_WIDTH = 9
-SMALL = 0.001
-"""Four decimals of a value below this say too little."""
 
 
 def print_columns(dataset: Dataset) -> None:
     """Prints what was decided about a table: its columns, first those left out, the targets and the task."""
-    table = Table("column", "is", "values", title="Columns", title_justify="left")
-    table.add_column("missing", justify="right")
-    for row in _column_rows(sorted(dataset.columns, key=lambda column: column.kind != "left out")):
-        table.add_row(*map(escape, row))
-    table.add_section()
-    for row in _target_rows(dataset):
-        table.add_row(*map(escape, row))
-    show(table)
+    inputs = _column_rows(sorted(dataset.columns, key=lambda column: column.kind != "left out"))
+    rows = [*inputs, *_target_rows(dataset)]
+    cells = dict(zip(("column", "is", "values", "missing"), zip(*rows, strict=True), strict=True))
+    columns = [Column(name, of, right=name == "missing") for name, of in cells.items()]
+    section = len(inputs) - 1
+    show_lines(["Columns"])
+    show_table(fit(columns, width(), ROOMY, section=section) or squeezed(columns, section=section))
 
 
 def _target_rows(dataset: Dataset) -> list[tuple[str, str, str, str]]:
@@ -52,7 +49,7 @@ def _target_rows(dataset: Dataset) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def _column_rows(columns: Sequence[Column]) -> list[tuple[str, str, str, str]]:
+def _column_rows(columns: Sequence[data.Column]) -> list[tuple[str, str, str, str]]:
     """Name, kind, note and number of missing values of each column; many of one kind are one row."""
     whole = len(columns) <= MAX_COLUMNS
     notable = [column for column in columns if whole or column.remarks]
@@ -61,7 +58,7 @@ def _column_rows(columns: Sequence[Column]) -> list[tuple[str, str, str, str]]:
         (column.name, column.kind, "; ".join([column.note, *column.remarks]), str(column.missing or ""))
         for column in own
     ]
-    groups: dict[tuple[str, str], list[Column]] = {}
+    groups: dict[tuple[str, str], list[data.Column]] = {}
     shown = {column.name for column in own}
     for column in columns:
         if column.name not in shown:
@@ -90,36 +87,17 @@ def print_scores(
         reasons: likewise why there is none, which is printed instead.
         intervals: likewise the lowest and highest value, which are printed beside it.
     """
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("metric", overflow="fold")
-    columns = [list(next(iter(metrics.values()), {}))]
-    for part, scores in metrics.items():
-        cells = []
-        for name in columns[0]:
-            value, interval = scores.get(name), intervals.get(part, {}).get(name)
-            reason = reasons.get(part, {}).get(name, "–")
-            cells.append((shown_score(value, interval), True) if value is not None else (reason, False))
-        # only a reason may take several lines
-        width = max((len(text) if whole else min(len(text), REASON_WIDTH) for text, whole in cells), default=1)
-        table.add_column(part, justify="right", min_width=width, max_width=width)
-        columns.append([text for text, _ in cells])
-    for row in zip(*columns, strict=True):
-        table.add_row(*map(escape, row))
-    show(table)
+    names = list(next(iter(metrics.values()), {}))
 
+    def cell(part: str, name: str) -> str:
+        value = metrics[part].get(name)
+        if value is None:
+            return reasons.get(part, {}).get(name, NOTHING)
+        return score(value, intervals.get(part, {}).get(name))
 
-def shown_score(value: float, interval: tuple[float, float] | None) -> str:
-    """A value such as `0.9512`, or `0.9512 (0.931–0.967)`; a small one has four significant digits.
-
-    The ends of an interval have so many digits that two of its width are seen.
-    """
-    text = f"{value:.4g}" if 0 < abs(value) < SMALL else f"{value:.4f}"
-    if interval is None:
-        return text
-    width = interval[1] - interval[0]
-    digits = min(4, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 4
-    low, high = (format(end, ".3g" if 0 < width < SMALL else f".{digits}f") for end in interval)
-    return f"{text} ({low}{' to ' if interval[0] < 0 else '–'}{high})"
+    rows = [[name, *(cell(part, name) for part in metrics)] for name in names]
+    show_lines(flowing(title, width()))
+    _show_grid(Grid("metric", [], list(metrics), [], rows, ranked_by=list(metrics)[-1] if metrics else ""))
 
 
 def print_comparison(
@@ -132,73 +110,98 @@ def print_comparison(
     """
     if compared:
         _, *others = compared.values()
-        shown = [(part, name) for part in others[0] for name in headlines]
-        table = Table("", title="Beside baselines", title_justify="left")
-        for part, name in shown:
-            table.add_column(f"{part}\n{escape(name)}", justify="right")
-        for place, (label, metrics) in enumerate(compared.items()):
-            values = [metrics.get(part, {}).get(name) for part, name in shown]
-            table.add_row(
-                label,
-                *("–" if value is None else shown_score(value, None) for value in values),
-                style=None if place else "bold",
-            )
-        show(table)
+        shown = {f"{part}_{name}": (part, name) for part in others[0] for name in headlines}
+        columns = [
+            in_column([_alone(of.get(part, {}).get(name)) for of in compared.values()]) for part, name in shown.values()
+        ]
+        rows = [[label, *cells] for label, *cells in zip(compared, *columns, strict=True)]
+        show_lines(["Beside baselines"])
+        _show_grid(Grid("", [], list(shown), [], rows, ranked_by=next(iter(shown))))
     for note in notes:
         print_advice(f"Note: {note}.")
 
 
+def _alone(value: float | None) -> tuple[float, None] | None:
+    return None if value is None else (value, None)
+
+
 def print_advice(line: str) -> None:
-    """Prints a line in plain words below a result."""
-    show(line, markup=False, highlight=False, soft_wrap=True)
+    """Prints a sentence in plain words below a result."""
+    show_lines(flowing(line, width()))
 
 
-def print_leaderboard(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: Path, baselines: Collection[str] = ()
-) -> None:
+def print_leaderboard(title: str, same: Sequence[str], grid: Grid, file: Path, baselines: Collection[str] = ()) -> None:
     """Prints the best runs of a sweep, and the path of the file with all of them.
 
-    Rows that begin with the name of one of the baselines are printed however many there are.
+    Args:
+        same: what all of them have in common, as `key=value`.
+        grid: all of them, best first; rows that begin with the name of one of the baselines are printed however many
+            there are.
     """
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(escape(column.replace(".", "\n").replace("_", "\n", 1)), overflow="fold")
-    rest = rows[MAX_RUNS:]
+    rest = grid.rows[MAX_RUNS:]
     kept = [row for row in rest if row[0] in baselines]
-    for row in rows[:MAX_RUNS]:
-        table.add_row(*map(escape, row))
-    if len(rest) > len(kept):
-        table.add_row(f"… {len(rest) - len(kept)} more", *[""] * (len(columns) - 1))
-    for row in kept:
-        table.add_row(*map(escape, row))
-    show(table)
+    more = [_more(len(rest) - len(kept), grid)] if len(rest) > len(kept) else []
+    show_lines(flowing(title, width()))
+    _print_same(same)
+    _show_grid(replace(grid, rows=[*grid.rows[:MAX_RUNS], *more, *kept]))
+    if grid.best:
+        show_lines([f"{MARK} the best"])
     print_path(file)
 
 
-def print_dry_run(jobs: Sequence[Sequence[str]], stacks: str, rows: Sequence[Sequence[str]], seconds: float) -> None:
+def _more(count: int, grid: Grid) -> list[str]:
+    """A row that says how many are not printed."""
+    return [f"… {count} more", *[""] * (len(grid.header) - 1)]
+
+
+def _print_same(same: Sequence[str]) -> None:
+    if same:
+        short = shortened(same, width())
+        show_lines(wrapped(["Same in all:", *(short[each] for each in same)], width()))
+
+
+def _show_grid(grid: Grid) -> None:
+    """Prints it, and which scores there was no room for."""
+    table, left_out = grid.table(width())
+    show_table(table)
+    if left_out:
+        show_lines(wrapped(["No room for:", *left_out], width()))
+
+
+def print_dry_run(
+    jobs: Sequence[tuple[int, Sequence[str], bool]], stacks: str, rows: Sequence[Sequence[str]], seconds: float
+) -> None:
     """Prints what a sweep would do.
 
-    Each of `jobs` is its number, overrides and error; `stacks` is the title of the table of stacks, and `rows` are
-    their jobs, number of runs, memory and time.
+    Each of `jobs` is its number, its overrides and whether it fails; `stacks` is the title of the table of stacks, and
+    `rows` are their jobs, number of runs, memory and time.
     """
-    console = get_console()
-    wrong = any(failure for *_, failure in jobs)
-    table = Table("job", "overrides", *(["failure"] if wrong else []))
-    for row in jobs[:MAX_JOBS]:
-        table.add_row(*map(escape, row[: 2 + wrong]))
-    if len(jobs) > MAX_JOBS:
-        table.add_row("…", f"{len(jobs) - MAX_JOBS} more")
-    console.print(table)
-    table = Table("jobs", "runs", "memory", "time", title=escape(stacks), title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print(
-        f"About {seconds:.1f} s of training in all, without early stopping. Nothing was trained.", highlight=False
-    )
+    same = [each for each in jobs[0][1] if len(jobs) > 1 and all(each in typed for _, typed, _ in jobs)]
+    _print_same(same)
+    own = [dict(_pair(each) for each in typed if each not in same) for _, typed, _ in jobs]
+    keys = list(dict.fromkeys(key for each in own for key in each))
+    columns = [as_typed([each.get(key, "") for each in own]) for key in keys]
+    wrong = any(fails for *_, fails in jobs)
+    ends = [["fails" if fails else "" for *_, fails in jobs]] if wrong else []
+    cells = zip((str(number) for number, *_ in jobs), *columns, *ends, strict=True)
+    listed = [list(row) for row in cells]
+    grid = Grid("job", keys, [], ["status"] if wrong else [], listed[:MAX_JOBS])
+    more = [_more(len(jobs) - MAX_JOBS, grid)] if len(jobs) > MAX_JOBS else []
+    _show_grid(replace(grid, rows=[*grid.rows, *more]))
+    if rows:
+        show_lines(flowing(stacks, width()))
+        of = zip(("jobs", "runs", "memory", "time"), zip(*rows, strict=True), strict=True)
+        table = [Column(name, each, right=name != "jobs") for name, each in of]
+        show_table(fit(table, width(), DENSE) or squeezed(table))
+    print_advice(f"About {seconds:.1f} s of training in all, without early stopping. Nothing was trained.")
+
+
+def _pair(override: str) -> tuple[str, str]:
+    key, sign, value = override.partition("=")
+    return key, value if sign else "yes"
 
 
 def print_dry_run_of_one(run: str, training: str, seconds: float) -> None:
     """Prints what a run would do, beside the table of its columns."""
     for line in (run, training, f"About {seconds:.1f} s of training, without early stopping. Nothing was trained."):
-        show(escape(line), highlight=False, soft_wrap=True)
+        print_advice(line)

@@ -19,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlp_exp.api.command import command
 from mlp_exp.api.overrides import Overrides, arguments_of
-from mlp_exp.cli.hydra_words import RUN_DIR, quoted
+from mlp_exp.cli.hydra_words import RUN_DIR
+from mlp_exp.config.words import quoted
 from mlp_exp.data.splits.sampling import Codes
 from mlp_exp.data.table.file import NOT_SAVED
 from mlp_exp.data.table.frames import save_table

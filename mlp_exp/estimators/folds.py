@@ -13,8 +13,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
 
 from mlp_exp.api.command import command
-from mlp_exp.cli.hydra_words import SWEEP_DIR, quoted
+from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.config.dotted import key_in
+from mlp_exp.config.words import quoted
 from mlp_exp.data.table.file import NOT_SAVED
 from mlp_exp.errors import InputError, TrainingError
 from mlp_exp.estimators.base import Prepared, TableEstimator, keep, prepare

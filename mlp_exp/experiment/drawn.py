@@ -12,6 +12,7 @@ from mlp_exp.data.statistics import Floats
 from mlp_exp.display import figures
 from mlp_exp.display.curves import Plane
 from mlp_exp.experiment.answers import answers_of, answers_to
+from mlp_exp.experiment.importance import importance_of
 from mlp_exp.experiment.run import Run
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.tasks.classification import Classification
@@ -19,6 +20,9 @@ from mlp_exp.tasks.metrics.uncertain import LEVELS, Z
 from mlp_exp.tasks.regression import DistributionRegression, QuantileRegression
 from mlp_exp.tasks.several import Multilabel, SeveralValues
 from mlp_exp.tasks.task import Task
+
+FEWEST_RESIDUALS = 10
+"""Rows that have a distribution."""
 
 
 def draw(run: Run, helper: Helper = IN_PLACE) -> None:
@@ -31,7 +35,8 @@ def begin_drawing(run: Run, helper: Helper) -> Callable[[], None]:
     if not run.best_epoch:
         return lambda: None
     draws = IN_PLACE if "matplotlib" in sys.modules else helper
-    return draws.ask(figures.write, run.folder.path, _figures(run))
+    format = run.components.config.get("plots", {}).get("format", "png")
+    return draws.ask(figures.write, run.folder.path, _figures(run), format)
 
 
 def _figures(run: Run) -> figures.Figures:
@@ -44,6 +49,8 @@ def _figures(run: Run) -> figures.Figures:
     answers = answers_of(run, test) if len(test) else None
     if answers is not None and np.isfinite(answers).all():
         found |= of_test_part(run.head.task, dataset.target[test], answers)
+        if "decision_boundary" not in found and (importance := importance_of(run)):
+            found["importance"] = importance
     return found
 
 
@@ -56,22 +63,31 @@ def _predict_points(run: Run, points: Floats) -> Any:
 
 def of_test_part(task: Task, target: NDArray[Any], answers: Floats) -> figures.Figures:
     """The figures that show the test part, from the truth and the answers `[n, A]`."""
+    found: figures.Figures
+    shown: tuple[str, ...]
     name = task.targets[0].name
     if isinstance(task, Classification):
-        names = task.class_names
-        return {
-            "confusion_matrix": (target, task.predictions(target, answers).predicted, names),
-            "roc": (target, answers, names),
-            "calibration": (target, answers, names),
-        }
+        of_classes = target, answers, task.class_names
+        found = {"confusion_matrix": (target, task.predictions(target, answers).predicted, task.class_names)}
+        shown = ("roc", "precision_recall", "calibration") if _varies(target) else ("calibration",)
+        return found | dict.fromkeys(shown, of_classes)
     if isinstance(task, Multilabel):
-        return dict.fromkeys(("roc_of_labels", "calibration_of_labels"), (target, answers, task.names))
+        shown = ("roc_of_labels", "precision_recall_of_labels", "calibration_of_labels")
+        return dict.fromkeys(shown if _varies(target) else shown[2:], (target, answers, task.names))
     if isinstance(task, SeveralValues):
         return {"predicted_of_several": (target, answers, task.names)}
-    found: figures.Figures = {"predicted_actual": (target, task.columns(answers)["prediction"], name)}
+    values = target, task.columns(answers)["prediction"], name
+    found = {"predicted_actual": values}
+    if len(target) >= FEWEST_RESIDUALS:
+        found["residuals"] = values
     if isinstance(task, QuantileRegression):
-        found["coverage"] = task.levels, (target[:, None] <= answers).mean(axis=0).tolist()
+        found["coverage"] = task.levels, (target[:, None] <= answers).mean(axis=0).tolist(), len(target)
     if isinstance(task, DistributionRegression):
         z = (target - answers[:, 0]) / answers[:, 1]
-        found["coverage"] = LEVELS, [float((z <= quantile).mean()) for quantile in Z]
+        found["coverage"] = LEVELS, [float((z <= quantile).mean()) for quantile in Z], len(target)
     return found
+
+
+def _varies(target: NDArray[Any]) -> bool:
+    """Whether any target has several classes; others have neither false nor true positives to draw."""
+    return bool((target != target[0]).any())

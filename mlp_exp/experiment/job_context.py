@@ -1,5 +1,7 @@
 """What surrounds a run: working directory, environment variables, and what Hydra says of the job."""
 
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -13,7 +15,9 @@ from hydra.core.utils import env_override
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from mlp_exp.config.components import PUBLIC, is_component
+from mlp_exp.config.named_files import named_files
 from mlp_exp.config.validation import require_valid
+from mlp_exp.errors import DataError
 from mlp_exp.experiment.spec import RunSpec
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -73,11 +77,23 @@ def check(spec: RunSpec, *, reads_table: bool = False) -> None:
     try:
         with active(spec):
             require_valid(spec.values, spec.overrides)
+            _require_files(spec)
             if reads_table and spec.values["data"]["_target_"] == TABLE:
                 _check_table(spec.values["data"], spec.values["split"])
     except BaseException as error:
         RunFolder(spec.folder).write_failure(error)
         raise
+
+
+def _require_files(spec: RunSpec) -> None:
+    """Raises DataError for a file that is where the command was called, and not where its run looks for it."""
+    called = Path(spec.job.get("hydra.runtime.cwd", ""))
+    for name in named_files(spec.values) if Path(spec.directory) != called else ():
+        if not os.path.exists(os.path.expanduser(name)) and os.path.exists(called / name):
+            raise DataError(
+                f"{name}: is not in {spec.directory}, from where a run with hydra.job.chdir=true looks for it. Give "
+                f"its whole path: {shlex.quote(str(called / name))}"
+            )
 
 
 def _check_table(data: Mapping[str, Any], split: Mapping[str, Any]) -> None:

@@ -27,8 +27,8 @@ def plan(components: Components) -> Plan:
 
     Raises:
         DataError: the data cannot be used as asked.
-        ConfigError: the loss does not fit the task, the device is not there, the network cannot train in a stack, or a
-            callback adds a column that the history has.
+        ConfigError: the loss does not fit the task, the device is not there, the network cannot train in a stack or on
+            batches of one row, or a callback adds a column that the history has.
     """
     dataset, session = components.dataset, components.session
     parts, parts_key = _parts(components)
@@ -45,6 +45,9 @@ def plan(components: Components) -> Plan:
     if dataset.texts:  # once for all runs, before processes are forked: it is slow, and small
         encoded = session.keep(("encoded", *key), lambda: preprocessing.encoded(dataset.texts))
     made = Plan(components, parts, members, preprocessing, head, key, encoded)
+    if components.is_mlp and components.config["model"].get("norm") == "batch" and made.batch_size == 1:
+        which = "which has one row: the network would learn nothing. Use model.norm=layer, or a larger"
+        raise ConfigError([f"model.norm: batch takes means over a batch, {which} trainer.batch_size"])
     if made.alone and len(members) > 1:
         raise ConfigError([f"ensemble: networks of one run train as one stack, and {made.alone}; use ensemble=none"])
     require_free(callbacks, made.columns)

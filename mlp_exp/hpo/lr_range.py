@@ -86,7 +86,7 @@ def _loss(folder: RunFolder) -> float:
 
 def _draw(path: Path, curves: Curves) -> None:
     from mlp_exp.display.learning_rates import learning_rates  # imports matplotlib
-    from mlp_exp.display.plots import png
+    from mlp_exp.display.plots import encoded
 
     with atomic(path) as temporary:
-        temporary.write_bytes(png(learning_rates(curves)))
+        temporary.write_bytes(encoded(learning_rates(curves)))

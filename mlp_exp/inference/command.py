@@ -1,6 +1,7 @@
 """What `predict` and `export` are given, and what they print; imports nothing slow before the arguments are checked."""
 
 import argparse
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,34 +17,40 @@ if TYPE_CHECKING:
     from mlp_exp.inference.tables import Predicted
 
 STANDARD_OUTPUT = "-"
-ENDINGS = (".csv", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+NAMED = "a name that ends in .csv, .csv.gz or .parquet"
 
 
 def check_folder(output: Path, last: Path) -> None:
     """Raises DataError unless a combination of runs can be written there; `last` is the last folder that is named."""
     if last.is_file():
         raise DataError(
-            f"{output}: expected a name that ends in {' or '.join(ENDINGS)}, for predictions of {last}; a folder to "
-            "save the chosen runs in is for a command without a TABLE"
+            f"{output}: expected {NAMED}, for predictions of {last}; a folder to save the chosen runs in is for a "
+            "command without a TABLE"
         )
     if output.exists() or not output.parent.is_dir():
-        what = "it exists" if output.exists() else f"there is no folder '{output.parent}'"
+        what = "it exists" if output.exists() else lacks_folder(output)
         raise DataError(f"{output}: expected the name of a new folder for the chosen runs, and {what}")
 
 
 def is_file_name(output: Path) -> bool:
     """Whether predictions can be written to something of this name."""
-    return str(output) == STANDARD_OUTPUT or output.suffix.lower() in ENDINGS
+    return str(output) == STANDARD_OUTPUT or output.name.lower().endswith(ENDINGS)
+
+
+def lacks_folder(file: Path) -> str:
+    """That there is no folder for a file, and how to make it."""
+    return f"there is no folder '{file.parent}'; make it: mkdir -p {shlex.quote(str(file.parent))}"
 
 
 def check_output(output: Path, table: Path) -> None:
     """Raises DataError unless predictions can be written there."""
     if str(output) == STANDARD_OUTPUT:
         return
-    if output.suffix.lower() not in ENDINGS:
-        raise DataError(f"{output}: expected a name that ends in {' or '.join(ENDINGS)}")
+    if not is_file_name(output):
+        raise DataError(f"{output}: expected {NAMED}")
     if output.is_dir() or not output.parent.is_dir():
-        what = "it is a folder" if output.is_dir() else f"there is no folder '{output.parent}'"
+        what = "it is a folder" if output.is_dir() else lacks_folder(output)
         raise DataError(f"{output}: expected the name of a file, and {what}")
     if output.exists() and table.exists() and output.samefile(table):
         raise DataError(f"{output}: is the table itself; expected another file for the predictions")
@@ -73,20 +80,12 @@ def opened(output: Path) -> Iterator[Path | BinaryIO]:
 
 def add_runs(parser: argparse.ArgumentParser, *, greedy: bool = False) -> None:
     """Adds the folders, and how many runs of a sweep's; with `greedy` also how they may be chosen."""
-    several = "folder of a run or of a sweep; several give their average"
-    parser.add_argument("runs", metavar="RUN", nargs="+", help=several)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help=argparse.SUPPRESS)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--top", metavar="N", type=positive, default=1, help="how many of a sweep's best runs (default: 1)"
-    )
+    which.add_argument("--top", metavar="N", type=positive, default=1, help="the best N runs of a sweep (default: 1)")
     if greedy:
-        which.add_argument(
-            "--greedy",
-            metavar="N",
-            type=positive,
-            help="choose N among all runs that ended well, one after the other, each so that the average is best for "
-            "the rows that all held out; a run may be chosen several times",
-        )
+        text = "choose N runs, whose average is best for rows that all held out; a run may be chosen several times"
+        which.add_argument("--greedy", metavar="N", type=positive, help=text)
 
 
 def positive(text: str) -> int:
@@ -107,22 +106,22 @@ def all_runs(folders: Sequence[Path], top: int) -> list[Path]:
 
 def print_summary(predicted: "Predicted") -> None:
     """What was left out, what is not finite, and the metrics if there is a target."""
-    from mlp_exp.display.tables import print_scores
+    from mlp_exp.display.tables import print_advice, print_scores
 
     rows, missing, targets = predicted.rows, predicted.without_target, ", ".join(predicted.targets)
     if predicted.ignored:
-        print(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
+        print_advice(f"ignored: {', '.join(map(shorten, predicted.ignored))}")
     for line in predicted.misfits:
-        print(line)
+        print_advice(line)
     if predicted.not_finite:
-        print(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
+        print_advice(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
     if predicted.seen:
         least = "at least " if predicted.seen_is_least else ""
-        print(
+        print_advice(
             f"{least}{predicted.seen} of {rows} rows equal rows of training; metrics on them say little about new rows"
         )
     if missing:
-        print(f"{missing} of {rows} rows have no {targets} and are left out of the metrics")
+        print_advice(f"{missing} of {rows} rows have no {targets} and are left out of the metrics")
     if predicted.scores.values:
         scores, reasons = {"value": predicted.scores.values}, {"value": predicted.scores.reasons}
         print_scores(f"{targets} of {rows - missing} rows", scores, reasons)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from gzip import GzipFile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,20 +43,23 @@ def kept_columns(asked: Sequence[str], names: Sequence[str], made: Sequence[str]
 
 @contextmanager
 def writer(output: Path | BinaryIO) -> Iterator[Callable[[pa.Table], None]]:
-    """What writes rows: to a file, Parquet or CSV by its ending, as a whole or not at all; to a stream as CSV.
+    """What writes rows: to a file, by its ending, as a whole or not at all; to a stream as CSV.
 
     Raises DataError for a column that CSV cannot hold.
     """
     if not isinstance(output, Path):
         yield _csv_writer(output)
         return
-    is_parquet = output.suffix.lower() == ".parquet"
+    ending = output.suffix.lower()
     with atomic(output) as temporary, temporary.open("wb") as file:
-        if not is_parquet:
+        if ending == ".parquet":
+            with _ParquetWriter(file) as write:
+                yield write
+        elif ending == ".gz":
+            with GzipFile("", "wb", fileobj=file, mtime=0) as zipped:
+                yield _csv_writer(zipped)
+        else:
             yield _csv_writer(file)
-            return
-        with _ParquetWriter(file) as write:
-            yield write
 
 
 class _ParquetWriter:
@@ -78,7 +82,7 @@ class _ParquetWriter:
             self._writer.close()
 
 
-def _csv_writer(file: BinaryIO) -> Callable[[pa.Table], None]:
+def _csv_writer(file: BinaryIO | GzipFile) -> Callable[[pa.Table], None]:
     begun = False
 
     def write(rows: pa.Table) -> None:

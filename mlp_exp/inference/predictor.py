@@ -19,7 +19,7 @@ from mlp_exp.data.table.schema import FeatureSchema, arrow_type
 from mlp_exp.data.table.streaming import CHUNK_ROWS
 from mlp_exp.errors import DataError
 from mlp_exp.inference.evaluation import Evaluation
-from mlp_exp.inference.importance import permutation_importance
+from mlp_exp.inference.importance import importance_of_columns
 from mlp_exp.inference.recorded import Recorded
 from mlp_exp.tasks.metrics import Scores
 from mlp_exp.tasks.task import Task
@@ -182,7 +182,7 @@ class Predictor(Recorded):
                 raise DataError(f"explain: {name} of {IN_MEMORY}: {scores.reasons.get(name, 'there are no rows')}")
             return -value if task.larger_is_better(name) else value
 
-        return native_frame(permutation_importance(cost, self._with_targets(table), self.names, repeats, seed))
+        return native_frame(importance_of_columns(cost, self._with_targets(table), self.names, repeats, seed))
 
     def _with_targets(self, table: Any) -> pa.Table:
         """A table that has the columns of training and the targets."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlp_exp.display.tables import shown_score
+from mlp_exp.display.numbers import score
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -67,7 +67,7 @@ def metrics_of(result: Mapping[str, Any]) -> pa.Table:
 def headlines_of(result: Mapping[str, Any]) -> list[str]:
     """The metrics of a run that are printed, as `val accuracy 0.9000`; of the training part if there is no other."""
     return [
-        f"{part} {name} {shown_score(values[name], None)}"
+        f"{part} {name} {score(values[name], None)}"
         for part, values in result["metrics"].items()
         if part != "train" or len(result["metrics"]) == 1
         for name in result.get("headlines", [])

@@ -3,62 +3,84 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlp_exp.display.grid import Grid
+from mlp_exp.display.numbers import as_typed, in_column
 from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
-from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.ranking import REPETITIONS, Experiment, group_repetitions, in_words, shown_metrics
 from mlp_exp.leaderboard.searches import searches_of
 from mlp_exp.storage.sweep_folder import LEADERBOARD
 
-LONGEST_NUMBER = 8
-"""Characters of a number that are printed as they are."""
-
 
 def as_table(
     entries: Sequence[Entry], baselines: Mapping[str, Experiment] | None = None
 ) -> tuple[str, list[str], list[list[str]]]:
-    """Title, columns and rows to print; runs that differ by seed or fold alone are one row with mean ± deviation.
+    """Title, columns and rows to show; runs that differ by seed or fold alone are one row with mean ± deviation.
 
     Baselines are rows between them, with their names in the place of the job. Pruned runs, of which a search has many,
     are counted in the title alone, unless there is no other run to show; what they varied is a column all the same.
     """
+    title, grid = _as_grid(entries, baselines or {})
+    return title, grid.header, [list(row) for row in grid.rows]
+
+
+def _as_grid(entries: Sequence[Entry], baselines: Mapping[str, Experiment]) -> tuple[str, Grid]:
+    """The title, and the rows of `as_table`."""
     pruned = sum(entry.pruned for entry in entries) if entries[0].metrics else 0
-    searches = searches_of(entries)
     title = _title(entries, pruned)
-    varied = {key for each in entries for key in each.overrides if each.overrides[key] != entries[0].overrides.get(key)}
-    varied |= {key for search in searches.values() for key in search.study.space}
+    varied = _varied(entries)
     entries = [entry for entry in entries if not (pruned and entry.pruned)]
     groups = group_repetitions(entries)
     one_each = all(len(group.entries) == 1 for group in groups)
     if one_each:  # then a seed is a column like any other
         groups = [Experiment(dict(entry.overrides), [entry]) for entry in entries]
+    else:
+        repeated = [key for key in REPETITIONS if len({entry.settings.get(key) for entry in entries}) > 1]
+        title = f"{title}; mean ± standard deviation over {', '.join(repeated)}"
+    named = [(_label(group, one_each=one_each), group) for group in groups]
+    shown = sorted([*named, *baselines.items()], key=lambda pair: by_rank(pair[1]))  # equal ones stay in their order
+    return title, _grid("job" if one_each else "runs", shown, groups, varied)
+
+
+def _grid(label: str, shown: Sequence[tuple[str, Experiment]], groups: Sequence[Experiment], varied: set[str]) -> Grid:
+    """The columns of groups of runs and of baselines, in their order; the first group with metrics is marked."""
+    entries = [entry for group in groups for entry in group.entries]
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
     keys = [key for key in keys if key in varied or len({group.overrides.get(key) for group in groups}) > 1]
     names = shown_metrics(entries)
-    has_front = any(entry.front for entry in entries)
-    all_well = all(entry.ended_well for entry in entries)
-    rows = []
-    named = [(_label(group, one_each=one_each), group) for group in groups] + list((baselines or {}).items())
-    for label, group in sorted(named, key=lambda pair: by_rank(pair[1])):  # equal ones stay in their order
-        overrides = [_readable(group.overrides.get(key, ""), cut=bool(searches)) for key in keys]
-        scores = [group.mean_and_deviation(name) for name in names]
-        status = [] if all_well else [", ".join(dict.fromkeys(str(e.result["status"]) for e in group.entries))]
-        front = ["yes" if group.entries[0].front else ""] if has_front else []
-        rows.append([label, *overrides, *scores, *front, *status])
-    if not one_each:
-        repeated = [key for key in REPETITIONS if len({entry.settings.get(key) for entry in entries}) > 1]
-        title = f"{title}; mean ± standard deviation over {', '.join(repeated)}"
-    ends = [*(["front"] if has_front else []), *([] if all_well else ["status"])]
-    return title, ["job" if one_each else "runs", *keys, *names, *ends], rows
+    experiments = [group for _, group in shown]
+    columns = [as_typed([group.overrides.get(key, "") for group in experiments]) for key in keys]
+    columns += [
+        in_column([of.mean_and_deviation(name) for of in experiments], whole=name == PARAMETERS) for name in names
+    ]
+    ends = {}
+    if any(entry.front for entry in entries):
+        ends["front"] = ["yes" if group.entries[0].front else "" for group in experiments]
+    if not all(entry.ended_well for entry in entries):
+        ends["status"] = [", ".join(dict.fromkeys(str(e.result["status"]) for e in of.entries)) for of in experiments]
+    rows = [[label, *cells] for (label, _), *cells in zip(shown, *columns, *ends.values(), strict=True)]
+    ranked = [place for place, of in enumerate(experiments) if of in groups and of.entries[0].metrics]
+    best = ranked[0] if ranked and len(rows) > 1 else None
+    return Grid(label, keys, names, list(ends), rows, entries[0].ranked_by, best)
 
 
-def _readable(value: str, *, cut: bool) -> str:
-    """A value as typed; of a number that a search has drawn four digits if `cut`."""
-    try:
-        return f"{float(value):.4g}" if cut and len(value) > LONGEST_NUMBER else value
-    except ValueError:
-        return value
+def _varied(entries: Sequence[Entry]) -> set[str]:
+    """The keys in which runs differ, and those that a search varies."""
+    keys = {key for each in entries for key in each.overrides if each.overrides[key] != entries[0].overrides.get(key)}
+    return keys | {key for search in searches_of(entries).values() for key in search.study.space}
+
+
+def _same(entries: Sequence[Entry]) -> list[str]:
+    """What was typed for all of several runs."""
+    first, *others = entries
+    equal = (
+        f"{key}={value}"
+        for key, value in first.overrides.items()
+        if all(other.overrides.get(key) == value for other in others)
+    )
+    return list(equal) if others else []
 
 
 def _label(group: Experiment, *, one_each: bool) -> str:
@@ -81,5 +103,7 @@ def write_and_print(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:
     if entries:
         leaderboard.write()
         baselines = over_splits(leaderboard.baselines)
-        print_leaderboard(*as_table(entries, baselines), folder / LEADERBOARD, baselines)
+        title, grid = _as_grid(entries, baselines)
+        grid, equal = grid.without_equal()
+        print_leaderboard(title, [*_same(entries), *equal], grid, folder / LEADERBOARD, baselines)
     return entries

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from mlp_exp.leaderboard.entry import PARAMETERS, Entry
+from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.storage.sweep_folder import sweep_of
 
 REPETITIONS = ("seed", "split.seed", "split.fold", "data.seed")
@@ -67,14 +67,12 @@ class Experiment:
     overrides: dict[str, str]
     entries: list[Entry]
 
-    def mean_and_deviation(self, metric: str) -> str:
-        """Over the runs that have the metric; the sample standard deviation is left out for a single run."""
+    def mean_and_deviation(self, metric: str) -> tuple[float, float | None] | None:
+        """Over the runs that have the metric; no sample standard deviation of a single run; None without any."""
         values = [value for value in (entry.metrics.get(metric) for entry in self.entries) if value is not None]
         if not values:
-            return "–"
-        digits = 0 if metric == PARAMETERS else 4
-        mean = f"{fmean(values):.{digits}f}"
-        return mean if len(values) == 1 else f"{mean} ± {stdev(values):.{digits}f}"
+            return None
+        return fmean(values), stdev(values) if len(values) > 1 else None
 
     @property
     def kind(self) -> tuple[int, bool, int]:

@@ -60,7 +60,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
             numbers = [planned[index][0].number for index in members]
             mib = estimated_bytes(chosen) / 2**20
             stacks.append([as_ranges(numbers), str(len(members)), f"{mib:.0f} MiB", f"{seconds:.1f} s"])
-    listed = [[str(job.number), " ".join(job.overrides), job.failure or ""] for job in jobs]
+    listed = [(job.number, job.overrides, bool(job.failure)) for job in jobs]
     parallel = min((kind.parallel for kind in found), default=1)
     print_dry_run(listed, in_words(found, differing), stacks, max([sum(times) / parallel, *times]))
 

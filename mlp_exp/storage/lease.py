@@ -41,6 +41,14 @@ def still_held(folder: Path, token: str) -> bool:
         return True
 
 
+def works_on(folder: Path) -> bool:
+    """Whether a command may be working on a sweep; to look at it needs no lease. Raises OSError."""
+    found = read(folder / LEASE)
+    if found is None:
+        return False
+    return not found.holder.has_ended if found.holder.is_here else time.time() - found.renewed < TAKE_AFTER
+
+
 class Lease:
     """The lease of a sweep's folder, from when it is made to `release`.
 

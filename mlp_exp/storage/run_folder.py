@@ -6,15 +6,18 @@ Files are written under a temporary name and then renamed, so that a reader neve
 import csv
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
+from mlp_exp.config.words import override
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
@@ -47,6 +50,7 @@ CHECKPOINT = "checkpoint.pt"
 DATA = "data.parquet"
 """The table in memory that a run, or a sweep, was trained on."""
 PLOTS = "plots"
+FigureFormat = Literal["png", "svg"]
 TRACKED = "tracker.json"
 EVENT_FILES = "tensorboard"
 CHOSEN = "chosen"
@@ -71,9 +75,21 @@ class RunFolder(HydraFiles):
         """Raises RunFolderError if the folder has a result or a history of another run."""
         for name in (RESULT, HISTORY):
             if (self.path / name).exists():
-                raise RunFolderError(
-                    f"{self.path}: holds {name} of another run. Give this run a folder of its own: hydra.run.dir=…"
-                )
+                raise RunFolderError(f"{self.path}: holds {name} of {self._other_run()}")
+
+    def _other_run(self) -> str:
+        """Which run is there, and what to type, also to go on with it or to replace it where it has not ended well."""
+        status = None
+        with suppress(RunFolderError):  # it is damaged: perhaps not even a run's
+            status = (self.result() or {}).get("status")
+        which, ways = "another run", [f"give this run a folder of its own: {free_folder('hydra.run.dir', self.path)}"]
+        if status not in (None, *DONE):
+            which = f"a run with status {status}"
+            ways.insert(0, f"replace it: rm -r {shlex.quote(str(self.path))}")
+        if status not in DONE and self.checkpoint.exists():
+            ways.insert(0, f"go on with it: {shlex.quote(f'resume={self.path}')}")
+        said = "; or ".join(ways)
+        return f"{which}. {said[0].upper()}{said[1:]}"
 
     def result(self) -> dict[str, Any] | None:
         """The content of `result.json`; None if there is none. Raises RunFolderError if it is not a result."""
@@ -203,7 +219,7 @@ class RunFolder(HydraFiles):
         if not path.exists() and (self.result() or {}).get("status") == PRUNED:
             raise RunFolderError(
                 f"{self.path}: the run was pruned by its search and has no model. Train it to its end: "
-                f"resume={self.path}"
+                f"{shlex.quote(f'resume={self.path}')}"
             )
         return path
 
@@ -240,7 +256,8 @@ class RunFolder(HydraFiles):
 
     def figure_files(self) -> list[Path]:
         """Existing figures, sorted by name. Links are left out: they may lead anywhere."""
-        return sorted(path for path in self.figures.glob("*.png") if path.is_file() and not path.is_symlink())
+        found = (path for path in self.figures.glob("*") if path.suffix[1:] in get_args(FigureFormat))
+        return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
     def event_files(self) -> Path:
@@ -251,11 +268,21 @@ class RunFolder(HydraFiles):
         files = [self.path / name for name in (HYDRA_CONFIG, HISTORY, RESULT, BASELINES, MODEL)]
         return [file for file in files if file.is_file() and not file.is_symlink()] + self.figure_files()
 
-    def write_figure(self, name: str, png: bytes) -> None:
-        """Saves a figure as `plots/<name>.png`."""
+    def write_figure(self, name: str, content: bytes) -> None:
+        """Saves a figure as `plots/<name>`, a name with its suffix."""
         self.figures.mkdir(exist_ok=True)
-        with atomic(self.figures / f"{name}.png") as temporary:
-            temporary.write_bytes(png)
+        with atomic(self.figures / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def free_folder(key: str, taken: Path) -> str:
+    """The override of `key`, as a word of a shell, that names a new folder beside one that is taken.
+
+    >>> print(free_folder("hydra.run.dir", Path("/runs/my run")))
+    'hydra.run.dir="/runs/my run-2"'
+    """
+    others = (taken.with_name(f"{taken.name}-{number}") for number in count(2))
+    return override(key, str(next(path for path in others if not path.exists())))
 
 
 def runs_in(folder: Path) -> list[RunFolder]:

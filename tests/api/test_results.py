@@ -12,7 +12,7 @@ from support.runs import FAILED, classes, write_run
 import mlp_exp
 from mlp_exp import Results, TrainedRun, results
 from mlp_exp.api.results import SHOWN_ROWS
-from mlp_exp.cli.hydra_words import quoted, unquoted
+from mlp_exp.config.words import quoted, unquoted
 from mlp_exp.errors import DataError, RunFolderError, UntrustedError
 
 HISTORY = "epoch,lr,train_loss,val_loss,seconds\n1,0.1,0.9,0.8,0.5\n2,0.1,0.7,0.75,1.0\n"

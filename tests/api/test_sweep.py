@@ -147,7 +147,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[MlpExpError], str]] = {
         sweep,
         {"overrides": SHORT, "folder": "old"},
         RunFolderError,
-        "{cwd}/old: holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir",
+        "{cwd}/old: holds a sweep already. Go on with it: python -m mlp_exp.run resume={cwd}/old; or give this sweep a "
+        "folder of its own: hydra.sweep.dir={cwd}/old-2",
     ),
     "a used folder, and a table": (
         sweep,

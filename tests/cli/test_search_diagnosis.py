@@ -3,22 +3,26 @@
 import pytest
 from support.commands import Command, mistakes, refusal
 
-FOR_A_SEARCH = (
-    "optimizer.lr: interval(1e-4,1e-1) is for a search: -m hydra/sweeper=optuna hydra.sweeper.n_trials=64 …; a sweep "
-    "takes single values, as optimizer.lr=A,B"
-)
+
+def for_a_search(*more: str) -> str:
+    line = " ".join(["python -m mlp_exp.run -m hydra/sweeper=optuna 'optimizer.lr=interval(1e-4,1e-1)'", *more])
+    return (
+        f"optimizer.lr: interval(1e-4,1e-1) is for a search: {line}; a sweep takes single values, as optimizer.lr=A,B"
+    )
+
+
 RANGE = "optimizer.lr=interval(1e-4,1e-1)"
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ([RANGE], [FOR_A_SEARCH]),
-        (["-m", RANGE, "seed=1,2"], [FOR_A_SEARCH]),
+        ([RANGE], [for_a_search()]),
+        (["-m", RANGE, "seed=1,2"], [for_a_search("seed=1,2")]),
         (["-m", RANGE, "model.dropot=0.1"], ["model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"]),
         (
             ["-m", RANGE, "model.dropot=0.1,0.2"],
-            [FOR_A_SEARCH, "model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"],
+            [for_a_search("model.dropot=0.1,0.2"), "model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"],
         ),
         (
             ["-m", "hydra/sweeper=optuna", RANGE, "trainer.batch_size=interval(16,65)", "model.dropot=0.1"],
@@ -48,6 +52,20 @@ RANGE = "optimizer.lr=interval(1e-4,1e-1)"
         (
             ["-m", "search=small", "hydra.sweeper.n_trails=8"],
             ["hydra.sweeper.n_trails: there is no such setting. Did you mean 'n_trials'?"],
+        ),
+        (
+            ["--multirun", RANGE, "hydra/launcher=rq"],
+            [
+                "hydra/launcher: rq is of the package hydra-rq-launcher, which is not installed: it breaks this "
+                "version of Hydra; take ray or slurm. Options: basic, joblib, ray, slurm, stacked."
+            ],
+        ),
+        (
+            ["-m", "hydra/sweeper=nevergrad", "seed=1,2"],
+            [
+                "hydra/sweeper: nevergrad is of the package hydra-nevergrad-sweeper, which is not installed: pip "
+                "install hydra-nevergrad-sweeper; or take optuna. Options: basic, lr_range, optuna."
+            ],
         ),
         (["-m", "search=smal"], ["search: there is no option 'smal'. Did you mean 'small'?"]),
     ],

@@ -58,7 +58,7 @@ def test_a_search_of_more_runs_than_are_listed(tmp_path: Path, open_page: OpenPa
     assert {*range(0, 40, 4), *(int(run["name"]) for run in page.data["runs"])} <= set(drawn)
     assert len(drawn) < 40
     ranges = {key: set(of["numbers"]) for key, of in page.data["keys"].items()}
-    apart = [trial for trial in page.data["search"]["trials"] if "overrides" in trial]
+    apart = [trial for trial in page.data["searches"][0]["trials"] if "overrides" in trial]
     assert {trial["overrides"]["optimizer.lr"] for trial in apart} <= ranges["optimizer.lr"]
 
 

@@ -207,13 +207,13 @@ def test_filters_and_commands(sweep: Path, open_page: OpenPage) -> None:
     assert said == {text: f"{runs} of 15 runs" for text, runs in FILTERS.items()}
     page.filter("optimizer.lr=0.01 status=finished seed=0")
     assert page.column("val_log_loss") == [f"{LOSS[2]:g}", f"{LOSS[0]:g}"]
-    assert set(page.traces("#curves")[0]["customdata"]) == {0, 2, None}  # by rank
+    assert set(page.curves) == {"2", "0"}
     page.filter("")
     page.one("#filter").send_keys("none")
     assert (page.one("#shown").text, page.column("run")) == ("1 of 15 runs", ["13"])
     page.one("#filter").send_keys("!")
     assert (page.one("#shown").text, page.rows) == ("0 of 15 runs", [])
-    assert page.traces("#curves")[0]["y"] == []
+    assert page.curves == {}
     page.one("#filter").send_keys(Keys.ESCAPE)
     assert (page.one("#shown").text, len(page.rows)) == ("15 of 15 runs", 9)
 
@@ -236,24 +236,29 @@ def test_filters_and_commands(sweep: Path, open_page: OpenPage) -> None:
     page.leave()
 
 
+def near(curve: Sequence[float]) -> object:
+    """As the page has it."""
+    return pytest.approx(list(curve), rel=1e-4)
+
+
 def test_curves(sweep: Path, open_page: OpenPage) -> None:
     page = open_page(sweep)
     ranked = [2, 3, 0, 1, 10, 11, 8, 9, 6, 7, 4, 5]  # jobs, by loss
-    everything: list[Sequence[float | None]] = [*(VAL_LOSS[job] for job in ranked), [2, None], [0.9]]
-    (curves,) = page.traces("#curves")
     assert Select(page.one("#column")).first_selected_option.text == "val_loss"
-    assert curves["y"] == drawn(everything)
-    assert curves["x"] == [*[1, 2, 3, None] * 12, 1, 2, None, 1, None]
-
+    everything = {**{str(job): near(VAL_LOSS[job]) for job in ranked}, "13": [2, None], "14": [0.9]}
+    assert page.curves == everything
+    other, *shades = page.traces("#curves")
+    assert other["x"] == [1, 2, None, 1, None]
+    assert all(set(trace["x"]) == {1, 2, 3, None} for trace in shades)
     page.tick("12")  # has no curve
     page.tick("▸", 1)
-    _, *above = page.traces("#curves")
-    assert [one["y"] for one in above if one["y"]] == [drawn([VAL_LOSS[0]]), drawn([VAL_LOSS[1]])]
+    above = [trace for trace in page.traces("#curves") if trace["name"] != "all"]
+    assert [one["y"] for one in above] == [drawn([VAL_LOSS[0]]), drawn([VAL_LOSS[1]])]
     assert page.texts("#curves .legendtext") == [f"run {text}: optimizer.lr=0.01, model.activat…"[:40] for text in "01"]
     assert [row.text.split()[0] for row in page.all("tr.chosen")] == ["▸", "12"]
     assert page.focus.accessible_name == "highlight these 2 runs"
     page.one("#clear").click()
-    assert (len(page.traces("#curves")), page.all("tr.chosen")) == (1, [])
+    assert (len(page.traces("#curves")), page.all("tr.chosen")) == (9, [])
 
     page.point_at("#curves", 2, VAL_LOSS[9][1])
     assert page.hover_lines("#curves") == [
@@ -261,18 +266,18 @@ def test_curves(sweep: Path, open_page: OpenPage) -> None:
         f"epoch 2: {VAL_LOSS[9][1]:g}",
     ]
     ActionChains(page.browser).click().perform()
-    page.until(lambda: len(page.traces("#curves")) == 2)
-    assert page.traces("#curves")[1]["y"] == drawn([VAL_LOSS[9]])
+    page.until(lambda: len(page.traces("#curves")) == 10)
+    assert page.traces("#curves")[-1]["y"] == drawn([VAL_LOSS[9]])
     assert page.all("tr.chosen") == []  # half of a group is
     page.filter("seed=1")
     assert [row.text.split()[1] for row in page.all("tr.chosen")] == ["1"]
     page.filter("")
     page.point_at("#curves", 2, VAL_LOSS[9][1])
     ActionChains(page.browser).click().perform()
-    page.until(lambda: len(page.traces("#curves")) == 1)
+    page.until(lambda: len(page.traces("#curves")) == 9)
 
     page.choose("#column", "train_loss")
-    assert page.traces("#curves")[0]["y"] == drawn([TRAIN_LOSS[job] for job in ranked])
+    assert page.curves == {str(job): near(TRAIN_LOSS[job]) for job in ranked}
     assert page.layout("#curves", "yaxis.title.text") == "train_loss"
     assert page.layout("#curves", "yaxis.type") == "linear"
     page.one("#log").click()
@@ -281,7 +286,26 @@ def test_curves(sweep: Path, open_page: OpenPage) -> None:
     assert page.hover_lines("#curves")[1] == f"epoch 3: {TRAIN_LOSS[2][2]:g}"
     page.one("#log").click()
     page.choose("#column", "val_loss")
-    assert page.traces("#curves")[0]["y"] == drawn(everything)
+    assert page.curves == everything
+    page.leave()
+
+
+def test_colours_of_curves(sweep: Path, open_page: OpenPage) -> None:
+    page = open_page(sweep)
+    other, *shades = page.traces("#curves")
+    # the best is on top; without the metric there is no shade
+    assert [set(trace["customdata"]) for trace in shades[:1] + shades[-1:]] == [{11, None}, {0, 1, None}]
+    colours = [trace["line"]["color"] for trace in (other, *shades)]
+    assert len(set(colours)) == 9
+    assert (colours[0], colours[1], colours[-1]) == (page.js("style('--faint')"), "rgb(230,159,0)", "rgb(0,114,178)")
+    assert page.one("#scale-name").text == "val_log_loss"
+    page.choose("#metric", "val_accuracy")  # the larger, the better
+    best = page.traces("#curves")[-1]["customdata"]
+    found = {page.data["runs"][index]["metrics"]["val_accuracy"] for index in best if index is not None}
+    assert max(ACCURACY) in found
+    assert min(ACCURACY) not in found
+    assert page.one("#scale-name").text == "val_accuracy"
+    page.choose("#metric", "val_log_loss")
     page.leave()
 
 
@@ -453,7 +477,7 @@ def test_keyboard_names_dark_print_and_phone(sweep: Path, open_page: OpenPage) -
         one.accessible_name.strip() for one in page.all(":is(input, select, button, nav, [role=region]):not(td *)")
     }
     assert "" not in names
-    assert {"Filter", "all metrics", "Column", "log axis", "Metric", "First", "Second", "Sections"} <= names
+    assert {"Filter", "all columns", "Column", "log axis", "Metric", "First", "Second", "Sections"} <= names
 
     assert contrast("#fff", "#000000") == pytest.approx(21)
     plots = ("#curves", "#importance", "#effects > div", "#parallel", "#pair")

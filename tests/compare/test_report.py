@@ -94,14 +94,14 @@ def test_a_sweep_in_a_folder_with_a_longer_name(command: Command, tmp_path: Path
 
 # ---- runs
 
-BINARY = {"loss", "confusion_matrix", "roc", "calibration"}
+BINARY = {"loss", "confusion_matrix", "roc", "precision_recall", "calibration"}
 RUNS = {
     "stopped early, of mean weights": (
         ["early_stopping=patience", "early_stopping.patience=1", "optimizer.lr=0.5", "trainer.average=0.5"],
         BINARY | {"decision_boundary"},
     ),
     "no validation": (["split.train=0.8", "split.val=0", "data=iris"], {"loss", "confusion_matrix"}),
-    "regression": (["data=diabetes", "model.norm=batch", "loss=huber"], {"loss", "predicted_actual"}),
+    "regression": (["data=diabetes", "model.norm=batch", "loss=huber"], {"loss", "predicted_actual", "importance"}),
     "table": (
         [
             "data=table",

@@ -25,7 +25,7 @@ def shown(*folders: Path) -> dict[str, Any]:
 def test_the_trials(tmp_path: Path) -> None:
     write_search(tmp_path)
     page = shown(tmp_path)
-    found = page["search"]
+    found = page["searches"][0]
     assert (found["n_trials"], found["repeats"], found["repeat"], found["rungs"]) == (20, 1, [], list(RUNGS))
     assert found["objectives"] == [{"name": "val_loss", "direction": "minimize"}]
     assert found["settings"][:6] == [
@@ -57,9 +57,9 @@ def test_the_trials(tmp_path: Path) -> None:
 def test_the_trials_of_repetitions(tmp_path: Path) -> None:
     write_search(tmp_path, 8, repeats=3)
     page = shown(tmp_path)
-    assert (page["search"]["repeats"], page["search"]["repeat"]) == (3, ["seed"])
-    assert len(page["search"]["trials"]) == 8
-    for trial in page["search"]["trials"]:
+    assert (page["searches"][0]["repeats"], page["searches"][0]["repeat"]) == (3, ["seed"])
+    assert len(page["searches"][0]["trials"]) == 8
+    for trial in page["searches"][0]["trials"]:
         assert [page["runs"][index]["name"] for index in trial["runs"]] == [
             str(3 * trial["number"] + n) for n in range(3)
         ]
@@ -81,7 +81,7 @@ def test_rungs_in_both_directions(tmp_path: Path, direction: str) -> None:
         result = ended([best], rung, best_value=sign * best, best_epoch=3 - job, monitor=names[direction])
         write_job(tmp_path, job, result, [], None, {names[direction]: [sign * value for value in values]})
     write_job(tmp_path, 2, ended([8.0], 2, best_value=sign * 8.0), [])
-    found = shown(tmp_path)["search"]
+    found = shown(tmp_path)["searches"][0]
     assert found["rungs"] == [2, 3]
     assert [trial["at"] for trial in found["trials"]] == [
         [sign * value for value in values] for values in ([5.0, 3.0, 3.0], [4.0, 4.0], [8.0])
@@ -90,9 +90,11 @@ def test_rungs_in_both_directions(tmp_path: Path, direction: str) -> None:
 
 def test_a_trial_without_its_history_has_no_rungs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_search(tmp_path)
-    finished = next(trial["number"] for trial in shown(tmp_path)["search"]["trials"] if trial["state"] == "complete")
+    finished = next(
+        trial["number"] for trial in shown(tmp_path)["searches"][0]["trials"] if trial["state"] == "complete"
+    )
     (tmp_path / f"{finished}/history.csv").write_text("epoch,val_loss\n1,x\n", encoding="utf-8")
-    trial = shown(tmp_path)["search"]["trials"][finished]
+    trial = shown(tmp_path)["searches"][0]["trials"][finished]
     assert (trial["state"], trial["at"]) == ("complete", [])
     assert "The run is shown without its rungs" in capsys.readouterr().err
 
@@ -146,7 +148,7 @@ def test_the_front(tmp_path: Path) -> None:
     for job, (accuracy, weights) in enumerate([(0.9, 100), (0.8, 200), (0.7, 50)]):
         write_run(tmp_path / str(job), classes(0.5, accuracy, parameters=weights), [f"seed={job}"], job)
     page = shown(tmp_path)
-    found = page["search"]
+    found = page["searches"][0]
     assert [(trial["values"], trial["front"]) for trial in found["trials"]] == [
         ([0.9, 100], True), ([0.8, 200], False), ([0.7, 50], True)
     ]  # fmt: skip
@@ -157,14 +159,18 @@ def test_the_front(tmp_path: Path) -> None:
     assert {"objective:0", "objective:1"} <= page["importance"].keys()
 
 
-def test_other_folders_are_no_search(tmp_path: Path) -> None:
-    """Nor are two searches side by side."""
+def test_searches_among_other_folders(tmp_path: Path) -> None:
+    """One with other runs, and two side by side; a sweep is none."""
     write_run(tmp_path / "plain/0", classes(0.5), [], 0)
-    assert shown(tmp_path / "plain")["search"] is None
-    for name in "ab":
-        write_search(tmp_path / name, 3)
-    assert shown(tmp_path / "a", tmp_path / "plain")["search"]["n_trials"] == 3
-    assert shown(tmp_path / "a", tmp_path / "b")["search"] is None
+    assert shown(tmp_path / "plain")["searches"] == []
+    for name, trials in (("b", 4), ("a", 3)):
+        write_search(tmp_path / name, trials)
+    (alone,) = shown(tmp_path / "a", tmp_path / "plain")["searches"]
+    assert (alone["name"], alone["n_trials"]) == ("a", 3)
+    page = shown(tmp_path / "b", tmp_path / "a")
+    assert [(of["name"], len(of["trials"])) for of in page["searches"]] == [("a", 3), ("b", 4)]
+    assert sum(of["epochs"] for of in page["searches"]) == page["in_all"]["epochs"]
+    assert [name for name in page["importance"] if name.startswith("objective")] == []
 
 
 def test_a_pruned_run_is_resumed(tmp_path: Path) -> None:

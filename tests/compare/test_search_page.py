@@ -99,7 +99,7 @@ def test_effects_of_the_objective(search: Path, open_page: OpenPage) -> None:
         assert (axis["tickvals"][0], axis["tickvals"][-1]) == (min(axis["values"]), max(axis["values"]))
     momentum = page.js(
         """((key) => {
-            const [shown, { axis }] = [trials.filter((trial) => trial.values), data.keys[key]];
+            const [shown, { axis }] = [search.trials.filter((trial) => trial.values), data.keys[key]];
             data.keys[key].axis = "log";
             const found = dimension(key, shown);
             data.keys[key].axis = axis;
@@ -139,7 +139,7 @@ def test_repetitions_and_the_front(tmp_path: Path, open_page: OpenPage) -> None:
     write_search(tmp_path, 40, repeats=2, objectives=objectives)
     assert report_on([tmp_path], tmp_path)
     page = open_page(tmp_path)
-    trials = {trial["number"]: trial for trial in page.data["search"]["trials"] if trial["values"]}
+    trials = {trial["number"]: trial for trial in page.data["searches"][0]["trials"] if trial["values"]}
     page.media("dark")
     page.size(400, 900)
     page.until(lambda: page.layout("#front", "width") < 400)

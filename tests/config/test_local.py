@@ -36,7 +36,7 @@ def composed(conf: Path, overrides: Sequence[str] = ()) -> DictConfig:
 def conf(tmp_path: Path) -> Path:
     """A copy of `conf/`, with a default and another option of this group."""
     copy = shutil.copytree(CONF, tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
-    assert set(composed(copy)) == {*GROUPS, "callbacks", "seed"}  # without it nothing is amiss
+    assert set(composed(copy)) == {*GROUPS, "callbacks", "plots", "seed"}  # without it nothing is amiss
     (copy / "local").mkdir()
     (copy / "local/default.yaml").write_text(LOCAL, encoding="utf-8")
     (copy / "local/office.yaml").write_text("# @package _global_\ntrainer:\n  threads: 2\n", encoding="utf-8")
@@ -75,7 +75,7 @@ def test_it_may_stand_in_a_folder_of_ones_own_and_saved_runs_are_taken_as_they_a
     assert (done.returncode, done.stderr) == (0, "")
     config = config_of(tmp_path / "run")
     assert (config["trainer"]["epochs"], config["trainer"]["plots"]) == (3, "never")
-    assert set(config) == {*GROUPS, "callbacks", "seed"}
+    assert set(config) == {*GROUPS, "callbacks", "plots", "seed"}
     (tmp_path / "mine/local/default.yaml").write_text("# @package _global_\ntrainer:\n  epochs: 5\n")
     for words in (
         ("--config-dir", "run/.hydra", "--config-name", "config", "hydra.run.dir=again"),

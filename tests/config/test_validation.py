@@ -38,7 +38,7 @@ TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
 ORDER = "a list of the classes, such as [low,medium,high], or null"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
-GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "seed"]))
+GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "plots", "seed"]))
 
 
 def plain(config: DictConfig) -> Any:
@@ -170,10 +170,16 @@ MISTAKES = [
     ("split=files split.train= split.test=a.txt", f"split.train: expected {FRACTION}, got ''"),
     ("data=table data.path=a.csv", f"data.target: missing; expected {TARGET}. Give it: data.target=…"),
     ("data=table data.target=y", "data.path: missing; expected the path of a file, or a list. Give it: data.path=…"),
-    (f"{TABLE} data.path=3", "data.path: expected the path of a file, or a list, got 3"),
+    (
+        f"{TABLE} data.path=3",
+        "data.path: expected the path of a file, or a list, got 3; as text: 'data.path=\"3\"'",
+    ),
     (f"{TABLE} data.target=[]", f"data.target: expected {TARGET}, got []"),
     (f"{TABLE} data.target=[y,[z]]", f"data.target: expected {TARGET}, got ['y', ['z']]"),
-    (f"{TABLE} data.target=null", f"data.target: expected {TARGET}, got null"),
+    (
+        f"{TABLE} data.target=null",
+        f"data.target: expected {TARGET}, got null; as text: 'data.target=\"null\"'",
+    ),
     (
         f"{TABLE} data.task=classes",
         "data.task: expected one of auto, classification, binary, multiclass, ordinal, multilabel, regression, got "
@@ -210,6 +216,8 @@ MISTAKES = [
     ("trainer.clip_grad_norm=0", "trainer.clip_grad_norm: expected a number above 0, or null for none, got 0"),
     ("trainer.clip_grad_norm=inf", "trainer.clip_grad_norm: expected a number above 0, or null for none, got inf"),
     ("trainer.plots=yes", "trainer.plots: expected one of auto, always, never, got 'yes'"),
+    ("plots.format=pdf", "plots.format: expected png or svg, got 'pdf'"),
+    ("plots=svg", "plots: expected a mapping with the key format, got 'svg'"),
     ("seed=-1", f"seed: expected {NATURAL}, got -1"),
     ("seed=abc", f"seed: expected {NATURAL}, got 'abc'"),
     ("seed=1.0", f"seed: expected {NATURAL}, got 1.0"),

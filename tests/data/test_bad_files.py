@@ -178,7 +178,8 @@ NO_TABLES: dict[str, tuple[Callable[[], bytes], Expected]] = {
     ),
     "prose": (
         lambda: b"Dear reader,\nthis is no table.\n",
-        "data.target: '{path}': the table has no column 'mood'. It has Dear reader, column 1.",
+        "data.target: '{path}': the table has no column 'mood'. It has Dear reader, column 1. "
+        "As typed: 'data.target=\"Dear reader\"'",
     ),
     "a list": (
         lambda: b"houses\nof\nmany\nkinds\n",

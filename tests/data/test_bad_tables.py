@@ -186,7 +186,7 @@ def name_of_a_date_part(table: Table, draw: Generator) -> tuple[Table, Sequence[
         {**table, "built (year sin)": table["size"]},
         (),
         "data.path: '{path}': column 'built (year sin)' has the name of a number that is made of a date; rename it, or "
-        "leave it out: data.drop=['built (year sin)']",
+        "leave it out: 'data.drop=[\"built (year sin)\"]'",
     )
 
 
@@ -360,8 +360,8 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     ),
     "classes of unknown order": (
         ["data.task=ordinal"],
-        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first: "
-        "data.order=[…] with bad, fair, good",
+        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first. "
+        "From A to Z: 'data.order=[bad,fair,good]'",
     ),
     "an order of other classes": (
         ["data.task=ordinal", "data.order=[bad,good,best]"],

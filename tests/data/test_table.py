@@ -33,6 +33,7 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.load import table
 from mlp_exp.data.table.reading import read_table
 from mlp_exp.display import figures
+from mlp_exp.storage.run_folder import FigureFormat
 
 # ---- forms of files
 
@@ -168,9 +169,9 @@ def test_a_run_says_what_it_found_and_keeps_it(
     shown: dict[str, tuple[Any, ...]] = {}
     write_all = figures.write
 
-    def keep(folder: Path, made: dict[str, tuple[Any, ...]]) -> None:
+    def keep(folder: Path, made: dict[str, tuple[Any, ...]], format: FigureFormat) -> None:
         shown.update(made)
-        write_all(folder, made)
+        write_all(folder, made, format)
 
     monkeypatch.setattr(figures, "write", keep)
     columns = {"key": [f"k{row}" for row in range(ROWS)], **mixed()}

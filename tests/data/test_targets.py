@@ -296,8 +296,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"target": "mood", "task": "ordinal"},
-        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first: "
-        "data.order=[…] with bad, fair, good",
+        "data.order: '{path}': 'mood' holds texts, whose order is not known; give it, the lowest first. "
+        "From A to Z: 'data.order=[bad,fair,good]'",
     ),
     (
         {"target": "mood", "task": "ordinal", "order": ["bad", "poor", "good", "great", "good"]},

@@ -23,7 +23,7 @@ def plain_console(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     console = Console()
-    for module in ("console", "progress", "tables"):
+    for module in ("console", "progress"):
         monkeypatch.setattr(f"mlp_exp.display.{module}.get_console", lambda: console)
 
 
@@ -42,7 +42,7 @@ def test_the_table_of_results(capsys: pytest.CaptureFixture[str]) -> None:
         ["metric", "train", "val", "test"],
         ["accuracy", "1.0000", "0.5000", "0.6667"],
         ["roc_auc", "1.0000", "0.1235", "–"],
-        ["log_loss", "4e-05", "12.5000", "0.0000"],
+        ["log_loss", "4e-05", "12.500", "0.0000"],
     ]
     assert err == ""
     assert "\x1b" not in out
@@ -55,10 +55,11 @@ def test_the_table_of_a_regression_without_validation(capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert table_of(out.splitlines()) == [
         ["metric", "train", "test"],
-        ["rmse", "53.2199", "12345.6789"],
+        ["rmse", "53.220", "12346"],
         ["r2", "-0.5000", "–"],
     ]
-    assert "│ r2     │ -0.5000 │          – │" in out  # numbers are on the right
+    assert "│ rmse   │ 53.220  │ 12346 │" in out  # points are below one another
+    assert "│ r2     │ -0.5000 │     – │" in out
 
 
 def test_intervals_and_reasons_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +77,7 @@ def test_intervals_and_reasons_fit_80_columns(capsys: pytest.CaptureFixture[str]
     assert table_of(lines)[1] == ["mean_absolute_class_error", "0.9512", "0.9512", "0.9512 (0.931–0.967)"]
     assert [row[3] for row in table_of(lines) if row[0] in names[2:]] == [
         "-0.2500 (-0.70 to 0.25)",
-        "123.4560 (99–154)",
+        "123.46 (99–154)",
         "0.0001235 (1e-05–0.0002)",
         "0.0000 (0.0000–0.0000)",
     ]

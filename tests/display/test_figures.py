@@ -24,6 +24,7 @@ from support.folders import names
 from mlp_exp.data.dataset import Dataset, TargetColumn
 from mlp_exp.display import figures, plots
 from mlp_exp.display.curves import Plane
+from mlp_exp.display.plots import plane
 from mlp_exp.experiment.drawn import of_test_part
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.tasks import task_of
@@ -53,8 +54,8 @@ def test_settings_of_savefig_count() -> None:
     with rc_context({"savefig.bbox": "tight", "savefig.facecolor": "yellow"}):
         file = io.BytesIO()
         plots.losses(HISTORY, 2).savefig(file, format="png", dpi=120)
-        assert plots.png(plots.losses(HISTORY, 2)) == file.getvalue()
-    assert plots.png(plots.losses(HISTORY, 2)) != file.getvalue()
+        assert plots.encoded(plots.losses(HISTORY, 2)) == file.getvalue()
+    assert plots.encoded(plots.losses(HISTORY, 2)) != file.getvalue()
 
 
 # figures
@@ -62,7 +63,7 @@ def test_settings_of_savefig_count() -> None:
 
 def rendered(figure: Figure, folder: Path) -> tuple[int, int]:
     """Width and height of the figure's file, which must be a whole PNG."""
-    RunFolder(folder).write_figure("figure", plots.png(figure))
+    RunFolder(folder).write_figure("figure.png", plots.encoded(figure))
     assert names(folder / "plots") == ["figure.png"]
     data = (folder / "plots" / "figure.png").read_bytes()
     assert data[:16] == b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -92,6 +93,16 @@ def colour(scatter: PathCollection) -> str:
     return to_hex((red, green, blue, alpha))
 
 
+def edge(scatter: PathCollection) -> str:
+    return to_hex(np.asarray(scatter.get_edgecolor(), dtype=float)[0].tolist())
+
+
+def legend_of_plane(figure: Figure) -> list[str]:
+    """That of a decision boundary is outside of its axes."""
+    (found,) = figure.legends
+    return [shown(text) for text in found.get_texts()]
+
+
 def legend(axes: Axes) -> list[str]:
     found = axes.get_legend()
     return [] if found is None else [shown(text) for text in found.get_texts()]
@@ -112,8 +123,9 @@ def test_losses(tmp_path: Path) -> None:
     assert line_of(train) == ([1, 2, 3], HISTORY["train_loss"])
     assert line_of(val) == ([1, 2, 3], HISTORY["val_loss"])
     assert line_of(best)[0] == [2, 2]
-    assert [text.split(" (")[0] for text in legend(axes)] == ["training", "validation", "best epoch 2"]
+    assert legend(axes) == ["training part", "validation part", "best epoch 2"]
     assert train.get_color() != val.get_color()
+    assert train.get_linestyle() != val.get_linestyle()
     assert rendered(figure, tmp_path) == (768, 576)
 
 
@@ -121,7 +133,7 @@ def test_losses_without_validation_or_best_epoch() -> None:
     history = {"epoch": HISTORY["epoch"], "train_loss": HISTORY["train_loss"]}
     (axes,) = plots.losses(history, best_epoch=0).axes
     assert [line_of(line)[1] for line in axes.lines] == [HISTORY["train_loss"]]
-    assert [text.split(" (")[0] for text in legend(axes)] == ["training"]
+    assert legend(axes) == ["training part"]
     (axes,) = plots.losses(history, best_epoch=3).axes
     assert legend(axes)[1:] == ["best epoch 3"]
 
@@ -146,22 +158,27 @@ def test_confusion_matrix(
 ) -> None:
     figure = plots.confusion_matrix(np.array(target), np.array(predicted), class_names)
     axes = figure.axes[0]
-    assert axes.get_title() == "Confusion matrix, test"
-    assert "redicted" in axes.get_xlabel()
-    assert "rue" in axes.get_ylabel()
+    rows = f"{len(target):,} rows"
+    assert labels(axes) == (f"Confusion matrix, test part ({rows})", "predicted class", "true class")
     assert [text.get_text() for text in axes.texts] == counts
     side = len(class_names)
     assert [text.get_position() for text in axes.texts] == [(j, i) for i in range(side) for j in range(side)]
     for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert tuple(shown(text) for text in ticks) == class_names
-    assert rendered(figure, tmp_path) == (672, 576)
+    rendered(figure, tmp_path)
 
 
-@pytest.mark.parametrize(("n_classes", "width"), [(2, 672), (8, 672), (10, 840)])
-def test_the_confusion_matrix_grows_with_its_classes(n_classes: int, width: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("n_classes", "inches", "numbers", "ticks"), [(2, 4.8, 4, 2), (10, 7.5, 100, 10), (40, 12, 0, 40), (120, 12, 0, 40)]
+)
+def test_the_confusion_matrix_grows_with_its_classes(n_classes: int, inches: float, numbers: int, ticks: int) -> None:
+    """Up to a size; many cells have no numbers, and not all of very many classes have their name beside them."""
     target = np.arange(3 * n_classes) % n_classes
-    figure = plots.confusion_matrix(target, target, tuple(f"class number {i}" for i in range(n_classes)))
-    assert rendered(figure, tmp_path) == (width, 576)
+    figure = plots.confusion_matrix(target, target, [f"c{i}" for i in range(n_classes)])
+    names = 0.06 * len(f"c{n_classes - 1}")
+    assert figure.get_size_inches() == pytest.approx([inches + names + 0.8, inches + names])
+    assert len(figure.axes[0].texts) == numbers
+    assert len(figure.axes[0].get_xticks()) == len(figure.axes[0].get_yticks()) == ticks
 
 
 def two(chances: list[float]) -> np.ndarray:
@@ -169,10 +186,10 @@ def two(chances: list[float]) -> np.ndarray:
 
 
 def test_roc_of_two_classes(tmp_path: Path) -> None:
-    figure = plots.roc_curves(np.array([0, 0, 1, 1]), two([0.1, 0.6, 0.4, 0.9]), ("no", "yes"))
+    figure = plots.roc(np.array([0, 0, 1, 1]), two([0.1, 0.6, 0.4, 0.9]), ("no", "yes"))
     (axes,) = figure.axes
     title, x, y = labels(axes)
-    assert title == "ROC, test"
+    assert title == "ROC, test part (4 rows)"
     assert "alse" in x
     assert "rue" in y
     curve, chance = axes.lines
@@ -192,7 +209,7 @@ THREE = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.2, 0.2, 0.6], [0.5, 0.4, 
 
 
 def test_roc_of_each_class_against_the_rest(tmp_path: Path) -> None:
-    figure = plots.roc_curves(np.array([0, 1, 2, 0, 1]), THREE, ("a", "b", "c"))
+    figure = plots.roc(np.array([0, 1, 2, 0, 1]), THREE, ("a", "b", "c"))
     (axes,) = figure.axes
     assert legend(axes) == ["a (AUC 0.8333)", "b (AUC 0.8333)", "c (AUC 1.0000)", "chance"]
     assert len(axes.lines) == 4
@@ -200,11 +217,11 @@ def test_roc_of_each_class_against_the_rest(tmp_path: Path) -> None:
 
 
 def test_roc_leaves_out_a_class_that_is_missing() -> None:
-    (axes,) = plots.roc_curves(np.array([0, 1, 1, 0, 1]), THREE, ("a", "b", "c")).axes
+    (axes,) = plots.roc(np.array([0, 1, 1, 0, 1]), THREE, ("a", "b", "c")).axes
     assert [text.split(" (")[0] for text in legend(axes)] == ["a", "b", "chance"]
 
 
-@pytest.mark.parametrize("figure", [plots.roc_curves, plots.calibration])
+@pytest.mark.parametrize("figure", [plots.roc, plots.calibration])
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_test_part_with_a_single_class(
@@ -215,7 +232,7 @@ def test_a_test_part_with_a_single_class(
     assert rendered(made, tmp_path) == (768, 576)
 
 
-@pytest.mark.parametrize("figure", [plots.roc_curves, plots.calibration])
+@pytest.mark.parametrize("figure", [plots.roc, plots.calibration])
 @pytest.mark.parametrize("class_names", [("no", "yes"), ("a", "b", "c")])
 def test_axes_do_not_speak_of_a_label_1_that_no_class_has(
     figure: Callable[..., Figure], class_names: tuple[str, ...]
@@ -229,7 +246,7 @@ def test_calibration_of_two_classes(tmp_path: Path) -> None:
     chances = [0.22] * 20 + [0.75] * 20
     figure = plots.calibration(np.array([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5), two(chances), ("no", "yes"))
     (axes,) = figure.axes
-    assert axes.get_title() == "Calibration, test"
+    assert axes.get_title() == "Calibration, test part (40 rows)"
     assert "robability" in axes.get_xlabel()
     perfect, curve = axes.lines
     assert line_of(perfect) == ([0, 1], [0, 1])
@@ -251,17 +268,17 @@ def test_predicted_against_actual(tmp_path: Path) -> None:
     target, predicted = np.array([10.0, 20.0, 35.0]), np.array([12.0, 18.0, 30.0])
     figure = plots.predicted_against_actual(target, predicted, "price")
     (axes,) = figure.axes
-    assert labels(axes) == ("Predicted against actual, test", "predicted price", "actual price")
+    assert labels(axes) == ("Predicted against actual, test part (3 rows)", "predicted price", "actual price")
     (dots,) = (c for c in axes.collections if isinstance(c, PathCollection))
     assert offsets(dots).tolist() == [[12.0, 10.0], [18.0, 20.0], [30.0, 35.0]]
     (diagonal,) = axes.lines
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
-    assert rendered(figure, tmp_path) == (672, 576)
+    assert rendered(figure, tmp_path) == (672, 672)
 
 
 def test_predicted_against_actual_of_one_row(tmp_path: Path) -> None:
     figure = plots.predicted_against_actual(np.array([2.0]), np.array([2.0]), "y")
-    assert rendered(figure, tmp_path) == (672, 576)
+    assert rendered(figure, tmp_path) == (672, 672)
 
 
 # the decision boundary
@@ -277,8 +294,8 @@ def boundary(
     dataset: Dataset, test: np.ndarray, predict: Callable[[np.ndarray], np.ndarray], resolution: int
 ) -> Figure:
     """The figure of what is predicted at each point of the plane."""
-    plane = Plane.around(dataset.features, resolution)
-    return plots.decision_boundary(dataset, test, plane, predict(plane.points))
+    grid = Plane.around(dataset.features, resolution)
+    return plots.decision_boundary(dataset, test, grid, predict(grid.points))
 
 
 def outside_chance(points: np.ndarray) -> np.ndarray:
@@ -300,7 +317,7 @@ def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
 
     figure = boundary(dataset, test, noted, resolution=80)
     axes, bar = figure.axes
-    assert labels(axes) == ("Decision boundary", "x1", "x2")
+    assert labels(axes) == ("Decision boundary, all parts (60 rows)", "x1", "x2")
     assert shown(bar.yaxis.label) == "probability of outside"
     assert np.concatenate(asked).shape == (6400, 2)
     low, high = dataset.features.min(axis=0), dataset.features.max(axis=0)
@@ -316,23 +333,24 @@ def test_decision_boundary_of_two_classes(tmp_path: Path) -> None:
 
 def test_decision_boundary_shows_every_point_in_its_class_and_part() -> None:
     dataset, test = ring(), np.arange(12)
-    axes = boundary(dataset, test, outside_chance, resolution=20).axes[0]
-    groups = scattered(axes)
+    figure = boundary(dataset, test, outside_chance, resolution=20)
+    groups = scattered(figure.axes[0])
     held_out = np.isin(np.arange(60), test)
     expected = [dataset.features[(dataset.target == code) & rows] for code in (0, 1) for rows in (~held_out, held_out)]
     for group, places in zip(groups, expected, strict=True):
         np.testing.assert_array_equal(offsets(group), places)
     colours = [colour(group) for group in groups]
     assert colours[0] == colours[1] != colours[2] == colours[3]
-    texts = legend(axes)
-    assert [text.split(", ")[0] for text in texts] == ["inside", "inside", "outside", "outside"]
-    assert [text.endswith(", test") for text in texts] == [False, True, False, True]
+    assert [edge(group) for group in groups] == ["#ffffff", "#000000"] * 2
+    shapes = [tuple(group.get_paths()[0].vertices.shape) for group in groups]  # type: ignore[union-attr]
+    assert shapes[0] == shapes[1] != shapes[2] == shapes[3]
+    assert legend_of_plane(figure) == ["inside", "outside", "other parts", "test part"]
 
 
 def test_no_test_points_in_the_legend_without_a_test_part() -> None:
-    axes = boundary(ring(), np.arange(0), outside_chance, resolution=20).axes[0]
-    assert len(scattered(axes)) == 2
-    assert [text.split(", ")[0] for text in legend(axes)] == ["inside", "outside"]
+    figure = boundary(ring(), np.arange(0), outside_chance, resolution=20)
+    assert len(scattered(figure.axes[0])) == 2
+    assert legend_of_plane(figure) == ["inside", "outside", "other parts"]
 
 
 def thirds(points: np.ndarray) -> np.ndarray:
@@ -347,8 +365,8 @@ def test_decision_boundary_of_three_classes(tmp_path: Path) -> None:
     figure = boundary(dataset, np.arange(30), thirds, resolution=50)
     (axes,) = figure.axes
     colours = [colour(group) for group in scattered(axes)]
-    assert colours == [c.lower() for c in plots.COLOURS[:3] for _ in range(2)]
-    assert legend(axes)[1::2] == ["left, test", "middle, test", "right, test"]
+    assert colours == [c.lower() for c in plane.REGIONS[:3] for _ in range(2)]
+    assert legend_of_plane(figure) == ["left", "middle", "right", "other parts", "test part"]
     assert rendered(figure, tmp_path) == (864, 576)
 
 
@@ -379,10 +397,10 @@ def test_prediction_over_the_plane(tmp_path: Path) -> None:
     dataset = Dataset.from_arrays(points, points.sum(axis=1), regression=True, target_name="price")
     figure = boundary(dataset, np.arange(10), lambda p: p.sum(axis=1), resolution=30)
     axes, bar = figure.axes
-    assert labels(axes) == ("Prediction over the plane", "x1", "x2")
+    assert labels(axes) == ("Prediction over the plane, all parts (40 rows)", "x1", "x2")
     assert shown(bar.yaxis.label) == "price"
     assert [len(offsets(group)) for group in scattered(axes)] == [30, 10]
-    assert legend(axes)[1] == "test"
+    assert legend_of_plane(figure) == ["other parts", "test part"]
     assert rendered(figure, tmp_path) == (864, 576)
 
 
@@ -438,10 +456,10 @@ class TestNames:
         figure = plots.confusion_matrix(part[0], part[1].argmax(axis=1), class_names)
         assert tuple(shown(text) for text in figure.axes[0].get_xticklabels()) == class_names
         assert tuple(shown(text) for text in figure.axes[0].get_yticklabels()) == class_names
-        assert rendered(figure, tmp_path) == (672, 576)
+        rendered(figure, tmp_path)
 
     def test_roc(self, class_names: tuple[str, ...], part: Part, tmp_path: Path) -> None:
-        figure = plots.roc_curves(*part, class_names)
+        figure = plots.roc(*part, class_names)
         assert [text.split(" (AUC")[0] for text in legend(figure.axes[0])] == [*each_name(class_names), "chance"]
         assert rendered(figure, tmp_path) == (768, 576)
 
@@ -457,7 +475,7 @@ class TestNames:
         dataset = Dataset.from_arrays(points, part[0], class_names=class_names, feature_names=class_names[:2])
         figure = boundary(dataset, np.arange(12), lambda p: np.eye(n)[(p[:, 0] > 0).astype(int)], resolution=20)
         assert labels(figure.axes[0])[1:] == class_names[:2]
-        assert legend(figure.axes[0])[1::2] == [f"{name}, test" for name in class_names]
+        assert legend_of_plane(figure) == [*class_names, "other parts", "test part"]
         if n == 2:
             assert shown(figure.axes[1].yaxis.label) == f"probability of {class_names[1]}"
         assert rendered(figure, tmp_path) == (864, 576)
@@ -465,7 +483,7 @@ class TestNames:
     def test_predicted_against_actual(self, class_names: tuple[str, ...], tmp_path: Path) -> None:
         figure = plots.predicted_against_actual(np.arange(4.0), np.arange(4.0) ** 2, class_names[1])
         assert labels(figure.axes[0])[1:] == (f"predicted {class_names[1]}", f"actual {class_names[1]}")
-        assert rendered(figure, tmp_path) == (672, 576)
+        assert rendered(figure, tmp_path) == (672, 672)
 
 
 # the figures of a test part
@@ -484,9 +502,10 @@ def test_figures_of_a_classification(n_classes: int) -> None:
     chances = np.eye(n_classes)[[0, 1, 0, 1, 1]]
     drawn = figures_of(dataset, test, chances)
     assert {name: figure.axes[0].get_title() for name, figure in drawn.items()} == {
-        "confusion_matrix": "Confusion matrix, test",
-        "roc": "ROC, test",
-        "calibration": "Calibration, test",
+        "confusion_matrix": "Confusion matrix, test part (5 rows)",
+        "roc": "ROC, test part (5 rows)",
+        "precision_recall": "Precision by recall, test part (5 rows)",
+        "calibration": "Calibration, test part (5 rows)",
     }
     counts = np.zeros((n_classes, n_classes), dtype=int)
     np.add.at(counts, (target[test], [0, 1, 0, 1, 1]), 1)
@@ -498,7 +517,7 @@ def test_figures_of_a_test_part_without_a_class(tmp_path: Path) -> None:
     test = np.array([0, 1, 3, 4, 6])
     shown = of_test_part(task_of(dataset.task, dataset.targets), dataset.target[test], THREE)
     figures.write(tmp_path, shown)
-    assert names(tmp_path / "plots") == ["calibration.png", "confusion_matrix.png", "roc.png"]
+    assert names(tmp_path / "plots") == ["calibration.png", "confusion_matrix.png", "precision_recall.png", "roc.png"]
     assert [text.split(" (")[0] for text in legend(figures_of(dataset, test, THREE)["roc"].axes[0])] == [
         "0",
         "1",

@@ -85,6 +85,11 @@ def test_the_reader_finds_what_is_not_true(tmp_path: Path) -> None:
         assert done.stderr.splitlines()[-1] == f"AssertionError: in the block of line {line}"
 
 
+def test_other_directives_are_no_blocks() -> None:
+    page = "```{image} a.png\n:alt: A\n```\n```{toctree}\na\n```\n```yaml\na: 1\n```\n"
+    assert [(block.line, block.language, block.text) for block in blocks_of(page)] == [(7, "yaml", "a: 1\n")]
+
+
 def test_the_reader_does_what_a_page_says(tmp_path: Path) -> None:
     page = (
         "```{code-block} python\n:caption: my_package.py\nWIDTH = 7\n```\n"

@@ -22,6 +22,7 @@ from site_pages import configuration, links
 from sphinx.cmd.build import main as build
 from support.commands import Fork, ended, start_command
 from support.page import CHROMIUM, FLAGS
+from support.page_blocks import blocks_of
 from support.project import CONF, ROOT
 
 import mlp_exp
@@ -30,6 +31,7 @@ from mlp_exp.config.components import BASES
 from mlp_exp.config.described import INTERNAL, SETTINGS
 from mlp_exp.config.key_types import model_in
 from mlp_exp.config.schema import Callback, Experiment
+from mlp_exp.display.plots import FIGURES
 from mlp_exp.storage import hydra_files, lease, run_folder, sweep_folder
 
 pytestmark = pytest.mark.slow
@@ -53,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             done = ended(Fork(lambda: build_site(folder), ROOT), timeout=300)
-            assert (done.returncode, done.stderr) == (0, "")
+            assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return folder
 
 
@@ -139,6 +141,10 @@ def test_no_command_and_no_error_is_missing(site: Path) -> None:
     assert set(kinds) <= _codes(page)
 
 
+def test_no_figure_is_missing(site: Path) -> None:
+    assert set(FIGURES) <= _codes((site / "reference" / "figures.html").read_text(encoding="utf-8"))
+
+
 def test_no_file_and_no_key_of_a_result_is_missing(site: Path, tmp_path: Path) -> None:
     found = _codes((site / "reference" / "files.html").read_text(encoding="utf-8"))
     modules = (run_folder, sweep_folder, hydra_files, lease)
@@ -146,16 +152,16 @@ def test_no_file_and_no_key_of_a_result_is_missing(site: Path, tmp_path: Path) -
     files = {text for text in named if re.fullmatch(r"\.?[a-z_]+[./]\w+(\.\w+)?|\.lease", text)}
     assert len(files) >= 18
     assert files - found == set()
-    search = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=SWEEP")
-    for words in (("hydra.run.dir=RUN",), (*search, "ensemble=folds", "ensemble.members=2")):
-        done = ended(start_command("run", *words, "trainer.epochs=2", "data.n_samples=100", cwd=tmp_path))
-        assert (done.returncode, done.stderr) == (0, "")
+    search = ["-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "model.dropout=interval(0,0.5)"]
+    short = ["trainer.epochs=2", "data.n_samples=100", "ensemble=folds", "ensemble.members=2", "baselines=standard"]
+    done = ended(start_command("run", *search, *short, f"hydra.sweep.dir={tmp_path}", cwd=tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    inner = {re.sub(r"^(RUN|SWEEP(/\d+)?)/(plots/.*)?", "", path) or "plots" for path in left}
+    inner = {re.sub(r"^\d/(plots/.*)?", "", path) or "plots" for path in left}
+    assert len(inner) > 14
     assert inner - found == set()
-    for place in ("RUN", "SWEEP/0"):
-        result = json.loads((tmp_path / place / "result.json").read_text(encoding="utf-8"))
-        assert {*result, *result["provenance"]} - found == set()
+    result = json.loads((tmp_path / "0" / "result.json").read_text(encoding="utf-8"))
+    assert {*result, *result["provenance"]} - found == set()
 
 
 def test_no_link_is_dead(site: Path) -> None:
@@ -186,6 +192,28 @@ def test_the_examples_of_the_generator(module: ModuleType) -> None:
     tried = doctest.testmod(module)
     assert tried.attempted > 0
     assert tried.failed == 0
+
+
+def test_commands_and_code_stand_in_blocks_that_are_run() -> None:
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        languages = {block.language for block in blocks_of(text)}
+        assert languages <= {"console", "python", "yaml", "text"}, page
+        shown = [block.text for block in blocks_of(text) if block.language == "text"]
+        outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+        typed = [
+            line
+            for part in (outside, *shown)
+            for line in re.findall(r"^ *\$ .*|^ {4,}(?:mlp-|python -m mlp_exp).*", part, re.M)
+        ]
+        assert typed == [], page
+
+
+def test_pages_show_all_images_and_none_is_large() -> None:
+    texts = "".join(page.read_text(encoding="utf-8") for page in [*DOCS.rglob("*.md"), ROOT / "README.md"])
+    for image in (DOCS / "images").iterdir():
+        assert f"images/{image.name}" in texts, image
+        assert image.stat().st_size < 150_000, image
 
 
 def test_each_page_says_for_whom_it_is() -> None:

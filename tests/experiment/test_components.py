@@ -492,19 +492,23 @@ def test_a_folder_belongs_to_one_run(train: Train, compose: Compose, tmp_path: P
     with pytest.raises(RunFolderError) as caught:
         train_in(run.folder, cfg)
     assert str(caught.value) == (
-        f"{run.folder}: holds result.json of another run. Give this run a folder of its own: hydra.run.dir=…"
+        f"{run.folder}: holds result.json of another run. Give this run a folder of its own: "
+        f"hydra.run.dir={run.folder}-2"
     )
     assert {name: (run.folder / name).read_bytes() for name in files_in(run.folder)} == before
+
+
+CLASS_FIGURES = ("confusion_matrix", "roc", "precision_recall", "calibration")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "figures"),
     [
-        ("circle", {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}),
-        ("spirals", {"loss", "decision_boundary", "confusion_matrix", "roc", "calibration"}),
-        ("wine", {"loss", "confusion_matrix", "roc", "calibration"}),
-        ("diabetes", {"loss", "predicted_actual"}),
+        ("circle", {"loss", "decision_boundary", *CLASS_FIGURES}),
+        ("spirals", {"loss", "decision_boundary", *CLASS_FIGURES}),
+        ("wine", {"loss", *CLASS_FIGURES, "importance"}),
+        ("diabetes", {"loss", "predicted_actual", "residuals", "importance"}),
     ],
 )
 def test_figures_by_task(train: Train, data: str, figures: set[str]) -> None:

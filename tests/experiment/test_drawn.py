@@ -18,6 +18,7 @@ from mlp_exp.data.dataset import Dataset
 from mlp_exp.display import plots
 from mlp_exp.display.curves import Plane
 from mlp_exp.experiment.drawn import of_test_part
+from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.regression import DistributionRegression, PositiveRegression, QuantileRegression
 from mlp_exp.tasks.several import Multilabel
 from mlp_exp.tasks.task import Task
@@ -66,7 +67,7 @@ def test_quantiles_are_drawn_with_the_fractions_below_them() -> None:
 def test_a_distribution_is_drawn_with_the_fractions_below_its_quantiles() -> None:
     target = np.random.default_rng(0).normal(5, 2, 20_000)
     found = drawn(DistributionRegression(targets_of("regression")), target, np.tile([5.0, 2.0], (20_000, 1)))
-    assert list(found) == ["predicted_actual", "coverage"]
+    assert list(found) == ["predicted_actual", "residuals", "coverage"]
     levels, observed = zip(*curve(found["coverage"].axes[0], "observed"), strict=True)
     assert levels == tuple(tenth / 10 for tenth in range(1, 10))
     np.testing.assert_allclose(observed, levels, atol=0.015)
@@ -92,8 +93,8 @@ def test_several_values_have_a_panel_each(count: int, shown: int) -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == [f"actual y{place + 1}" for place in range(shown)]
     for place, axes in enumerate(figure.axes):
         assert points(axes) == [[value + 0.5, value] for value in target[:, place]]
-    title = "Predicted against actual, test"
-    assert figure.get_suptitle() == (title if count <= 12 else f"{title} (the first 12 of 13 targets)")
+    title = "Predicted against actual, test part (3 rows)"
+    assert figure.get_suptitle() == (title if count <= 12 else f"{title}\n(the first 12 of 13 targets)")
     assert figure.get_size_inches().tolist() == [4.4 * min(3, shown), 4.2 * -(-shown // 3)]
     readable(figure)
 
@@ -105,7 +106,7 @@ def test_several_values_have_a_panel_each(count: int, shown: int) -> None:
 def test_a_threshold_counts_in_the_confusion_matrix(threshold: float, counts: list[str]) -> None:
     task = task_for("binary").decided_at([threshold])
     found = drawn(task, [0, 0, 1, 1], chances([0.1, 0.4, 0.3, 0.9]))
-    assert list(found) == ["confusion_matrix", "roc", "calibration"]
+    assert list(found) == ["confusion_matrix", "roc", "precision_recall", "calibration"]
     assert [text.get_text() for text in found["confusion_matrix"].axes[0].texts] == counts
 
 
@@ -128,7 +129,7 @@ def labels(count: int) -> dict[str, Figure]:
 
 def test_labels_have_a_curve_each() -> None:
     found = labels(3)
-    assert list(found) == ["roc_of_labels", "calibration_of_labels"]
+    assert list(found) == ["roc_of_labels", "precision_recall_of_labels", "calibration_of_labels"]
     (axes,) = found["roc_of_labels"].axes
     assert [text.split(" (")[0] for text in legend(axes)] == ["y1", "y2", "y3", "chance"]
     assert legend(found["calibration_of_labels"].axes[0]) == ["perfectly calibrated", "y1", "y2", "y3"]
@@ -146,8 +147,13 @@ def test_many_labels_can_be_told_apart(count: int, shown: int) -> None:
         (axes,) = figure.axes
         own = [line for line in axes.lines if str(line.get_label()).startswith("y")]
         assert len({(line.get_color(), line.get_linestyle()) for line in own}) == len(own) == shown
-        title = {"roc_of_labels": "ROC, test", "calibration_of_labels": "Calibration, test"}[name]
-        assert axes.get_title() == (title if count == 12 else f"{title} (the first 12 of 30 targets)")
+        titles = {
+            "roc_of_labels": "ROC",
+            "precision_recall_of_labels": "Precision by recall",
+            "calibration_of_labels": "Calibration",
+        }
+        title = f"{titles[name]}, test part (40 rows)"
+        assert axes.get_title() == (title if count == 12 else f"{title}\n(the first 12 of 30 targets)")
         readable(figure)
         box, inside = axes.get_legend().get_window_extent(), axes.get_window_extent()  # type: ignore[union-attr]
         assert box.x0 > inside.x1
@@ -157,7 +163,7 @@ def test_many_labels_can_be_told_apart(count: int, shown: int) -> None:
 
 def readable(figure: Figure) -> None:
     """Draws it; no panel lies on another."""
-    plots.png(figure)
+    plots.encoded(figure)
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     for place, box in enumerate(boxes):
         assert box is not None
@@ -168,14 +174,17 @@ def readable(figure: Figure) -> None:
 # ---- the files of runs
 
 
+CLASSES = {"decision_boundary", "confusion_matrix", "roc", "precision_recall", "calibration"}
+LABELS = {"roc_of_labels", "precision_recall_of_labels", "calibration_of_labels"}
+VALUES = {"decision_boundary", "predicted_actual", "residuals"}
 FILES: dict[str, tuple[list[str], set[str]]] = {
-    "binary": (["two", "inference.threshold=f1"], {"decision_boundary", "confusion_matrix", "roc", "calibration"}),
-    "ordinal": (["grade", "data.task=ordinal"], {"decision_boundary", "confusion_matrix", "roc", "calibration"}),
-    "labels": (["[two,label]"], {"roc_of_labels", "calibration_of_labels"}),
-    "values": (["[value,other]"], {"predicted_of_several"}),
-    "quantiles": (["value", "loss=quantile"], {"decision_boundary", "predicted_actual", "coverage"}),
-    "distribution": (["value", "loss=gaussian"], {"decision_boundary", "predicted_actual", "coverage"}),
-    "counts": (["count", "data.task=regression", "loss=poisson"], {"decision_boundary", "predicted_actual"}),
+    "binary": (["two", "inference.threshold=f1"], CLASSES),
+    "ordinal": (["grade", "data.task=ordinal"], CLASSES),
+    "labels": (["[two,label]"], LABELS | {"importance"}),
+    "values": (["[value,other]"], {"predicted_of_several", "importance"}),
+    "quantiles": (["value", "loss=quantile"], VALUES | {"coverage"}),
+    "distribution": (["value", "loss=gaussian"], VALUES | {"coverage"}),
+    "counts": (["count", "data.task=regression", "loss=poisson"], VALUES),
 }
 
 
@@ -195,6 +204,30 @@ def test_the_files_of_a_run(task: str, command: Command, tmp_path: Path) -> None
     done = command("run", *data, *quiet, *settings)
     assert (done.returncode, done.stderr) == (0, "")
     assert {name.removesuffix(".png") for name in names(tmp_path / "run" / "plots")} == figures | {"loss"}
+
+
+@pytest.mark.slow
+def test_figures_may_be_svg(command: Command, tmp_path: Path) -> None:
+    """Drawn again by the report of the run they are the same; a tracker gets them, too."""
+    done = command("run", "plots.format=svg", "trainer.epochs=1", "baselines=none", "hydra.run.dir=run")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = RunFolder(tmp_path / "run")
+    drawn = {path.name: path.read_bytes() for path in folder.figure_files()}
+    assert drawn.keys() == {f"{name}.svg" for name in CLASSES | {"loss"}}
+    assert set(folder.figure_files()) <= set(folder.attachments())
+    assert command("report", "run").returncode == 0
+    assert {path.name: path.read_bytes() for path in folder.figures.iterdir()} == drawn
+
+
+@pytest.mark.parametrize("target", [[1, 1], [0]])
+def test_a_test_part_of_one_class_has_no_curves_of_its_errors(target: list[int]) -> None:
+    found = drawn(task_for("binary"), target, chances([0.4] * len(target)))
+    assert list(found) == ["confusion_matrix", "calibration"]
+
+
+def test_few_rows_have_no_distribution_of_residuals() -> None:
+    for rows, figures in ((9, ["predicted_actual"]), (10, ["predicted_actual", "residuals"])):
+        assert list(drawn(task_for("regression"), np.arange(rows), np.ones((rows, 1)))) == figures
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.2])

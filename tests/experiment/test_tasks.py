@@ -111,8 +111,8 @@ WRONG = [
     ),
     (
         "three data.task=ordinal",
-        "data.order: 'tasks.csv': 'three' holds texts, whose order is not known; give it, the lowest first: "
-        "data.order=[…] with a, b, c",
+        "data.order: 'tasks.csv': 'three' holds texts, whose order is not known; give it, the lowest first. "
+        "From A to Z: 'data.order=[a,b,c]'",
     ),
     (
         "value data.weight=below",

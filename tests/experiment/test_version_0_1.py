@@ -86,6 +86,7 @@ def test_they_are_reported(command: Command, old: Path) -> None:
         "calibration.png",
         "confusion_matrix.png",
         "loss.png",
+        "precision_recall.png",
         "roc.png",
     }
 

@@ -1,11 +1,12 @@
 """Runs on the small table of all tests."""
 
+import functools
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ from support.task_runs import TaskRuns
 
 LIBRARIES = ("numpy", "numpy.libs", "onnxruntime", "onnxruntime.libs", "flatbuffers", "google", "packaging")
 """numpy, onnxruntime, and what this installs with it."""
+
+
+@pytest.fixture(scope="session")
+def operators_read_once() -> Iterator[None]:
+    """A third of an export to ONNX goes into reading the source of five hundred operators; they are always the same."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,8 @@ from mlp_exp.inference.loading import load
 from mlp_exp.tasks.head import Head
 from mlp_exp.tasks.losses import SquaredError
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
+
 Patch = pytest.MonkeyPatch
 Rows = dict[str, np.ndarray]
 QUIET = ("trainer.epochs=2", "trainer.device=cpu", "trainer.plots=never")
@@ -331,7 +333,10 @@ def test_another_ending(command: Command, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(command: Command, tmp_path: Path) -> None:
     message = refusal(command("export", tmp_path / "nowhere", "-o", tmp_path / "models/m.pt2"))
-    assert message == f"{tmp_path}/models/m.pt2: there is no folder {tmp_path}/models"
+    assert (
+        message
+        == f"{tmp_path}/models/m.pt2: there is no folder '{tmp_path}/models'; make it: mkdir -p {tmp_path}/models"
+    )
 
 
 def test_a_run_that_is_not_there(command: Command, tmp_path: Path) -> None:

@@ -138,7 +138,8 @@ def test_the_choice_is_that_of_brute_force(
         assert {name: written[name] for name in known} == known
         assert lines[0] == f"{RANKING[kind]} of the {len(target)} rows that all {RUNS} runs held out:"
         assert [line.split()[-1] for line in lines[1:4]] == [f"{v:.5g}" for v in written["values"].values()]
-        assert f"{sweep}/greedy.json" in lines
+        replaces = "" if picks == 1 else " (in place of an earlier choice)"
+        assert f"{sweep}/greedy.json{replaces}" in lines
     assert files_in(sweep) == before | {"greedy.json"}
     (sweep / "greedy.json").unlink()
 
@@ -339,8 +340,8 @@ def test_a_run_that_predicts_no_finite_numbers_is_left_out(
     [
         (
             ["s", "t.csv", "--greedy", "2", "-o", "folder"],
-            "folder: expected a name that ends in .csv or .parquet, for predictions of t.csv; a folder to save the "
-            "chosen runs in is for a command without a TABLE",
+            "folder: expected a name that ends in .csv, .csv.gz or .parquet, for predictions of t.csv; a folder to "
+            "save the chosen runs in is for a command without a TABLE",
         ),
         (
             ["s", "--greedy", "2", "-o", "d"],
@@ -348,9 +349,10 @@ def test_a_run_that_predicts_no_finite_numbers_is_left_out(
         ),
         (
             ["s", "--greedy", "2", "-o", "no/where"],
-            "no/where: expected the name of a new folder for the chosen runs, and there is no folder 'no'",
+            "no/where: expected the name of a new folder for the chosen runs, and there is no folder 'no'; make it: "
+            "mkdir -p no",
         ),
-        (["s", "t.csv", "-o", "folder"], "folder: expected a name that ends in .csv or .parquet"),
+        (["s", "t.csv", "-o", "folder"], "folder: expected a name that ends in .csv, .csv.gz or .parquet"),
     ],
 )
 def test_an_output_that_does_not_fit(command: Command, tmp_path: Path, words: list[str], message: str) -> None:
@@ -371,6 +373,11 @@ def test_an_output_that_does_not_fit(command: Command, tmp_path: Path, words: li
             "argument --top: not allowed with argument --greedy",
         ),
         (["s", "--greedy", "2", "-o", "o.csv"], "the following arguments are required: TABLE"),
+        (
+            ["s", "--top", "3", "-o", "best"],
+            "the following arguments are required: TABLE; with best, no file for predictions, --greedy N saves the "
+            "chosen runs as one",
+        ),
         (
             ["s", "--greedy", "2", "-o", "folder", "--spread"],
             "folder is no .csv or .parquet file: --target, --keep and --spread are about predictions",

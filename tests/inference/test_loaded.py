@@ -17,7 +17,7 @@ from support.task_runs import TaskRuns
 from mlp_exp import DataError, Ensemble, RunFolderError, TrainedRun, load
 from mlp_exp.errors import ArgumentError
 from mlp_exp.inference import trained_run
-from mlp_exp.inference.importance import permutation_importance
+from mlp_exp.inference.importance import importance_of_columns
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_it_is_the_difference_that_shuffling_makes() -> None:
     def cost(rows: pa.Table) -> float:
         return float(np.abs(rows["x"].to_numpy() - truth).mean())
 
-    found = permutation_importance(cost, table, ["noise", "x"], 4, 0).to_pylist()
+    found = importance_of_columns(cost, table, ["noise", "x"], 4, 0).to_pylist()
     random = np.random.default_rng(0)
     added = [np.abs(truth[random.permutation(50)] - truth).mean() for _ in range(8)][4:]
     assert found[0] == {"column": "x", "mean": pytest.approx(np.mean(added)), "std": pytest.approx(np.std(added))}

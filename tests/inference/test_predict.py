@@ -410,9 +410,9 @@ def test_loading_draws_nothing(small: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("o.txt", "o.txt: expected a name that ends in .csv or .parquet"),
-        ("o", "o: expected a name that ends in .csv or .parquet"),
-        ("no/o.csv", "no/o.csv: expected the name of a file, and there is no folder 'no'"),
+        ("o.txt", "o.txt: expected a name that ends in .csv, .csv.gz or .parquet"),
+        ("o", "o: expected a name that ends in .csv, .csv.gz or .parquet"),
+        ("no/o.csv", "no/o.csv: expected the name of a file, and there is no folder 'no'; make it: mkdir -p no"),
         ("d.csv", "d.csv: expected the name of a file, and it is a folder"),
         ("t.csv", "t.csv: is the table itself; expected another file for the predictions"),
         ("./link.csv", "link.csv: is the table itself; expected another file for the predictions"),
@@ -484,9 +484,7 @@ def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) ->
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path, env=clean_environment()
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(
-        "usage: mlp-predict [-h] -o OUT [--target COLUMNS] [--keep COLUMNS] [--top N | --greedy N]"
-    )
+    assert done.stdout.startswith("usage: mlp-predict [OPTIONS] RUN [RUN ...] [TABLE] -o OUT\n")
     assert done.stdout.endswith("False 1 False\n")
     done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv", process=True)
     assert (done.returncode, done.stderr) == (0, "")

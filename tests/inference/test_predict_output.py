@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import gzip
 import signal
 import subprocess
 from pathlib import Path
@@ -139,6 +140,17 @@ def test_columns_that_cannot_be_kept(
     path = write_rows(tmp_path / "t.csv", [["id", *header, "probability_yes"], *(["1", *row, "0.5"] for row in rows)])
     assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", *words)).startswith(message)
     assert files_in(tmp_path) == {"t.csv"}
+
+
+def test_csv_is_gzipped_by_its_name(command: Command, small: Path, tmp_path: Path) -> None:
+    words = ("predict", small / "s/0", small / "table.csv", "-o")
+    plain = said(command(*words, tmp_path / "o.csv"))
+    assert said(command(*words, tmp_path / "o.csv.gz")) == [*plain[:-1], f"{plain[-1]}.gz"]
+    zipped = (tmp_path / "o.csv.gz").read_bytes()
+    assert gzip.decompress(zipped) == (tmp_path / "o.csv").read_bytes()
+    assert files_in(tmp_path) == {"o.csv", "o.csv.gz"}
+    said(command(*words, tmp_path / "o.csv.gz"))
+    assert (tmp_path / "o.csv.gz").read_bytes() == zipped
 
 
 # ---- standard output

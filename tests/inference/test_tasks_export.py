@@ -22,7 +22,7 @@ from mlp_exp import load
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export import export
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("operators_read_once")]
 
 OUTPUTS = {
     "binary": "## Output `probabilities`: float32 `[batch, 2]`\n\nOf the classes in this order: `no`, `yes`. The "

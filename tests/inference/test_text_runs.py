@@ -182,7 +182,7 @@ def test_export_is_refused(name: str, folder: Path, tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{folder / 'run0'}: column 'review' holds texts, whose words and parts of words are hashed; neither ONNX nor "
         "torch.export has an operation for that. Predict with mlp_exp.predict or mlp_exp.load, or train without it: "
-        "data.drop=['review']"
+        "'data.drop=[review]'"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ from support.folders import names
 from support.predictions import as_job, content, loaded, train
 from support.project import QUICK_TABLE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("operators_read_once")]
 
 Row = dict[str, str]
 ZONE = dt.timezone(dt.timedelta(hours=-5))

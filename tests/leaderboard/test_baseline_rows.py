@@ -4,8 +4,10 @@ import csv
 from pathlib import Path
 
 import pytest
+from support.commands import table_of
 from support.runs import classes, values, write_baselines, write_run
 
+from mlp_exp.display.grid import Grid
 from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.best_runs import runs_of
@@ -71,10 +73,10 @@ def test_splits_are_one_row_with_their_deviation(sweep: Path) -> None:
     found = Leaderboard.read(sweep)
     rows = {row[0]: row[3] for row in as_table(found.entries, over_splits(found.baselines))[2]}
     assert rows == {
-        "1": "0.2000",
-        "linear model": "0.3000 ± 0.0000",
-        "0": "0.4000",
-        "majority class": "0.6500 ± 0.0707",
+        "1": "0.200",
+        "linear model": "0.300 ± 0.000",
+        "0": "0.400",
+        "majority class": "0.650 ± 0.071",
     }
 
 
@@ -122,6 +124,6 @@ def test_a_damaged_file_is_named(sweep: Path) -> None:
 
 def test_they_are_printed_below_many_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[str(job), "0.1"] for job in range(25)] + [["mean", "0.2"]]
-    print_leaderboard("runs", ["job", "val_rmse"], rows, tmp_path / "f", {"mean"})
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("│")[1].strip() for line in lines if line.startswith("│")][-3:] == ["19", "… 5 more", "mean"]
+    print_leaderboard("runs", [], Grid("job", [], ["val_rmse"], [], rows), tmp_path / "f", {"mean"})
+    labels = [label for label, _ in table_of(capsys.readouterr().out.splitlines())]
+    assert labels[-3:] == ["19", "… 5 more", "mean"]

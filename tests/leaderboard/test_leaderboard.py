@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import Command
+from support.commands import Command, table_of
 from support.folders import files_in
 from support.runs import DIVERGED, FAILED, classes, metrics, values, write_run
 
+from mlp_exp.display.grid import Grid
 from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
@@ -320,21 +321,21 @@ def test_mean_and_sample_standard_deviation(key: str) -> None:
     assert worse.overrides == {"optimizer.lr": "0.1"}
     assert better.overrides == {"optimizer.lr": "0.2"}
     assert (worse.score, better.score) == pytest.approx((0.5, 0.35))
-    assert worse.mean_and_deviation("val_log_loss") == "0.5000 ± 0.3606"
-    assert better.mean_and_deviation("val_log_loss") == "0.3500 ± 0.0707"
-    assert worse.mean_and_deviation("val_accuracy") == "0.5000 ± 0.0000"
-    assert worse.mean_and_deviation("val_nothing") == "–"
+    assert worse.mean_and_deviation("val_log_loss") == pytest.approx((0.5, 0.36056), abs=1e-5)
+    assert better.mean_and_deviation("val_log_loss") == pytest.approx((0.35, 0.07071), abs=1e-5)
+    assert worse.mean_and_deviation("val_accuracy") == (0.5, 0.0)
+    assert worse.mean_and_deviation("val_nothing") is None
 
 
 def test_runs_without_a_metric_do_not_count() -> None:
     entries = [*seeds({"0.1": [0.2, 0.4]}), entry(2, FAILED, "optimizer.lr=0.1", "seed=2")]
     (group,) = group_repetitions(entries)
     assert (len(group.entries), group.score) == pytest.approx((3, 0.3))
-    assert group.mean_and_deviation("val_log_loss") == "0.3000 ± 0.1414"
+    assert group.mean_and_deviation("val_log_loss") == pytest.approx((0.3, 0.14142), abs=1e-5)
     (alone,) = group_repetitions([entry(0, classes(0.25), "seed=1"), entry(1, FAILED, "seed=2")])
-    assert alone.mean_and_deviation("val_log_loss") == "0.2500"
+    assert alone.mean_and_deviation("val_log_loss") == (0.25, None)
     (none,) = group_repetitions([entry(0, FAILED, "seed=1"), entry(1, FAILED, "seed=2")])
-    assert (none.mean_and_deviation("val_log_loss"), none.score) == ("–", math.inf)
+    assert (none.mean_and_deviation("val_log_loss"), none.score) == (None, math.inf)
 
 
 def test_a_table_of_single_runs() -> None:
@@ -358,7 +359,7 @@ def test_a_table_of_seeds_alone() -> None:
     title, columns, rows = as_table([entry(n, classes(loss), f"seed={n}") for n, loss in enumerate([0.1, 0.2, 0.6])])
     assert title == "3 runs, best first by val_log_loss; mean ± standard deviation over seed"
     assert columns == ["runs", "val_accuracy", "val_log_loss", "test_accuracy", "test_log_loss"]
-    assert rows == [["3", "0.5000 ± 0.0000", "0.3000 ± 0.2646", "0.7500 ± 0.0000", "0.2500 ± 0.0000"]]
+    assert rows == [["3", "0.5000 ± 0.0000", "0.30 ± 0.26", "0.7500 ± 0.0000", "0.2500 ± 0.0000"]]
 
 
 def test_a_table_of_folds_and_seeds(tmp_path: Path) -> None:
@@ -376,8 +377,8 @@ def test_a_table_of_folds_and_seeds(tmp_path: Path) -> None:
         "8 runs, best first by val_log_loss; mean ± standard deviation over seed, split.fold",
         ["runs", "optimizer.lr", "val_accuracy", "val_log_loss", "test_accuracy", "test_log_loss", "status"],
         [
-            ["4", "0.2", "0.5000 ± 0.0000", "0.1250 ± 0.0500", *same, "finished"],
-            ["4", "0.1", "0.5000 ± 0.0000", "0.2000 ± 0.1000", *same, "finished, failed"],
+            ["4", "0.2", "0.5000 ± 0.0000", "0.125 ± 0.050", *same, "finished"],
+            ["4", "0.1", "0.5000 ± 0.0000", "0.200 ± 0.100", *same, "finished, failed"],
         ],
     )  # fmt: skip
 
@@ -421,9 +422,10 @@ def test_the_best_twenty_are_printed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, runs: int, more: str | None
 ) -> None:
     rows = [[str(job), f"x[{job}]"] for job in range(runs)]
-    print_leaderboard("A title", ["job", "model.hidden_sizes"], rows, tmp_path / "leaderboard.csv")
+    grid = Grid("job", ["model.hidden_sizes"], [], [], rows)
+    print_leaderboard("A title", [], grid, tmp_path / "leaderboard.csv")
     lines = capsys.readouterr().out.splitlines()
-    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    cells = table_of(lines)[3:]
     assert cells == [*rows[:20], *([[more, ""]] if more else [])]
     assert lines[0].strip() == "A title"
     assert lines[-1] == str(tmp_path / "leaderboard.csv")
@@ -443,7 +445,9 @@ def test_a_sweep_of_many_runs(command: Command, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert "23 runs, best first by val_log_loss" in [line.strip() for line in lines]
-    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    cells = table_of(lines)[2:]
+    assert cells[0][0].endswith(" *")
+    cells[0][0] = cells[0][0].removesuffix(" *")
     assert cells[-1] == ["… 3 more", "", "", "", "", ""]
     with (tmp_path / "s/leaderboard.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -137,8 +137,6 @@ def test_what_is_printed_of_a_search(tmp_path: Path) -> None:
     lr = columns.index("optimizer.lr")
     typed = {str(one.job): one.overrides["optimizer.lr"] for one in board.entries}
     assert [row[lr] for row in rows] == [f"{float(typed[row[0]]):.4g}" for row in rows]
-    (tmp_path / "study.yaml").unlink()
-    assert [row[lr] for row in as_table(board.entries)[2]] == [typed[row[0]] for row in rows]
 
 
 def test_the_front_is_printed(tmp_path: Path) -> None:

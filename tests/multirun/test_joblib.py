@@ -23,21 +23,8 @@ def ends(done: Result, folder: Path) -> list[tuple[str, str, str]]:
     return found
 
 
-def test_a_sweep_is_that_of_the_launcher_of_this_project(command: Command, tmp_path: Path) -> None:
-    words = (*SHORT, "data.n_samples=60", "seed=0,1")
-    theirs, own = tmp_path / "theirs", tmp_path / "own"
-    done = command("run", "-m", *JOBLIB, *words, "hydra.sweep.dir=theirs", process=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Joblib.Parallel(n_jobs=2,backend=loky,")
-    assert sorted(ends(done, theirs)) == [(number, "finished", "") for number in "01"]
-    assert command("run", "-m", *words, "hydra.sweep.dir=own").returncode == 0
-    assert [trained(path) for path in jobs_in(theirs)] == [trained(path) for path in jobs_in(own)]
-    assert files_in(theirs) == files_in(own)
-    assert scores_in(theirs) == scores_in(own)
-    assert [[result_of(path)["stacked"] for path in jobs_in(folder)] for folder in (theirs, own)] == [[1, 1], [2, 2]]
-
-
 def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command: Command, tmp_path: Path) -> None:
+    """In the end all is as with the launcher of this project."""
     rows = "x,y\n" + "".join(f"{row * 7 % 40},{'ab'[row % 2]}\n" for row in range(40))
     (tmp_path / "now.csv").write_text(rows, encoding="utf-8")
     words, folder = (*SHORT, *QUICK_TABLE, "data.target=y", "baselines=none"), tmp_path / "s"
@@ -46,6 +33,7 @@ def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command
     message = f"{job(0, *words, 'data.path=later.csv')}: {reason}\n"
 
     done = command("run", *sweep, process=True)
+    assert done.stdout.startswith("Joblib.Parallel(n_jobs=2,backend=loky,")
     assert (done.returncode, done.stderr) == (1, f"{message}1 job failed:\n{message}")  # by the worker, and at the end
     assert ends(done, folder) == [("1", "finished", ""), ("0", "failed", reason)]
     before = state_of(folder / "1")
@@ -65,3 +53,11 @@ def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command
     assert after.keys() == before.keys()
     of_hydra = [".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "run.log"]  # written before a job
     assert sorted(name for name in after if after[name] != before[name]) == of_hydra
+
+    own = tmp_path / "own"
+    sweep = ("-m", *words, "data.path=later.csv,now.csv", "hydra.sweep.dir=own")
+    assert command("run", *sweep).returncode == 0
+    assert [trained(path) for path in jobs_in(folder)] == [trained(path) for path in jobs_in(own)]
+    assert files_in(folder) == files_in(own)
+    assert scores_in(folder) == scores_in(own)
+    assert [[result_of(path)["stacked"] for path in jobs_in(each)] for each in (folder, own)] == [[1, 1], [2, 2]]

@@ -194,7 +194,11 @@ def test_a_sweeps_folder_is_for_this_sweep_alone(sweep: Sweep, command: Command,
     before = state_of(folder)
     typed = " ".join(CIRCLE)
     for more, message in (
-        (["seed=0,1"], "holds another sweep. Go on with it: resume=true; or choose another hydra.sweep.dir"),
+        (
+            ["seed=0,1"],
+            f"holds a sweep already. Go on with it: python -m mlp_exp.run resume={folder}; or give this sweep a folder "
+            f"of its own: hydra.sweep.dir={folder}-2",
+        ),
         (
             ["seed=0,2", "resume=true"],
             f"resume=true goes on with the same sweep.\n  It was: {typed} seed=0,1\n  Now:    {typed} seed=0,2",

@@ -64,7 +64,7 @@ def test_a_second_claim_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError) as error:
         RunFolder(tmp_path).claim(["other"])
     assert str(error.value) == (
-        f"{tmp_path}: holds history.csv of another run. Give this run a folder of its own: hydra.run.dir=…"
+        f"{tmp_path}: holds history.csv of another run. Give this run a folder of its own: hydra.run.dir={tmp_path}-2"
     )
     assert (tmp_path / "history.csv").read_text() == "epoch\n"
 
@@ -74,6 +74,25 @@ def test_a_folder_with_another_runs_files_is_used(tmp_path: Path, name: str) -> 
     (tmp_path / name).write_text("")
     with pytest.raises(RunFolderError, match=rf": holds {name} of another run\. Give this run a folder of its own"):
         RunFolder(tmp_path).require_unused()
+
+
+def test_what_to_type_about_a_run_that_has_not_ended_well(tmp_path: Path) -> None:
+    path = tmp_path / "my run"
+    path.mkdir()
+    (tmp_path / "my run-2").mkdir()
+    folder = RunFolder(path)
+    folder.write_failure(KeyboardInterrupt())
+    own = f"""give this run a folder of its own: 'hydra.run.dir="{path}-3"'"""
+    replace = f"eplace it: rm -r '{path}'; or {own}"
+    with pytest.raises(RunFolderError) as error:
+        folder.require_unused()
+    assert str(error.value) == f"{path}: holds result.json of a run with status interrupted. R{replace}"
+    folder.checkpoint.touch()
+    with pytest.raises(RunFolderError) as error:
+        folder.require_unused()
+    assert str(error.value) == (
+        f"{path}: holds result.json of a run with status interrupted. Go on with it: 'resume={path}'; or r{replace}"
+    )
 
 
 def test_other_files_do_not_make_a_folder_used(tmp_path: Path) -> None:

@@ -224,6 +224,7 @@ class Command:
         self._patch.setenv("HYDRA_FULL_ERROR", "0")  # main sets it; it is put back after the test
         self._patch.setenv("COLUMNS", "120")
         self._patch.setattr(gc, "freeze", lambda: None)  # it would keep the cycles of earlier commands for ever
+        self._patch.setattr(gc, "set_threshold", lambda *_: None)  # the suite collects less often than a command
         self._captured.readouterr()
         code: object = 0
         try:

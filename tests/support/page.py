@@ -5,6 +5,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from math import floor, log10
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -36,7 +37,8 @@ class Page:
         self.browser = browser
 
     def js(self, expression: str, *args: object) -> Any:
-        return self.browser.execute_script(f"return {expression}", *args)
+        """Evaluates an expression, once the page has drawn all that it puts off."""
+        return self.browser.execute_script(f"typeof finish === 'function' && finish(); return {expression}", *args)
 
     def until(self, holds: Callable[[], object]) -> None:
         WebDriverWait(self.browser, 20, 0.02).until(lambda _: holds())
@@ -117,6 +119,19 @@ class Page:
     def traces(self, plot: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.js("document.querySelector(arguments[0]).data", plot)
         return found
+
+    @property
+    def curves(self) -> dict[str, list[float | None]]:
+        """What is drawn of each run, by name, below those that are highlighted."""
+        found: list[list[Any]] = self.js(
+            """document.querySelector('#curves').data.filter((trace) => trace.name === "all").flatMap(
+                ({ customdata, y }) => customdata.map((index, place) => [data.runs[index]?.name, y[place]])
+            ).filter(([name]) => name !== undefined)"""
+        )
+        curves: dict[str, list[float | None]] = {}
+        for name, value in found:
+            curves.setdefault(name, []).append(value)
+        return curves
 
     def layout(self, plot: str, of: str) -> Any:
         return self.js(f"document.querySelector(arguments[0])._fullLayout.{of}", plot)
@@ -207,7 +222,12 @@ PNG = base64.b64decode(
 
 
 def mean_and_deviation(numbers: Sequence[float]) -> str:
-    return f"{fmean(numbers):.5g} ± {stdev(numbers):.2g}" if numbers else "–"
+    """The mean has no more digits than its deviation gives a meaning."""
+    if not numbers:
+        return "–"
+    mean, deviation = fmean(numbers), stdev(numbers)
+    places = max(0, 1 - floor(log10(deviation))) if deviation else 100
+    return f"{min(f'{mean:.{places}f}', f'{mean:.5g}', key=len)} ± {deviation:.2g}"
 
 
 def drawn(runs: Sequence[Sequence[float | None]]) -> list[object]:

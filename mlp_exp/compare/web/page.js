@@ -1,15 +1,23 @@
 // Draws the page, and draws anew what a person changes.
 
+const laterCurves = () => later("curves", drawCurves);
+const laterPair = () => later("pair", drawPair);
+
 function drawRuns() {
   drawTable();
-  drawCurves();
+  laterCurves();
+}
+
+function drawChosen() {
+  markChosen();
+  laterCurves();
 }
 
 function drawPlots() {
-  drawCurves();
+  laterCurves();
   drawSearch();
   drawMattered();
-  drawPair();
+  laterPair();
 }
 
 function fillHeader() {
@@ -19,7 +27,8 @@ function fillHeader() {
   find("left-out").hidden = data.in_all.runs === data.runs.length;
   find("left-out").textContent = `Listed are the best ${data.runs.length} of ${data.in_all.runs} runs; ` +
     "leaderboard.csv has the others. Counts, means of several runs and what mattered are of all.";
-  const same = Object.entries(data.constants).map(([key, value]) => `${key}=${value}`).join(" ");
+  const alike = equal.map((column) => [column.name, summary(column, data.runs.slice(0, 1)).text]);
+  const same = [...Object.entries(data.constants), ...alike].map(([key, value]) => `${key}=${value}`).join(" ");
   if (same) find("constants").append("The same in all: ", element("code", { textContent: same }));
 }
 
@@ -45,33 +54,37 @@ function fillMade() {
 function listen() {
   find("filter").oninput = drawRuns;
   find("all-metrics").onchange = () => { drawHead(); drawTable(); };
-  find("clear").onclick = () => { chosen.clear(); drawRuns(); };
-  find("column").onchange = drawCurves;
-  find("log").onchange = drawCurves;
-  find("metric").onchange = drawMattered;
-  find("first").onchange = drawPair;
-  find("second").onchange = drawPair;
-  find("curves").on("plotly_click", toggle);
+  find("clear").onclick = () => { chosen.clear(); drawChosen(); };
+  find("column").onchange = laterCurves;
+  find("log").onchange = laterCurves;
+  find("metric").onchange = () => {
+    follow();
+    laterCurves();
+    drawMattered();
+  };
+  find("first").onchange = laterPair;
+  find("second").onchange = laterPair;
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawPlots);
-  printed.addEventListener("change", drawPlots);
+  printed.addEventListener("change", () => { drawPlots(); finish(); });
 }
 
 const runOptions = data.runs.map((run, index) => [index, title(run)]);
 fill(find("column"), watched.map((name) => [name, name]), watched.includes("val_loss") ? "val_loss" : watched.at(-1));
-const named = data.headlines.filter((name) => !objectives.some(([, text]) => text === name));
-const subjects = [...objectives, ...named.map((name) => [name, name])];
+const plainMetrics = data.headlines.filter((name) => !objectives.some(([, text]) => text === name));
+const subjects = [...objectives, ...plainMetrics.map((name) => [name, name])];
 fill(find("metric"), subjects, subjects[0]?.[0]);
+follow();
 fill(find("first"), runOptions, 0);
-const others = data.groups.find((members) => !members.includes(0));  // the best run of another experiment
+const others = data.groups.find((of) => !of.includes(0));  // the best run of another experiment
 fill(find("second"), runOptions, others ? Math.min(...others) : Math.min(1, data.runs.length - 1));
 fillHeader();
 fillFigures();
 fillMade();
-fillSearch();
+beginSearch();
+restore();
 drawHead();
-drawRuns();
-drawSearch();
-drawMattered();
-drawPair();
+drawTable();
+drawPlots();
+later("listening", () => find("curves").on("plotly_click", toggle), listenToSearch);
 listen();
-listenToSearch();
+goOn();

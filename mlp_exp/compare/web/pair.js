@@ -2,15 +2,21 @@
 
 function differences(first, second) {
   const rows = [];
-  const add = (name, a, b, text) => { if ((a ?? null) !== (b ?? null)) rows.push([name, text(a), text(b)]); };
-  const exact = (value) => String(typeof value === "number" ? Number(value.toPrecision(8)) : value ?? "–");
+  const add = (name, a, b) => { if ((a ?? null) !== (b ?? null)) rows.push([name, ...apart([a, b])]); };
   for (const key of [...new Set([...Object.keys(first.config), ...Object.keys(second.config)])].sort()) {
-    add(key, first.config[key], second.config[key], exact);
+    add(key, first.config[key], second.config[key]);
   }
-  add("status", first.status, second.status, exact);
-  add("epochs", first.epochs, second.epochs, exact);
-  for (const name of data.metrics) add(name, first.metrics[name], second.metrics[name], exact);
+  add("status", first.status, second.status);
+  add("epochs", first.epochs, second.epochs);
+  for (const name of data.metrics) add(name, first.metrics[name], second.metrics[name]);
   return rows;
+}
+
+// Two values, their numbers with a few digits, or with as many as tell them apart
+function apart(values) {
+  const isLong = (value) => typeof value === "number" || (value?.length > LONG_NUMBER && Number.isFinite(Number(value)));
+  const few = values.map((value) => (isLong(value) ? rounded(Number(value)) : value ?? "–"));
+  return few[0] === few[1] ? values.map(String) : few;
 }
 
 function drawPair() {
@@ -31,8 +37,12 @@ function drawPair() {
     ...curves([run], column), name: short(`run ${run.name}: ${column}`, 60),
     line: { width: 2, color: COLOURS[place], dash: column === "train_loss" ? "dot" : "solid" },
   })));
+  const values = (run) => losses.flatMap((column) => finite(run.curves[column] ?? []));
+  const [better = first] = byScore([first, second], find("metric").value);
+  const range = robust([...values(first), ...values(second)], values(better));
+  find("pair-text").textContent = range ? "What is far from the better run leaves the plot; a double click shows all." : "";
   plot("pair", traces, {
     showlegend: true, legend: { orientation: "h", y: -0.2 },
-    xaxis: { title: { text: "epoch" } }, yaxis: { title: { text: "loss" } },
+    xaxis: { title: { text: "epoch" } }, yaxis: { title: { text: "loss" }, ...(range ? { range } : {}) },
   });
 }

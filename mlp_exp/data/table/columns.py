@@ -4,6 +4,7 @@ A column is a number, a boolean, a date, a category, a text, or left out, with a
 """
 
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlp_exp.config.words import is_plain, override
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.cleaning import Texts, clean_names, clean_texts, is_text, mask_dates, mask_numbers
 from mlp_exp.data.table.dialect import look_like_values
@@ -36,6 +38,10 @@ IDENTIFIER_FRACTION = 0.95
 """A text column with at least this fraction of distinct texts identifies its rows."""
 MANY_CATEGORIES = 64
 """With more of them, it is said how many occur once."""
+
+
+_NAMES = ("data.target", "data.weight", "split.column")
+"""Keys whose value is the name of a column; those of other keys are lists."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +100,25 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     near += [n for n in names if n.lower() == name.lower() and n not in near]
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
+    hint += _as_typed(key, near or names[:20])
     if len(names) == 1:
         hint = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
     if look_like_values(names):
         hint += f" These look like values; if the file has no header: data.header=false {key}='column 0' …"
     raise DataError(f"{key}: the table has no column '{name}'. {hint}")
+
+
+def _as_typed(key: str, names: Sequence[str]) -> str:
+    """How the first name is typed that a shell or Hydra would take apart."""
+    if key.startswith("--"):
+        words = [(f"{key} {name}", f"{key} {shlex.quote(name)}") for name in names]
+    elif key in _NAMES:
+        words = [(f"{key}={name}", override(key, name)) for name in names if not name.isdecimal()]
+    elif key.startswith("data."):
+        words = [(f"{key}=[{name}]", override(key, [name])) for name in names if not is_plain(name)]
+    else:  # in Python
+        return ""
+    return next((f" As typed: {typed}" for plain, typed in words if typed != plain), "")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Columns that cannot be used as they are, reported together with what would cure them, ready to be copied."""
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 
+from mlp_exp.config.words import override
 from mlp_exp.data.table.dates import DateForm
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.forms import Asked, Group
@@ -13,7 +12,6 @@ FEW_CATEGORIES = 30
 """A column of numbers in several forms with at most so many distinct texts is rather one of categories."""
 MOST_WORDS = 8
 """Words that are taken for missing values by an override; more of them are no oversight."""
-PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
 
 
 class ColumnError(Exception):
@@ -41,22 +39,6 @@ def report(problems: Sequence[ColumnError], given: Mapping[str, Sequence[str]]) 
     added = " ".join(override(*each) for each in cures.items())
     lines.append(f"Mend the file, or add: {added}" if added else "Mend the file")
     return DataError("\n".join(lines))
-
-
-def override(key: str, values: Sequence[str]) -> str:
-    """A list as a word of the command line, quoted for Hydra and for the shell; null for an empty one.
-
-    >>> print(override("data.missing", ["unknown", "n. a."]))
-    'data.missing=[unknown,"n. a."]'
-    """
-    return shlex.quote(f"{key}=[{','.join(map(_element, values))}]") if values else f"{key}=null"
-
-
-def _element(text: str) -> str:
-    if PLAIN_WORD.fullmatch(text):
-        return text
-    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), text)
-    return f'"{escaped}"'
 
 
 def mixed(name: str, groups: Sequence[Group], asked: Asked | None, *, is_target: bool = False) -> ColumnError:

@@ -5,6 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pyarrow as pa
 
+from mlp_exp.config.words import override
 from mlp_exp.data.table.cleaning import Texts
 from mlp_exp.data.table.dates import DAY_FIRST, DateForm
 from mlp_exp.data.table.format import Format
@@ -45,21 +46,15 @@ def form_remarks(reading: Reading | None) -> tuple[str, ...]:
     value = reading.form.parse(pa.array([reading.example]))[0].as_py()
     notes = [f"'{reading.example}' read as {_shown(value)}"]
     if reading.other:
-        key = "data.dayfirst" if isinstance(reading.other, DateForm) else "data.decimal"
-        notes.append(f"if that is wrong: {_quoted(key, _said(reading.other))}")
+        notes.append(f"if that is wrong: {_cure(reading.other)}")
     return tuple(notes)
 
 
-def _quoted(key: str, value: str) -> str:
-    """An override as a word of the command line; a comma has to be quoted for Hydra and for the shell."""
-    return f"'{key}=\"{value}\"'" if value == "," else f"{key}={value}"
-
-
-def _said(form: NumberForm | DateForm) -> str:
-    """The value of `data.dayfirst`, or of `data.decimal`, with which texts are read in this form."""
+def _cure(form: NumberForm | DateForm) -> str:
+    """The override with which texts are read in this form."""
     if isinstance(form, DateForm):
-        return "true" if form.order in DAY_FIRST else "false"
-    return form.decimal
+        return f"data.dayfirst={'true' if form.order in DAY_FIRST else 'false'}"
+    return "data.decimal=." if form.decimal == "." else override("data.decimal", form.decimal)
 
 
 def _shown(value: object) -> str:
@@ -78,4 +73,4 @@ def far_dates(values: pa.ChunkedArray) -> tuple[str, ...]:
         return ()
     days, counts = np.unique(far, return_counts=True)
     day = days[counts.argmax()]
-    return (f"{day} ({counts.max()}) may stand for no date: data.missing=[{day}]",)
+    return (f"{day} ({counts.max()}) may stand for no date: {override('data.missing', [str(day)])}",)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from mlp_exp.config.words import override
 from mlp_exp.errors import ExportError
+from mlp_exp.inference.command import lacks_folder
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export.card import card, card_path, meaning
 from mlp_exp.inference.export.check import Predict, first_paragraph, largest_difference
@@ -55,7 +57,7 @@ def require(path: Path) -> None:
     if path.suffix not in (".onnx", ".pt2"):
         raise ExportError(f"{path}: expected a name that ends in .onnx or .pt2")
     if not path.parent.is_dir():
-        raise ExportError(f"{path}: there is no folder {path.parent}")
+        raise ExportError(f"{path}: {lacks_folder(path)}")
     for package in PACKAGES if path.suffix == ".onnx" else ():
         try:
             importlib.import_module(package)
@@ -112,7 +114,7 @@ def _require_no_texts(ensemble: Ensemble) -> None:
             raise ExportError(
                 f"{run.folder}: column '{texts[0].name}' holds texts, whose words and parts of words are hashed; "
                 "neither ONNX nor torch.export has an operation for that. Predict with mlp_exp.predict or "
-                f"mlp_exp.load, or train without it: data.drop=['{texts[0].name}']"
+                f"mlp_exp.load, or train without it: {override('data.drop', [texts[0].name])}"
             )
 
 

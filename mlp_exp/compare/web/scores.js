@@ -1,0 +1,59 @@
+// The metric that is chosen: it colours the runs, and the better half of them says how far axes reach.
+
+const SHADES = 8;
+const REACH = 4;  // how many times the range of the better half an axis may reach beyond it
+
+const scoreOf = (run, metric) => run.metrics[metric] ?? trialOf.get(run)?.metrics[metric] ?? null;
+const isPruned = (run) => run.state === "pruned" || run.status === "pruned";
+
+// Those with the metric, best first
+function byScore(runs, metric, of = search) {
+  const sign = metric && rises(metric, of) ? -1 : 1;
+  const scored = runs.map((run) => [scoreOf(run, metric), run]);
+  return scored.filter(([score]) => score !== null).sort(([a], [b]) => sign * (a - b)).map(([, run]) => run);
+}
+
+function betterHalf(runs, metric, of = search) {
+  const ranked = byScore(runs, metric, of);
+  return ranked.length ? ranked.slice(0, Math.ceil(ranked.length / 2)) : runs;
+}
+
+// From the best, 0, to the worst, 1
+function shade(place) {
+  const of = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const [best, worst] = [of(style("--mark")), of(style("--worst"))];
+  return `rgb(${best.map((part, index) => Math.round(part + place * (worst[index] - part))).join(",")})`;
+}
+
+// Colours and their runs, the best last, which is on top
+function shades(runs, metric) {
+  const ranked = byScore(runs.filter((run) => !isPruned(run)), metric);
+  const scored = new Set(ranked);
+  const number = Math.min(SHADES, ranked.length);
+  const end = (index) => Math.round((index * ranked.length) / number);
+  const parts = [...Array(number).keys()].map((index) => (
+    [shade(number > 1 ? index / (number - 1) : 0), ranked.slice(end(index), end(index + 1))]
+  ));
+  return [[style("--faint"), runs.filter((run) => !scored.has(run))], ...parts.reverse()].filter(([, of]) => of.length);
+}
+
+// The range of an axis that leaves out what is far from the better half; null where nothing is
+function robust(values, better) {
+  const sorted = Float64Array.from(better).sort();
+  if (!sorted.length) return null;
+  const quantile = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, high] = [quantile(0.02), quantile(0.98)];
+  const reach = REACH * (high - low) || Math.abs(high) || 1;
+  const inside = values.filter((value) => value >= low - reach && value <= high + reach);
+  if (!inside.length || inside.length === values.length) return null;
+  const [from, to] = [least(inside), most(inside)];
+  const edge = 0.05 * (to - from) || reach / 4;
+  return [from - edge, to + edge];
+}
+
+function leaves(number, kind, name, values) {
+  const known = finite(values);
+  const far = most(known.map(Math.abs));
+  return `${number} ${kind}${number === 1 ? " leaves" : "s leave"} the plot, with ${name} as far as ` +
+    `${rounded(known.find((value) => Math.abs(value) === far))}; a double click shows all.`;
+}

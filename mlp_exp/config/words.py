@@ -1,0 +1,69 @@
+"""Texts as words of Hydra's command line, and as words of a shell: names may have signs that both take apart."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+"""Texts that Hydra reads as they stand, but for words of YAML."""
+_OF_YAML = ("true", "false", "null", "nan", "inf")
+_MARK = '"'
+"""Quotes that are free inside of those of a shell."""
+
+
+def quoted(text: str, mark: str = "'") -> str:
+    """A text as a value of Hydra's command line, where backslashes count before quotes alone; a plain path as it is."""
+    if re.fullmatch(r"/[A-Za-z0-9_./-]*", text):
+        return text
+    escaped = re.sub(rf"(\\*)({mark}|\Z)", lambda found: 2 * found[1] + (f"\\{mark}" if found[2] else ""), text)
+    return f"{mark}{escaped}{mark}"
+
+
+def unquoted(text: str) -> str:
+    """A value as typed, without its quotes: the inverse of `quoted`; one that has none as it is.
+
+    >>> unquoted(quoted("it's"))
+    "it's"
+    """
+    mark = text[:1]
+    if len(text) < 2 or mark not in ("'", '"') or text[-1] != mark:
+        return text
+    inside = re.compile(rf"((?:\\\\)*)(\\{mark}|$)")
+    return inside.sub(lambda found: found[1][::2] + (mark if found[2] else ""), text[1:-1])
+
+
+def is_plain(text: str) -> bool:
+    """Whether Hydra reads the text as it stands, and as nothing but a text."""
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _OF_YAML
+
+
+def typed_text(text: str, mark: str = "'") -> str:
+    """A text as a value of the command line, which neither Hydra nor OmegaConf then reads as anything else.
+
+    >>> typed_text("null"), typed_text("people.csv")
+    ("'null'", 'people.csv')
+    """
+    return text if is_plain(text) else quoted(re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + "\\${", text), mark)
+
+
+def as_texts(key: str, value: str) -> str:
+    """An override as a word of a shell that gives a key what was typed as a text, or a list as one of texts.
+
+    >>> print(as_texts("data.target", "1e3"), as_texts("data.drop", "[id,price[usd]]"))
+    'data.target="1e3"' 'data.drop=[id,"price[usd]"]'
+    """
+    is_list = len(value) > 2 and value[0] == "[" and value[-1] == "]"
+    return override(key, [unquoted(each.strip()) for each in value[1:-1].split(",")] if is_list else value)
+
+
+def override(key: str, value: str | Sequence[str]) -> str:
+    """An override as a word of a shell, for messages: what is pasted gives the key this text, or list of texts.
+
+    >>> print(override("data.target", "price [usd]"), override("data.drop", ["id", "n. a."]))
+    'data.target="price [usd]"' 'data.drop=[id,"n. a."]'
+    >>> print(override("data.target", "price"), override("data.missing", []))
+    data.target=price data.missing=null
+    """
+    if isinstance(value, str):
+        return shlex.quote(f"{key}={typed_text(value, _MARK)}")
+    return shlex.quote(f"{key}=[{','.join(typed_text(each, _MARK) for each in value)}]") if value else f"{key}=null"

@@ -1,0 +1,1 @@
+"""Data, a network and a loss of my own."""
