@@ -186,6 +186,17 @@ def test_importance_finds_what_mattered() -> None:
     assert importance(values, metric) == found  # the same numbers each time
 
 
+@pytest.mark.parametrize("far", [1e12, -1e12, 1e308])
+def test_importance_is_not_that_of_one_run_that_exploded(far: float) -> None:
+    rng = np.random.default_rng(0)
+    values = {"lr": rng.permutation(60).astype(float), "width": rng.permutation(60).astype(float)}
+    metric = 0.3 + 0.001 * values["lr"]
+    metric[int(values["width"].argmax())] = far
+    found = importance(values, metric)
+    assert found
+    assert [key for key, _ in found["keys"]] == ["lr", "width"]
+
+
 def test_importance_says_when_the_differences_are_noise() -> None:
     rng = np.random.default_rng(0)
     values = {"nothing": np.arange(200.0) % 4, "seed": np.arange(200.0)}

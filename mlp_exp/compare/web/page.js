@@ -21,7 +21,8 @@ function drawPlots() {
 }
 
 function fillHeader() {
-  const ended = Object.entries(data.in_all.statuses).map(([status, runs]) => `${runs} ${status.replace("_", " ")}`).join(", ");
+  const ended = Object.entries(data.in_all.statuses).map(([status, runs]) => `${runs} ${status.replace("_", " ")}`)
+    .join(", ");
   const ranked = data.order ? `, ${data.order}` : "";
   find("summary").textContent = `${count(data.in_all.runs)}${ranked}: ${ended}.`;
   find("left-out").hidden = data.in_all.runs === data.runs.length;
