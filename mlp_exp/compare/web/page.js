@@ -36,8 +36,8 @@ function fillHeader() {
 function fillFigures() {
   const shown = data.figures.map(({ run, images }) => element(
     "article", {}, element("h3", { textContent: `Run ${run}` }),
-    element("div", { className: "images" }, ...images.map(([name, image]) => element(
-      "img", { src: `data:image/png;base64,${image}`, alt: `${name.replaceAll("_", " ")} of run ${run}` },
+    element("div", { className: "images" }, ...images.map(([name, kind, image]) => element(
+      "img", { src: `data:${kind};base64,${image}`, alt: `${name.replaceAll("_", " ")} of run ${run}` },
     ))),
   ));
   const none = element("p", { textContent: "None are drawn; python -m mlp_exp.report RUN draws those of a run." });
