@@ -57,7 +57,7 @@ def test_the_page_is_true(page: str, tmp_path: Path, request: pytest.FixtureRequ
     for module in LATE:
         importlib.import_module(module)  # once, and not in the fork of each page
     done = ended(Fork(Reader(TEXTS[page]).read, tmp_path), timeout=300)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
 def test_what_needs_another_machine() -> None:
