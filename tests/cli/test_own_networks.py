@@ -1,6 +1,5 @@
 """Networks and optimizers of a user's own through the command line, alone and in sweeps."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from support.commands import Command, mistakes, refusal, said
 from support.folders import history_of, result_of, weights_of
+from support.page_blocks import blocks_of, commands_of
 from support.project import QUICK_TABLE, ROOT
 from support.tables import write_table
 
@@ -101,13 +101,10 @@ def stacks_in(lines: Sequence[str]) -> list[str]:
 
 
 def test_the_example_of_the_page(command: Command, tmp_path: Path) -> None:
-    ((example,), commands) = (
-        re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL),
-        re.findall(r"^    python -m mlp_exp\.run (.*)$", PAGE, re.MULTILINE),
-    )
-    assert len(example.splitlines()) < 12
-    (tmp_path / "my_net.py").write_text(example, encoding="utf-8")
-    alone, sweep = (line.split() for line in commands)
+    (example, console) = blocks_of(PAGE)
+    assert len(example.text.splitlines()) < 12
+    (tmp_path / example.file).write_text(example.text, encoding="utf-8")
+    alone, sweep = (words[1:] for words, _ in commands_of(console))
     more = (*QUIET, "trainer.epochs=3")
     said(command("run", *alone, *more, "hydra.run.dir=alone", fork=True))  # the name of its module is nobody's own
     lines = said(command("run", *sweep, *more, "hydra.sweep.dir=sweep", fork=True))

@@ -22,6 +22,7 @@ from site_pages import configuration, links
 from sphinx.cmd.build import main as build
 from support.commands import Fork, ended, start_command
 from support.page import CHROMIUM, FLAGS
+from support.page_blocks import blocks_of
 from support.project import CONF, ROOT
 
 import mlp_exp
@@ -191,6 +192,21 @@ def test_the_examples_of_the_generator(module: ModuleType) -> None:
     tried = doctest.testmod(module)
     assert tried.attempted > 0
     assert tried.failed == 0
+
+
+def test_commands_and_code_stand_in_blocks_that_are_run() -> None:
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        languages = {block.language for block in blocks_of(text)}
+        assert languages <= {"console", "python", "yaml", "text"}, page
+        shown = [block.text for block in blocks_of(text) if block.language == "text"]
+        outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+        typed = [
+            line
+            for part in (outside, *shown)
+            for line in re.findall(r"^ *\$ .*|^ {4,}(?:mlp-|python -m mlp_exp).*", part, re.M)
+        ]
+        assert typed == [], page
 
 
 def test_pages_show_all_images_and_none_is_large() -> None:

@@ -26,7 +26,7 @@ from support.commands import Fork, Result, ended, start_command
 from support.project import ROOT
 from support.shortened import shortened
 
-_FENCE = re.compile(r"^( *)(```+)(\{[\w-]+\})? *(\w*)\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)(```+)(\{[\w-]+\})? *([^`\n]*)\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r":(\w+): *(.*)\n")
 _MODULES = {"mlp-exp": "run", "mlp-predict": "predict", "mlp-report": "report", "mlp-export": "export"}
 _SHELL = ("cat", "cp", "head", "ls", "mkdir", "mv", "rm")

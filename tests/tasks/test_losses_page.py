@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from support.members import histories, make_member
+from support.page_blocks import blocks_of
 from support.project import CONF, ROOT
 
 from mlp_exp.tasks.losses import Loss
@@ -19,7 +20,7 @@ def test_every_option_is_in_the_table() -> None:
 
 
 def test_the_class_is_a_loss_with_its_own_gradient() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (example,) = [block.text for block in blocks_of(PAGE) if block.file == "absolute.py"]
     names: dict[str, Any] = {}
     exec(example, names)
     loss: Loss = names["AbsoluteError"]("regression", 2)
