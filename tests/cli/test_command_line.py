@@ -146,7 +146,7 @@ MESSAGES = [
         ["+typo=1"],
         mistakes(
             "typo: there is no such key. Known: baselines, callbacks, data, early_stopping, ensemble, inference, init, "
-            "loss, metrics, model, optimizer, preprocess, scheduler, seed, split, tracker, trainer."
+            "loss, metrics, model, optimizer, plots, preprocess, scheduler, seed, split, tracker, trainer."
         ),
     ),
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
