@@ -2,14 +2,13 @@
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mlp_exp.config.words import quoted, typed_text
+from mlp_exp.config.words import quoted, typed_key, typed_text
 from mlp_exp.display.commands import ALLOW
 from mlp_exp.errors import ConfigError
 
@@ -17,8 +16,6 @@ Overrides = Mapping[str, Any] | Sequence[str]
 
 _FLAGS = ("--config-dir", "-cd", "--config-name", "-cn", ALLOW)
 """What may be given beside overrides; the others of the command line print something, or say what is trained."""
-_KEY = re.compile(r"[A-Za-z0-9_./$%*@?|+ ,:=()\[\]{}\\-]+")
-"""What a key within a dict may have in Hydra's grammar, some of it after a backslash."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +131,8 @@ def _typed(value: Any) -> str:
 
 
 def _typed_key(key: Any) -> str:
-    """A key within a dict, which cannot be quoted; a whole number stays one."""
-    text = key if isinstance(key, str) else _typed(key)
-    if not _KEY.fullmatch(text) or text != text.strip():
-        raise ValueError(f"{text!r} cannot be a key in an override; name it in a YAML file, and give its --config-dir")
-    return re.sub(r"([\\()\[\]{}:=, ])", r"\\\1", text)
+    """A key within a dict; a whole number stays one."""
+    return typed_key(key if isinstance(key, str) else _typed(key))
 
 
 def _kind(value: Any) -> str:

@@ -4,13 +4,17 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mlp_exp.cli.flags import FLAGS, HELP, separated
-from mlp_exp.config.conf_folder import CONF
+from mlp_exp.cli.flags import FLAGS, HELP, WITH_VALUE, separated
+from mlp_exp.cli.help_text import LISTS
+from mlp_exp.cli.new import NEW
+from mlp_exp.config.conf_folder import CONF, CONFIG_NAME
 from mlp_exp.config.described import Key, choices, groups, option
 from mlp_exp.config.schema import Experiment
 
 PATHS = re.compile(r"the (path|folder) of")
 """In what a key takes."""
+PLAIN = re.compile(r"[\w.+-]+")
+"""Values that a shell leaves as they are."""
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
@@ -26,12 +30,14 @@ def completions(line: str) -> list[str]:
     *typed, word = [*line.split()[1:], *[""] * line.endswith(" ")] or [""]
     if word.startswith("-"):
         return sorted(name for flag in FLAGS for name in flag.names if name.startswith(word))
+    if typed and (typed[-1] in WITH_VALUE or typed[0] == NEW):
+        return []  # the shell then offers files
     words, named = separated(typed)
     folders = [*(folder for folder in named if folder.is_dir()), CONF]
     sign = word[: len(word) - len(word.lstrip("+~"))]
     if {*typed} & {*HELP}:
         asked = {found.rstrip("=") for found in _found(word, words, folders)}
-        return sorted(asked | {each for each in ("keys", "flags") if each.startswith(word)})
+        return sorted(asked | {each for each in LISTS if each.startswith(word)})
     return sorted(f"{sign}{found}" for found in _found(word.removeprefix(sign), words, folders))
 
 
@@ -40,10 +46,10 @@ def _found(word: str, typed: Sequence[str], folders: Sequence[Path]) -> set[str]
     name, equals, value = word.partition("=")
     if equals:
         before = value[: value.rfind(",") + 1]  # of a sweep
-        values = known.get(name) or _values(name, value, folders)
+        values = known.get(name) or _values(name, value, typed, folders)
         return {f"{name}={before}{each}" for each in values if each.startswith(value.removeprefix(before))}
-    top = {f"{key.name}=" for key in option("", "run").keys if "/" not in key.name and key.name not in known}
-    found = {f"{group}=" for group in known} | top | ({"new"} if not typed else set())
+    top = {f"{key.name}=" for key in option("", CONFIG_NAME).keys if "/" not in key.name and key.name not in known}
+    found = {f"{group}=" for group in known} | top | ({NEW} if not typed else set())
     if "." not in word:
         found |= {f"{group}." for group in known if group in Experiment.model_fields}
     else:
@@ -63,20 +69,12 @@ def _keys(word: str, typed: Sequence[str], known: dict[str, tuple[str, ...]], fo
             )
 
 
-def _values(name: str, value: str, folders: Sequence[Path]) -> Iterable[str]:
-    words = choices(name)
-    if words:
-        return words
-    takes = next(
-        (
-            key.takes
-            for key in [*option("", "run").keys, *_keys(name, (), groups(folders), folders)]
-            if key.name == name
-        ),
-        "",
-    )
-    if not (PATHS.match(takes) or name in FOLDERS or value.startswith((".", "/"))):
-        return ()
-    folder = value[: value.rfind("/") + 1]
-    paths = Path(folder or ".").glob("*")
-    return [f"{folder}{path.name}{'/' * path.is_dir()}" for path in paths if value or not path.name.startswith(".")]
+def _values(name: str, value: str, typed: Sequence[str], folders: Sequence[Path]) -> Iterable[str]:
+    """Words that a key takes, and its defaults; files for one that names a path."""
+    keys = (*option("", CONFIG_NAME).keys, *_keys(name, typed, groups(folders), folders))
+    found = [key for key in keys if key.name == name]
+    if name in FOLDERS or value.startswith((".", "/")) or any(PATHS.match(key.takes) for key in found):
+        folder = value[: value.rfind("/") + 1]
+        paths = [path for path in Path(folder or ".").glob("*") if value or not path.name.startswith(".")]
+        return [f"{folder}{path.name}{'/' * path.is_dir()}" for path in paths]
+    return {*choices(name), *(key.default for key in found if PLAIN.fullmatch(key.default))}

@@ -38,8 +38,7 @@ KEYS = [
 
 def help_on(words: Sequence[str], folders: Sequence[Path], width: int) -> str:
     """Help on each of some words, or the first screen; ArgumentError for a word that means nothing."""
-    lists = {"keys": _keys, "flags": _flags, NEW: _new}
-    texts = [lists[word](folders, width) if word in lists else about(word, folders, width) for word in words]
+    texts = [LISTS[word](folders, width) if word in LISTS else about(word, folders, width) for word in words]
     return "\n\n".join(texts) or _screen(folders, width)
 
 
@@ -82,3 +81,7 @@ def _new(folders: Sequence[Path], width: int) -> str:
         "data, options and a preset that name them in conf/, and a README with commands."
     )
     return textwrap.fill(text, width)
+
+
+LISTS = {"keys": _keys, "flags": _flags, NEW: _new}
+"""Words of help that are no group and no key."""

@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mlp_exp.config.described import Key, Option, groups, option
+from mlp_exp.config.conf_folder import CONFIG_NAME
+from mlp_exp.config.described import LAUNCHER, SWEEPER, Key, Option, groups, option
 from mlp_exp.config.dotted import key_in
 from mlp_exp.config.targets import did_you_mean
 from mlp_exp.errors import ArgumentError
@@ -35,11 +36,13 @@ def about(word: str, folders: Sequence[Path], width: int) -> str:
     found = every_key(folders)
     if group in known:
         return _group(group, known[group], found, folders, width)
+    alike = [key for key in found if key.startswith(f"{name}." if name in found else name)]
+    alike = alike or [key for key in found if key.endswith(f".{name}") and name not in found]
+    rows = two_columns([key_row(default_of(key, found)) for key in alike], width)
     if name in found:
-        return _key(name, found, width)
-    alike = [key for key in found if key.startswith(name) or key.rpartition(".")[2] == name]
-    if alike:
-        return two_columns([key_row(default_of(key, found)) for key in alike], width)
+        return "\n".join(filter(None, [_key(name, found, width), rows]))
+    if rows:
+        return rows
     hint = did_you_mean(name, [*found, *known])
     if "Did you mean" not in hint:  # there are hundreds of keys
         hint = did_you_mean(name, known, "Groups")
@@ -50,7 +53,7 @@ def every_key(folders: Sequence[Path]) -> Found:
     """All keys of all options, those of the top level first."""
     found: dict[str, list[tuple[Option, Key]]] = {}
     names = [(group, name) for group, options in groups(folders).items() for name in options]
-    for group, name in [("", "run"), *names]:
+    for group, name in [("", CONFIG_NAME), *names]:
         of = option(group, name, folders)
         for key in of.keys:
             found.setdefault(key.name, []).append((of, key))
@@ -59,8 +62,8 @@ def every_key(folders: Sequence[Path]) -> Found:
 
 def key_row(key: Key, having: str = "") -> tuple[str, str]:
     """A key with its default, and what it is and takes; `having` are the options that have it, if not all do."""
-    texts = "; ".join(filter(None, (key.comment, key.takes and f"takes {key.takes}")))
-    return f"{key.name}={key.default}" if key.default else key.name, f"{having}: {texts}" if having else texts
+    text = "; ".join(filter(None, (key.comment, key.takes and f"takes {key.takes}")))
+    return f"{key.name}={key.default}" if key.default else key.name, ": ".join(filter(None, (having, text)))
 
 
 def two_columns(rows: Sequence[tuple[str, str]], width: int) -> str:
@@ -79,10 +82,9 @@ def _wrapped(left: str, right: str, place: int, width: int) -> Iterator[str]:
 
 
 def _default_option(group: str, found: Found) -> str:
-    """The option that a group has where none is chosen; Hydra's sweeper is its basic one."""
-    return next(
-        (key.default for of, key in found.get(group, ()) if of.group in ("", group.rpartition("/")[0])), "basic"
-    )
+    """The option that a group has where none is chosen, "" for none; Hydra's sweeper is its basic one."""
+    own = [key.default for of, key in found.get(group, ()) if of.group in ("", group.rpartition("/")[0])]
+    return own[0] if own else "basic" * (group == SWEEPER)
 
 
 def default_of(name: str, found: Found) -> Key:
@@ -105,8 +107,9 @@ def _group(group: str, names: Sequence[str], found: Found, folders: Sequence[Pat
             if key.name.startswith((f"{group.replace('/', '.')}.", f"{group}/")) and not is_hydras(key):
                 keys.setdefault(key.name, (key, []))[1].append(name)
     if keys:
-        rows = [key_row(key, "" if default in having else ", ".join(having)) for key, having in keys.values()]
-        parts.append(f"Keys, with the values of {group}={default} where it has them:\n{two_columns(rows, width)}")
+        rows = [key_row(key, "" if having[0] == default else ", ".join(having)) for key, having in keys.values()]
+        values = f", with the values of {group}={default} where it has them" if default else ""
+        parts.append(f"Keys{values}:\n{two_columns(rows, width)}")
     example = next((name for name in names if name != default), default)
     return "\n\n".join([*parts, f"One of them: --help {group}={example}"])
 
@@ -119,7 +122,9 @@ def is_hydras(key: Key) -> bool:
 def _option(word: str, group: str, name: str, folders: Sequence[Path], width: int) -> str:
     names = groups(folders)[group]
     if name not in names:
-        raise ArgumentError(f"--help {word}: there is no option '{name}'.{did_you_mean(name, names, 'Options')}")
+        others = f" Of a plugin of others: --cfg hydra {group}={name}" if group in (LAUNCHER, SWEEPER) else ""
+        hint = did_you_mean(name, names, "Options")
+        raise ArgumentError(f"--help {word}: mlp_exp has no option '{name}'.{hint}{others}")
     found = option(group, name, folders)
     lines = [line for text in found.comment.splitlines() for line in textwrap.wrap(text, width)]
     parts = ["\n".join([f"{group}={name}", *lines])]
@@ -136,8 +141,8 @@ def _key(name: str, found: Found, width: int) -> str:
         by_value.setdefault((key.default, key.comment), {}).setdefault(of.group, []).append(of.name)
     rows = []
     for (value, comment), having in by_value.items():
-        where = [f"{group}={'|'.join(names)}" for group, names in having.items() if group]
-        texts = (comment, f"({', '.join(where)})" if where else "")
+        where = [f"{group}={', '.join(names)}" for group, names in having.items() if group]
+        texts = (comment, f"({'; '.join(where)})" if where else "")
         rows.append((f"{name}={value}" if value else name, " ".join(filter(None, texts))))
     takes = textwrap.wrap(f"{name} takes {first.takes}", width) if first.takes else []
     return "\n".join([*takes, *[""] * bool(takes), two_columns(rows, width)])

@@ -1,5 +1,6 @@
 """Overrides that Hydra cannot read as they are typed, mostly since a name has signs that it takes apart."""
 
+import shlex
 from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
@@ -44,5 +45,7 @@ def _unreadable(word: str) -> str:
 
 def _several(word: str) -> str:
     key, _, value = word.partition("=")
-    others = f"; for a list: {as_texts(key, f'[{value}]')}; for one text: {as_texts(key, value)}" if "." in key else ""
-    return f"{key_in(word)}: {value} are several values: for a sweep, add -m{others}"
+    said = f"{key_in(word)}: {value} are several values: for a sweep, add -m"
+    if "." not in key:  # a group or the seed, which take neither
+        return said
+    return f"{said}; for a list: {shlex.quote(f'{key}=[{value}]')}; for one text: {as_texts(key, value)}"

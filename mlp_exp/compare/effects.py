@@ -12,7 +12,8 @@ MOST_RUNS = 500
 """Most runs that the forest is fitted to."""
 FEWEST_RUNS = 8
 TREES, SHUFFLES = 50, 3
-FAR = 10.0
+FAR = 3.0
+"""How many times the range of its middle half a metric may be away from that."""
 LOG_RATIO = 10
 """Smallest ratio of the largest to the smallest value for a log axis."""
 
@@ -77,7 +78,7 @@ def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.flo
 
 
 def _without_extremes(metric: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values `[n]` no further from the middle half than `FAR` times its range, if it has one."""
+    """The values `[n]`, those nearer that are too far away."""
     low, high = np.quantile(metric, [0.25, 0.75])
     with np.errstate(over="ignore"):
         reach = FAR * (high - low)

@@ -38,7 +38,8 @@ BEST_SHOWN = 2
 """Number of runs whose figures are on the page."""
 LARGEST_FIGURE = 1_000_000
 """Bytes."""
-PNG = b"\x89PNG\r\n\x1a\n"
+IMAGES = {".png": ("image/png", b"\x89PNG\r\n\x1a\n"), ".svg": ("image/svg+xml", b"<?xml")}
+"""Figures by suffix: their type, and how the file begins. Scripts of an SVG do not run where it is an image."""
 Floats = NDArray[np.float64]
 Curves = tuple[list[int], dict[str, list[float | None]]]
 """Epochs, and by name a value for each; None where it is no finite number."""
@@ -240,8 +241,12 @@ def _figures(entries: Sequence[Entry], names: Sequence[str]) -> list[dict[str, A
     found: list[dict[str, Any]] = []
     for entry, name in zip(entries, names, strict=True):
         files = [path for path in RunFolder(entry.folder).figure_files() if path.stat().st_size <= LARGEST_FIGURE]
-        images = [(path.stem, path.read_bytes()) for path in files]
-        shown = [[figure, base64.b64encode(data).decode()] for figure, data in images if data.startswith(PNG)]
+        images = [(path.stem, *IMAGES[path.suffix], path.read_bytes()) for path in files]
+        shown = [
+            [figure, kind, base64.b64encode(data).decode()]
+            for figure, kind, begin, data in images
+            if data.startswith(begin)
+        ]
         if shown:
             found.append({"run": name, "images": shown})
         if len(found) == BEST_SHOWN:

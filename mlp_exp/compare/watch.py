@@ -1,15 +1,15 @@
 """Leaderboard and page of runs that train, written again and again, until all of them have ended."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic, sleep, strftime, time_ns
 
 from mlp_exp.compare.report import report_on
 from mlp_exp.display.console import silent
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.lease import works_on
-from mlp_exp.storage.run_folder import HISTORY, RESULT, runs_in
+from mlp_exp.storage.run_folder import HISTORY, RESULT, RunFolder, runs_in
 from mlp_exp.storage.sweep_folder import LIVE, MULTIRUN, PAGE, sweep_of
 
 LOOK_SECONDS = 2.0
@@ -40,7 +40,7 @@ def watch(folders: Sequence[Path], output: Path, last: Callable[[], object]) -> 
         try:
             _until_ended(folders, output)
         finally:
-            if look(folders):
+            if all_runs(folders):
                 last()
     finally:
         (output / LIVE).unlink(missing_ok=True)
@@ -50,9 +50,10 @@ def _until_ended(folders: Sequence[Path], output: Path) -> None:
     before: Found = {}
     said = ""
     while True:
-        begun = time.monotonic()
-        training = in_training(folders)  # first: what ends after this is found by the next look
-        found = look(folders)
+        begun = monotonic()
+        runs = all_runs(folders)
+        training = in_training(folders, runs)  # first: what ends after this is found by the next look
+        found = {run.path: (_changed(run.path / HISTORY), _changed(run.path / RESULT)) for run in runs}
         if found and not training:
             return
         if found != before:
@@ -61,13 +62,12 @@ def _until_ended(folders: Sequence[Path], output: Path) -> None:
             ended = f"{sum(result > 0 for _, result in found.values())} of {len(found)} runs have ended"
             if ended != said:
                 print(said := ended, flush=True)
-        time.sleep(max(LOOK_SECONDS, REST * (time.monotonic() - begun)))
+        sleep(max(LOOK_SECONDS, REST * (monotonic() - begun)))
 
 
-def look(folders: Sequence[Path]) -> Found:
-    """When the runs in these folders last changed."""
-    runs = [run for folder in folders for run in runs_in(folder)]
-    return {run.path: (_changed(run.path / HISTORY), _changed(run.path / RESULT)) for run in runs}
+def all_runs(folders: Sequence[Path]) -> list[RunFolder]:
+    """The runs in these folders."""
+    return [run for folder in folders for run in runs_in(folder)]
 
 
 def _changed(path: Path) -> int:
@@ -77,16 +77,15 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def in_training(folders: Sequence[Path]) -> bool:
-    """Whether a command works on a sweep in these folders, or a run outside of sweeps has no result yet."""
-    runs = [run for folder in folders for run in runs_in(folder)]
+def in_training(folders: Sequence[Path], runs: Sequence[RunFolder]) -> bool:
+    """Whether a command works on a sweep in these folders, or a run of theirs outside of sweeps has no result yet."""
     sweeps = {sweep_of(run.path) for run in runs} | {folder.absolute() for folder in folders}
     alone = [run for run in runs if not (sweep_of(run.path) / MULTIRUN).is_file()]
     return any(map(works_on, sweeps)) or any(not _changed(run.path / RESULT) for run in alone)
 
 
 def _write(folders: Sequence[Path], output: Path) -> None:
-    written, at = str(time.time_ns()), time.strftime("%H:%M:%S")
+    written, at = str(time_ns()), strftime("%H:%M:%S")
     with silent():
         report_on(folders, output, live={"script": LIVE, "written": written, "at": at})
     write_text(output / LIVE, f"window.written = {json.dumps(written)};\n")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 """Texts that Hydra reads as they stand, but for words of YAML."""
 _OF_YAML = ("true", "false", "null", "nan", "inf")
+_KEY = re.compile(r"[A-Za-z0-9_./$%*@?|+ ,:=()\[\]{}\\-]+")
+"""What a key within a mapping may have in Hydra's grammar, some of it after a backslash."""
 _MARK = '"'
 """Quotes that are free inside of those of a shell."""
 
@@ -44,6 +46,17 @@ def typed_text(text: str, mark: str = "'") -> str:
     ("'null'", 'people.csv')
     """
     return text if is_plain(text) else quoted(re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + "\\${", text), mark)
+
+
+def typed_key(text: str) -> str:
+    r"""A key within a mapping, which cannot be quoted; raises ValueError for one that Hydra has no words for.
+
+    >>> print(typed_key("price [usd]"))
+    price\ \[usd\]
+    """
+    if not _KEY.fullmatch(text) or text != text.strip():
+        raise ValueError(f"{text!r} cannot be a key in an override; name it in a YAML file, and give its --config-dir")
+    return re.sub(r"([\\()\[\]{}:=, ])", r"\\\1", text)
 
 
 def as_texts(key: str, value: str) -> str:

@@ -29,13 +29,13 @@ class Column:
 
     Attributes:
         header: may have several lines.
-        least: the width down to which its words may be shortened.
+        floor: the width down to which it is made narrower, if it is wider.
         right: whether it is right-aligned, as numbers are.
     """
 
     header: str
     cells: Sequence[str]
-    least: int = LEAST_TEXT
+    floor: int = 0
     right: bool = False
 
     @classmethod
@@ -52,20 +52,14 @@ class Column:
     @cached_property
     def whole_words(self) -> int:
         """The width in which no word is shortened."""
-        return max(
-            1, *map(cell_len, self.header.split("\n")), *(self._least(cell, self.natural) for cell in self.cells)
-        )
+        header = max(map(cell_len, self.header.split("\n")))
+        return max(1, header, min(self.floor, self.natural), *(_least(cell, self.natural) for cell in self.cells))
 
     @cached_property
     def narrowest(self) -> int:
         """The width in which every number is whole."""
         header = min(LEAST_HEADER, max(map(cell_len, self.header.split("\n"))))
-        return max(1, header, *(self._least(cell, self.least) for cell in self.cells))
-
-    def _least(self, cell: str, limit: int) -> int:
-        if is_number(cell.strip()):
-            return cell_len(cell)
-        return min(limit, max(map(cell_len, cell.split()), default=0))
+        return max(1, header, min(self.floor, self.natural), *(_least(cell, LEAST_TEXT) for cell in self.cells))
 
     def fitted(self, width: int) -> "Column":
         """With words that are not longer than this; different words stay different."""
@@ -74,6 +68,13 @@ class Column:
         short = shortened([*lines, *(word for cell in self.cells for word in cell.split())], width)
         cells = [" ".join(short[word] for word in cell.split()) if cell in long else cell for cell in self.cells]
         return replace(self, header="\n".join(short[line] for line in lines), cells=cells)
+
+
+def _least(cell: str, limit: int) -> int:
+    """The width of a number, and of the longest word of another cell up to the limit."""
+    if is_number(cell.strip()):
+        return cell_len(cell)
+    return min(limit, max(map(cell_len, cell.split()), default=0))
 
 
 def fit(

@@ -37,6 +37,7 @@ class Grid:
 
     @property
     def header(self) -> list[str]:
+        """The names of all columns."""
         return [self.label, *self.keys, *self.scores, *self.ends]
 
     def without_equal(self) -> tuple["Grid", list[str]]:
@@ -66,7 +67,7 @@ class Grid:
         scores = list(self.scores)
         while True:
             last = len(scores) <= 1
-            in_words = self._in_words(scores, 1 if last else LEAST_SETTINGS)
+            in_words = self._in_words(scores, 0 if last else LEAST_SETTINGS)
             table = (
                 fit(self._columns(scores, short=False), width, DENSE[:2], bold=self.best)
                 or fit(self._columns(scores, short=True), width, DENSE, bold=self.best)
@@ -85,7 +86,7 @@ class Grid:
         ends = [Column.of(name, cells[name]) for name in self.ends]
         return [self._labels(), *keys, *self._scores(scores), *ends]
 
-    def _in_words(self, scores: Sequence[str], least: int) -> list[Column]:
+    def _in_words(self, scores: Sequence[str], floor: int) -> list[Column]:
         """One column for all settings, and what stands at the end, as `lr=0.1 status=failed`."""
         cells = self._cells()
         named = {**dict(zip(self.keys, _short(self.keys), strict=True)), **{name: name for name in self.ends}}
@@ -93,7 +94,7 @@ class Grid:
             " ".join(f"{name}={cells[key][place]}" for key, name in named.items() if cells[key][place])
             for place in range(len(self.rows))
         ]
-        return [self._labels(), *([Column(SETTINGS, words, least)] if named else []), *self._scores(scores)]
+        return [self._labels(), *([Column(SETTINGS, words, floor)] if named else []), *self._scores(scores)]
 
     def _labels(self) -> Column:
         labels = [f"{row[0]} {MARK}" if place == self.best else row[0] for place, row in enumerate(self.rows)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from mlp_exp.display.plots.style import legend_label, line_style, marker_of, new_axes, styled
+from mlp_exp.display.plots.style import legend_labels, line_style, marker_of, new_axes, styled
 
 ABOVE = 1.5
 """How far above the losses of the smallest rates the figure reaches: those of the largest may be astronomic."""
@@ -16,12 +16,13 @@ def learning_rates(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figur
     """The loss that each learning rate leaves, a curve for each name; the lowest point of each is marked."""
     figure, axes = new_axes("Loss by learning rate")
     bounds = []
-    for number, (name, points) in enumerate(curves.items()):
+    labels = legend_labels(list(curves))
+    for number, (label, points) in enumerate(zip(labels, curves.values(), strict=True)):
         finite = [(rate, loss) for rate, loss in points if math.isfinite(loss)]
         if not finite:
             continue
         style = line_style(number)
-        axes.plot(*zip(*finite, strict=True), label=legend_label(name) if name else None, **style)
+        axes.plot(*zip(*finite, strict=True), label=label or None, **style)
         rate, loss = min(finite, key=lambda point: point[1])
         axes.plot([rate], [loss], marker_of(number), color=style["color"])
         axes.annotate(f"{rate:.2g}", (rate, loss), xytext=(0, -12), textcoords="offset points", ha="center")

@@ -49,17 +49,31 @@ def number(value: float) -> str:
     return f"{value:.4g}" if is_odd else f"{value:.{decimals_of(value)}f}"
 
 
+def in_sentence(value: float, digits: int = 4) -> str:
+    """A value with so many significant digits and no zeros behind them; a large one is a whole number.
+
+    >>> in_sentence(0.95), in_sentence(9999.6), in_sentence(22130.6518)
+    ('0.95', '10000', '22131')
+    """
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < LARGE else text
+
+
 def score(value: float, interval: tuple[float, float] | None) -> str:
     """A value such as `0.9512`, or `0.9512 (0.931–0.967)`.
 
     The ends of an interval have so many digits that two of its width are seen.
+
+    >>> score(0.99981, (0.99949, 1.0))
+    '0.9998 (0.99949–1.00000)'
     """
     text = number(value)
     if interval is None:
         return text
     width = interval[1] - interval[0]
-    digits = min(MOST_DECIMALS, max(0, _two_digits(width))) if width > 0 else MOST_DECIMALS
-    low, high = (format(end, ".3g" if 0 < width < SMALL else f".{digits}f") for end in interval)
+    digits = min(FINEST_DECIMALS, max(0, _two_digits(width))) if width > 0 else MOST_DECIMALS
+    is_small = 0 < max(map(abs, interval)) < SMALL
+    low, high = (format(end, ".3g" if is_small else f".{digits}f") for end in interval)
     return f"{text} ({low}{' to ' if interval[0] < 0 else '–'}{high})"
 
 

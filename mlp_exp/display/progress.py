@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlp_exp.display.console import shows_bars
+from mlp_exp.display.numbers import number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +70,7 @@ class SweepBar:
 
     def describe(self, epoch: int, column: str, value: float, job: int) -> None:
         """Shows the epoch of a stack, and the best value of a column so far with its job."""
-        text = f"epoch {epoch}, best {column} {value:.4f} (job {job})"
+        text = f"epoch {epoch}, best {column} {number(value)} (job {job})"
         self._bar.update(self._task, description=text)
         pause = LINE_SECONDS if self._bar.disable else REFRESH_SECONDS
         if time.monotonic() - self._said < pause:

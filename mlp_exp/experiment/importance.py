@@ -30,7 +30,7 @@ def importance_of(run: Run) -> tuple[Any, ...] | None:
     if not 2 <= len(columns) <= MOST_COLUMNS:
         return None
     weights = sum(p.numel() for trainee in run.trainees for p in trainee.module.parameters())
-    affordable = BUDGET // (REPEATS * len(columns) * weights)
+    affordable = BUDGET // (REPEATS * len(columns) * max(1, weights))
     rows = evenly_spaced(run.parts.test, max(1, min(MOST_ROWS, affordable)))
     if len(rows) < FEWEST_ROWS:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from mlp_exp.display.numbers import in_sentence
 from mlp_exp.experiment.baselines.models import BOOSTING, LINEAR
 from mlp_exp.tasks.task import Task
 
@@ -96,7 +97,7 @@ def beside_constant(facts: Facts) -> str | None:
         return f"{where} is that of the {name}"
     if facts.in_points:
         return f"{where} is {abs(100 * gain):.1f} points {'above' if gain > 0 else 'below'} the {name}"
-    percent = f"{abs(100 * gain / other):.1f} %" if other else f"{abs(gain):.4g}"
+    percent = f"{abs(100 * gain / other):.1f} %" if other else in_sentence(abs(gain))
     return f"{where} is {percent} {'better' if gain > 0 else 'worse'} than that of the {name}"
 
 
@@ -190,4 +191,4 @@ def _part(part: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else in_sentence(value)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mlp_exp.config.search_settings import NODE, LrRangeSettings
+from mlp_exp.display.numbers import in_sentence
 from mlp_exp.errors import ConfigError
 from mlp_exp.leaderboard.entry import read_entries
 from mlp_exp.storage.atomic import atomic, write_text
@@ -55,7 +56,7 @@ def write_curves(folder: str) -> None:
     _draw(Path(folder, "learning_rates.png"), curves)
     for name, points in curves.items():
         loss, rate = min((loss, rate) for rate, loss in points)
-        found = f"the lowest loss, {loss:.4g}, is that of {RATE}={rate:.2g}"
+        found = f"the lowest loss, {in_sentence(loss)}, is that of {RATE}={rate:.2g}"
         log.info("%s%s", f"{name}: " * bool(name), found if loss < math.inf else "the loss is finite with no rate")
 
 

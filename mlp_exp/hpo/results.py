@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from mlp_exp.display.commands import PREDICT
+from mlp_exp.display.numbers import in_sentence
 from mlp_exp.hpo.space import Space
 from mlp_exp.hpo.study import Recorded
 from mlp_exp.leaderboard.searches import front_of
@@ -80,7 +81,7 @@ def in_words(folder: Path, trials: Sequence[Recorded], n_trials: int, objectives
     best = best_of(trials, objectives[0])
     if best is None:
         return text
-    return f"{text}; best {objectives[0].name} {_values(best)[0]:.5g}: trial {best.number} in {folder}"
+    return f"{text}; best {objectives[0].name} {in_sentence(_values(best)[0], 5)}: trial {best.number} in {folder}"
 
 
 def found_in_words(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.display.numbers import in_sentence
 from mlp_exp.inference.greedy import Choice, scores_of_test_part
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.model_file import COMBINED, MODEL_FORMAT
@@ -28,7 +29,11 @@ def described(choice: Choice) -> list[str]:
     all_of = {1: "the run", 2: "both runs"}.get(count, f"all {count} runs")
     lines = [f"{pool.name} of the {len(pool.target)} rows that {all_of} held out:"]
     width = max(map(len, names.values()))
-    lines += [f"  {names[name]:<{width}}  {value:.5g}" for name, value in choice.values.items() if value is not None]
+    lines += [
+        f"  {names[name]:<{width}}  {in_sentence(value, 5)}"
+        for name, value in choice.values.items()
+        if value is not None
+    ]
     lines += [f"left out, since it predicts what is not finite: {_shown(folder)}" for folder in choice.left_out]
     return [*lines, "chosen, with weights:", *(f"  {share:.4g}  {_shown(run)}" for run, share in choice.chosen.items())]
 

@@ -22,10 +22,13 @@ from mlp_exp.cli.completion import completions
         ("model.activation=s", "selu sigmoid silu softplus"),
         ("model.norm=", "batch layer null"),
         ("model.residual=", "false true"),
-        ("trainer.batch_size=", "auto full"),
+        ("trainer.batch_size=", "32 auto full"),
         ("hydra.launcher.executor=", "debug local slurm"),
         ("scheduler.cycle_momentum=", "false"),
-        ("optimizer.lr=", ""),
+        ("optimizer=adam optimizer.lr=", "1e-3"),
+        ("optimizer.lr=", "1e-2 1e-3 2e-3 7e-3"),
+        ("data.target=", ""),
+        ("seed=", "0"),
     ],
 )
 def test_options_and_words_of_keys(line: str, words: str) -> None:
@@ -53,6 +56,9 @@ def test_options_and_words_of_keys(line: str, words: str) -> None:
         ("--al", "--allow"),
         ("--help optimizer", "optimizer optimizer."),
         ("--help k", "keys"),
+        ("--help n", "new"),
+        ("--config-dir mod", ""),  # the shell offers files
+        ("new mod", ""),
         ("--no-such-flag", ""),
     ],
 )

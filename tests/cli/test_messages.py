@@ -84,6 +84,14 @@ def test_a_relative_path_of_a_run_in_its_own_folder(command: Command, tmp_path: 
     assert done.stderr.splitlines()[-1].endswith(f": t.csv: is not in {tmp_path}/s/1, {cure}")
 
 
+def test_batch_norm_of_one_row(command: Command) -> None:
+    done = command("run", "model.norm=batch", "trainer.batch_size=1", *QUIET)
+    assert refusal(done) == mistakes(
+        "model.norm: batch takes means over a batch, which has one row: the network would learn nothing. Use "
+        "model.norm=layer, or a larger trainer.batch_size"
+    )
+
+
 def test_hydras_own_rerun(command: Command) -> None:
     done = command("run", "--experimental-rerun", "outputs/my run/.hydra/config.pickle", "-m")
     assert refusal(done) == (

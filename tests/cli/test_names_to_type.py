@@ -1,7 +1,9 @@
 """Names that a shell or Hydra takes apart: messages show how they are typed, and what is pasted means the name."""
 
+import csv
 import random
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
 from omegaconf import OmegaConf
+from support.command_line import QUIET
 from support.commands import Command, mistakes, refusal
+from support.project import QUICK_TABLE
 
 from mlp_exp.config.words import as_texts, override
 
@@ -70,6 +74,8 @@ READ_OTHERWISE = [
     ("data.drop=[a,price[usd]]", "data.drop: [a,price[usd]] cannot be read; as text: 'data.drop=[a,\"price[usd]\"]'"),
     ("data.target=p,q", "data.target: p,q are several values: for a sweep, add -m; for a list: 'data.target=[p,q]'; "
      "for one text: 'data.target=\"p,q\"'"),
+    ("model.hidden_sizes=32,16", "model.hidden_sizes: 32,16 are several values: for a sweep, add -m; for a list: "
+     "'model.hidden_sizes=[32,16]'; for one text: 'model.hidden_sizes=\"32,16\"'"),
     ("optimizer=adam,sgd", "optimizer: adam,sgd are several values: for a sweep, add -m"),
     ("model.dropout", "model.dropout: expected key=value, as seed=1"),
     ("größe=3", "größe=3: expected the name of a key before the =, as in optimizer.lr=0.01"),
@@ -100,3 +106,42 @@ def test_a_similar_column_is_shown_as_it_is_typed(command: Command, tmp_path: Pa
     (tmp_path / "odd.csv").write_text(TABLE, encoding="utf-8")
     given = ["data=table", "data.path=odd.csv", "data.target=y", "trainer.epochs=1", "split=group", "split.column=y"]
     assert refusal(command("run", *given, typed)).splitlines()[0] == message
+
+
+def write_odd_table(path: Path, header: Sequence[str], row: Callable[[int], Sequence[str]]) -> None:
+    """60 rows below the names of columns."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *(row(number) for number in range(60))])
+
+
+GIVEN = ("run", *QUICK_TABLE, *QUIET, "data.path=odd.csv", "data.target=the class")
+
+
+def test_advice_about_columns_of_such_names_works(command: Command, tmp_path: Path) -> None:
+    names = [name.strip() for name in NAMES if name != "${seed}"]  # a text of a key that is there means its value
+
+    def row(number: int) -> list[str]:
+        return [f"{number % 7}", *(f"{number}.5" if number % 5 else f"about {number}" for _ in names), "ab"[number % 2]]
+
+    write_odd_table(tmp_path / "odd.csv", ["x", *names, "the class"], row)
+    said = refusal(command(*GIVEN))
+    advice = shlex.split(said.partition("\nMend the file, or add: ")[2])
+    assert [word.partition("=")[0] for word in advice] == ["data.drop"], said
+    done = command(*GIVEN, *advice)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+ODD_CLASSES = ["very low", "a=b", "p,q", "it's", "[x]", "${y}"]
+
+
+def test_advice_about_classes_of_such_names_works(command: Command, tmp_path: Path) -> None:
+    write_odd_table(tmp_path / "odd.csv", ["x", "the class"], lambda row: [f"{row % 7}", ODD_CLASSES[row % 6]])
+    first = refusal(command(*GIVEN, "data.task=ordinal"))
+    advice = shlex.split(first.partition("From A to Z: ")[2])
+    assert read(shlex.join(advice)) == sorted(ODD_CLASSES)
+    done = command(*GIVEN, "data.task=ordinal", *advice)
+    assert (done.returncode, done.stderr) == (0, "")
+    second = refusal(command(*GIVEN, "loss.class_weight={low: 2}"))
+    [typed] = shlex.split(second.partition("; as typed: ")[2])
+    done = command(*GIVEN, typed, "hydra.run.dir=weighted")
+    assert (done.returncode, done.stderr) == (0, "")

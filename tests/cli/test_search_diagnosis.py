@@ -1,7 +1,10 @@
 """What a command says that speaks of a search and makes none, or makes one with a typo."""
 
 import pytest
+from hydra.errors import HydraException
 from support.commands import Command, mistakes, refusal
+
+from mlp_exp.cli.search_diagnosis import PLUGINS, search_problems
 
 
 def for_a_search(*more: str) -> str:
@@ -74,3 +77,20 @@ def test_a_search_that_is_none(command: Command, args: list[str], said: list[str
     done = command("run", *args)
     assert done.stdout == ""
     assert refusal(done) == mistakes(*said)
+
+
+@pytest.mark.parametrize("option", [name for name in PLUGINS if not name.endswith("joblib")])
+def test_an_option_of_a_plugin_that_is_not_there(command: Command, option: str) -> None:
+    group, _, name = option.partition("=")
+    text = refusal(command("run", "-m", option, "seed=0,1"))
+    assert text.startswith(f"The configuration has 1 mistake:\n  {group}: {name} is of the package hydra-")
+    assert ", which is not installed: " in text
+
+
+def test_the_plugin_of_joblib_is_named() -> None:
+    """It is installed here."""
+    error = HydraException("Could not find 'hydra/launcher/joblib'\n\nAvailable options in 'hydra/launcher':\n\tray")
+    assert search_problems([], error, []) == [
+        "hydra/launcher: joblib is of the package hydra-joblib-launcher, which is not installed: pip install "
+        "hydra-joblib-launcher; stacked is quicker. Options: ray."
+    ]

@@ -17,7 +17,7 @@ from support.commands import Command
 from support.runs import DIVERGED, FAILED, classes, values, write_baselines, write_run
 
 from mlp_exp.compare.effects import axis_of, importance, ranks
-from mlp_exp.compare.gather import LARGEST_FIGURE, MOST_POINTS, PNG, gather, split_common
+from mlp_exp.compare.gather import IMAGES, LARGEST_FIGURE, MOST_POINTS, gather, split_common
 from mlp_exp.compare.made import sweep_command
 from mlp_exp.compare.report import SCRIPTS, report_on, write_page
 from mlp_exp.errors import RunFolderError
@@ -186,6 +186,17 @@ def test_importance_finds_what_mattered() -> None:
     assert importance(values, metric) == found  # the same numbers each time
 
 
+@pytest.mark.parametrize("far", [1e12, -1e12, 1e308])
+def test_importance_is_not_that_of_one_run_that_exploded(far: float) -> None:
+    rng = np.random.default_rng(0)
+    values = {"lr": rng.permutation(60).astype(float), "width": rng.permutation(60).astype(float)}
+    metric = 0.3 + 0.001 * values["lr"]
+    metric[int(values["width"].argmax())] = far
+    found = importance(values, metric)
+    assert found
+    assert [key for key, _ in found["keys"]] == ["lr", "width"]
+
+
 def test_importance_says_when_the_differences_are_noise() -> None:
     rng = np.random.default_rng(0)
     values = {"nothing": np.arange(200.0) % 4, "seed": np.arange(200.0)}
@@ -227,6 +238,9 @@ def test_configurations_are_divided() -> None:
     assert split_common([{}]) == ({}, [{}])
 
 
+PNG, SVG = IMAGES[".png"][1], b'<?xml version="1.0"?><svg/>'
+
+
 def test_figures_of_the_best_are_shown(tmp_path: Path) -> None:
     contents = {0: PNG + b"0", 1: b"text", 2: PNG + b"2", 3: PNG + b"3", 4: PNG + b"x" * LARGEST_FIGURE}
     for job, (number, content) in enumerate(contents.items()):
@@ -234,10 +248,14 @@ def test_figures_of_the_best_are_shown(tmp_path: Path) -> None:
         (tmp_path / str(job) / "plots").mkdir()
         (tmp_path / str(job) / "plots/roc.png").write_bytes(content)
     (tmp_path / "2/plots/secret.png").symlink_to(tmp_path / "3/plots/roc.png")
-    (tmp_path / "2/plots/page.svg").write_text("<svg/>", encoding="utf-8")
+    (tmp_path / "2/plots/page.svg").write_text("<html/>", encoding="utf-8")
+    (tmp_path / "2/plots/loss.svg").write_bytes(SVG)
     found = shown(tmp_path)["figures"]
     assert [run["run"] for run in found] == ["2", "3"]  # 2 is the best; 3 comes before 0; 4 and 1 have none to show
-    assert [[name, base64.b64decode(data)] for name, data in found[0]["images"]] == [["roc", PNG + b"2"]]
+    assert [[name, kind, base64.b64decode(data)] for name, kind, data in found[0]["images"]] == [
+        ["loss", "image/svg+xml", SVG],
+        ["roc", "image/png", PNG + b"2"],
+    ]
 
 
 def test_how_it_was_made(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from support.commands import table_of
 
-from mlp_exp.display.console import ConsoleHandler
+from mlp_exp.display.console import ConsoleHandler, width
 from mlp_exp.display.progress import epoch_bar, open_with_progress
 from mlp_exp.display.tables import print_scores
 
@@ -117,6 +117,37 @@ def test_messages_are_printed_as_they_are(
     logger.log(level, message)
     out, err = capsys.readouterr()
     assert out + err == message + "\n"
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.ERROR])
+def test_on_a_terminal_lines_break_at_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logger: logging.Logger, level: int
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    console = Console(width=30)
+    monkeypatch.setattr("mlp_exp.display.console.get_console", lambda: console)
+    monkeypatch.setenv("COLUMNS", "30")
+    logger.log(level, "The run diverged in epoch 1: its loss\nis no number. Go on with: mlp-exp resume=a/long/folder")
+    out, err = capsys.readouterr()
+    assert (out + err).splitlines() == [
+        "The run diverged in epoch 1:",
+        "its loss",
+        "is no number. Go on with:",
+        "mlp-exp resume=a/long/folder",
+    ]
+
+
+def test_without_a_terminal_lines_have_80_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where another stream is a terminal that is wider."""
+    console = Console(width=200)
+    monkeypatch.setattr("mlp_exp.display.console.get_console", lambda: console)
+    assert width() == 200
+    monkeypatch.delenv("COLUMNS")
+    assert width() == 80
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    console = Console(width=200)
+    assert width() == 200
 
 
 def test_a_traceback_is_printed_with_an_error(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:

@@ -185,7 +185,8 @@ def test_a_wide_terminal_shows_whole_keys() -> None:
     found, left_out = shown(TWO, 120)
     assert left_out == []
     assert [" ".join(part for part in column if part) for column in zip(*found[:3], strict=True)] == [
-        "job", "optimizer lr", "optimizer weight decay", "model hidden sizes", "val rmse", "val r2", "test rmse", "test r2"
+        "job", "optimizer lr", "optimizer weight decay", "model hidden sizes",
+        "val rmse", "val r2", "test rmse", "test r2",
     ]  # fmt: skip
     assert found[3:] == [["4 *", *TWO.rows[0][1:4], "17850 ±  4397", "0.98 ± 0.01", *TWO.rows[0][6:]], TWO.rows[1]]
 

@@ -200,6 +200,7 @@ def inside(figure: Figure) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_cases_are_drawn_without_a_warning(name: str) -> None:
     """Warnings are errors here."""

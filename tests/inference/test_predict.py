@@ -22,6 +22,7 @@ from support.project import QUICK_TABLE
 import mlp_exp
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema
+from mlp_exp.display.numbers import number
 from mlp_exp.errors import DataError
 from mlp_exp.experiment.planning import plan
 from mlp_exp.inference import tables
@@ -107,7 +108,7 @@ def test_metrics_of_the_parts_are_those_of_the_result(
         seen = [f"{len(source)} of {len(source)} {SEEN}"] if part == "train" else []
         head = [*(["ignored: split"] if name == "s/0" else []), *seen, f"{target} of {len(source)} rows"]
         assert [line.rstrip() for line in lines[: len(head)]] == head
-        assert metrics_in(lines) == {key: f"{value:.4f}" for key, value in result["metrics"][part].items()}
+        assert metrics_in(lines) == {key: number(value) for key, value in result["metrics"][part].items()}
         found = tables.predict_table(Ensemble([loaded(small / name)]), str(path), tmp_path / "p.csv", [target])
         assert found.scores.values == pytest.approx(result["metrics"][part], abs=1e-6)
         assert (found.rows, found.without_target) == (len(source), 0)

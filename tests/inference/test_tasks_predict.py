@@ -19,6 +19,7 @@ from support.project import QUICK_TABLE
 from support.task_runs import FEATURES, ROWS, TASKS, TaskRuns
 
 from mlp_exp import load
+from mlp_exp.display.numbers import number
 from mlp_exp.errors import DataError, RunFolderError
 from mlp_exp.inference import tables
 from mlp_exp.inference.ensemble import Ensemble
@@ -292,8 +293,8 @@ def test_targets_of_other_names_and_gaps(tasks: TaskRuns, command: Command, tmp_
     full = loaded(run).predict(read_csv(path))[3:]
     true = np.stack([numbers(read_csv(path)[name][3:]) for name in ("a, b", "c")], axis=1)
     errors = np.sqrt(((full - true) ** 2).mean(axis=0))
-    assert metrics_in(done[0])["rmse"] == f"{errors.mean():.4f}"
-    assert metrics_in(done[0])["rmse_other"] == f"{errors[1]:.4f}"
+    assert metrics_in(done[0])["rmse"] == number(errors.mean())
+    assert metrics_in(done[0])["rmse_other"] == number(errors[1])
 
 
 # ---- model files of strangers

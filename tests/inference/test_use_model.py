@@ -101,11 +101,15 @@ def compare(found: str, expected: Path, unit: float) -> float:
 
 
 @pytest.mark.parametrize(
-    "words",
-    [["{}/1"], ["{}"], ["{}", "--top", "3"]],
-    ids=["run with ranks", "best of a sweep", "ensemble of all"],
+    ("target", "words"),
+    [
+        ("answer", ["{}/1"]),
+        ("value", ["{}"]),
+        ("answer", ["{}", "--top", "3"]),
+        ("value", ["{}", "--top", "3"]),
+    ],
+    ids=["classes, run with ranks", "values, best of a sweep", "classes, ensemble of all", "values, ensemble of all"],
 )
-@pytest.mark.parametrize("target", ["answer", "value"])
 def test_the_script_prints_what_predict_writes(
     target: str, words: list[str], command: Command, trained: Path, bare: Callable[[Path, Path], str], tmp_path: Path
 ) -> None:

@@ -29,7 +29,8 @@ function drawCurves() {
   const logs = find("log").checked;
   const values = (of) => of.flatMap((run) => finite(run.curves[column]));
   const range = logs ? null : robust(values(runs), values(betterHalf(runs, metric)));
-  const away = range ? runs.filter((run) => run.curves[column].some((value) => value > range[1] || (value !== null && value < range[0]))) : [];
+  const leavesIt = (run) => finite(run.curves[column]).some((value) => value < range[0] || value > range[1]);
+  const away = range ? runs.filter(leavesIt) : [];
   find("scale").hidden = !metric;
   find("scale-name").textContent = metric ? nameOf(metric) : "";
   find("curves-text").textContent = away.length ? leaves(away.length, "run", column, values(away)) : "";
@@ -37,7 +38,8 @@ function drawCurves() {
     showlegend: above.length > 0, legend: { orientation: "h", y: -0.2 },
     xaxis: { title: { text: "epoch" } },
     yaxis: {
-      title: { text: plain(column) }, ...(logs ? logAxis(values(runs)) : { type: "linear" }), ...(range ? { range } : {}),
+      title: { text: plain(column) }, ...(range ? { range } : {}),
+      ...(logs ? logAxis(values(runs)) : { type: "linear" }),
     },
   });
 }

@@ -20,7 +20,8 @@ function state() {
   return {
     controls, sort: table.sort?.name, descending: table.descending, chosen: runNames([...chosen]),
     open: [...table.open].flatMap((group) => runNames(data.groups[group].map((index) => data.runs[index]))),
-    reasons: [...wholeReasons], focus: focus.id, selection: focus.id === "filter" ? [focus.selectionStart, focus.selectionEnd] : null,
+    reasons: [...wholeReasons], focus: focus.id,
+    selection: focus.id === "filter" ? [focus.selectionStart, focus.selectionEnd] : null,
     scroll: [scrollX, scrollY], rows: [scrollTop, scrollLeft],
   };
 }
@@ -62,7 +63,8 @@ function restore() {
   table.descending = kept.descending;
   kept.chosen.filter((name) => named.has(name)).forEach((name) => chosen.add(data.runs[named.get(name)]));
   const open = new Set(kept.open);
-  data.groups.forEach((of, group) => { if (of.some((index) => open.has(data.runs[index].name))) table.open.add(group); });
+  const isOpen = (of) => of.some((index) => open.has(data.runs[index].name));
+  data.groups.forEach((of, group) => { if (isOpen(of)) table.open.add(group); });
   kept.reasons.forEach((name) => wholeReasons.add(name));
 }
 
@@ -95,10 +97,14 @@ function renew(more) {
 }
 
 function goOn() {
+  const isLive = data.live && !kept?.ended;
+  find("live").hidden = !isLive;
+  if (isLive) {
+    find("live").textContent =
+      `Runs are training. The page shows them as they were at ${data.live.at}, and renews itself.`;
+  }
   goBack();
-  if (!data.live || kept?.ended) return;
-  find("live").hidden = false;
-  find("live").textContent = `Runs are training. The page shows them as they were at ${data.live.at}, and renews itself.`;
+  if (!isLive) return;
   for (const kind of ["pointerdown", "keydown", "wheel"]) {
     addEventListener(kind, () => { acted = performance.now(); }, { passive: true });
   }

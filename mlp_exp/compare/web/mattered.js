@@ -50,8 +50,8 @@ function drawImportance(metric) {
   }
   find("importance-text").textContent =
     `The drop in R² of a random forest when a key's values are shuffled among the ${those(metric)} (permutation ` +
-    `importance). The forest explains ${rounded(found.explained * 100)} % of the variance among ` +
-    `${those(metric)} it was not fitted to.`;
+    "importance; values far from most count as less far). The forest explains " +
+    `${rounded(found.explained * 100)} % of the variance among ${those(metric)} it was not fitted to.`;
   const ranked = [...found.keys].reverse();
   plot("importance", [{
     type: "bar", orientation: "h", y: ranked.map(([key]) => plain(key)), x: ranked.map(([, drop]) => drop),
@@ -59,14 +59,16 @@ function drawImportance(metric) {
   }], {
     height: 90 + 28 * ranked.length, xaxis: { title: { text: "drop in R²" }, rangemode: "tozero" },
     yaxis: {
-      type: "category", tickvals: ranked.map(([key]) => plain(key)), ticktext: ranked.map(([key]) => plain(middle(key, LONG_KEY))),
+      type: "category", tickvals: ranked.map(([key]) => plain(key)),
+      ticktext: ranked.map(([key]) => plain(middle(key, LONG_KEY))),
     },
   }, BARE);
 }
 
 const noise = (metric, explained) => (
-  `The keys do not explain ${nameOf(metric)}: a random forest predicts it for ${those(metric)} that it was not fitted to ` +
-  `no better than their mean would (R² ${rounded(explained)}). The differences look like noise, so no importance is drawn.`
+  `The keys do not explain ${nameOf(metric)}: a random forest predicts it for ${those(metric)} that it was not fitted ` +
+  `to no better than their mean would (R² ${rounded(explained)}). The differences look like noise, so no importance ` +
+  "is drawn."
 );
 
 // The median of each value; of many numbers that of neighbouring ones
@@ -104,11 +106,12 @@ function effect(where, key, metric, runs, range) {
     ...(pruned.length ? [drawn(pruned, { color: style("--faint"), symbol: "circle-open" })] : []),
     drawn(whole, { color: style("--mark") }), line,
   ], {
-    showlegend: false, margin: { t: 40, r: 10, l: 60, b: 45 }, title: { text: plain(middle(key, 40)), font: { size: 14 } },
+    showlegend: false, margin: { t: 40, r: 10, l: 60, b: 45 },
+    title: { text: plain(middle(key, 40)), font: { size: 14 } },
     xaxis: { type, categoryorder: "array", categoryarray: distinct, ...ticks },
     yaxis: {
-      title: { text: plain(nameOf(metric)) }, ...(scale(metric) === "log" ? logAxis(runs.map((run) => run.metrics[metric])) : { type: "linear" }),
-      ...(range ? { range } : {}),
+      title: { text: plain(nameOf(metric)) }, ...(range ? { range } : {}),
+      ...(scale(metric) === "log" ? logAxis(runs.map((run) => run.metrics[metric])) : { type: "linear" }),
     },
   }, BARE);
 }
@@ -223,7 +226,9 @@ function drawParallel(metric, all, range) {
 }
 
 // Complete ones, best first, then those that were pruned
-const byRank = (runs, metric) => [false, true].flatMap((pruned) => byScore(runs.filter((run) => isPruned(run) === pruned), metric));
+const byRank = (runs, metric) => (
+  [false, true].flatMap((pruned) => byScore(runs.filter((run) => isPruned(run) === pruned), metric))
+);
 
 function drawMattered() {
   const metric = find("metric").value;
@@ -245,6 +250,7 @@ function drawMattered() {
     (away.length ? ` ${leaves(away.length, one, nameOf(metric), away)}` : "") +
     (runs.length < data.in_all.runs && data.sample ? ` Drawn are ${runs.length} ${one}s at equal distances.` : "");
   later(
-    "mattered", () => drawImportance(metric), ...drawEffects(metric, runs, range), () => drawParallel(metric, runs, range),
+    "mattered", () => drawImportance(metric), ...drawEffects(metric, runs, range),
+    () => drawParallel(metric, runs, range),
   );
 }

@@ -21,7 +21,8 @@ function drawPlots() {
 }
 
 function fillHeader() {
-  const ended = Object.entries(data.in_all.statuses).map(([status, runs]) => `${runs} ${status.replace("_", " ")}`).join(", ");
+  const ended = Object.entries(data.in_all.statuses).map(([status, runs]) => `${runs} ${status.replace("_", " ")}`)
+    .join(", ");
   const ranked = data.order ? `, ${data.order}` : "";
   find("summary").textContent = `${count(data.in_all.runs)}${ranked}: ${ended}.`;
   find("left-out").hidden = data.in_all.runs === data.runs.length;
@@ -35,8 +36,8 @@ function fillHeader() {
 function fillFigures() {
   const shown = data.figures.map(({ run, images }) => element(
     "article", {}, element("h3", { textContent: `Run ${run}` }),
-    element("div", { className: "images" }, ...images.map(([name, image]) => element(
-      "img", { src: `data:image/png;base64,${image}`, alt: `${name.replaceAll("_", " ")} of run ${run}` },
+    element("div", { className: "images" }, ...images.map(([name, kind, image]) => element(
+      "img", { src: `data:${kind};base64,${image}`, alt: `${name.replaceAll("_", " ")} of run ${run}` },
     ))),
   ));
   const none = element("p", { textContent: "None are drawn; python -m mlp_exp.report RUN draws those of a run." });

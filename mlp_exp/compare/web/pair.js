@@ -40,7 +40,8 @@ function drawPair() {
   const values = (run) => losses.flatMap((column) => finite(run.curves[column] ?? []));
   const [better = first] = byScore([first, second], find("metric").value);
   const range = robust([...values(first), ...values(second)], values(better));
-  find("pair-text").textContent = range ? "What is far from the better run leaves the plot; a double click shows all." : "";
+  const away = "What is far from the better run leaves the plot; a double click shows all.";
+  find("pair-text").textContent = range ? away : "";
   plot("pair", traces, {
     showlegend: true, legend: { orientation: "h", y: -0.2 },
     xaxis: { title: { text: "epoch" } }, yaxis: { title: { text: "loss" }, ...(range ? { range } : {}) },

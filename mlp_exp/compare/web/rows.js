@@ -152,7 +152,8 @@ function drawHead() {
   const heads = shownColumns().map((column, index) => {
     const arrow = table.sort !== column ? "" : table.descending ? " ↓" : " ↑";
     const name = middle(column.name, LONG_KEY);
-    const button = element("button", { textContent: name + arrow, type: "button", title: name === column.name ? "" : column.name });
+    const button = element("button", { textContent: name + arrow, type: "button" });
+    if (name !== column.name) button.title = column.name;
     button.onclick = () => {
       table.descending = table.sort === column && !table.descending;
       table.sort = column;

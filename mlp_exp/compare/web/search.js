@@ -24,7 +24,8 @@ const BELOW = { showlegend: true, legend: { orientation: "h", y: -0.25 }, margin
 function points(shown, x, y, more) {
   return {
     type: "scatter", mode: "markers", x: shown.map(x), y: shown.map(y), text: shown.map((trial) => short(title(trial))),
-    customdata: shown.map((trial) => current.trials.indexOf(trial)), hovertemplate: "%{text}<br>%{y}<extra></extra>", ...more,
+    customdata: shown.map((trial) => current.trials.indexOf(trial)),
+    hovertemplate: "%{text}<br>%{y}<extra></extra>", ...more,
   };
 }
 
@@ -52,18 +53,23 @@ function drawHistory(objective) {
   const [name, axis] = [nameOf(objective, current), axisOf(objective)];
   const known = current.trials.filter((trial) => trial.metrics[objective] != null);
   const number = (trial) => trial.number;
+  const value = (trial) => trial.metrics[objective];
   const shown = kinds().map(([state, marker]) => (
-    points(known.filter((trial) => trial.state === state), number, (trial) => trial.metrics[objective], { name: state, marker })
+    points(known.filter((trial) => trial.state === state), number, value, { name: state, marker })
   ));
   const failed = points(current.trials.filter((trial) => trial.state === "failed"), number, () => 0.02, {
     name: "failed", yaxis: "y2", marker: { symbol: "x-thin", size: 7, line: { width: 1.5, color: style("--bad") } },
     hovertemplate: "%{text}<br>failed<extra></extra>",
   });
-  const others = searches.filter((of) => of !== current && objectivesOf(of).some(([id, text]) => id === objective && text === name));
+  const alike = (of) => objectivesOf(of).some(([id, text]) => id === objective && text === name);
+  const others = searches.filter((of) => of !== current && alike(of));
   const compared = others.map((of, index) => ({
-    ...bestSoFar(of, objective), name: short(`best so far of ${of.name}`, 60), line: { ...line(index + 2), width: 1.5, shape: "hv" },
+    ...bestSoFar(of, objective), name: short(`best so far of ${of.name}`, 60),
+    line: { ...line(index + 2), width: 1.5, shape: "hv" },
   }));
-  const best = { ...bestSoFar(current, objective), name: "best so far", line: { shape: "hv", width: 2.5, color: COLOURS[1] } };
+  const best = {
+    ...bestSoFar(current, objective), name: "best so far", line: { shape: "hv", width: 2.5, color: COLOURS[1] },
+  };
   const last = Math.max(0, ...[current, ...others].map((of) => of.trials.at(-1)?.number ?? 0));
   plot("history", [...shown, failed, ...compared, best].filter((trace) => trace.x.length), {
     ...BELOW, yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },

@@ -19,7 +19,8 @@ function trialsOf(search) {
 
 const searches = data.searches.map((search) => ({ ...search, trials: trialsOf(search) }));
 const search = searches.length === 1 ? searches[0] : null;  // that all is about
-const trialOf = new Map(searches.flatMap(({ trials }) => trials.flatMap((trial) => trial.runs.map((run) => [run, trial]))));
+const allTrials = searches.flatMap(({ trials }) => trials);
+const trialOf = new Map(allTrials.flatMap((trial) => trial.runs.map((run) => [run, trial])));
 const numberOf = (metric) => (metric.startsWith(OBJECTIVE) ? Number(metric.slice(OBJECTIVE.length)) : null);
 
 function nameOf(metric, of = search) {

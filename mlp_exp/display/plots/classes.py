@@ -18,7 +18,7 @@ from mlp_exp.display.plots.style import (
     WIDTH,
     Floats,
     distinct,
-    legend_label,
+    legend_labels,
     legend_of_curves,
     line_style,
     marker_of,
@@ -49,13 +49,11 @@ def confusion_matrix(target: Codes, predicted: Codes, class_names: Sequence[str]
         for (row, column), rows in np.ndenumerate(counts):
             colour = image.cmap(1.0 if rows < middle else 0)
             axes.text(column, row, _short(int(rows)), ha="center", va="center", color=colour)
-    figure.colorbar(image, ax=axes, label="rows", shrink=0.8, ticks=MaxNLocator(5, integer=True)).outline.set_visible(
-        False
-    )
-    ticks = np.arange(0, count, -(-count // MOST_TICKS))
-    axes.set(
-        xticks=ticks, yticks=ticks, xticklabels=[names[tick] for tick in ticks], yticklabels=[names[t] for t in ticks]
-    )
+    bar = figure.colorbar(image, ax=axes, label="rows", shrink=0.8, ticks=MaxNLocator(5, integer=True))
+    bar.outline.set_visible(False)
+    step = -(-count // MOST_TICKS)
+    ticks, labels = np.arange(0, count, step), names[::step]
+    axes.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels)
     axes.set(xlabel="predicted class", ylabel="true class", ylim=(count - 0.5, -0.5))
     axes.grid(visible=False)
     if sum(map(len, names)) > 5 * side:
@@ -97,15 +95,16 @@ def _of_classes(target: Codes, probabilities: Floats, class_names: Sequence[str]
         rows = np.bincount(target, minlength=len(class_names))
         codes = sorted(np.argsort(-rows, kind="stable")[:MAX_CURVES].tolist())
         remark = f"the {MAX_CURVES} of {len(class_names)} classes with the most rows"
-    found = [Curve(target == code, probabilities[:, code], legend_label(class_names[code])) for code in codes]
+    labels = legend_labels([class_names[code] for code in codes])
+    found = [Curve(target == code, probabilities[:, code], name) for code, name in zip(codes, labels, strict=True)]
     return Curves(found, len(target), remark)
 
 
 def _of_labels(target: Codes, probabilities: Floats, names: Sequence[str]) -> Curves:
     """Each of several labels `[n, T]`, but for those beyond `MAX_CURVES`."""
     found = [
-        Curve(target[:, place] == 1, probabilities[:, place], legend_label(name))
-        for place, name in enumerate(names[:MAX_CURVES])
+        Curve(target[:, place] == 1, probabilities[:, place], name)
+        for place, name in enumerate(legend_labels(names[:MAX_CURVES]))
     ]
     remark = f"the first {MAX_CURVES} of {len(names)} targets" if len(names) > MAX_CURVES else ""
     return Curves(found, len(target), remark)

@@ -15,7 +15,7 @@ from mlp_exp.display.plots.style import (
     MAX_INSIDE,
     MAX_POINTS,
     Floats,
-    legend_label,
+    legend_labels,
     marker_of,
     new_axes,
     plain,
@@ -83,7 +83,7 @@ def _scatter(figure: Figure, axes: Axes, dataset: Dataset, test: NDArray[np.int6
             if len(x):
                 how: Any = {"edgecolor": edge, "linewidth": 0.6, "rasterized": len(x) > MAX_POINTS // 5}
                 axes.scatter(x, y, s=20, c=colour, marker=marker_of(code), **how)
-    colours = zip(_class_colours(dataset), dataset.class_names, strict=True)
+    colours = zip(_class_colours(dataset), legend_labels(dataset.class_names), strict=True)
     handles = [_handle(marker_of(code), colour, "white", name) for code, (colour, name) in enumerate(colours)]
     handles += [_handle("o", DOTS, edge, name) for name, rows, edge in parts if rows.any()]
     own_ground: Any = {"frameon": True, "facecolor": "white", "framealpha": 1, "labelcolor": "black"}
@@ -95,4 +95,4 @@ def _scatter(figure: Figure, axes: Axes, dataset: Dataset, test: NDArray[np.int6
 
 def _handle(marker: str, colour: str, edge: str, name: str) -> Line2D:
     how: Any = {"marker": marker, "markersize": 6, "color": colour, "markeredgecolor": edge, "markeredgewidth": 0.6}
-    return Line2D([], [], linestyle="", label=legend_label(name), **how)
+    return Line2D([], [], linestyle="", label=name, **how)

@@ -75,8 +75,8 @@ def plain(name: str, length: int = NAME_LENGTHS[0]) -> str:
 def distinct(names: Sequence[str]) -> list[str]:
     """Names beside each other: `plain` ones, longer where they would be alike.
 
-    >>> distinct(["number 1 of a column with a long name", "number 2 of a column with a long name"])
-    ['number 1 of a column with a long name', 'number 2 of a column with a long name']
+    >>> distinct(["the height of side 1 of the building", "the height of side 2 of the building"])
+    ['the height of side 1 of the building', 'the height of side 2 of the building']
     """
     for length in NAME_LENGTHS:
         found = [plain(name, length) for name in names]
@@ -85,9 +85,9 @@ def distinct(names: Sequence[str]) -> list[str]:
     return found
 
 
-def legend_label(name: str) -> str:
+def legend_labels(names: Sequence[str]) -> list[str]:
     """The same for a legend, which would leave out a name that begins with an underscore."""
-    return f" {plain(name)}" if name.startswith("_") else plain(name)
+    return [f" {name}" if name.startswith("_") else name for name in distinct(names)]
 
 
 def of_test_part(title: str, rows: int, *remarks: str) -> str:

@@ -83,7 +83,7 @@ def residuals(target: Floats, predicted: Floats, name: str) -> Figure:
     middle, median = curves.medians(predicted, residual)
     if len(middle) > 1:
         axes.plot(middle, median, color=COLOURS[1], marker="s", label="median of rows with similar predictions")
-        axes.legend(loc="lower left")
+        figure.legend(loc="outside lower center")
     across, along = limits(predicted), limits(residual)
     outside = (predicted < across.low) | (predicted > across.high) | (residual < along.low) | (residual > along.high)
     figure.suptitle(of_test_part("Residuals", rows, _drawn(rows), beyond(int(outside.sum()))))
