@@ -21,10 +21,10 @@ version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "site_pages"]
 exclude_patterns = ["_build"]
+smartquotes = False  # a quote of a command is one that a shell knows
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!mlp_exp\.(components\.)?\w+$).*")]  # types of others, and inner ones of ours
 
-myst_enable_extensions = ["attrs_block", "attrs_inline", "deflist"]
 myst_heading_anchors = 4
 
 default_role = "code"  # of docstrings, where `this` is code

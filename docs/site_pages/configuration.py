@@ -44,13 +44,12 @@ def by_option(values: Mapping[str, str]) -> str:
     return ", ".join(f"{value} ({', '.join(map(text, having))})" for value, having in names.items())
 
 
-def key_entry(name: str, found: Mapping[str, Key], options: Sequence[str]) -> str:
-    """The entry of a key that these options have."""
+def key_entry(name: str, found: Mapping[str, Key], group: str = "", options: Sequence[str] = ()) -> str:
+    """The entry of a key, by the options of its group that have it; `options` are all of them."""
     takes = by_option({of: text(key.takes) for of, key in found.items()})
     default = by_option({of: code(key.default) for of, key in found.items()})
     comment = by_option({of: text(key.comment) for of, key in found.items()})
-    group = name.partition(".")[0]
-    only = "" if len(found) == len(options) else f"*With {', '.join(code(f'{group}={of}') for of in found)}.*"
+    only = "" if len(found) >= len(options) else f"*With {', '.join(code(f'{group}={of}') for of in found)}.*"
     fields = [f":{field}: {json.dumps(said)}" for field, said in (("type", takes), ("default", default)) if said]
     return "\n".join([f"````{{confval}} {name}", ":no-contents-entry:", *fields, "", comment, "", only, "````", ""])
 
@@ -65,8 +64,8 @@ def group_section(group: str, about: str = "", chosen: str = "") -> str:
             if key.name.replace(".", "/") not in GROUPS:
                 keys.setdefault(key.name, {})[each.name] = key
     names = [each.name for each in options]
-    entries = [key_entry(name, found, names) for name, found in keys.items()]
-    intro = f"{text(about).capitalize()}." + f" By default `{group}={chosen}`." * bool(chosen) if about else ""
+    entries = [key_entry(name, found, group, names) for name, found in keys.items()]
+    intro = f"{text(about[:1].upper() + about[1:])}. By default `{group}={chosen}`." if about else ""
     table = [f"| `{group}=` | |", "|---|---|", *rows, ""]
     return "\n".join([f"({group.replace('/', '-')})=", f"## {group}", "", intro, "", *table, *entries])
 
@@ -81,7 +80,7 @@ def sections(names: Iterable[str]) -> str:
 def keys_of_run() -> str:
     """The keys outside of groups, and those of each group that is built for a run."""
     top = [key for key in option("", "run").keys if key.name not in GROUPS and key.name.partition(".")[0] != "data"]
-    outside = [key_entry(key.name, {"run": key}, ["run"]) for key in top]
+    outside = [key_entry(key.name, {"run": key}) for key in top]
     return "\n".join([*outside, sections(name for name in GROUPS if name not in PRESETS and "/" not in name)])
 
 
@@ -94,11 +93,8 @@ def presets(group: str) -> str:
     """Each option of `experiment` or `search` with what it sets, and why."""
     lines = []
     for each in options_of(group):
+        rows = [f"| `{key.name}` | {code(key.default)} | {text(key.comment)} |" for key in each.keys if key.default]
+        table = ["| key | value | why |", "|---|---|---|", *rows] if rows else ["It sets nothing."]
         target = f"{group}-{each.name}".replace("_", "-")
-        lines += [f"({target})=", f"### {group}={each.name}", "", text(each.comment), "", "| key | value | why |"]
-        lines += ["|---|---|---|"]
-        lines += [f"| `{key.name}` | {code(key.default)} | {text(key.comment)} |" for key in each.keys if key.default]
-        lines += [""] if lines[-1].startswith("| `") else []
-        if lines[-1] == "|---|---|---|":
-            lines[-2:] = ["It sets nothing.", ""]
+        lines += [f"({target})=", f"### {group}={each.name}", "", text(each.comment), "", *table, ""]
     return "\n".join(lines)
