@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra._internal import defaults_list
+from hydra._internal import defaults_list as hydra_defaults
 from hydra.core.default_element import InputDefault
 from omegaconf import DictConfig, OmegaConf
 from support.commands import Command, process_restored
@@ -62,16 +62,18 @@ def _load_once(file: Any) -> Any:
 OmegaConf.load = staticmethod(_load_once)  # type: ignore[method-assign, assignment]
 
 
-_choices = defaults_list._create_interpolation_map
+_choices = hydra_defaults._create_interpolation_map
 
 
-def _choices_where_asked(overrides: Any, defaults: list[InputDefault], self_added: bool) -> DictConfig:
+def _choices_where_asked(
+    overrides: hydra_defaults.Overrides, defaults_list: list[InputDefault], self_added: bool
+) -> DictConfig:
     """Hydra lists all choices for each file, a quarter of a composition, though no default here refers to another."""
-    refers = any(default.is_interpolation() for default in defaults)
-    return _choices(overrides, defaults, self_added) if refers else DictConfig({})
+    refers = any(default.is_interpolation() for default in defaults_list)
+    return _choices(overrides, defaults_list, self_added) if refers else DictConfig({})
 
 
-defaults_list._create_interpolation_map = _choices_where_asked
+hydra_defaults._create_interpolation_map = _choices_where_asked
 
 
 @pytest.fixture

@@ -65,10 +65,11 @@ def _refusing() -> Iterator[None]:
 def _require_values(config: DictConfig) -> None:
     """Raises ConfigError for a key that is swept over no value: the sweep would have no run."""
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    calling = [word for word in _typed(config) if "(" in word]  # functions alone may have no value: range(0), glob(x*)
     empty = [
         f"{word.get_key_element()}: expected one value or more, and {word.get_value_string()} has none"
-        for word in parser.parse_overrides(_typed(config))
-        if word.is_discrete_sweep() and next(word.sweep_iterator(), None) is None
+        for word in parser.parse_overrides(calling)
+        if word.is_discrete_sweep() and not any(True for _ in word.sweep_iterator())
     ]
     if empty:
         raise ConfigError(empty)
