@@ -71,7 +71,7 @@ def _choices_where_asked(overrides: Any, defaults: list[InputDefault], self_adde
     return _choices(overrides, defaults, self_added) if refers else DictConfig({})
 
 
-defaults_list._create_interpolation_map = _choices_where_asked
+defaults_list._create_interpolation_map = _choices_where_asked  # type: ignore[assignment]
 
 
 @pytest.fixture
