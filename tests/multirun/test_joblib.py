@@ -55,8 +55,7 @@ def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command
     assert sorted(name for name in after if after[name] != before[name]) == of_hydra
 
     own = tmp_path / "own"
-    undivided = ("-m", *words, "data.path=later.csv,now.csv", "hydra.sweep.dir=own")
-    assert command("run", *undivided).returncode == 0
+    assert command("run", "-m", *words, "data.path=later.csv,now.csv", "hydra.sweep.dir=own").returncode == 0
     assert [trained(path) for path in jobs_in(folder)] == [trained(path) for path in jobs_in(own)]
     assert files_in(folder) == files_in(own)
     assert scores_in(folder) == scores_in(own)
