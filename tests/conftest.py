@@ -73,7 +73,7 @@ def _choices_where_asked(
     return _choices(overrides, defaults_list, self_added) if refers else DictConfig({})
 
 
-defaults_list._create_interpolation_map = _choices_where_asked  # type: ignore[assignment]
+hydra_defaults._create_interpolation_map = _choices_where_asked
 
 
 @pytest.fixture
