@@ -8,6 +8,8 @@ from typing import Annotated, Any, NamedTuple, Self
 import torch
 from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
+from mlp_exp.config.components import ADDED
+from mlp_exp.config.dotted import dotted
 from mlp_exp.engine.state import MemberState
 from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError
 from mlp_exp.experiment.configs import EXTENDS, differences
@@ -159,7 +161,7 @@ class Checkpoint:
         Raises:
             ConfigError: names the keys that differ.
         """
-        changes = differences(self.config, config)
+        changes = differences(_in_full(self.config), _in_full(config))
         changes = {
             key: change for key, change in changes.items() if key != EXTENDS and key.partition(".")[0] != "tracker"
         }
@@ -167,6 +169,11 @@ class Checkpoint:
         problems = [f"{key}: the run has {was}, and now it is {now}; {reason}" for key, (was, now) in changes.items()]
         if problems:
             raise ConfigError(problems)
+
+
+def _in_full(config: Mapping[str, Any]) -> dict[str, Any]:
+    """By dotted key, with those that an earlier version did not have: a run that it began goes on."""
+    return {**ADDED, **dict(dotted(config))}
 
 
 def _writer(content: Mapping[str, Any]) -> str:

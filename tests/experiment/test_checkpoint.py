@@ -1,8 +1,10 @@
 """Checkpoints: when they are written, and those that no run can go on from."""
 
+import copy
 import itertools
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +15,7 @@ import pytest
 import torch
 from support.clock import Clock
 from support.commands import Command
+from support.compositions import Compose
 from support.resuming import (
     CHECKPOINT,
     FOREIGN,
@@ -29,8 +32,10 @@ from support.resuming import (
 )
 
 from mlp_exp import regularly
-from mlp_exp.errors import RunFolderError
+from mlp_exp.config.components import ADDED
+from mlp_exp.errors import ConfigError, RunFolderError
 from mlp_exp.experiment.checkpoint import Checkpoint, Saved
+from mlp_exp.experiment.configs import plain_config
 from mlp_exp.storage.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("parts")
@@ -350,3 +355,18 @@ def test_a_run_that_is_training_is_not_trained_twice(make: Make, command: Comman
     assert done.stderr == f"{run}: another process is training this run; wait for it, or end it\n"
     assert content(run) == before
     assert command("run", "resume=run").returncode == 0
+
+
+@pytest.mark.parametrize("key", [*ADDED, "plots", "callbacks"])
+def test_a_key_of_a_later_version_changes_nothing(compose: Compose, key: str) -> None:
+    """A run that was begun without it goes on; with another value than its first it does not."""
+    config = plain_config(compose())
+    place, _, name = key.rpartition(".")
+    earlier = copy.deepcopy(config)
+    node = earlier.get(place, earlier)
+    node.pop(name, None)
+    Checkpoint(earlier, "", {}, [], Path("checkpoint.pt")).require_same(config)
+    if place and name in config.get(place, {}):
+        other = {**config, place: {**config[place], name: "another"}}
+        with pytest.raises(ConfigError, match=rf"{re.escape(key)}: the run has .*, and now it is another"):
+            Checkpoint(earlier, "", {}, [], Path("checkpoint.pt")).require_same(other)
