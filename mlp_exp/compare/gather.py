@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlp_exp.compare.about import about
 from mlp_exp.compare.bounded import MOST_SHOWN, as_points, evenly, in_all, of_group, some_trials
 from mlp_exp.compare.effects import FEWEST_RUNS, axis_of, importance, number, ranks
 from mlp_exp.compare.made import how_made
@@ -61,9 +62,7 @@ def gather(
     varying = [key for key in keys if len({entry.overrides.get(key) for entry in entries}) > 1]
     first = entries[0]
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
-    headlines = list(
-        dict.fromkeys([*([first.ranked_by] if first.ranked_by in metrics else []), *shown_metrics(entries)])
-    )
+    headlines = list(dict.fromkeys([*{first.ranked_by}.intersection(metrics), *shown_metrics(entries)]))
     searches = in_order(entries)
     search = searches[0] if len(searches) == 1 else None
     of = {name: _scored(entries, name) for name in headlines if name not in first.objectives}
@@ -82,12 +81,14 @@ def gather(
     members = [[place[entry.folder] for entry in group.entries if entry.folder in place] for group in groups]
     best_first = sorted(over_splits(baselines).items(), key=lambda named: by_rank(named[1]))
     return {
+        "about": about(entries),
         "keys": {key: _values(entries, key, logarithmic, [*shown, *sampled, *apart]) for key in varying},
         "in_all": in_all(entries),
         "constants": {key: first.overrides[key] for key in keys if key not in varying},
         "headlines": headlines,
         "rising": [name for name in headlines if name != PARAMETERS and first.larger_is_better(name)],
         "order": in_words(entries) if headlines else "",
+        "leading": [name for name in headlines if name in (first.objectives or [first.ranked_by])],
         "metrics": [*headlines, *(name for name in metrics if name not in headlines)],
         "runs": [_run(*each) for each in zip(shown, names[: len(shown)], _all_curves(shown), own, strict=True)],
         "groups": members,

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 FEWEST_IN_BIN, MOST_BINS = 20, 20
+Z_95 = 1.96
+"""Standard deviations of a normal distribution on each side of its middle 95 %."""
 
 
 def roc(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
@@ -40,13 +42,28 @@ def medians(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return found[rising, 0], found[rising, 1]
 
 
-def calibration(happened: NDArray[np.bool_], probability: Floats, bins: int) -> tuple[Floats, Floats]:
-    """Observed frequency and mean probability of each bin that has rows; bins of equal counts."""
+def calibration(
+    happened: NDArray[np.bool_], probability: Floats, bins: int
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Observed frequency, mean probability and rows of each bin that has rows; bins of equal counts."""
     edges = np.percentile(probability, np.linspace(0, 1, bins + 1) * 100)
     place = np.searchsorted(edges[1:-1], probability)
     count, hits, total = (np.bincount(place, weights, minlength=bins) for weights in (None, happened, probability))
     filled = count > 0
-    return hits[filled] / count[filled], total[filled] / count[filled]
+    return hits[filled] / count[filled], total[filled] / count[filled], count[filled]
+
+
+def interval_of_frequency(frequency: Floats, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Both ends of the 95 % interval of Wilson (1927) around frequencies observed in so many rows.
+
+    >>> low, high = interval_of_frequency(np.array([0.0, 0.5]), np.array([20, 20]))
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([0.0, 0.3], [0.16, 0.7])
+    """
+    shrink = 1 + Z_95**2 / rows
+    middle = (frequency + Z_95**2 / (2 * rows)) / shrink
+    half = Z_95 / shrink * np.sqrt(frequency * (1 - frequency) / rows + Z_95**2 / (4 * rows**2))
+    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)
 
 
 @dataclass(frozen=True)

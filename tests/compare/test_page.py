@@ -324,7 +324,7 @@ def test_what_mattered(sweep: Path, open_page: OpenPage) -> None:
         assert f"explains {importance['explained'] * 100:.5g} %" in page.one("#importance-text").text
 
         titles = page.js("[...document.querySelectorAll('#effects > div')].map((e) => e.layout.title.text)")
-        assert titles == HEAD[1:]
+        assert titles == HEAD[2:]
         for place, (convert, kind) in enumerate(((float, "log"), (str, "category"), (float, "linear")), 1):
             plot = f"#effects > div:nth-child({place})"
             points, middle = page.traces(plot)
@@ -466,7 +466,7 @@ def test_keyboard_names_dark_print_and_phone(sweep: Path, open_page: OpenPage) -
     assert stops[6:9] == ["filter", "all-metrics", "Highlight none"]
     assert page.all("nav a")[0].text == stops[0]
     assert stops[9].startswith("show")  # the table, which arrow keys scroll
-    assert stops[10:] == ["run", "optimizer.lr"]
+    assert stops[10:] == ["run", "val_log_loss"]
     page.focus.send_keys(Keys.SPACE)
     assert page.sorted_by == [("optimizer.lr", "ascending")]
     page.js("arguments[0].focus()", page.row("12").find_element("css selector", "input"))

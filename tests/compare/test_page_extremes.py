@@ -78,11 +78,11 @@ def test_long_names_numbers_and_reasons(ugly: Path, open_page: OpenPage) -> None
     page = open_page(ugly)
     assert page.one("#constants").text == "The same in all: seed=1"
     head = page.head
-    assert head[2] == "data.columns.liv…n_square_metres"
+    assert head[3] == "data.columns.liv…n_square_metres"
     assert set(page.column("data.path")) == {"…a…", "…b…"}
     for row in page.rows[:12]:
         assert len(row["optimizer.lr"]) <= 8
-        assert len(row[head[2]]) <= 9
+        assert len(row[head[3]]) <= 9
     assert "…a…" in page.texts("#effects > div:nth-child(3) .xtick text")
     assert page.layout("#effects > div:nth-child(2)", "title.text") == "data.columns.living_…at_in_square_metres"
     cell = page.one("td.reason:not(:empty)")
@@ -106,7 +106,7 @@ def test_what_is_equal_is_said_once(tmp_path: Path, open_page: OpenPage) -> None
     assert page.one("#constants").text == (
         "The same in all: seed=1 val_accuracy=0.5 test_accuracy=0.75 test_log_loss=0.25 status=finished epochs=7"
     )
-    assert page.head == ["run", "optimizer.lr", "val_log_loss", "best_epoch", "seconds"]
+    assert page.head == ["run", "val_log_loss", "optimizer.lr", "best_epoch", "seconds"]
     assert page.filter("epochs=7 status=finished") == ["3 of 3 runs"]
     page.one("#all-metrics").click()
     assert {"status", "epochs", "test_accuracy"} < set(page.head)

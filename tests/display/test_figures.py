@@ -12,13 +12,14 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from support.folders import names
 
 from mlp_exp.data.dataset import Dataset, TargetColumn
@@ -246,12 +247,15 @@ def test_calibration_of_two_classes(tmp_path: Path) -> None:
     chances = [0.22] * 20 + [0.75] * 20
     figure = plots.calibration(np.array([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5), two(chances), ("no", "yes"))
     (axes,) = figure.axes
-    assert axes.get_title() == "Calibration, test part (40 rows)"
+    assert axes.get_title() == "Calibration, test part (40 rows)\n(20 rows a point, bars are 95 % intervals)"
     assert "robability" in axes.get_xlabel()
     perfect, curve = axes.lines
     assert line_of(perfect) == ([0, 1], [0, 1])
     assert line_of(curve)[0] == pytest.approx([0.22, 0.75])
     assert line_of(curve)[1] == pytest.approx([0.25, 0.75])
+    (bars,) = (c for c in axes.collections if isinstance(c, LineCollection))
+    ends = [binomtest(hits, 20).proportion_ci(method="wilson") for hits in (5, 15)]
+    assert [bar[:, 1].tolist() for bar in bars.get_segments()] == [pytest.approx(list(pair), abs=1e-4) for pair in ends]
     assert legend(axes)[-1] == "yes"
     assert len(legend(axes)) == 2
     assert rendered(figure, tmp_path) == (768, 576)
@@ -505,7 +509,7 @@ def test_figures_of_a_classification(n_classes: int) -> None:
         "confusion_matrix": "Confusion matrix, test part (5 rows)",
         "roc": "ROC, test part (5 rows)",
         "precision_recall": "Precision by recall, test part (5 rows)",
-        "calibration": "Calibration, test part (5 rows)",
+        "calibration": "Calibration, test part (5 rows)\n(5 rows a point, bars are 95 % intervals)",
     }
     counts = np.zeros((n_classes, n_classes), dtype=int)
     np.add.at(counts, (target[test], [0, 1, 0, 1, 1]), 1)

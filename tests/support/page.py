@@ -212,8 +212,8 @@ def write_job(
             csv.writer(file).writerows([("epoch", *history), *rows])
 
 
-HEAD = ["run", "optimizer.lr", "model.activation", "seed"]
-HEADLINES = ["val_log_loss", "val_accuracy", "test_accuracy", "test_log_loss"]
+HEAD = ["run", "val_log_loss", "optimizer.lr", "model.activation", "seed"]
+HEADLINES = ["val_accuracy", "test_accuracy", "test_log_loss"]
 ENDS = ["status", "best_epoch", "epochs", "seconds", "reason"]
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAEElEQVR4nGP4z8AAQQxwFgA4zAX7GUC8mgAAAABJRU5ErkJggg=="

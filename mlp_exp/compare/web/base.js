@@ -158,7 +158,8 @@ function logAxis(values) {
 function plot(where, traces, { xaxis = {}, yaxis = {}, ...more }, config = {}) {
   const empty = traces.every((trace) => trace.x && !trace.x.length);
   const axis = {
-    gridcolor: style("--line"), zerolinecolor: style("--line"), automargin: true, exponentformat: "e", visible: !empty,
+    gridcolor: style("--line"), zerolinecolor: style("--line"), automargin: true, exponentformat: "e", minexponent: 6,
+    visible: !empty,
   };
   const layout = {
     paper_bgcolor: style("--paper"), plot_bgcolor: style("--paper"), font: { color: style("--ink") },

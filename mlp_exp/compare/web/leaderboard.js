@@ -1,5 +1,7 @@
 // The columns of the leaderboard, what they say of several runs, their order, and the filter.
 
+const inHundredths = (seconds) => (seconds == null ? null : Math.round(seconds * 100) / 100);
+
 // What only a search has
 function searched() {
   if (!search) return [];
@@ -19,14 +21,16 @@ const results = [
   { name: "best_epoch", of: (run) => run.best_epoch, measured: true },
   { name: "epochs", of: (run) => run.epochs, measured: true },
 ];
+const isLeading = ({ name }) => data.leading.includes(name);  // by these the rows are ranked: they are seen first
 const columns = [
   { name: "run", of: (run) => run.name },
+  ...results.filter(isLeading),
   ...keys.map((key) => ({
     name: key, of: (run) => run.overrides[key] ?? "", number: (text) => number(key, text),
     shown: (text) => valueText(key, text),
   })),
-  ...results,
-  { name: "seconds", of: (run) => run.seconds, measured: true },
+  ...results.filter((column) => !isLeading(column)),
+  { name: "seconds", of: (run) => inHundredths(run.seconds), measured: true },
   ...(data.runs.some((run) => run.reason) ? [{ name: "reason", of: (run) => run.reason, between: "\n" }] : []),
 ];
 

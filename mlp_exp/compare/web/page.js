@@ -16,21 +16,35 @@ function drawChosen() {
 function drawPlots() {
   laterCurves();
   drawSearch();
+  if (isAlone) return;
   drawMattered();
   laterPair();
+}
+
+const isAlone = data.in_all.runs === 1;
+
+// Nothing varies between one run, and nothing can be compared with it
+function leaveOut() {
+  for (const id of ["mattered-title", "pair-title"]) {
+    document.querySelector(`[aria-labelledby=${id}]`).hidden = isAlone;
+    document.querySelector(`[href="#${id}"]`).hidden = isAlone;
+  }
+  if (isAlone) find("figures-title").textContent = "Figures";
 }
 
 function fillHeader() {
   const ended = Object.entries(data.in_all.statuses).map(([status, runs]) => `${runs} ${status.replace("_", " ")}`)
     .join(", ");
   const ranked = data.order ? `, ${data.order}` : "";
-  find("summary").textContent = `${count(data.in_all.runs)}${ranked}: ${ended}.`;
+  const alone = `1 run: ${data.runs[0].status.replace("_", " ")}.`;
+  find("summary").textContent = isAlone ? alone : `${count(data.in_all.runs)}${ranked}: ${ended}.`;
+  find("about").textContent = data.about.join(" ");
   find("left-out").hidden = data.in_all.runs === data.runs.length;
   find("left-out").textContent = `Listed are the best ${data.runs.length} of ${data.in_all.runs} runs; ` +
     "leaderboard.csv has the others. Counts, means of several runs and what mattered are of all.";
   const alike = equal.map((column) => [column.name, summary(column, data.runs.slice(0, 1)).text]);
   const same = [...Object.entries(data.constants), ...alike].map(([key, value]) => `${key}=${value}`).join(" ");
-  if (same) find("constants").append("The same in all: ", element("code", { textContent: same }));
+  if (same) find("constants").append(isAlone ? "Settings: " : "The same in all: ", element("code", { textContent: same }));
 }
 
 function fillFigures() {
@@ -78,6 +92,7 @@ follow();
 fill(find("first"), runOptions, 0);
 const others = data.groups.find((of) => !of.includes(0));  // the best run of another experiment
 fill(find("second"), runOptions, others ? Math.min(...others) : Math.min(1, data.runs.length - 1));
+leaveOut();
 fillHeader();
 fillFigures();
 fillMade();

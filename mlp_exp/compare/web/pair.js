@@ -33,13 +33,13 @@ function drawPair() {
     element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...(rows.length ? rows : [none])),
   );
   const losses = watched.filter((column) => column.endsWith("_loss"));
-  const traces = [first, second].flatMap((run, place) => losses.filter((column) => run.curves[column]).map((column) => ({
+  const traces = [...new Set([first, second])].flatMap((run, place) => losses.filter((column) => run.curves[column]).map((column) => ({
     ...curves([run], column), name: short(`run ${run.name}: ${column}`, 60),
     line: { width: 2, color: COLOURS[place], dash: column === "train_loss" ? "dot" : "solid" },
   })));
-  const values = (run) => losses.flatMap((column) => finite(run.curves[column] ?? []));
+  const lines = (run) => losses.filter((column) => run.curves[column]).map((column) => run.curves[column]);
   const [better = first] = byScore([first, second], find("metric").value);
-  const range = robust([...values(first), ...values(second)], values(better));
+  const range = rangeOfCurves([...lines(first), ...lines(second)], lines(better));
   const away = "What is far from the better run leaves the plot; a double click shows all.";
   find("pair-text").textContent = range ? away : "";
   plot("pair", traces, {

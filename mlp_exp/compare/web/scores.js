@@ -2,6 +2,8 @@
 
 const SHADES = 8;
 const REACH = 4;  // how many times the range of the better half an axis may reach beyond it
+const STRIP = 10;  // an axis that is so many times as long as what is looked at shows too little of it
+const FEWEST_EPOCHS = 10;  // of a curve that has a beginning and an end
 
 const scoreOf = (run, metric) => run.metrics[metric] ?? trialOf.get(run)?.metrics[metric] ?? null;
 const isPruned = (run) => run.state === "pruned" || run.status === "pruned";
@@ -37,18 +39,34 @@ function shades(runs, metric) {
   return [[style("--faint"), runs.filter((run) => !scored.has(run))], ...parts.reverse()].filter(([, of]) => of.length);
 }
 
+// Without the few that are lowest and highest
+function ends(values) {
+  const sorted = Float64Array.from(values).sort();
+  return [0.02, 0.98].map((share) => sorted[Math.round(share * (sorted.length - 1))]);
+}
+
 // The range of an axis that leaves out what is far from the better half; null where nothing is
 function robust(values, better) {
-  const sorted = Float64Array.from(better).sort();
-  if (!sorted.length) return null;
-  const quantile = (share) => sorted[Math.round(share * (sorted.length - 1))];
-  const [low, high] = [quantile(0.02), quantile(0.98)];
+  if (!better.length) return null;
+  const [low, high] = ends(better);
   const reach = REACH * (high - low) || Math.abs(high) || 1;
   const inside = values.filter((value) => value >= low - reach && value <= high + reach);
   if (!inside.length || inside.length === values.length) return null;
   const [from, to] = [least(inside), most(inside)];
   const edge = 0.05 * (to - from) || reach / 4;
   return [from - edge, to + edge];
+}
+
+// That of learning curves, as lists. Where the first epochs would press the later half of all others into a narrow strip,
+// they are left out, too
+function rangeOfCurves(all, better) {
+  const values = all.flatMap(finite);
+  const range = robust(values, better.flatMap(finite));
+  const late = better.filter((of) => of.length >= FEWEST_EPOCHS).flatMap((of) => finite(of.slice(of.length / 2)));
+  if (!late.length) return range;
+  const [from, to] = range ?? [least(values), most(values)];
+  const [low, high] = ends(late);
+  return high > low && to - from > STRIP * (high - low) ? robust(values, late) : range;
 }
 
 function leaves(number, kind, name, values) {

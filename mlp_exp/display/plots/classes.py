@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.display import curves
 from mlp_exp.display.plots.style import (
+    COLOURS,
     HEIGHT,
     INK,
     MAX_CURVES,
@@ -146,12 +147,19 @@ def _precision_recall(found: Curves) -> Figure:
 
 
 def _calibration(found: Curves) -> Figure:
+    bins = int(np.clip(found.rows // 20, 2, 10))
     figure, axes = found.axes("Calibration")
     axes.plot([0, 1], [0, 1], color=INK, linestyle=":", label="perfectly calibrated")
+    fewest, most = found.rows, 0
     for place, (happened, probability, name) in enumerate(found.shown):
-        bins = int(np.clip(len(happened) // 20, 2, 10))
-        frequency, mean = curves.calibration(happened, np.clip(probability, 0, 1), bins)
+        frequency, mean, rows = curves.calibration(happened, np.clip(probability, 0, 1), bins)
+        fewest, most = min(fewest, rows.min()), max(most, rows.max())
         axes.plot(mean, frequency, marker=marker_of(place), label=name, **line_style(place))
+        if len(found.shown) == 1:  # those of several would hide one another
+            axes.vlines(mean, *curves.interval_of_frequency(frequency, rows), color=COLOURS[0], alpha=0.6)
+    each = f"{fewest:,} rows" if fewest == most else f"{fewest:,} to {most:,} rows"
+    each += " a point" + (", bars are 95 % intervals" if len(found.shown) == 1 else "")
+    axes.set_title(of_test_part("Calibration", found.rows, found.remark, each))
     axes.set(xlabel="mean predicted probability", ylabel="observed frequency")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     legend_of_curves(axes, len(found.shown), "upper left")
