@@ -19,6 +19,9 @@ from mlp_exp.cli.unread import unread_problems
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError
 
+ONE_VALUE = ("Ambiguous value", "requires --multirun")
+"""What Hydra says of several values without a sweep."""
+
 
 def explained(error: Exception, arguments: Sequence[str], config_name: str) -> Exception:
     """An error that says in words what is wrong: this one, or one in its place where it is Hydra's.
@@ -34,7 +37,7 @@ def explained(error: Exception, arguments: Sequence[str], config_name: str) -> E
         return ArgumentError(str(error))
     if args.config_dir and not Path(args.config_dir).is_dir():
         return ArgumentError(f"--config-dir {args.config_dir}: there is no such folder")
-    unread = unread_problems(args.overrides, are_one="Ambiguous value" in str(error))
+    unread = unread_problems(args.overrides, are_one=any(text in str(error) for text in ONE_VALUE))
     readable = [word for word in args.overrides if word not in unread]
     try:
         composed = _diagnose(readable, args.config_dir, args.config_name or config_name)
@@ -43,7 +46,7 @@ def explained(error: Exception, arguments: Sequence[str], config_name: str) -> E
     from mlp_exp.cli.search_diagnosis import search_problems  # reads the schema, as all that follows a mistake
 
     problems: list[str] = []
-    for found in (search_problems(args.overrides, error, arguments), list(unread.values()), composed):
+    for found in (search_problems(args.overrides, error, arguments), list(dict.fromkeys(unread.values())), composed):
         said = {line.partition(":")[0] for line in problems}
         problems += [line for line in found if line.partition(":")[0] not in said]
     if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:

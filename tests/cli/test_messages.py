@@ -52,6 +52,59 @@ def test_a_sweep_without_runs(command: Command, tmp_path: Path, word: str, line:
     assert list(tmp_path.iterdir()) == []
 
 
+TYPED: list[tuple[str, list[str]]] = [
+    (
+        "seed = 1 optimizer.lr = 0.1",
+        [
+            f"{word.partition('=')[0]}: expected no blanks around the =: {word}"
+            for word in ("seed=1", "optimizer.lr=0.1")
+        ],
+    ),
+    ("optimizer.lr= 0.1", ["optimizer.lr: expected no blanks around the =: optimizer.lr=0.1"]),
+    ("optimizer.lr =0.1 seed=1", ["optimizer.lr: expected no blanks around the =: optimizer.lr=0.1"]),
+    (
+        "data=table data.path=my house.csv data.target=y",
+        ["house.csv: expected key=value, as seed=1; if it belongs to the word before it: 'data.path=\"my house.csv\"'"],
+    ),
+    (
+        "house.csv price",
+        [
+            "house.csv: expected key=value, as data=table data.path=house.csv data.target=COLUMN",
+            "price: expected key=value, as seed=1",
+        ],
+    ),
+    ("nwe", ["nwe: expected key=value, as seed=1. Did you mean new PATH?"]),
+    ("multirun", ["multirun: expected key=value, as seed=1. Did you mean --multirun?"]),
+    ("resume outputs/c", ["resume: expected resume=…, without a blank: resume=outputs/c"]),
+    ("rerun", ["rerun: expected rerun=…, without a blank: rerun=FOLDER"]),
+    ("seed=range(3)", ["seed: range(3) are several values: for a sweep, add -m"]),
+    ("optimizer.lr=range(1,3)", ["optimizer.lr: range(1,3) are several values: for a sweep, add -m"]),
+    ("-m optimizer.lr=interval(0.001,0.1", ["optimizer.lr: expected as many ) as (, got interval(0.001,0.1"]),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), TYPED, ids=[line for line, _ in TYPED])
+def test_what_a_newcomer_types(command: Command, tmp_path: Path, line: str, said: list[str]) -> None:
+    assert refusal(command("run", *line.split(" "))) == mistakes(*said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--dryrun seed=1", "--dryrun: there is no such option. Did you mean --dry-run?"),
+        (
+            "--data house.csv",
+            "--data: there is no such option; a key has no dashes: data=table data.path=house.csv data.target=COLUMN",
+        ),
+        ("--optimizer.lr=0.1", "--optimizer.lr: there is no such option; a key has no dashes: optimizer.lr=0.1"),
+        ("--zzz", "--zzz: there is no such option; python -m mlp_exp.run --help lists all"),
+    ],
+)
+def test_a_flag_that_is_none(command: Command, line: str, said: str) -> None:
+    assert refusal(command("run", *line.split(" "))) == said
+
+
 LONG = "x" * 256
 CURE = "File name too long; 255 bytes are the most. Shorten hydra.run.dir, hydra.sweep.dir or hydra.sweep.subdir"
 
