@@ -22,7 +22,7 @@ from mlp_exp.config.dotted import key_in
 from mlp_exp.data.table.file import NOT_SAVED
 from mlp_exp.data.table.frames import save_table
 from mlp_exp.display.commands import RESUME
-from mlp_exp.errors import ConfigError, RunFolderError
+from mlp_exp.errors import ConfigError, DataError, RunFolderError
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.run_folder import CHECKPOINT, DATA, HISTORY, RESULT
 from mlp_exp.storage.sweep_folder import MULTIRUN
@@ -155,6 +155,9 @@ class Call:
             save_table(table, temporary)
         try:
             yield path
+        except DataError as error:  # the caller knows no such file
+            error.args = (str(error).replace(f"data.path: '{path}'", "data").replace(f"'{path}': ", ""),)
+            raise
         finally:
             if not any((place / name).exists() for name in BEGUN):  # it was refused
                 path.unlink()

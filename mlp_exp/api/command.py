@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlp_exp.cli.actions import actions
 from mlp_exp.cli.in_python import Called, call
+from mlp_exp.config.words import IN_PYTHON
 from mlp_exp.display.console import silent
 from mlp_exp.processes.helper import Helper
 from mlp_exp.trackers.tracking import Tracking
@@ -30,6 +31,7 @@ def command(arguments: Sequence[str], *, quiet: bool = False, reports: bool = Tr
         if quiet:
             around.enter_context(silent())
         tracking = around.enter_context(Tracking(Path.cwd()))
+        around.callback(IN_PYTHON.reset, IN_PYTHON.set(True))
         made = actions(tracking, around.enter_context(Helper()))
         return call(made if reports else replace(made, end_sweep=_no_report), arguments)
 

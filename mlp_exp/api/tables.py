@@ -39,7 +39,7 @@ def read_data(data: Any, target: Target) -> tuple[pa.Table | None, list[str]]:
     table = arrow_table(data, "data")
     if not _has_values(target):
         for name in _names(target):
-            find_column(name, clean_names(table.column_names), "data.target")
+            find_column(name, clean_names(table.column_names), "target")
         return table, ["data=table", *_named(target)]
     column = _column(target)
     name = column.column_names[0]

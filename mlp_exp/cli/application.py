@@ -28,6 +28,7 @@ from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explained
 from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.options import OPTIONS, Options, take_options
+from mlp_exp.cli.unread import unknown_flag
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.config.dotted import key_in
 from mlp_exp.config.words import quoted
@@ -163,6 +164,7 @@ class Command:
         self.job_began = False
         self.failed: list[str] = []
         self.run_folder: Path | None = None
+        self._error: Exception | None = None
 
     def execute(self, typed: Sequence[str]) -> None:
         """Composes what the arguments of a command line ask for, and does it."""
@@ -181,12 +183,15 @@ class Command:
             parser = get_args_parser()
             given, unknown = parser.parse_known_intermixed_args(self.arguments)
             if unknown:
-                raise ArgumentError(f"{unknown[0]}: there is no such option; {program()} --help lists all")
+                following = [*self.arguments, ""][self.arguments.index(unknown[0]) + 1]
+                raise ArgumentError(unknown_flag(unknown[0], following))
             if given.experimental_rerun is not None:
                 saved = Path(given.experimental_rerun).parent.parent  # of RUN/.hydra/config.pickle
                 line = f"{program()} {shlex.quote(f'{RERUN}={saved}')}"
                 raise ArgumentError(f"--experimental-rerun: is Hydra's; train a saved run again with: {line}")
             _run_hydra(given, parser, self.run, str(CONF), self.config_name)
+        if self._error is not None:
+            raise self._error
         if self.sweep_folder and not self.options.dry_run:
             self._actions.end_sweep(self.sweep_folder)
 
@@ -216,6 +221,9 @@ class Command:
             raise SystemExit(str(error)) from error  # Hydra would take any other exception for that of one job
         except Exception as error:
             is_users = isinstance(error, MlpExpError | OSError)
+            if self._raises and not in_sweep:
+                self._error = error  # Hydra would first print a line of its own
+                return None
             if self._raises or not (is_users or in_sweep):
                 raise
             name = f"{job_name(hydra_node.job.num, typed_overrides(hydra_node))}: " if in_sweep else ""

@@ -15,9 +15,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.composing import quick_composition
 from mlp_exp.cli.hydra_diagnosis import choices, unknown_setting
+from mlp_exp.cli.option_diagnosis import is_of_table, no_option, of_another_option, unknown_key
 from mlp_exp.cli.unread import unread_problems
 from mlp_exp.config.conf_folder import CONF
+from mlp_exp.config.words import quoted
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError
+
+ONE_VALUE = ("Ambiguous value", "requires --multirun")
+"""What Hydra says of several values without a sweep."""
 
 
 def explained(error: Exception, arguments: Sequence[str], config_name: str) -> Exception:
@@ -34,7 +39,7 @@ def explained(error: Exception, arguments: Sequence[str], config_name: str) -> E
         return ArgumentError(str(error))
     if args.config_dir and not Path(args.config_dir).is_dir():
         return ArgumentError(f"--config-dir {args.config_dir}: there is no such folder")
-    unread = unread_problems(args.overrides, are_one="Ambiguous value" in str(error))
+    unread = unread_problems(args.overrides, are_one=any(text in str(error) for text in ONE_VALUE))
     readable = [word for word in args.overrides if word not in unread]
     try:
         composed = _diagnose(readable, args.config_dir, args.config_name or config_name)
@@ -43,7 +48,7 @@ def explained(error: Exception, arguments: Sequence[str], config_name: str) -> E
     from mlp_exp.cli.search_diagnosis import search_problems  # reads the schema, as all that follows a mistake
 
     problems: list[str] = []
-    for found in (search_problems(args.overrides, error, arguments), list(unread.values()), composed):
+    for found in (search_problems(args.overrides, error, arguments), list(dict.fromkeys(unread.values())), composed):
         said = {line.partition(":")[0] for line in problems}
         problems += [line for line in found if line.partition(":")[0] not in said]
     if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:
@@ -62,7 +67,7 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
 
     extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
     problems: list[str] = []
-    allowed = list(extra)
+    allowed, valid = list(extra), []
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     GlobalHydra.instance().clear()
     with quick_composition(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
@@ -78,9 +83,10 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
                 problems.append(unknown)
             elif group in groups:
                 options = loader.get_group_options(group, config_name=config_name, overrides=extra)
-                mistakes, choice = _check_choice(override, options)
+                mistakes, choice = _check_choice(override, options, has_own=config_dir is not None)
                 problems += mistakes
                 allowed += choice
+                valid += choice[:1]
             elif override.is_interval_sweep():
                 mistakes, choice = _check_interval(override)
                 problems += mistakes
@@ -88,7 +94,11 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
             else:
                 allowed.append(_forced(override))
         cfg = hydra.compose(config_name, overrides=allowed)
-    return problems + find_problems(cfg, overrides)
+        problems += [of_another_option(line) for line in find_problems(cfg, overrides)]
+        if not problems:
+            chosen = hydra.compose(config_name, overrides=[*extra, *valid])
+            problems = [line for override in parsed if (line := unknown_key(override, chosen))]
+    return problems
 
 
 def _check_interval(override: Override) -> tuple[list[str], list[str]]:
@@ -109,19 +119,21 @@ def _values(override: Override) -> list[str]:
     return [override.get_value_element_as_str()]
 
 
-def _check_choice(override: Override, options: Sequence[str]) -> tuple[list[str], list[str]]:
+def _check_choice(override: Override, options: Sequence[str], *, has_own: bool) -> tuple[list[str], list[str]]:
     """Mistakes in the choice of a group's option, and an override that chooses a valid one."""
     from mlp_exp.config.targets import did_you_mean
 
     group = override.key_or_group
     values = _values(override)
     mistakes = [
-        f"{group}: there is no option '{option}'.{did_you_mean(option, options, 'Options')}"
+        no_option(group, option, did_you_mean(option, options, "Options"), has_own=has_own)
         for value in values
         for option in _chosen(value)
         if option not in options
     ]
     valid = [[option for option in _chosen(value) if option in options] for value in values]
+    if mistakes and is_of_table(group, values[0]):
+        return mistakes, [f"{group}=table", f"++data.path={quoted(values[0])}"]
     return mistakes, [
         f"{group}=[{','.join(chosen)}]" if len(chosen) > 1 else f"{group}={chosen[0]}" for chosen in valid if chosen
     ][:1]

@@ -1,5 +1,6 @@
 """Help on words of the command line: groups, options and keys, from the schema and the YAML files."""
 
+import difflib
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -43,8 +44,10 @@ def about(word: str, folders: Sequence[Path], width: int) -> str:
         return "\n".join(filter(None, [_key(name, found, width), rows]))
     if rows:
         return rows
-    hint = did_you_mean(name, [*found, *known])
-    if "Did you mean" not in hint:  # there are hundreds of keys
+    options = {option: f"{place}={option}" for place in reversed(known) for option in known[place]}
+    near = difflib.get_close_matches(name, [*found, *known, *options], n=1, cutoff=0.65)
+    hint = f" Did you mean '{options.get(near[0], near[0])}'?" if near else ""
+    if not near:  # there are hundreds of keys
         hint = did_you_mean(name, known, "Groups")
     raise ArgumentError(f"--help {word}: there is no such group or key.{hint}")
 

@@ -1,5 +1,6 @@
 """What the command line says that is no part of a run's configuration."""
 
+import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -110,7 +111,11 @@ def _take_allowed(arguments: list[str]) -> list[str]:
 
 
 def _take_value(arguments: list[str], key: str) -> str | None:
-    """The value of the last `key=…`; removes all of them."""
+    """The value of the last `key=…`; removes all of them; ConfigError for the key alone."""
+    if key in arguments:
+        place = arguments.index(key)
+        folder = [*arguments, "FOLDER"][place + 1]
+        raise ConfigError([f"{key}: expected {key}=…, without a blank: {shlex.quote(f'{key}={folder}')}"])
     found = [argument for argument in arguments if argument.partition("=")[0] == key]
     arguments[:] = [argument for argument in arguments if argument not in found]
     return found[-1].partition("=")[2] if found else None

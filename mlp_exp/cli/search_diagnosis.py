@@ -34,7 +34,9 @@ def search_problems(overrides: Sequence[str], error: Exception, line: Sequence[s
     Args:
         line: all arguments of the command, flags too.
     """
-    search = shlex.join(["-m", SEARCH, *(word for word in line if word not in ("-m", "--multirun"))])
+    rest = [word for word in line if word not in ("-m", "--multirun") and not word.startswith("hydra/sweeper=")]
+    has_space = any(word.startswith("search=") for word in rest)
+    search = shlex.join(["-m", *([] if has_space else [SEARCH]), *rest])
     unsearched = any(text in str(error) for text in _NO_SWEEP)
     problems = []
     for each in overrides:

@@ -17,7 +17,7 @@ from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.schema_training import HAS_CALLBACKS
 from mlp_exp.config.targets import did_you_mean, signature_problems
-from mlp_exp.config.words import as_texts
+from mlp_exp.config.words import IN_PYTHON, as_texts
 from mlp_exp.errors import ConfigError
 
 MISSING = "???"
@@ -135,7 +135,23 @@ def _line(detail: ErrorDetails, values: Any, typed: Mapping[str, str]) -> str:
         inner, colon, text = str(detail["ctx"]["error"]).partition(": ")
         return f"{key}.{inner}: {text}" if colon else f"{key}: {inner}"
     cure = f"; as text: {as_texts(key, typed[key])}" if typed.get(key) and _was_to_be_text(key, values, field) else ""
-    return f"{key}: expected {expected}, got {shown(values)}{cure}"
+    return f"{key}: expected {expected}, got {shown(values)}{cure or _for_a_sweep(key, values, field)}"
+
+
+def _for_a_sweep(key: str, value: Any, field: FieldInfo | None) -> str:
+    """What to do with several values of a key that takes one."""
+    if not isinstance(value, list) or len(value) < 2 or field is None or _takes_list(field.annotation):
+        return ""
+    if not all(isinstance(each, bool | int | float) for each in value):
+        return ""
+    if IN_PYTHON.get():
+        return "; several values are for sweep()"
+    return f"; for a sweep: -m {key}={','.join(map(shown, value))}"
+
+
+def _takes_list(annotation: Any) -> bool:
+    """Whether lists are of a type."""
+    return get_origin(annotation) in (list, tuple) or any(map(_takes_list, get_args(annotation)))
 
 
 def _was_to_be_text(key: str, value: Any, field: FieldInfo | None) -> bool:

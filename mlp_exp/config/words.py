@@ -2,8 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 
+IN_PYTHON: ContextVar[bool] = ContextVar("in_python", default=False)
+"""Whether what is configured now was called from Python, so that advice is in its words."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 """Texts that Hydra reads as they stand, but for words of YAML."""
 _OF_YAML = ("true", "false", "null", "nan", "inf")
@@ -80,3 +83,14 @@ def override(key: str, value: str | Sequence[str]) -> str:
     if isinstance(value, str):
         return shlex.quote(f"{key}={typed_text(value, _MARK)}")
     return shlex.quote(f"{key}=[{','.join(typed_text(each, _MARK) for each in value)}]") if value else f"{key}=null"
+
+
+def advice(values: Mapping[str, str | Sequence[str]]) -> str:
+    """Overrides to add, in the words of who reads it: those of a shell, or a dict of Python.
+
+    >>> print(advice({"data.missing": ["n. a."], "data.target": "price"}))
+    'data.missing=["n. a."]' data.target=price
+    """
+    if IN_PYTHON.get():
+        return repr({key: value if isinstance(value, str) else list(value) or None for key, value in values.items()})
+    return " ".join(override(key, value) for key, value in values.items())

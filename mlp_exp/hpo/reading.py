@@ -67,6 +67,8 @@ def unreadable(override: str, error: Exception) -> str:
     if unknown:
         hint = did_you_mean(unknown[1], ("interval", "range", "choice", "tag", "sort", "shuffle", "glob"))
         return f"{key}: there is no function {unknown[1]}().{hint}"
+    if text.count("(") != text.count(")"):
+        return f"{key}: expected as many ) as (, got {text}"
     cause = str(error).strip().splitlines()[0]
     return f"{key}: cannot read '{text}': {cause}"
 

@@ -4,6 +4,7 @@ Files are written under a temporary name and then renamed, so that a reader neve
 """
 
 import csv
+import difflib
 import json
 import os
 import shlex
@@ -236,13 +237,19 @@ class RunFolder(HydraFiles):
         content = tensor_file.read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
         return content | {"config": current_names(content["config"])}
 
+    def _near(self) -> str:
+        """The folder beside it whose name is nearest, as a question."""
+        beside = {path.name: path for path in self.path.parent.glob("*/")}
+        near = difflib.get_close_matches(self.path.name, beside, n=1, cutoff=0.65)
+        return f". Did you mean {beside[near[0]]}?" if near else ""
+
     def require_own_files(self) -> None:
         """Raises RunFolderError if there is no such folder, and UntrustedError if it may have been made to do harm.
 
         A link out of it could redirect what is written, and reading from anything but a file might never end.
         """
         if not self.path.is_dir():
-            raise RunFolderError(f"{self.path}: there is no such folder; expected that of a run")
+            raise RunFolderError(f"{self.path}: there is no such folder; expected that of a run{self._near()}")
         inside = self.path.resolve()
         for path in list(self.path.rglob("*")):  # as a list: an error would leave a directory open
             if path.is_symlink() and not path.resolve().is_relative_to(inside):

@@ -188,12 +188,31 @@ def test_one_that_diverges() -> None:
 def test_mistakes_in_a_table(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         train(PLAIN, data=_frame(), target="anser", folder="run", quiet=True)
-    assert str(caught.value) == "data.target: the table has no column 'anser'. Did you mean 'answer'?"
+    assert str(caught.value) == "target: the table has no column 'anser'. Did you mean 'answer'?"
     with pytest.raises(ConfigError, match="optimizr: there is no such key"):
         train({"optimizr.lr": 1}, data=_frame(), target="answer", folder="run", quiet=True)
     assert names(tmp_path) == []
     with pytest.raises(DataError, match=r"^data: expected columns by name, or an array of numbers: "):
         train(data=object(), target="answer", quiet=True)
+
+
+def test_advice_is_in_the_words_of_python(capfd: pytest.CaptureFixture[str]) -> None:
+    """And Hydra prints nothing of its own."""
+    texts = [*map(str, range(39)), "k. A."]
+    with pytest.raises(DataError) as caught:
+        train(PLAIN, data={"x": texts, "y": list(range(40))}, target="y", folder="run", quiet=True)
+    assert str(caught.value) == (
+        "data: 1 column cannot be used as it is:\n"
+        "  x: expected numbers as '0', as in 98% of the rows, found 'k. A.' (row 39)\n"
+        "Mend the table, or add: {'data.missing': ['k. A.']}"
+    )
+    with pytest.raises(
+        ConfigError, match=r": expected a number above 0, got \[0\.1, 0\.2\]; several values are for sw"
+    ):
+        train({"optimizer.lr": [0.1, 0.2]}, folder="other", quiet=True)
+    with pytest.raises(DataError, match=r"It has price \[usd\], y\.$"):
+        train(data={"price [usd]": [1, 2], "y": [1, 2]}, target="answer", folder=None, quiet=True)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("mistake", [{"optimizr.lr": 1}, {"optimizer.lr": -1}, {"optimizer": "adma"}])
@@ -272,7 +291,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MlpExpError], str]] = {
     "a list is no sweep": (
         {"overrides": {"seed": [1, 2]}},
         ConfigError,
-        mistakes("seed: expected a whole number, 0 or more, got [1, 2]"),
+        mistakes("seed: expected a whole number, 0 or more, got [1, 2]; several values are for sweep()"),
     ),
     "resume with data": (
         {"resume": "old", "data": "people.csv"},

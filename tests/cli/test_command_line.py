@@ -159,7 +159,7 @@ MESSAGES = [
     ),
     (["-m", "seed=0", "optimizer=adam,adm"], mistakes("optimizer: there is no option 'adm'. Did you mean 'adam'?")),
     (["hydra.run.dir=file/run"], "file/run: Not a directory"),
-    (["seed=1", "--dry-rum", "-m"], "--dry-rum: there is no such option; python -m mlp_exp.run --help lists all"),
+    (["seed=1", "--dry-rum", "-m"], "--dry-rum: there is no such option. Did you mean --dry-run?"),
 ]
 
 

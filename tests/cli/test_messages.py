@@ -52,6 +52,103 @@ def test_a_sweep_without_runs(command: Command, tmp_path: Path, word: str, line:
     assert list(tmp_path.iterdir()) == []
 
 
+TYPED: list[tuple[str, list[str]]] = [
+    (
+        "seed = 1 optimizer.lr = 0.1",
+        [
+            f"{word.partition('=')[0]}: expected no blanks around the =: {word}"
+            for word in ("seed=1", "optimizer.lr=0.1")
+        ],
+    ),
+    ("optimizer.lr= 0.1", ["optimizer.lr: expected no blanks around the =: optimizer.lr=0.1"]),
+    ("optimizer.lr =0.1 seed=1", ["optimizer.lr: expected no blanks around the =: optimizer.lr=0.1"]),
+    (
+        "data=table data.path=my house.csv data.target=y",
+        ["house.csv: expected key=value, as seed=1; if it belongs to the word before it: 'data.path=\"my house.csv\"'"],
+    ),
+    (
+        "house.csv price",
+        [
+            "house.csv: expected key=value, as data=table data.path=house.csv data.target=COLUMN",
+            "price: expected key=value, as seed=1",
+        ],
+    ),
+    (
+        "data.path=house.csv data.target=price",
+        [f"data.{key}: circle takes no '{key}'. Add data=table, which takes it" for key in ("path", "target")],
+    ),
+    (
+        "optimizer.momentum=0.9",
+        ["optimizer.momentum: Adam takes no 'momentum'. Add optimizer=rmsprop or optimizer=sgd, which takes it"],
+    ),
+    (
+        "data=house.csv data.target=price",
+        ["data: there is no option 'house.csv'. For a table: data=table data.path=house.csv"],
+    ),
+    ("nwe", ["nwe: expected key=value, as seed=1. Did you mean new PATH?"]),
+    ("multirun", ["multirun: expected key=value, as seed=1. Did you mean --multirun?"]),
+    ("resume outputs/c", ["resume: expected resume=…, without a blank: resume=outputs/c"]),
+    ("rerun", ["rerun: expected rerun=…, without a blank: rerun=FOLDER"]),
+    ("seed=range(3)", ["seed: range(3) are several values: for a sweep, add -m"]),
+    ("optimizer.lr=range(1,3)", ["optimizer.lr: range(1,3) are several values: for a sweep, add -m"]),
+    ("-m optimizer.lr=interval(0.001,0.1", ["optimizer.lr: expected as many ) as (, got interval(0.001,0.1"]),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), TYPED, ids=[line for line, _ in TYPED])
+def test_what_a_newcomer_types(command: Command, tmp_path: Path, line: str, said: list[str]) -> None:
+    assert refusal(command("run", *line.split(" "))) == mistakes(*said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_ones_own_that_was_not_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "my conf/experiment").mkdir(parents=True)
+    (tmp_path / "my conf/experiment/mine.yaml").write_text("# @package _global_\nseed: 1\n")
+    assert refusal(command("run", "experiment=mine")) == mistakes(
+        "experiment: there is no option 'mine'. It is in my conf/experiment/mine.yaml: add --config-dir 'my conf'"
+    )
+
+
+def test_a_key_that_only_ones_own_network_takes(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/deep.yaml").write_text("_target_: deep_net.Net\nwidth: 3\n")
+    (tmp_path / "deep_net.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Linear):\n"
+        "    def __init__(self, in_features, out_features, width, depth=1, slope=0):\n"
+        "        super().__init__(in_features, out_features)\n"
+    )
+    words = ("--config-dir", "conf", "model=deep", "model.width=2", "model.depth=3", "model.slope=1", "seed=1")
+    cure = "or as a line of the YAML of your option"
+    assert refusal(command("run", *words, fork=True)) == mistakes(
+        f"model.depth: is not in the configuration yet. Add it with +model.depth=3, {cure}",
+        f"model.slope: is not in the configuration yet. Add it with +model.slope=1, {cure}",
+    )
+
+
+def test_a_folder_whose_name_is_nearly_that(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "outputs/first").mkdir(parents=True)
+    said = f"{tmp_path}/outputs/frist: there is no such folder; expected that of a run"
+    assert refusal(command("run", "resume=outputs/frist")) == f"{said}. Did you mean {tmp_path}/outputs/first?"
+    assert refusal(command("run", "resume=nowhere/frist")) == said.replace("outputs", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--help tabel", "--help tabel: there is no such group or key. Did you mean 'data=table'?"),
+        ("--dryrun seed=1", "--dryrun: there is no such option. Did you mean --dry-run?"),
+        (
+            "--data house.csv",
+            "--data: there is no such option; a key has no dashes: data=table data.path=house.csv data.target=COLUMN",
+        ),
+        ("--optimizer.lr=0.1", "--optimizer.lr: there is no such option; a key has no dashes: optimizer.lr=0.1"),
+        ("--zzz", "--zzz: there is no such option; python -m mlp_exp.run --help lists all"),
+    ],
+)
+def test_a_flag_that_is_none(command: Command, line: str, said: str) -> None:
+    assert refusal(command("run", *line.split(" "))) == said
+
+
 LONG = "x" * 256
 CURE = "File name too long; 255 bytes are the most. Shorten hydra.run.dir, hydra.sweep.dir or hydra.sweep.subdir"
 

@@ -77,7 +77,11 @@ READ_OTHERWISE = [
     ("model.hidden_sizes=32,16", "model.hidden_sizes: 32,16 are several values: for a sweep, add -m; for a list: "
      "'model.hidden_sizes=[32,16]'; for one text: 'model.hidden_sizes=\"32,16\"'"),
     ("optimizer=adam,sgd", "optimizer: adam,sgd are several values: for a sweep, add -m"),
-    ("model.dropout", "model.dropout: expected key=value, as seed=1"),
+    (
+        "model.dropout",
+        "model.dropout: expected key=value, as seed=1; if it belongs to the word before it: "
+        "'data.target=\"y model.dropout\"'",
+    ),
     ("größe=3", "größe=3: expected the name of a key before the =, as in optimizer.lr=0.01"),
 ]  # fmt: skip
 

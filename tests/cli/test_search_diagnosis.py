@@ -21,6 +21,7 @@ RANGE = "optimizer.lr=interval(1e-4,1e-1)"
     ("args", "said"),
     [
         ([RANGE], [for_a_search()]),
+        (["hydra/sweeper=optuna", RANGE], [for_a_search()]),
         (["-m", RANGE, "seed=1,2"], [for_a_search("seed=1,2")]),
         (["-m", RANGE, "model.dropot=0.1"], ["model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"]),
         (

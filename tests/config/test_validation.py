@@ -73,6 +73,10 @@ MISTAKES = [
     ("optimizer.lr=nan", "optimizer.lr: expected a number above 0, got nan"),
     ("optimizer.lr=inf", "optimizer.lr: expected a number above 0, got inf"),
     ("optimizer.lr=[0.1]", "optimizer.lr: expected a number above 0, got [0.1]"),
+    (
+        "optimizer.lr=[0.1,0.2]",
+        "optimizer.lr: expected a number above 0, got [0.1, 0.2]; for a sweep: -m optimizer.lr=0.1,0.2",
+    ),
     ("optimizer.lr=null", "optimizer.lr: expected a number above 0, got null"),
     ("optimizer.lr=true", "optimizer.lr: expected a number above 0, got true"),
     ("optimizer.weight_decay=-0.1", "optimizer.weight_decay: expected a number, 0 or more, got -0.1"),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.config.words import is_plain, override
+from mlp_exp.config.words import IN_PYTHON, is_plain, override
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.cleaning import Texts, clean_names, clean_texts, is_text, mask_dates, mask_numbers
 from mlp_exp.data.table.dialect import look_like_values
@@ -110,6 +110,8 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
 
 def _as_typed(key: str, names: Sequence[str]) -> str:
     """How the first name is typed that a shell or Hydra would take apart."""
+    if IN_PYTHON.get():
+        return ""
     if key.startswith("--"):
         words = [(f"{key} {name}", f"{key} {shlex.quote(name)}") for name in names]
     elif key in _NAMES:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.config.words import override
+from mlp_exp.config.words import advice
 from mlp_exp.data.dataset import Category, Column, Dataset, TextColumn
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.cleaning import clean_texts, is_text
@@ -264,7 +264,7 @@ def _check_features(columns: Sequence[Column], feature_names: Sequence[str], tar
     if repeated:
         raise DataError(
             f"data.path: column '{repeated}' has the name of a number that is made of a date; rename it, or leave it "
-            f"out: {override('data.drop', [repeated])}"
+            f"out: {advice({'data.drop': [repeated]})}"
         )
 
 

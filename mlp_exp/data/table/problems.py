@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mlp_exp.config.words import override
+from mlp_exp.config.words import IN_PYTHON, advice
 from mlp_exp.data.table.dates import DateForm
 from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.forms import Asked, Group
@@ -36,8 +36,8 @@ def report(problems: Sequence[ColumnError], given: Mapping[str, Sequence[str]]) 
     count = "1 column" if len(problems) == 1 else f"{len(problems)} columns"
     lines = [f"data.path: {count} cannot be used as {'it is' if len(problems) == 1 else 'they are'}:"]
     lines += [f"  {shorten(problem.name)}: {problem.says}" for problem in problems]
-    added = " ".join(override(*each) for each in cures.items())
-    lines.append(f"Mend the file, or add: {added}" if added else "Mend the file")
+    mend = "Mend the table" if IN_PYTHON.get() else "Mend the file"
+    lines.append(f"{mend}, or add: {advice(cures)}" if cures else mend)
     return DataError("\n".join(lines))
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pyarrow as pa
 
-from mlp_exp.config.words import override
+from mlp_exp.config.words import IN_PYTHON, advice
 from mlp_exp.data.table.cleaning import Texts
 from mlp_exp.data.table.dates import DAY_FIRST, DateForm
 from mlp_exp.data.table.format import Format
@@ -54,7 +54,8 @@ def _cure(form: NumberForm | DateForm) -> str:
     """The override with which texts are read in this form."""
     if isinstance(form, DateForm):
         return f"data.dayfirst={'true' if form.order in DAY_FIRST else 'false'}"
-    return "data.decimal=." if form.decimal == "." else override("data.decimal", form.decimal)
+    is_point = form.decimal == "." and not IN_PYTHON.get()
+    return "data.decimal=." if is_point else advice({"data.decimal": form.decimal})
 
 
 def _shown(value: object) -> str:
@@ -73,4 +74,4 @@ def far_dates(values: pa.ChunkedArray) -> tuple[str, ...]:
         return ()
     days, counts = np.unique(far, return_counts=True)
     day = days[counts.argmax()]
-    return (f"{day} ({counts.max()}) may stand for no date: {override('data.missing', [str(day)])}",)
+    return (f"{day} ({counts.max()}) may stand for no date: {advice({'data.missing': [str(day)]})}",)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.config.words import override
+from mlp_exp.config.words import advice
 from mlp_exp.data.dataset import TargetColumn
 from mlp_exp.data.table.columns import find_column
 from mlp_exp.data.table.target import (
@@ -180,7 +180,7 @@ def _codes(target: ReadTarget, options: TargetOptions, rows: str, *, several: bo
     if options.task == "ordinal" and type_family(target.values.type) == "text":
         raise DataError(
             f"data.order: '{name}' holds texts, whose order is not known; give it, the lowest first. From A to Z: "
-            f"{override('data.order', names[:MOST_SHOWN])}{' …' if len(names) > MOST_SHOWN else ''}"
+            f"{advice({'data.order': names[:MOST_SHOWN]})}{' …' if len(names) > MOST_SHOWN else ''}"
         )
     return codes, names
 
