@@ -27,7 +27,7 @@ class ConfigError(MlpExpError, ValueError):
         self.problems = list(problems)
 
     def __str__(self) -> str:
-        count = f"{len(self.problems)} mistake{'s' * (len(self.problems) != 1)}"
+        count = counted(len(self.problems), "mistake")
         return "\n".join([f"The configuration has {count}:", *(f"  {p}" for p in self.problems)])
 
 
@@ -96,6 +96,15 @@ class CheckpointVersionError(RunFolderError):
 
 class UntrustedError(RunFolderError):
     """What a saved run holds or names is not loaded: its folder may come from a stranger."""
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, for a message.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def traceback_of(error: BaseException) -> BaseException | None:

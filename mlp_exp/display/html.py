@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from mlp_exp.display.numbers import in_sentence, score
+from mlp_exp.errors import counted
 
 WIDTH, HEIGHT = 420, 120
 """Of a figure, in units that the page may scale."""
@@ -79,5 +80,5 @@ def curves_html(curves: Mapping[str, Sequence[float]], best_epoch: int) -> str:
     at = f"{x(best_epoch):.1f}"
     lines.append(f'<line x1="{at}" x2="{at}" y1="0" y2="{HEIGHT}" stroke="currentColor" stroke-dasharray="3"/>')
     box = f'viewBox="-2 -2 {WIDTH + 4} {HEIGHT + 4}" width="{WIDTH}" height="{HEIGHT}"'
-    ends = f"{in_sentence(low)} to {in_sentence(high)}, {epochs} epochs, best {best_epoch}"
+    ends = f"{in_sentence(low)} to {in_sentence(high)}, {counted(epochs, 'epoch')}, best {best_epoch}"
     return f"<div>{' '.join(words)} {ends}<br><svg {box}>{''.join(lines)}</svg></div>"

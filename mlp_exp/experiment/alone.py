@@ -11,7 +11,7 @@ from mlp_exp.config.trust import foreign_packages
 from mlp_exp.display.commands import REPORT, RESUME, on_run, program
 from mlp_exp.display.progress import epoch_bar
 from mlp_exp.display.tables import print_scores
-from mlp_exp.errors import DivergedError, TrainingError
+from mlp_exp.errors import DivergedError, TrainingError, counted
 from mlp_exp.experiment.after import look_again, look_back
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.driver import Reporter, train_stack, write_failure
@@ -102,8 +102,8 @@ def _say_how_to_update(sweep: Path) -> None:
 def _already_over(spec: RunSpec, result: Mapping[str, Any]) -> float:
     reason = result.get("reason")
     if not reason:
-        status, epochs = result["status"].replace("_", " "), result.get("epochs", 0)
-        log.info("%s after %s epochs: nothing is left to train", status, epochs)
+        status, epochs = result["status"].replace("_", " "), counted(result.get("epochs", 0), "epoch")
+        log.info("%s after %s: nothing is left to train", status, epochs)
     look_again(spec, result)
     if reason:
         raise TrainingError(reason)

@@ -10,7 +10,7 @@ from statistics import fmean, median_low
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine.state import MemberState
-from mlp_exp.errors import UntrustedError, describe
+from mlp_exp.errors import UntrustedError, counted, describe
 from mlp_exp.experiment.checkpoint import Checkpoint, Saved
 from mlp_exp.experiment.components import Components
 from mlp_exp.experiment.configs import EXTENDS, differences
@@ -217,16 +217,17 @@ class Run:
         if self.components.ensemble.divides:
             known = f"train and val {len(self.plan.known_rows)}"
         return (
-            f"{len(dataset.target)} rows, {features} features, {what}; "
+            f"{counted(len(dataset.target), 'row')}, {counted(features, 'feature')}, {what}; "
             f"{known}, test {len(parts.test)}; {networks}"
-            f"{type(network).__name__} with {weights} parameters on {self.plan.device}; seed {self.components.seed}"
+            f"{type(network).__name__} with {counted(weights, 'parameter')} on {self.plan.device}; "
+            f"seed {self.components.seed}"
         )
 
     @property
     def summary(self) -> str:
         """How the run ended, in one line."""
-        status, epochs = self.status.replace("_", " "), len(self.history)
-        return f"{status} after {epochs} epochs, best epoch {self.best_epoch}: {self.folder.path}"
+        status, epochs = self.status.replace("_", " "), counted(len(self.history), "epoch")
+        return f"{status} after {epochs}, best epoch {self.best_epoch}: {self.folder.path}"
 
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)

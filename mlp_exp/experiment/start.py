@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlp_exp.config.by_data import Facts, for_data
-from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, TrainingError
+from mlp_exp.errors import CheckpointVersionError, ConfigError, RunFolderError, TrainingError, counted
 from mlp_exp.experiment.checkpoint import Checkpoint, find_checkpoint
 from mlp_exp.experiment.configs import EXTENDS
 from mlp_exp.experiment.course import Course, History
@@ -93,7 +93,7 @@ def continue_from(run: Run, checkpoint: Checkpoint) -> None:
     if run.trainee.epochs < checkpoint.epoch:
         raise ConfigError(
             [
-                f"{EXTENDS}: the run has trained {checkpoint.epoch} epochs; expected as many or more, "
+                f"{EXTENDS}: the run has trained {counted(checkpoint.epoch, 'epoch')}; expected as many or more, "
                 f"got {run.trainee.epochs}"
             ]
         )

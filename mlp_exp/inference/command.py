@@ -121,7 +121,8 @@ def print_summary(predicted: "Predicted") -> None:
             f"{least}{predicted.seen} of {rows} rows equal rows of training; metrics on them say little about new rows"
         )
     if missing:
-        print_advice(f"{missing} of {rows} rows have no {targets} and are left out of the metrics")
+        verbs = ("has", "is") if missing == 1 else ("have", "are")
+        print_advice(f"{missing} of {rows} rows {verbs[0]} no {targets} and {verbs[1]} left out of the metrics")
     if predicted.scores.values:
         scores, reasons = {"value": predicted.scores.values}, {"value": predicted.scores.reasons}
         print_scores(f"{targets} of {rows - missing} rows", scores, reasons)

@@ -9,7 +9,7 @@ from typing import Any
 from mlp_exp.config.validation import require_valid
 from mlp_exp.display.tables import print_dry_run, print_dry_run_of_one
 from mlp_exp.engine.threads import set_threads
-from mlp_exp.errors import SweeperError, describe
+from mlp_exp.errors import SweeperError, counted, describe
 from mlp_exp.experiment.job_context import active
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
@@ -70,8 +70,9 @@ def described(made: Plan) -> tuple[str, str, float]:
     (kind,), _ = kinds([made], Local())
     config, steps = made.components.config, made.steps
     training = (
-        f"{made.epochs} epochs of {steps} steps of {made.batch_size} rows, {_name(config['optimizer'])} with lr "
-        f"{config['optimizer']['lr']:g}, {_name(config['scheduler'])}, {_name(config['early_stopping'])}"
+        f"{counted(made.epochs, 'epoch')} of {counted(steps, 'step')} of {counted(made.batch_size, 'row')}, "
+        f"{_name(config['optimizer'])} with lr {config['optimizer']['lr']:g}, "
+        f"{_name(config['scheduler'])}, {_name(config['early_stopping'])}"
     )
     return prepare(made, RunFolder(".")).description, training, estimated_seconds(kind, [made])
 

@@ -218,7 +218,7 @@ def split_column_with_gaps(table: Table, draw: Generator) -> tuple[Table, Sequen
     return (
         changed({**table, "part": words}, "part", row, ""),
         ["split=column", "split.column=part"],
-        f"split.column: '{{path}}': 'part' is missing in 1 rows, first in row {row}",
+        f"split.column: '{{path}}': 'part' is missing in 1 row, first in row {row}",
     )
 
 

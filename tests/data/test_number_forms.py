@@ -120,6 +120,14 @@ def test_groups_of_two_as_in_india() -> None:
         (["1.234 %", "12.250 %", "3.5 %"], [1.234, 12.25, 3.5]),
         (["1.234", "950", "12.500"], [1234, 950, 12500]),
         (["1,234", "950", "12,500"], [1234, 950, 12500]),
+        (["(96.76)", "(69.32)", "(7)", "(.5)"], [-96.76, -69.32, -7.0, -0.5]),
+        (["($1,234)", "($96)"], [-1234, -96]),
+        (["(1.234,50)", "(69,32)"], [-1234.5, -69.32]),
+        (["(3,5 €)", "(12 €)"], [-3.5, -12.0]),
+        (["(12 %)", "(7 %)"], [-12, -7]),
+        (["96.76-", "69.32-"], [-96.76, -69.32]),
+        (["5-", "12-"], [-5, -12]),
+        (["5 €-", "12 €-"], [-5, -12]),
     ],
 )
 def test_special_forms(texts: list[str], values: list[float]) -> None:
@@ -161,6 +169,21 @@ def test_what_is_no_number(texts: list[str]) -> None:
     found = read_texts(clean_texts(pa.chunked_array([pa.array(texts)]), Format()), Format())
     assert found.form is None
     assert found.values.to_pylist() == texts
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["(1)", "(2)", "(3)"], [-1, -2, -3]),
+        (["(9,37)", "(49,5)"], [-9.37, -49.5]),
+        (["(5 kg)", "(12 kg)"], [-5, -12]),
+    ],
+)
+def test_numbers_in_parentheses_alone_are_left_to_the_user(texts: list[str], values: list[float]) -> None:
+    """They may be footnotes or pairs."""
+    cleaned = clean_texts(pa.chunked_array([pa.array(texts)]), Format())
+    assert read_texts(cleaned, Format()).form is None
+    assert read_texts(cleaned, Format(), "number").values.to_pylist() == values
 
 
 # ---- in a table

@@ -184,7 +184,7 @@ def test_a_run_says_what_it_found_and_keeps_it(
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"{tmp_path / 't.csv'}: 40 rows of {len(columns)} columns"
-    assert lines[1] == "1 of 40 rows have no mood and are left out"
+    assert lines[1] == "1 of 40 rows has no mood and is left out"
     assert lines[2].rstrip() == "Columns"
     end = next(i for i, line in enumerate(lines) if line.startswith("└"))
     assert table_of(lines[3:end]) == [

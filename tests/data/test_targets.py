@@ -63,7 +63,7 @@ def test_several_quantities_are_a_regression(
     assert found.source_rows.tolist() == there
     assert (found.target_name, found.class_names, found.has_classes) == ("mass, height", (), False)
     assert found.unlabelled == ROWS - len(there) == 5
-    assert caplog.messages[1:] == ["5 of 40 rows lack a target and are left out; most of them lack mass (4)"]
+    assert caplog.messages[1:] == ["5 of 40 rows have no target and are left out; most often mass is missing (4)"]
     assert not {"mass", "height"} & {column.name for column in found.columns}
 
 

@@ -18,13 +18,15 @@ from support.predictions import train
 
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.columns import numeric_features
+from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.values import MICROSECONDS_A_DAY, timestamps
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export import dates
-from mlp_exp.inference.export.columns import Columns
+from mlp_exp.inference.export.columns import Codes, Columns
 from mlp_exp.inference.export.dates import waves
+from mlp_exp.inference.export.deployed import Deployed
 from mlp_exp.inference.export.export import export
-from mlp_exp.inference.export.random_rows import FIRST_DAY, LAST_DAY, random_rows
+from mlp_exp.inference.export.random_rows import FIRST_DAY, LAST_DAY, as_table, random_rows, with_places
 from mlp_exp.inference.export.raw_columns import RawColumns
 from mlp_exp.inference.loading import load
 
@@ -133,15 +135,37 @@ def test_columns_and_texts_are_united(pair: Path) -> None:
     places = raw.places(np.array(towns, dtype=object)[:, None])
     assert places[:, 0].tolist() == [1, 2, 3, 4, -1, -1, -2, 0]
     numbers = torch.tensor([[-1.0, 10.5, -1.0]], dtype=torch.float64)
-    features, codes = Columns(raw, ensemble.runs[0])(numbers, torch.from_numpy(places))
+    features = Columns(raw, ensemble.runs[0])(numbers)
+    codes = Codes(raw, ensemble.runs[0])(torch.from_numpy(places))
     assert features[:, 0].isnan().tolist() == [True]
     assert codes[:, 0].tolist() == [2, 3, 0, 1, 1, 1, 0, 1]
-    features, codes = Columns(raw, ensemble.runs[1])(numbers, torch.from_numpy(places))
+    features = Columns(raw, ensemble.runs[1])(numbers)
+    codes = Codes(raw, ensemble.runs[1])(torch.from_numpy(places))
     own = list(ensemble.runs[1].feature_names)
     assert (features[0, own.index("z")], features[0, own.index("when")]) == (-1.0, 10.5)
     assert codes[:, 0].tolist() == [0, 2, 3, 4, 1, 1, 0, 0]
     odd = torch.tensor([[-3], [5], [10**12], [-(10**12)]])
-    assert Columns(raw, ensemble.runs[1])(numbers, odd)[1][:, 0].tolist() == [0] * 4
+    assert Codes(raw, ensemble.runs[1])(odd)[:, 0].tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("one_hot_max", [0, 99])
+def test_training_parts_with_other_texts(one_hot_max: int, tmp_path: Path) -> None:
+    """Two folds of one table read columns in the same way, and each has the codes of the texts that it has seen."""
+    lines = [f"{'abcdef'[row % 6]},house{row // 2},{row % 7},{'yes' if row % 3 else 'no'}" for row in range(90)]
+    (tmp_path / "t.csv").write_text("\n".join(["kind,house,x,y", *lines]) + "\n", encoding="utf-8")
+    words = ["data=table", f"data.path={tmp_path}/t.csv", "data.target=y", "split=folds", "split.folds=3"]
+    words += ["experiment=table_quick", f"preprocess.one_hot_max={one_hot_max}"]
+    for fold in range(2):
+        train(tmp_path / f"{fold}", *words, f"split.fold={fold}")
+    ensemble = Ensemble([load(tmp_path / "0"), load(tmp_path / "1")])
+    assert len(ensemble.groups) == 1
+    texts = [[vocabulary.texts for vocabulary in run.preprocessing.vocabularies] for run in ensemble.runs]
+    assert texts[0] != texts[1]
+    raw = RawColumns.of(ensemble)
+    rows = random_rows(raw, ensemble, 200, np.random.default_rng(0))
+    given = {name: torch.from_numpy(array) for name, array in with_places(raw, rows).items()}
+    expected = ensemble.outputs(as_table(raw, rows), Misfits("the table"))
+    np.testing.assert_allclose(Deployed(raw, ensemble)(**given), expected, atol=1e-5)
 
 
 @pytest.mark.slow

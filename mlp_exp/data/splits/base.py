@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.sampling import fold_of_rows, strata
-from mlp_exp.errors import DataError
+from mlp_exp.errors import DataError, counted
 
 Rows = NDArray[np.int64]
 PARTS = ("train", "val", "test")
@@ -97,7 +97,7 @@ def without_weightless(parts: Parts, weights: NDArray[np.float64] | None) -> Par
         return parts
     for name, rows in parts.items():
         if not weights[rows].any():
-            raise DataError(f"split: the weights of all {len(rows)} rows of the {name} part are 0 (data.weight)")
+            raise DataError(f"split: every weight of the {name} part ({counted(len(rows), 'row')}) is 0 (data.weight)")
     return Parts(*(rows[weights[rows] > 0] for rows in (parts.train, parts.val, parts.test)))
 
 

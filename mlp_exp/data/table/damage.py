@@ -84,7 +84,11 @@ class CsvDamage:
             log.info("%s: no rows of the table, at its end: %s", path, shown)
             return
         if may_skip and format.skips_ragged_rows and self.count <= rows:
-            log.warning("%s: %d rows do not fit the header and are left out, first row %d", path, self.count, places[0])
+            if self.count == 1:
+                log.warning("%s: row %d does not fit the header and is left out", path, places[0])
+            else:
+                text = "%s: %d rows do not fit the header and are left out, first row %d"
+                log.warning(text, path, self.count, places[0])
             return
         raise self._ragged(places, rows, may_skip=may_skip)
 

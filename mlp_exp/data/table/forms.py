@@ -109,8 +109,10 @@ def _guesses(
     distinct: pa.Array, format: Format, asked: Asked | None, decimal: str, kind: str | None = None
 ) -> Iterator[_Guess]:
     """Forms of numbers and of dates, or of one `kind`, that the texts may have."""
-    if "date" not in (asked, kind) and (number := guess_number_form(distinct, format.decimal, decimal)):
-        yield _Guess(number.form, number.other, number.uses_decimal)
+    if "date" not in (asked, kind):
+        number = guess_number_form(distinct, format.decimal, decimal, asked=asked == "number")
+        if number:
+            yield _Guess(number.form, number.other, number.uses_decimal)
     if "number" not in (asked, kind):
         date = guess_date_form(distinct, asked=asked == "date", dayfirst=format.dayfirst, format=format.date_format)
         if date:

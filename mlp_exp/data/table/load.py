@@ -30,7 +30,7 @@ from mlp_exp.data.table.target import ReadTarget, TaskChoice, read_target
 from mlp_exp.data.table.targets import TargetOptions, Targets, make_targets, roles
 from mlp_exp.data.table.values import Floats, category_codes, type_family
 from mlp_exp.data.table.weights import read_weights, require_weights
-from mlp_exp.errors import DataError
+from mlp_exp.errors import DataError, counted
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def _read(path: str | Sequence[str], asked: _Asked, open_file: Opener) -> Datase
     texts = {*options.categorical, *options.dates, *options.text, *asked.targets.texts}
     content = read_table(path, format, texts, open_file)
     shown = shown_path(path)
-    log.info("%s: %d rows of %d columns", shown, len(content), content.num_columns)
+    log.info("%s: %s of %s", shown, counted(len(content), "row"), counted(content.num_columns, "column"))
     with _path_in_messages(shown):
         options.check(content.column_names, roles(asked.targets.names, asked.weight, content.column_names))
         decimal = format.decimal or decimal_sign(content, options, format)
@@ -294,6 +294,6 @@ def _aside(
     if type_family(values.type) is None:
         raise DataError(f"split.column: '{name}' holds {values.type}; expected numbers, dates or texts")
     gaps = pc.is_null(values, nan_is_null=True).to_numpy().astype(bool) & there
-    if gaps.any():
-        raise DataError(f"split.column: '{name}' is missing in {gaps.sum()} rows, first in row {gaps.argmax()}")
+    if count := gaps.sum():
+        raise DataError(f"split.column: '{name}' is missing in {counted(count, 'row')}, first in row {gaps.argmax()}")
     return {split.aside: values.to_numpy()[there]}

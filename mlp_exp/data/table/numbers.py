@@ -170,16 +170,19 @@ class NumberGuess:
     uses_decimal: bool = False
 
 
-def guess_number_form(texts: pa.Array, decimal: str | None = None, preferred: str = ".") -> NumberGuess | None:
+def guess_number_form(
+    texts: pa.Array, decimal: str | None = None, preferred: str = ".", *, asked: bool = False
+) -> NumberGuess | None:
     """A form of distinct texts: that of most numbers in a sample; None if no text is a number.
 
     Args:
         decimal: sign that the user has named; None finds it.
         preferred: decimal sign where the texts allow both.
+        asked: whether the user has said that they are numbers.
     """
     found = [DRESSED.fullmatch(text) for text in normal(evenly_spaced(texts, SAMPLE)).to_pylist()]
     numbers = [match for match in found if match]
-    if not numbers or all(match[0].startswith("(") for match in numbers):  # pairs and footnotes, not negative numbers
+    if not numbers or (not asked and all(_is_open_in_brackets(match) for match in numbers)):
         return None
     (prefix, suffix), _ = Counter((m["prefix"] or "", m["suffix"] or "") for m in numbers).most_common(1)[0]
     bodies = [m["body"] for m in numbers if (m["prefix"] or "", m["suffix"] or "") == (prefix, suffix)]
@@ -193,6 +196,13 @@ def guess_number_form(texts: pa.Array, decimal: str | None = None, preferred: st
     first = NumberForm(*pairs[0], prefix, suffix)
     other = next((NumberForm(*pair, prefix, suffix) for pair in pairs if pair in rivals), None)
     return NumberGuess(first, other, any(first.decimal in body for body in bodies))
+
+
+def _is_open_in_brackets(match: re.Match[str]) -> bool:
+    """Whether it may be a pair `(9,37)` or a footnote `(1)`, unlike the negative numbers `(9.37)`, `(9,37 €)`."""
+    if not match[0].startswith("(") or "." in match["body"]:
+        return False
+    return not re.fullmatch(rf"{CURRENCY}|[%‰]", match["prefix"] or match["suffix"] or "")
 
 
 def _unlikely(pair: tuple[str, str], bodies: Sequence[str], affix: str, preferred: str) -> bool:

@@ -133,11 +133,13 @@ def make_targets(found: Mapping[str, ReadTarget], options: TargetOptions) -> Tar
 
 def _left_out(read: Sequence[ReadTarget], there: NDArray[np.bool_]) -> str:
     lost, rows = len(there) - int(there.sum()), len(there)
+    verbs = ("has", "is") if lost == 1 else ("have", "are")
     if len(read) == 1:
-        return f"{lost} of {rows} rows have no {read[0].name} and are left out"
+        return f"{lost} of {rows} rows {verbs[0]} no {read[0].name} and {verbs[1]} left out"
     gaps = {each.name: int((~each.there).sum()) for each in read}
     name = max(gaps, key=gaps.__getitem__)
-    return f"{lost} of {rows} rows lack a target and are left out; most of them lack {name} ({gaps[name]})"
+    most = f"most often {name} is missing ({gaps[name]})"
+    return f"{lost} of {rows} rows {verbs[0]} no target and {verbs[1]} left out; {most}"
 
 
 def _quoted(read: Sequence[ReadTarget]) -> str:

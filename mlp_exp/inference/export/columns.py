@@ -17,7 +17,7 @@ NAN = double(math.nan)
 
 
 class Columns(nn.Module):
-    """Raw columns as what one run, or several that read columns in the same way, make of them."""
+    """Raw numbers as the features of one run, or of several that read columns in the same way."""
 
     numbers: Tensor | None
     dates: Tensor | None
@@ -26,10 +26,6 @@ class Columns(nn.Module):
     missing: Tensor | None
     missing_days: Tensor | None
     are_dates: Tensor
-    categories: Tensor | None
-    sizes: Tensor
-    starts: Tensor
-    codes: Tensor
 
     def __init__(self, raw: RawColumns, run: TrainedRun) -> None:
         super().__init__()
@@ -49,38 +45,17 @@ class Columns(nn.Module):
         self._add("missing_days", run.feature_schema.format.missing_days)
         self._add("are_dates", [column.kind == "date" for column in own])
         self._add("can_be_missing", [column.kind == "number" and not is_seconds(column) for column in own])
-        self._add_codes(raw, run)
 
     def _add(self, name: str, values: Sequence[float]) -> None:
-        """Keeps integers, booleans or float64 numbers as a buffer; an archive needs no empty ones."""
-        self.register_buffer(name, torch.from_numpy(np.array(values)) if len(values) else None)
+        self.register_buffer(name, _buffer(values))
 
-    def _add_codes(self, raw: RawColumns, run: TrainedRun) -> None:
-        vocabularies, names = run.preprocessing.vocabularies, [column.name for column in raw.categories]
-        places = [names.index(vocabulary.name) for vocabulary in vocabularies]
-        missing = set(run.feature_schema.format.all_missing)
-        tables = [_codes(raw.texts[place], v, missing) for place, v in zip(places, vocabularies, strict=True)]
-        self._add("categories", places)
-        self._add("sizes", [len(table) for table in tables])
-        self._add("starts", [sum(map(len, tables[:place])) for place in range(len(tables))])
-        self._add("codes", [code for table in tables for code in table])
-
-    def forward(self, numbers: Tensor | None, categories: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """Raw columns → numeric features `[B, F]` and codes `[B, C]` of the vocabularies; None where the run has none.
-
-        Args:
-            numbers: `[B, R]` float64, finite or NaN where missing; None where no run has any.
-            categories: `[B, S]` int64, each a place in its texts, `MISSING_PLACE`, or any other number for an unseen
-                text; None where no run has any.
+    def forward(self, numbers: Tensor | None) -> Tensor | None:
+        """Numbers `[B, R]` float64, finite or NaN where missing → features `[B, F]`; None where no run, or not this
+        one, has numbers.
         """
-        features = codes = None
-        if numbers is not None and self.numbers is not None:
-            features = self._features(numbers[:, self.numbers])
-        if categories is not None and self.categories is not None:
-            codes = self._codes(categories[:, self.categories])
-        return features, codes
-
-    def _features(self, own: Tensor) -> Tensor:
+        if numbers is None or self.numbers is None:
+            return None
+        own = numbers[:, self.numbers]
         if self.missing is not None:
             is_word = (own[..., None] == self.missing).any(dim=2)
             own = torch.where(is_word & self.can_be_missing, NAN, own)
@@ -91,10 +66,48 @@ class Columns(nn.Module):
             return own
         return torch.cat([own, waves(own[:, self.dates], self.parts)], dim=1)[:, self.order]
 
-    def _codes(self, places: Tensor) -> Tensor:
-        rows = places - UNSEEN_PLACE
+
+class Codes(nn.Module):
+    """Raw categories as codes of the vocabularies of one run, or of several with the same preprocessing.
+
+    Runs that read columns in the same way may differ here: each has seen the texts of its own training part.
+    """
+
+    categories: Tensor | None
+    sizes: Tensor
+    starts: Tensor
+    codes: Tensor
+
+    def __init__(self, raw: RawColumns, run: TrainedRun) -> None:
+        super().__init__()
+        vocabularies, names = run.preprocessing.vocabularies, [column.name for column in raw.categories]
+        places = [names.index(vocabulary.name) for vocabulary in vocabularies]
+        missing = set(run.feature_schema.format.all_missing)
+        tables = [_codes(raw.texts[place], v, missing) for place, v in zip(places, vocabularies, strict=True)]
+        for name, values in (
+            ("categories", places),
+            ("sizes", [len(table) for table in tables]),
+            ("starts", [sum(map(len, tables[:place])) for place in range(len(tables))]),
+            ("codes", [code for table in tables for code in table]),
+        ):
+            self.register_buffer(name, _buffer(values))
+
+    def forward(self, categories: Tensor | None) -> Tensor | None:
+        """Places `[B, S]` int64 in the texts of each category → codes `[B, C]`; None where no run, or not this one,
+        has categories.
+
+        A place is `MISSING_PLACE`, or that of a text; any other number stands for an unseen text.
+        """
+        if categories is None or self.categories is None:
+            return None
+        rows = categories[:, self.categories] - UNSEEN_PLACE
         rows = torch.where((rows >= 0) & (rows < self.sizes), rows, 0)
         return self.codes[rows + self.starts]
+
+
+def _buffer(values: Sequence[float]) -> Tensor | None:
+    """Integers, booleans or float64 numbers; an archive needs no empty ones."""
+    return torch.from_numpy(np.array(values)) if len(values) else None
 
 
 def _codes(texts: Sequence[str], vocabulary: Vocabulary, missing: set[str]) -> list[int]:

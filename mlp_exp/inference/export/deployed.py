@@ -14,7 +14,7 @@ from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.scaler import LARGEST, SMOOTH_CLIP, Scaler
 from mlp_exp.data.statistics import Floats
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.export.columns import Columns
+from mlp_exp.inference.export.columns import Codes, Columns
 from mlp_exp.inference.export.normal_quantile import double, normal_quantile
 from mlp_exp.inference.export.raw_columns import RawColumns
 from mlp_exp.inference.trained_run import TrainedRun
@@ -194,12 +194,14 @@ class Deployed(nn.Module):
 
     def __init__(self, raw: RawColumns, ensemble: Ensemble) -> None:
         super().__init__()
-        self.columns, self.inputs, self.predictions = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.columns, self.codes = nn.ModuleList(), nn.ModuleList()
+        self.inputs, self.predictions = nn.ModuleList(), nn.ModuleList()
         self.sources: list[int] = []  # for each of the inputs the place of its columns
         self.rows: list[int] = []  # for each prediction the place of its inputs
         for same_columns in ensemble.groups:
             self.columns.append(Columns(raw, same_columns[0][0]))
             for same_inputs in same_columns:
+                self.codes.append(Codes(raw, same_inputs[0]))
                 self.inputs.append(Inputs(same_inputs[0].preprocessing))
                 self.sources.append(len(self.columns) - 1)
                 self.predictions.extend(Prediction(run) for run in same_inputs)
@@ -209,9 +211,10 @@ class Deployed(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
-        """Raw columns as of `Columns` → what `Output` describes."""
-        made = [columns(numbers, categories) for columns in self.columns]
-        rows = [inputs(*made[place]) for inputs, place in zip(self.inputs, self.sources, strict=True)]
+        """Raw columns as of `Columns` and `Codes` → what `Output` describes."""
+        features = [columns(numbers) for columns in self.columns]
+        parts = zip(self.inputs, self.sources, self.codes, strict=True)
+        rows = [inputs(features[place], codes(categories)) for inputs, place, codes in parts]
         outputs = [predict(rows[place]) for predict, place in zip(self.predictions, self.rows, strict=True)]
         mean = self._mean(torch.stack(outputs))
         if self.task.has_classes:
