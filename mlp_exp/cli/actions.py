@@ -33,7 +33,7 @@ def run(tracking: Tracking, helper: Helper, spec: "RunSpec", options: Options) -
         if not options.resumes:
             from mlp_exp.experiment.job_context import check
 
-            folder.require_unused()
+            folder.prepare(resumes=False)
             check(spec, reads_table=True)
             tracking.prepare(spec.values)  # while torch is imported
             if spec.draws:

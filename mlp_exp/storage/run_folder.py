@@ -9,7 +9,6 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
-from mlp_exp.config.words import override
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
@@ -30,6 +28,7 @@ from mlp_exp.storage.columns import (
     write_numbers,
 )
 from mlp_exp.storage.folder_lock import folder_lock
+from mlp_exp.storage.free_folder import free_folder
 from mlp_exp.storage.hydra_files import HYDRA, HYDRA_CONFIG, OVERRIDES, HydraFiles
 from mlp_exp.storage.model_file import read_model, read_models
 
@@ -72,10 +71,23 @@ class RunFolder(HydraFiles):
             yield
 
     def require_unused(self) -> None:
-        """Raises RunFolderError if the folder has a result or a history of another run."""
+        """Raises RunFolderError if the folder has a result or a history of another run, but for one never trained."""
+        if self.is_untrained:
+            return
         for name in (RESULT, HISTORY):
             if (self.path / name).exists():
                 raise RunFolderError(f"{self.path}: holds {name} of {self._other_run()}")
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether the run here failed before it trained anything, as by a mistake in its data."""
+        if not (self.path / RESULT).exists() or any(
+            (self.path / name).exists() for name in (HISTORY, MODEL, CHECKPOINT)
+        ):
+            return False
+        with suppress(RunFolderError):
+            return (self.result() or {}).get("status") == "failed"
+        return False
 
     def _other_run(self) -> str:
         """Which run is there, and what to type, also to go on with it or to replace it where it has not ended well."""
@@ -105,6 +117,8 @@ class RunFolder(HydraFiles):
         """
         if not resumes:
             self.require_unused()
+            if self.is_untrained:
+                (self.path / RESULT).unlink()
             return None
         if self.path.exists():
             self.require_own_files()
@@ -273,16 +287,6 @@ class RunFolder(HydraFiles):
         self.figures.mkdir(exist_ok=True)
         with atomic(self.figures / name) as temporary:
             temporary.write_bytes(content)
-
-
-def free_folder(key: str, taken: Path) -> str:
-    """The override of `key`, as a word of a shell, that names a new folder beside one that is taken.
-
-    >>> print(free_folder("hydra.run.dir", Path("/runs/my run")))
-    'hydra.run.dir="/runs/my run-2"'
-    """
-    others = (taken.with_name(f"{taken.name}-{number}") for number in count(2))
-    return override(key, str(next(path for path in others if not path.exists())))
 
 
 def runs_in(folder: Path) -> list[RunFolder]:

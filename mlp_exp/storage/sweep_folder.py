@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.storage.run_folder import runs_in
+from mlp_exp.storage.run_folder import RunFolder, runs_in
 
 MULTIRUN = "multirun.yaml"
 """Its settings, as Hydra writes them."""
@@ -46,6 +46,22 @@ def place_of(sweep: Path, number: int) -> str:
 def job_name(number: int | None, overrides: Sequence[str]) -> str:
     """A job of a sweep in messages."""
     return f"job {number} ({','.join(sorted(overrides))})"
+
+
+def is_untrained(sweep: Path) -> bool:
+    """Whether each of its runs failed before it trained anything, so that another sweep may begin here."""
+    runs = runs_in(sweep) if (sweep / MULTIRUN).is_file() else []
+    return bool(runs) and all(run.is_untrained for run in runs)
+
+
+def begin_again(sweep: Path) -> None:
+    """Removes what tells of such a sweep and its runs; raises UntrustedError for links that lead out of its folder."""
+    RunFolder(sweep).require_own_files()
+    for run in runs_in(sweep):
+        run.clear()
+        run.forget()
+    for name in (MULTIRUN, STUDY, JOURNAL, RESULTS):
+        (sweep / name).unlink(missing_ok=True)
 
 
 def failures_in(folder: Path) -> list[str]:
