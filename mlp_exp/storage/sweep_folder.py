@@ -64,11 +64,23 @@ def begin_again(sweep: Path) -> None:
         (sweep / name).unlink(missing_ok=True)
 
 
-def failures_in(folder: Path) -> list[str]:
-    """The runs of a sweep that have failed, or left no result, with the reason of each."""
+def failures_in(folder: Path) -> list[tuple[str, str]]:
+    """The runs of a sweep that have failed, or left no result, by name, with the reason of each."""
     failures = []
     for run in runs_in(folder):
         result = run.result() or {"reason": "it has left no result"}
         if result.get("reason"):
-            failures.append(f"{job_name(run.job_number(), run.overrides())}: {result['reason']}")
+            failures.append((job_name(run.job_number(), run.overrides()), str(result["reason"])))
     return failures
+
+
+def in_lines(failures: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each reason, with the first job that has it.
+
+    >>> in_lines([("job 0", "no such column"), ("job 1", "no such column"), ("job 2", "no such file")])
+    ['job 0 and 1 more: no such column', 'job 2: no such file']
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in failures:
+        names.setdefault(reason, []).append(name)
+    return [f"{first}{f' and {len(more)} more' if more else ''}: {reason}" for reason, (first, *more) in names.items()]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 from support.commands import Command
-from support.folders import files_in, result_of
-from support.sweeps import jobs_in, leaderboard_of
+from support.folders import files_in, leaderboard_of, result_of
+from support.sweeps import jobs_in
 
 from mlp_exp import ConfigError, DataError, TrainingError, sweep, train
 from mlp_exp.storage.run_folder import RunFolder

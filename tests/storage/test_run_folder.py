@@ -101,7 +101,7 @@ def test_a_run_that_failed_before_it_trained_leaves_its_folder_unused(tmp_path: 
     folder.write_failure(DataError("no such column"))
     if trained:
         (tmp_path / trained).touch()
-        with pytest.raises(RunFolderError, match="holds result.json of a run with status failed"):
+        with pytest.raises(RunFolderError, match=r"holds result\.json of a run with status failed"):
             folder.prepare(resumes=False)
     else:
         assert folder.prepare(resumes=False) is None
