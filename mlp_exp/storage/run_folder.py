@@ -27,6 +27,7 @@ from mlp_exp.storage.columns import (
     write_columns,
     write_numbers,
 )
+from mlp_exp.storage.ended import require_file
 from mlp_exp.storage.folder_lock import folder_lock
 from mlp_exp.storage.free_folder import free_folder
 from mlp_exp.storage.hydra_files import HYDRA, HYDRA_CONFIG, OVERRIDES, HydraFiles
@@ -227,15 +228,10 @@ class RunFolder(HydraFiles):
         return read_models(self._model())
 
     def _model(self) -> Path:
-        """The model file; raises RunFolderError for a run that a search has pruned, which has none."""
+        """The model file; raises RunFolderError for a run that has none because it was pruned, or failed before."""
         self.require_own_files()
-        path = self.path / MODEL
-        if not path.exists() and (self.result() or {}).get("status") == PRUNED:
-            raise RunFolderError(
-                f"{self.path}: the run was pruned by its search and has no model. Train it to its end: "
-                f"{shlex.quote(f'resume={self.path}')}"
-            )
-        return path
+        require_file(self.path / MODEL, self.result() or {}, goes_on=self.checkpoint.exists())
+        return self.path / MODEL
 
     @property
     def checkpoint(self) -> Path:
@@ -247,6 +243,7 @@ class RunFolder(HydraFiles):
     def read_checkpoint(self) -> dict[str, Any]:
         """The content of the checkpoint; like `read_model`."""
         self.require_own_files()
+        require_file(self.checkpoint, self.result() or {}, goes_on=False)
         content = tensor_file.read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
         return content | {"config": current_names(content["config"])}
 
