@@ -86,8 +86,12 @@ def main(actions: Actions) -> None:
         for note in getattr(stop, "__notes__", ()):
             print(note, file=sys.stderr)
         if command.sweep_folder and (command.sweep_folder / MULTIRUN).exists():
-            short = command.options.sweep is not None
-            print(f"Go on with: {_continuation(typed, command.sweep_folder, short=short)}", file=sys.stderr)
+            from mlp_exp.cli.sweep_line import says_all  # which imports what no other command needs
+
+            began = command.options.sweep is None
+            alone = began and says_all(command.sweep_folder, HydraConfig.instance().cfg)
+            line = _continuation([] if alone else typed, command.sweep_folder, short=alone or not began)
+            print(f"Go on with: {line}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
     except USERS_ERRORS as error:
         if wants_traceback or (command.job_began and _is_bug(error)):
@@ -124,7 +128,7 @@ def _store_saved(arguments: Sequence[str], options: Options, read_config: Callab
 
 
 def _continuation(typed: Sequence[str], folder: Path, *, short: bool) -> str:
-    """The command that continues a sweep, also one that YAML has turned on; `short` as this command did."""
+    """The command that continues a sweep, also one that YAML has turned on; `short` where its folder says the rest."""
     kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, f"{RESUME}="))]
     if short:
         return f"{program()} {shlex.join([f'{RESUME}={folder}', *kept])}"

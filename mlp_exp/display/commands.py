@@ -15,6 +15,7 @@ INSTALLED: Mapping[tuple[str, ...], str] = {
     REPORT: "mlp-report",
     EXPORT: "mlp-export",
 }
+"""The scripts of these."""
 ALLOW = "--allow"
 DRY_RUN = "--dry-run"
 RERUN = "rerun"

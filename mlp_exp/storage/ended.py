@@ -20,7 +20,8 @@ def require_file(path: Path, result: Mapping[str, Any], *, goes_on: bool) -> Non
         return
     has_none = f"and has no {path.stem}"
     if status == "failed":
-        raise RunFolderError(f"{path.parent}: the run has failed {has_none}: {result['reason']}")
+        reason = result.get("reason")
+        raise RunFolderError(f"{path.parent}: the run has failed {has_none}{f': {reason}' if reason else ''}")
     why = "was pruned by its search" if status == "pruned" else "was interrupted"
     how = f"Train it to its end: {shlex.quote(f'resume={path.parent}')}" if goes_on else "Train it again"
     raise RunFolderError(f"{path.parent}: the run {why} {has_none}. {how}")
