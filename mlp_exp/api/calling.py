@@ -24,8 +24,8 @@ from mlp_exp.data.table.frames import save_table
 from mlp_exp.display.commands import RESUME
 from mlp_exp.errors import ConfigError, DataError, RunFolderError
 from mlp_exp.storage.atomic import atomic
-from mlp_exp.storage.run_folder import CHECKPOINT, DATA, HISTORY, RESULT
-from mlp_exp.storage.sweep_folder import MULTIRUN
+from mlp_exp.storage.run_folder import CHECKPOINT, DATA, HISTORY, RESULT, RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN, is_untrained
 
 DATED = "outputs/DATE/TIME"
 """Stands for a new folder, as the command line makes it: `outputs/DATE/TIME`, or of a sweep `outputs/multirun/…`."""
@@ -147,7 +147,8 @@ class Call:
             yield scratch.path / NOT_SAVED
             return
         path = place.absolute() / DATA
-        for name in (*BEGUN, DATA):
+        taken = () if RunFolder(place).is_untrained or is_untrained(place) else (*BEGUN, DATA)
+        for name in taken:
             if (place / name).exists():
                 raise RunFolderError(f"{place}: holds {name} of an earlier run or sweep; choose another folder")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlp_exp.cli import application
 from mlp_exp.cli.launchers import backend_of
 from mlp_exp.cli.options import Options
+from mlp_exp.display.commands import PREDICT, typed
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, Helper
 from mlp_exp.storage.run_folder import RunFolder
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mlp_exp.hpo.asked import Asked
     from mlp_exp.multirun.job import Job
 
+TOP = 3
+"""So many of a sweep's runs are proposed for predictions."""
+
 
 def run(tracking: Tracking, helper: Helper, spec: "RunSpec", options: Options) -> float:
     """One run, from its configuration to a folder with results; returns the best watched value."""
@@ -33,7 +37,7 @@ def run(tracking: Tracking, helper: Helper, spec: "RunSpec", options: Options) -
         if not options.resumes:
             from mlp_exp.experiment.job_context import check
 
-            folder.require_unused()
+            folder.prepare(resumes=False)
             check(spec, reads_table=True)
             tracking.prepare(spec.values)  # while torch is imported
             if spec.draws:
@@ -90,10 +94,14 @@ def search(tracking: Tracking, helper: Helper, asked: "Asked", options: Options)
 
 
 def end_sweep(helper: Helper, folder: Path) -> None:
-    """The leaderboard of a sweep and its page, whichever launcher it had."""
+    """The leaderboard of a sweep and its page, whichever launcher it had; of tables also how to predict another."""
     from mlp_exp.compare.report import report_on
+    from mlp_exp.experiment.job_context import TABLE
 
-    report_on([folder], folder, helper)
+    well = [entry for entry in report_on([folder], folder, helper) if entry.ended_well]
+    if well and well[0].config.get("data", {}).get("_target_") == TABLE:
+        several = ["--top", str(min(len(well), TOP))] if len(well) > 1 else []
+        print(f"Predict with the best: {typed(PREDICT, [str(folder), 'TABLE.csv', '-o', 'OUT.csv', *several])}")
 
 
 def read_config(options: Options) -> dict[str, Any]:

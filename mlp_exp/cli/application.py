@@ -35,7 +35,7 @@ from mlp_exp.config.words import quoted
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, SweeperError, describe, traceback_of
 from mlp_exp.storage.lease import release_held
-from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, job_name
+from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, in_lines, job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
@@ -87,8 +87,12 @@ def main(actions: Actions) -> None:
         for note in getattr(stop, "__notes__", ()):
             print(note, file=sys.stderr)
         if command.sweep_folder and (command.sweep_folder / MULTIRUN).exists():
-            short = command.options.sweep is not None
-            print(f"Go on with: {_continuation(typed, command.sweep_folder, short=short)}", file=sys.stderr)
+            from mlp_exp.cli.sweep_line import says_all  # which imports what no other command needs
+
+            began = command.options.sweep is None
+            alone = began and says_all(command.sweep_folder, HydraConfig.instance().cfg)
+            line = _continuation([] if alone else typed, command.sweep_folder, short=alone or not began)
+            print(f"Go on with: {line}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
     except USERS_ERRORS as error:
         if wants_traceback or (command.job_began and _is_bug(error)):
@@ -125,7 +129,7 @@ def _store_saved(arguments: Sequence[str], options: Options, read_config: Callab
 
 
 def _continuation(typed: Sequence[str], folder: Path, *, short: bool) -> str:
-    """The command that continues a sweep, also one that YAML has turned on; `short` as this command did."""
+    """The command that continues a sweep, also one that YAML has turned on; `short` where its folder says the rest."""
     kept = [argument for argument in typed if not argument.startswith((SWEEP_DIR, f"{RESUME}="))]
     if short:
         return f"{program()} {shlex.join([f'{RESUME}={folder}', *kept])}"
@@ -151,7 +155,7 @@ class Command:
         config_name: of the primary configuration where they name none.
         options: what the command line says beside the configuration.
         job_began: whether a job has begun in this process.
-        failed: a line for each job that has failed.
+        failed: the jobs that have failed, by name, with the reason of each; a run by itself has no name.
         run_folder: of the run by itself, once it has begun.
     """
 
@@ -162,7 +166,7 @@ class Command:
         self.config_name = CONFIG_NAME
         self.options = Options()
         self.job_began = False
-        self.failed: list[str] = []
+        self.failed: list[tuple[str, str]] = []
         self.run_folder: Path | None = None
         self._error: Exception | None = None
 
@@ -226,23 +230,25 @@ class Command:
                 return None
             if self._raises or not (is_users or in_sweep):
                 raise
-            name = f"{job_name(hydra_node.job.num, typed_overrides(hydra_node))}: " if in_sweep else ""
-            self.failed.append(f"{name}{describe(error)}")
-            logging.getLogger("mlp_exp").error("%s", self.failed[-1], exc_info=traceback_of(error))
+            name = job_name(hydra_node.job.num, typed_overrides(hydra_node)) if in_sweep else ""
+            self.failed.append((name, describe(error)))
+            said = ": ".join(filter(None, self.failed[-1]))
+            logging.getLogger("mlp_exp").error("%s", said, exc_info=traceback_of(error))
             return None
 
     def run_jobs(self, jobs: Sequence["Job"], sweep_folder: Path, launcher: Mapping[str, Any]) -> None:
         """All jobs of a batch."""
         self.job_began = True
         self._actions.sweep(jobs, sweep_folder.absolute(), launcher, self.options)
-        self.failed += [f"{job.name}: {job.failure}" for job in jobs if job.failure is not None]
+        self.failed += [(job.name, job.failure) for job in jobs if job.failure is not None]
 
     def search(self, asked: "Asked") -> "Sequence[Job]":
         """All trials of a search, of which some may fail, but not all."""
         self.job_began = True
         jobs = self._actions.search(asked, self.options)
-        if all(job.failure is not None for job in jobs):
-            self.failed += [f"{job.name}: {job.failure}" for job in jobs]
+        failed = [(job.name, job.failure) for job in jobs if job.failure is not None]
+        if len(failed) == len(jobs):
+            self.failed += failed
         return jobs
 
     def report(self) -> None:
@@ -251,6 +257,6 @@ class Command:
             self.failed = failures_in(self.sweep_folder)
         if len(self.failed) > 1 or (self.failed and (self.options.dry_run or not self.job_began)):
             count = f"{len(self.failed)} job{'s' * (len(self.failed) != 1)} failed:"
-            print("\n".join([count, *self.failed]), file=sys.stderr)
+            print("\n".join([count, *in_lines(self.failed)]), file=sys.stderr)
         if self.failed:
             sys.exit(1)

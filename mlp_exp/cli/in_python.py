@@ -21,6 +21,7 @@ from mlp_exp.cli.diagnosis import explained
 from mlp_exp.errors import ArgumentError, MlpExpError, traceback_of
 from mlp_exp.processes.blas import blas
 from mlp_exp.storage.lease import release_held
+from mlp_exp.storage.sweep_folder import in_lines
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Called:
 
     Attributes:
         folder: of the run or of the sweep.
-        failed: a line for each job of a sweep that has failed.
+        failed: a line for each reason for which jobs of a sweep have failed.
         interrupted: whether Ctrl-C has ended it early.
     """
 
@@ -68,7 +69,7 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
             if not interrupted:
                 raise ArgumentError(f"{' '.join(arguments)}: trains nothing")
             raise KeyboardInterrupt
-        return Called(folder.absolute(), tuple(command.failed), interrupted)
+        return Called(folder.absolute(), tuple(in_lines(command.failed)), interrupted)
 
 
 def _says_it_all(error: Exception) -> bool:

@@ -3,15 +3,18 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.utils import get_args_parser
+from omegaconf import DictConfig, OmegaConf
 
 from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.saved_overrides import GO_ON, is_harmless, require_overrides, shown
 from mlp_exp.config.dotted import key_in
+from mlp_exp.config.trust import foreign_packages
 from mlp_exp.config.words import quoted
 from mlp_exp.display.commands import RESUME, program
-from mlp_exp.errors import ConfigError, UntrustedError
+from mlp_exp.errors import ConfigError, MlpExpError, UntrustedError
 from mlp_exp.storage.multirun_file import read_sweep
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN
@@ -44,6 +47,23 @@ def arguments_of(folder: Path, typed: Sequence[str]) -> list[str]:
     _require_typed(folder, kept, missing, typed)
     sweep = f"{SWEEP_DIR}{quoted(str(folder))}"
     return ["--multirun", *flags, *saved.overrides.task, *kept, *args.overrides, sweep]
+
+
+def says_all(folder: Path, config: DictConfig | None) -> bool:
+    """Whether `resume=SWEEP` alone goes on with a sweep: its folder may say all of its command, and it has no launcher.
+
+    Args:
+        config: that of its command.
+    """
+    plain: Any = OmegaConf.to_container(config, resolve=False) if config is not None else {}
+    plain.pop("hydra", None)
+    if foreign_packages(plain, by_name=True):
+        return False
+    try:
+        words = arguments_of(folder, [])
+    except MlpExpError:
+        return False
+    return not any(_key(word).startswith(("hydra/launcher", "hydra.launcher.")) for word in words)
 
 
 def _require_fitting(folder: Path, typed: Sequence[str]) -> None:

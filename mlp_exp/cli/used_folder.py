@@ -16,10 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 from mlp_exp.cli.options import OPTIONS
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, RunFolderError, describe
+from mlp_exp.storage.free_folder import free_folder
 from mlp_exp.storage.hydra_files import HYDRA
 from mlp_exp.storage.lease import hold
-from mlp_exp.storage.run_folder import RunFolder, free_folder
-from mlp_exp.storage.sweep_folder import MULTIRUN
+from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN, begin_again, is_untrained
 from mlp_exp.storage.yaml_file import read_yaml
 
 NO_SEARCH = ("search=none", "hydra/sweeper=basic")
@@ -48,6 +49,8 @@ class RefuseUsedFolder(Callback):
                 raise RunFolderError(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
             if not OPTIONS.get().dry_run:
                 hold(folder)  # other commands are kept out until this one ends, before anything is read or written
+            if not OPTIONS.get().resumes and is_untrained(folder):
+                begin_again(folder)
             if saved.exists():
                 _require_same(config, folder)
                 _require_trusted(config)

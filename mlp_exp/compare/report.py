@@ -11,6 +11,7 @@ from typing import Any
 from mlp_exp.compare.gather import gather
 from mlp_exp.display.console import print_path
 from mlp_exp.leaderboard.baselines import ranked_like, read_baselines
+from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.printed import write_and_print
 from mlp_exp.processes.helper import IN_PLACE, Helper
 from mlp_exp.storage.atomic import write_text
@@ -23,8 +24,8 @@ SCRIPTS = (
 
 def report_on(
     folders: Sequence[Path], output: Path, helper: Helper = IN_PLACE, live: Mapping[str, str] | None = None
-) -> bool:
-    """Writes leaderboard and page of the runs in some folders, and prints the best; returns whether there is a run.
+) -> list[Entry]:
+    """Writes leaderboard and page of the runs in some folders, and prints the best; returns them, best first.
 
     The folder `output` is made if it is not there. RunFolderError if a file of a run is damaged.
 
@@ -42,7 +43,7 @@ def report_on(
         baselines = ranked_like(read_baselines([*folders, *(entry.folder for entry in entries)]), entries)
         write_page(output / PAGE, title, {**gather(folders, entries, helper, baselines), "live": live})
         print_path(output / PAGE)
-    return bool(entries)
+    return entries
 
 
 def write_page(path: Path, title: str, shown: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Tables whose columns are made to fit a terminal: words are wrapped and shortened, numbers stay whole."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,8 @@ LEAST_TEXT = 8
 """To so many columns of the terminal a long word may be shortened, …"""
 LEAST_HEADER = 6
 """… and to so many that of a header."""
+NUMBERS = re.compile(r"\[[-+.\de, ]+\]$")
+"""A list of numbers, also as the value of a key: a part of it would read as other numbers."""
 
 Forms = Sequence[tuple[int, bool]]
 """What is tried in order: the blanks on each side of a cell, and whether words are wrapped and shortened."""
@@ -56,6 +59,11 @@ class Column:
         return max(1, header, min(self.floor, self.natural), *(_least(cell, self.natural) for cell in self.cells))
 
     @cached_property
+    def whole_lists(self) -> int:
+        """The width in which every number and list of numbers is whole."""
+        return max(self.narrowest, *(_least(cell, LEAST_TEXT, lists=True) for cell in self.cells))
+
+    @cached_property
     def narrowest(self) -> int:
         """The width in which every number is whole."""
         header = min(LEAST_HEADER, max(map(cell_len, self.header.split("\n"))))
@@ -70,11 +78,12 @@ class Column:
         return replace(self, header="\n".join(short[line] for line in lines), cells=cells)
 
 
-def _least(cell: str, limit: int) -> int:
-    """The width of a number, and of the longest word of another cell up to the limit."""
+def _least(cell: str, limit: int, *, lists: bool = False) -> int:
+    """The width of a number, and of the longest word of another cell up to the limit; with `lists` whole ones."""
     if is_number(cell.strip()):
         return cell_len(cell)
-    return min(limit, max(map(cell_len, cell.split()), default=0))
+    words = (cell_len(word) if lists and NUMBERS.search(word) else min(limit, cell_len(word)) for word in cell.split())
+    return max(words, default=0)
 
 
 def fit(
@@ -114,7 +123,8 @@ def _widths(columns: Sequence[Column], room: int, *, narrow: bool) -> list[int]:
     if not narrow or sum(narrowest) > room:
         return []
     widths = [min(width, room) for width in widths]
-    for least in ([column.whole_words for column in columns], narrowest):
+    whole = [[column.whole_words for column in columns], [column.whole_lists for column in columns]]
+    for least in (*whole, narrowest):
         while sum(widths) > room and any(map(gt, widths, least)):
             widest = max(range(len(widths)), key=lambda place: (widths[place] > least[place], widths[place]))
             widths[widest] -= 1

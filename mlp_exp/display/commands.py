@@ -2,12 +2,20 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PROGRAM = ("python", "-m", "mlp_exp.run")
 PREDICT = ("python", "-m", "mlp_exp.predict")
 REPORT = ("python", "-m", "mlp_exp.report")
+EXPORT = ("python", "-m", "mlp_exp.export")
+INSTALLED: Mapping[tuple[str, ...], str] = {
+    PROGRAM: "mlp-exp",
+    PREDICT: "mlp-predict",
+    REPORT: "mlp-report",
+    EXPORT: "mlp-export",
+}
+"""The scripts of these."""
 ALLOW = "--allow"
 DRY_RUN = "--dry-run"
 RERUN = "rerun"
@@ -15,8 +23,14 @@ RESUME = "resume"
 
 
 def program() -> str:
-    """The command of this process as it is typed."""
-    return "mlp-exp" if Path(sys.argv[0]).stem == "mlp-exp" else shlex.join(PROGRAM)
+    """The command that trains, as `typed` here."""
+    return typed(PROGRAM)
+
+
+def typed(command: tuple[str, ...], arguments: Sequence[str] = ()) -> str:
+    """One of our commands as whoever started this process types it: `mlp-exp`, or `python -m mlp_exp.run`."""
+    is_script = Path(sys.argv[0]).stem in INSTALLED.values()
+    return shlex.join([*([INSTALLED[command]] if is_script else command), *arguments])
 
 
 def on_run(key: str, folder: Path, packages: Sequence[str]) -> list[str]:

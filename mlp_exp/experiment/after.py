@@ -1,13 +1,12 @@
 """What follows the printed result of a run: its figures, and at the same time the baselines and the notes beside it."""
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlp_exp.data.splits.by_fraction import FoldSplit, RandomSplit
-from mlp_exp.display.commands import REPORT
+from mlp_exp.display.commands import REPORT, typed
 from mlp_exp.display.tables import print_advice, print_comparison
 from mlp_exp.experiment.baselines.beside import baselines_of, key_of, lacks_baselines
 from mlp_exp.experiment.drawn import begin_drawing
@@ -67,7 +66,7 @@ def look_again(spec: RunSpec, result: Mapping[str, Any]) -> None:
     except Exception as error:  # the run itself is complete
         log.warning(NOT_COMPUTED, error)
     if spec.draws and result.get("best_epoch") and not folder.figure_files():
-        print(f"Its figures are missing. Draw them with: {shlex.join([*REPORT, str(folder.path)])}")
+        print(f"Its figures are missing. Draw them with: {typed(REPORT, [str(folder.path)])}")
 
 
 def _compare(spec: RunSpec, run: Run, found: Evaluation, status: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.config.trust import foreign_packages
-from mlp_exp.display.commands import REPORT, RESUME, on_run, program
+from mlp_exp.display.commands import REPORT, RESUME, on_run, program, typed
 from mlp_exp.display.progress import epoch_bar
 from mlp_exp.display.tables import print_scores
 from mlp_exp.errors import DivergedError, TrainingError, counted
@@ -63,7 +63,7 @@ def train_alone(
     except KeyboardInterrupt as stop:
         if (folder.result() or {}).get("status") in DONE:
             stop.add_note(
-                f"It has trained; figures may be missing. Draw them with: {shlex.join([*REPORT, str(folder.path)])}"
+                f"It has trained; figures may be missing. Draw them with: {typed(REPORT, [str(folder.path)])}"
             )
         elif folder.checkpoint.exists():
             words = on_run(RESUME, folder.path, foreign_packages(spec.values))
@@ -96,7 +96,7 @@ def rerun(spec: RunSpec, earlier: RunFolder, tracking: Tracking, helper: Helper)
 def _say_how_to_update(sweep: Path) -> None:
     """Of a run in the folder of a sweep, whose leaderboard and page still show it as it was."""
     if (sweep / MULTIRUN).is_file():
-        print(f"Update the leaderboard and the page of its sweep with: {shlex.join([*REPORT, str(sweep)])}")
+        print(f"Update the leaderboard and the page of its sweep with: {typed(REPORT, [str(sweep)])}")
 
 
 def _already_over(spec: RunSpec, result: Mapping[str, Any]) -> float:

@@ -1,13 +1,12 @@
 """What a search has found: the file that names it, and the line that is shown meanwhile."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mlp_exp.display.commands import PREDICT
 from mlp_exp.display.numbers import in_sentence
 from mlp_exp.hpo.space import Space
 from mlp_exp.hpo.study import Recorded
@@ -84,14 +83,10 @@ def in_words(folder: Path, trials: Sequence[Recorded], n_trials: int, objectives
     return f"{text}; best {objectives[0].name} {in_sentence(_values(best)[0], 5)}: trial {best.number} in {folder}"
 
 
-def found_in_words(
-    folder: Path, trials: Sequence[Recorded], objectives: Sequence[Objective], space: Space
-) -> Iterator[str]:
-    """What a search has found, and the command that uses it; nothing before a trial is complete."""
-    best = best_of(trials, objectives[0])
+def found_in_words(trials: Sequence[Recorded], objective: Objective, space: Space) -> str | None:
+    """What a search of one objective has found, as overrides; None before a trial is complete."""
+    best = best_of(trials, objective)
     if best is None:
-        return
-    if len(objectives) == 1:
-        given = [each.override(best.params[each.key]) for each in space.dimensions if each.key in best.params]
-        yield f"Trial {best.number}: {shlex.join(given)}"
-    yield f"Predict with the best: {shlex.join([*PREDICT, str(folder), 'TABLE.csv', '-o', 'OUT.csv', '--top', '8'])}"
+        return None
+    given = [each.override(best.params[each.key]) for each in space.dimensions if each.key in best.params]
+    return f"Trial {best.number}: {shlex.join(given)}"

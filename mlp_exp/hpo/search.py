@@ -5,12 +5,11 @@ and however often it is interrupted.
 """
 
 import logging
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from mlp_exp.display.commands import PROGRAM, RESUME
+from mlp_exp.display.commands import PROGRAM, RESUME, typed
 from mlp_exp.display.progress import SweepBar
 from mlp_exp.errors import RunFolderError
 from mlp_exp.hpo.asked import Asked
@@ -200,6 +199,7 @@ class Search:
         if in_time and len(trials) < n_trials:
             log.info("The grid has no more than these %d trials", len(trials))
         elif len(trials) < n_trials:
-            log.info("The time is up; continue with: %s", shlex.join([*PROGRAM, f"{RESUME}={self._asked.folder}"]))
-        for line in found_in_words(self._asked.folder, trials, self._objectives, self._asked.space):
-            log.info("%s", line)
+            log.info("The time is up; continue with: %s", typed(PROGRAM, [f"{RESUME}={self._asked.folder}"]))
+        found = found_in_words(trials, self._objectives[0], self._asked.space) if len(self._objectives) == 1 else None
+        if found:
+            log.info("%s", found)

@@ -1,13 +1,16 @@
 """Which runs are meant by the folder of a run, of a sweep or of a search."""
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import RunFolderError
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
-from mlp_exp.storage.run_folder import MODEL, RunFolder
+from mlp_exp.storage.run_folder import MODEL, UNFINISHED, RunFolder
+from mlp_exp.storage.sweep_folder import MULTIRUN, in_lines, job_name
 
 Say = Callable[[str], None]
 
@@ -33,11 +36,27 @@ def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Pat
     """
     entries = [entry for entry in every if entry.ended_well and (entry.folder / MODEL).is_file()]
     if not entries:
-        raise RunFolderError(f"{where}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
+        raise RunFolderError(f"{where}: {_why_none(every, where)}")
     if len(entries) < top:
         pruned = sum(entry.pruned for entry in every)
         say(f"{where}: {len(entries)} of {top}: {_why_fewer(len(every), pruned, len(entries))}")
     return [entry.folder for entry in entries[:top]]
+
+
+def _name(run: Entry) -> str:
+    """A run in messages."""
+    return job_name(run.job, [f"{key}={value}" for key, value in run.overrides.items()])
+
+
+def _why_none(runs: Sequence[Entry], where: Path) -> str:
+    """Why none of some runs can be taken, and what to do."""
+    failed = [(_name(run), str(run.result["reason"])) for run in runs if run.result.get("reason")]
+    none = f"none of its {len(runs)} runs has ended well" if len(runs) > 1 else "its run has not ended well"
+    if any(run.result["status"] in ("interrupted", UNFINISHED) for run in runs) and (where / MULTIRUN).is_file():
+        return f"{none} yet; go on with: {program()} {shlex.quote(f'{RESUME}={where}')}"
+    if failed:
+        return "\n".join([f"{none}:", *in_lines(failed)])
+    return f"expected the folder of a run, with {MODEL}, or of a sweep of such runs"
 
 
 def _why_fewer(runs: int, pruned: int, good: int) -> str:

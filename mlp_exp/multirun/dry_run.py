@@ -46,6 +46,8 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
         except Exception as error:  # the others are to be described
             job.failure = describe(error)
     plans = [made for _, made in planned]
+    if not plans:  # the failures say it all
+        return
     if len(jobs) == len(plans) == 1:
         print_dry_run_of_one(*described(plans[0]))
         return

@@ -100,6 +100,7 @@ class Sweep(Listener):
         self._folders: dict[int, RunFolder] = {}
         self._stacked: dict[int, int] = {}
         self._described = False
+        self._said: set[str] = set()
         self.bar = SweepBar(0, 0)
         self.session = Session(shows_data=True, trains_here=backend.here)
         self.leaderboard = Leaderboard.read(folder)
@@ -195,7 +196,8 @@ class Sweep(Listener):
         self._tracking.check()
         job, spec = self._jobs[event.run], self._specs.get(event.run)
         job.value, job.failure = event.value, event.failure
-        if event.failure is not None:
+        if event.failure is not None and event.failure not in self._said:  # once; the end says how many have it
+            self._said.add(event.failure)
             log.error("%s: %s", job.name, event.failure)
         if spec:
             self.leaderboard.add(job.number, job.overrides, Path(spec.folder))

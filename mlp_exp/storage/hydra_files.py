@@ -44,6 +44,11 @@ class HydraFiles:
         check_plain(config, path, MAX_SETTINGS)
         return dict(current_names(config))
 
+    def forget(self) -> None:
+        """Removes them."""
+        for name in (HYDRA_CONFIG, HYDRA_SETTINGS, OVERRIDES):
+            (self.path / name).unlink(missing_ok=True)
+
     def job_number(self) -> int | None:
         """The number of this run in its sweep; None for a single run. Raises RunFolderError for other content."""
         path = self.path / HYDRA_SETTINGS

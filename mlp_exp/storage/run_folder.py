@@ -10,7 +10,6 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
-from mlp_exp.config.words import override
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
@@ -30,7 +28,9 @@ from mlp_exp.storage.columns import (
     write_columns,
     write_numbers,
 )
+from mlp_exp.storage.ended import require_file
 from mlp_exp.storage.folder_lock import folder_lock
+from mlp_exp.storage.free_folder import free_folder
 from mlp_exp.storage.hydra_files import HYDRA, HYDRA_CONFIG, OVERRIDES, HydraFiles
 from mlp_exp.storage.model_file import read_model, read_models
 
@@ -73,10 +73,23 @@ class RunFolder(HydraFiles):
             yield
 
     def require_unused(self) -> None:
-        """Raises RunFolderError if the folder has a result or a history of another run."""
+        """Raises RunFolderError if the folder has a result or a history of another run, but for one never trained."""
+        if self.is_untrained:
+            return
         for name in (RESULT, HISTORY):
             if (self.path / name).exists():
                 raise RunFolderError(f"{self.path}: holds {name} of {self._other_run()}")
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether the run here failed before it trained anything, as by a mistake in its data."""
+        if not (self.path / RESULT).exists() or any(
+            (self.path / name).exists() for name in (HISTORY, MODEL, CHECKPOINT)
+        ):
+            return False
+        with suppress(RunFolderError):
+            return (self.result() or {}).get("status") == "failed"
+        return False
 
     def _other_run(self) -> str:
         """Which run is there, and what to type, also to go on with it or to replace it where it has not ended well."""
@@ -106,6 +119,8 @@ class RunFolder(HydraFiles):
         """
         if not resumes:
             self.require_unused()
+            if self.is_untrained:
+                (self.path / RESULT).unlink()
             return None
         if self.path.exists():
             self.require_own_files()
@@ -214,15 +229,10 @@ class RunFolder(HydraFiles):
         return read_models(self._model())
 
     def _model(self) -> Path:
-        """The model file; raises RunFolderError for a run that a search has pruned, which has none."""
+        """The model file; raises RunFolderError for a run that has none because it was pruned, or failed before."""
         self.require_own_files()
-        path = self.path / MODEL
-        if not path.exists() and (self.result() or {}).get("status") == PRUNED:
-            raise RunFolderError(
-                f"{self.path}: the run was pruned by its search and has no model. Train it to its end: "
-                f"{shlex.quote(f'resume={self.path}')}"
-            )
-        return path
+        require_file(self.path / MODEL, self.result() or {}, goes_on=self.checkpoint.exists())
+        return self.path / MODEL
 
     @property
     def checkpoint(self) -> Path:
@@ -234,6 +244,7 @@ class RunFolder(HydraFiles):
     def read_checkpoint(self) -> dict[str, Any]:
         """The content of the checkpoint; like `read_model`."""
         self.require_own_files()
+        require_file(self.checkpoint, self.result() or {}, goes_on=False)
         content = tensor_file.read_tensors(self.checkpoint, "a checkpoint of a run", "format", "config")
         return content | {"config": current_names(content["config"])}
 
@@ -280,16 +291,6 @@ class RunFolder(HydraFiles):
         self.figures.mkdir(exist_ok=True)
         with atomic(self.figures / name) as temporary:
             temporary.write_bytes(content)
-
-
-def free_folder(key: str, taken: Path) -> str:
-    """The override of `key`, as a word of a shell, that names a new folder beside one that is taken.
-
-    >>> print(free_folder("hydra.run.dir", Path("/runs/my run")))
-    'hydra.run.dir="/runs/my run-2"'
-    """
-    others = (taken.with_name(f"{taken.name}-{number}") for number in count(2))
-    return override(key, str(next(path for path in others if not path.exists())))
 
 
 def runs_in(folder: Path) -> list[RunFolder]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_exp.storage.run_folder import runs_in
+from mlp_exp.storage.run_folder import RunFolder, runs_in
 
 MULTIRUN = "multirun.yaml"
 """Its settings, as Hydra writes them."""
@@ -48,11 +48,39 @@ def job_name(number: int | None, overrides: Sequence[str]) -> str:
     return f"job {number} ({','.join(sorted(overrides))})"
 
 
-def failures_in(folder: Path) -> list[str]:
-    """The runs of a sweep that have failed, or left no result, with the reason of each."""
+def is_untrained(sweep: Path) -> bool:
+    """Whether each of its runs failed before it trained anything, so that another sweep may begin here."""
+    runs = runs_in(sweep) if (sweep / MULTIRUN).is_file() else []
+    return bool(runs) and all(run.is_untrained for run in runs)
+
+
+def begin_again(sweep: Path) -> None:
+    """Removes what tells of such a sweep and its runs; raises UntrustedError for links that lead out of its folder."""
+    RunFolder(sweep).require_own_files()
+    for run in runs_in(sweep):
+        run.clear()
+        run.forget()
+    for name in (MULTIRUN, STUDY, JOURNAL, RESULTS):
+        (sweep / name).unlink(missing_ok=True)
+
+
+def failures_in(folder: Path) -> list[tuple[str, str]]:
+    """The runs of a sweep that have failed, or left no result, by name, with the reason of each."""
     failures = []
     for run in runs_in(folder):
         result = run.result() or {"reason": "it has left no result"}
         if result.get("reason"):
-            failures.append(f"{job_name(run.job_number(), run.overrides())}: {result['reason']}")
+            failures.append((job_name(run.job_number(), run.overrides()), str(result["reason"])))
     return failures
+
+
+def in_lines(failures: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each reason, with the first job that has it.
+
+    >>> in_lines([("job 0", "no such column"), ("job 1", "no such column"), ("job 2", "no such file")])
+    ['job 0 and 1 more: no such column', 'job 2: no such file']
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in failures:
+        names.setdefault(reason, []).append(name)
+    return [f"{first}{f' and {len(more)} more' if more else ''}: {reason}" for reason, (first, *more) in names.items()]

@@ -1,6 +1,7 @@
 """`sweep` and `search`: the folders of the command line, and the runs as one table."""
 
 import gc
+import re
 import signal
 import sys
 from pathlib import Path
@@ -109,10 +110,17 @@ def test_a_run_that_fails_is_a_row() -> None:
 def test_all_runs_fail(tmp_path: Path) -> None:
     with pytest.raises(TrainingError) as caught:
         sweep({**SHORT, "data.n_samples": 2, "seed": range(7)}, folder="swept", quiet=True)
-    first, *lines, last = str(caught.value).splitlines()
+    first, job, reason = str(caught.value).splitlines()
     assert first == f"{tmp_path / 'swept'}: all runs have failed:"
+    assert re.fullmatch(r"job 0 \(.*\) and 6 more: The configuration has 1 mistake:", job)
+    assert reason == "  data.n_samples: expected a whole number, 10 or more, got 2"
+
+
+def test_runs_fail_for_many_reasons() -> None:
+    with pytest.raises(TrainingError) as caught:
+        sweep({**SHORT, "data.n_samples": range(2, 9)}, folder=None, quiet=True)
+    _, *lines, last = str(caught.value).splitlines()
     assert [line.partition(" (")[0] for line in lines[::2]] == [f"job {number}" for number in range(5)]
-    assert set(lines[1::2]) == {"  data.n_samples: expected a whole number, 10 or more, got 2"}
     assert last == "… and 2 more"
 
 

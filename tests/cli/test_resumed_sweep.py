@@ -402,6 +402,27 @@ def test_the_line_that_goes_on_is_as_short(command: Command, tmp_path: Path, mon
     assert (done.returncode, done.stderr) == (130, f"Interrupted.\nGo on with: python -m mlp_exp.run {line}\n")
 
 
+SAYS_ALL = [
+    (["seed=0,1"], True),
+    (["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "optimizer.lr=interval(0.01,0.1)"], True),
+    (["seed=0,1", "hydra/launcher=basic"], False),
+    (["seed=0,1", "hydra.job.chdir=true"], False),
+    (["seed=0,1", "loss._target_=own_parts.SlowLoss"], False),
+]
+
+
+@pytest.mark.parametrize(("words", "all_of_it"), SAYS_ALL)
+def test_the_folder_is_enough_where_it_may_say_the_rest(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], all_of_it: bool
+) -> None:
+    monkeypatch.setattr("mlp_exp.multirun.sweep.Sweep.begin", interrupt)
+    monkeypatch.setattr("mlp_exp.cli.application.Command.run", interrupt)
+    done = command("run", "-m", *words, "hydra.sweep.dir=s")
+    rest = shlex.join(["-m", *words, f"hydra.sweep.dir={tmp_path}/s", "resume=true"])
+    line = f"resume={tmp_path}/s" if all_of_it else rest
+    assert (done.returncode, done.stderr) == (130, f"Interrupted.\nGo on with: python -m mlp_exp.run {line}\n")
+
+
 @pytest.mark.slow
 def test_a_sweep_with_options_and_a_package_of_ones_own(command: Command, tmp_path: Path) -> None:
     """What the folder may not say is asked for, one thing after the other; then it ends as if it had not stopped."""

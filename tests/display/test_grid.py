@@ -16,6 +16,7 @@ from support.commands import table_of
 
 from mlp_exp.display import grid as grid_module
 from mlp_exp.display import numbers, tables, texts
+from mlp_exp.display.columns import DENSE, Column, fit
 from mlp_exp.display.grid import SETTINGS, Grid
 from mlp_exp.display.numbers import as_typed, in_column
 from mlp_exp.display.texts import flowing, shortened
@@ -270,3 +271,13 @@ def test_sentences_are_wrapped_and_what_is_pasted_is_not() -> None:
     assert list(flowing("Trial 7: a=1 b=2 c=3 d=4", 12)) == ["Trial 7:", "a=1 b=2 c=3 d=4"]
     assert list(flowing("  indented by two", 12)) == ["  indented", "  by two"]
     assert list(flowing("", 12)) == [""]
+
+
+def test_lists_of_numbers_stay_whole_where_words_give_room() -> None:
+    sizes = ["[192,192]", "[1024,1024]"]
+    names = ["a_long_word_that_can_be_shortened", "another_long_word_that_can_be_shortened"]
+    table = fit([Column("sizes", sizes), Column("name", names), Column("both", ["lr=0.1 s=[192,192]"] * 2)], 44, DENSE)
+    assert table is not None
+    assert [column.width for column in table.columns] == [11, 18, 11]
+    assert list(map(str, table.columns[0].cells)) == sizes
+    assert [word for cell in table.columns[2].cells for word in str(cell).split()] == ["lr=0.1", "s=[192,192]"] * 2

@@ -332,3 +332,14 @@ def test_an_error_of_the_sweep_itself_leaves_no_process_behind(
     with pytest.raises(ZeroDivisionError, match="of the leaderboard"):
         command("run", "-m", *CIRCLE, "seed=0,1", "model.norm=null,layer", "trainer.epochs=1,300")
     assert multiprocessing.active_children() == []
+
+
+def test_a_dry_run_of_which_every_job_fails_says_why_alone(command: Command) -> None:
+    done = command("run", "--dry-run", "optimizer.lr=-1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr
+        == f"1 job failed:\n{job(0, 'optimizer.lr=-1')}: "
+        + mistakes("optimizer.lr: expected a number above 0, got -1")
+        + "\n"
+    )

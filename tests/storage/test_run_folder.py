@@ -95,6 +95,19 @@ def test_what_to_type_about_a_run_that_has_not_ended_well(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("trained", ["history.csv", "model.pt", "checkpoint.pt", None])
+def test_a_run_that_failed_before_it_trained_leaves_its_folder_unused(tmp_path: Path, trained: str | None) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_failure(DataError("no such column"))
+    if trained:
+        (tmp_path / trained).touch()
+        with pytest.raises(RunFolderError, match=r"holds result\.json of a run with status failed"):
+            folder.prepare(resumes=False)
+    else:
+        assert folder.prepare(resumes=False) is None
+    assert (tmp_path / "result.json").exists() == bool(trained)
+
+
 def test_other_files_do_not_make_a_folder_used(tmp_path: Path) -> None:
     (tmp_path / "run.log").write_text("a line")
     (tmp_path / ".hydra").mkdir()

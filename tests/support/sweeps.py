@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from mlp_exp.storage.sweep_folder import in_lines
 from support.commands import Result, Started
 from support.folders import files_in, history_of, leaderboard_of, result_of, weights_of
 
@@ -97,15 +98,20 @@ def assert_same_jobs(one: Path, other: Path, learned: Callable[[Path], object] =
 def assert_failures(done: Result, folder: Path, failures: dict[int, tuple[str, str]]) -> None:
     """Each of these jobs, by number, has failed with its status and reason, and no other one has.
 
-    It is said once when it happens, in any order, and again at the end; tracebacks are not for the console.
+    Each reason is said once when it first happens, in any order, and again at the end; tracebacks are not for the
+    console.
     """
     assert done.returncode == 1
     saved = [path.joinpath(".hydra", "overrides.yaml") for path in jobs_in(folder)]
     overrides = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in saved]
-    messages = [f"{job(number, *overrides[number])}: {reason}" for number, (_, reason) in failures.items()]
-    end = "\n".join(at_the_end(messages) if len(messages) > 1 else []) + "\n"
+    named = [(job(number, *overrides[number]), reason) for number, (_, reason) in failures.items()]
+    end = "\n".join([f"{len(named)} jobs failed:", *in_lines(named)] if len(named) > 1 else []) + "\n"
     assert done.stderr.endswith(end)
-    assert sorted(done.stderr.removesuffix(end).splitlines()) == sorted("\n".join(messages).splitlines())
+    said = done.stderr.removesuffix(end)
+    for reason in {reason for _, reason in named}:
+        (one,) = (line for line in (f"{name}: {reason}" for name, of in named if of == reason) if line in said)
+        said = said.replace(one, "", 1)
+    assert said.strip() == ""
     assert "Traceback" not in done.stdout + done.stderr
     rows = {int(row["job"]): (row["status"], row["reason"]) for row in leaderboard_of(folder)}
     assert rows == {number: failures.get(number, ("finished", "")) for number in range(len(saved))}
