@@ -203,6 +203,34 @@ def test_pages_with_little_to_show(tmp_path: Path, open_page: OpenPage) -> None:
     assert page.rows == [{"run": "0", "status": "unfinished", "best_epoch": "–", "epochs": "–", "seconds": "–"}]
 
 
+def test_few_runs_are_all_drawn(tmp_path: Path, open_page: OpenPage) -> None:
+    """None is far from the others, and each value has its median, however long it is."""
+    losses = {"two": [0.024, 0.706], "four": [0.5, 0.52, 0.51, 0.7]}
+    for name, found in losses.items():
+        for job, loss in enumerate(found):
+            given = [f"model.dropout={'0' if loss < 0.7 else '0.333333333'}", f"seed={job}"]
+            write_job(tmp_path / name, job, classes(loss), given, None, {"val_loss": [0.7, loss]})
+    for job, loss in enumerate(losses["two"]):  # keys that but one of the runs has
+        given = ["trainer.epochs=9", "data=wine"] if job else ["optimizer.lr=0.1"]
+        write_job(tmp_path / "unlike", job, classes(loss), given, None, {"val_loss": [0.7, loss]})
+    for name in ("two", "four", "unlike"):
+        assert report_on([tmp_path / name], tmp_path / name)
+
+    for name, medians in (("two", losses["two"]), ("four", [0.51, 0.7])):
+        page = open_page(tmp_path / name)
+        _, line = page.traces("#effects > div")
+        assert (line["x"], line["y"]) == ([0, 0.333333333], pytest.approx(medians))
+        low, high = page.layout("#effects > div", "yaxis.range")
+        assert low < min(losses[name]) < max(losses[name]) < high
+        assert page.traces("#parallel")[0]["dimensions"][-1]["values"] == sorted(losses[name])
+        assert page.one("#effects-text").text.endswith("or of neighbouring ones.")
+
+    page = open_page(tmp_path / "unlike")
+    assert not page.one("#effects-part").is_displayed()
+    assert [one["label"] for one in page.traces("#parallel")[0]["dimensions"]][-1] == "val_log_loss"
+    assert "far" not in page.one("#parallel-text").text
+
+
 # ---- from the command line
 
 

@@ -71,10 +71,16 @@ const noise = (metric, explained) => (
   "is drawn."
 );
 
+// Few numbers, which somebody has chosen: those that a search has drawn hardly come again
+const areChosen = (distinct, values) => (
+  distinct.length <= MOST_VALUES
+  && (!searches.length || distinct.length < values.length || areFew(distinct, MOST_VALUES))
+);
+
 // The median of each value; of many numbers that of neighbouring ones
 function medians(values, scores, isNamed) {
   const distinct = [...new Set(values)].sort((a, b) => (isNamed ? inOrder(a, b) : a - b));
-  if (isNamed || areFew(distinct, MOST_VALUES)) {
+  if (isNamed || areChosen(distinct, values)) {
     return [distinct, distinct.map((value) => median(scores.filter((_, index) => values[index] === value)))];
   }
   const sorted = values.map((value, index) => [value, scores[index]]).sort(([a], [b]) => a - b);
@@ -129,6 +135,7 @@ function drawEffects(metric, runs, range) {
   const having = (key) => runs.filter((run) => key in run.overrides);
   const shown = keys.filter((key) => new Set(having(key).map((run) => run.overrides[key])).size > 1);
   const boxes = find("effects");
+  find("effects-part").hidden = !shown.length;
   while (boxes.children.length < shown.length) boxes.append(element("div"));
   [...boxes.children].forEach((box, index) => { box.hidden = index >= shown.length; });
   return shown.map((key, index) => () => effect(boxes.children[index], key, metric, having(key), range));
@@ -241,8 +248,8 @@ function drawMattered() {
   const one = numberOf(metric) === null ? "run" : "trial";
   const pruned = runs.some((run) => run.state === "pruned");
   const scores = runs.map((run) => run.metrics[metric]);
-  const better = betterHalf(runs, metric).map((run) => run.metrics[metric]);
-  const range = scale(metric) === "log" ? null : robust(scores, better);
+  const range = scale(metric) === "log" ? null
+    : robustScores(runs, betterHalf(runs, metric), (run) => [run.metrics[metric]]);
   const away = range ? scores.filter((score) => score < range[0] || score > range[1]) : [];
   find("effects-text").textContent =
     `Each point is a ${one}${pruned ? ", an open one was pruned" : ""}; the line joins the ` +

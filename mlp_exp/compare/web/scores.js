@@ -15,6 +15,8 @@ function byScore(runs, metric, of = search) {
   return scored.filter(([score]) => score !== null).sort(([a], [b]) => sign * (a - b)).map(([, run]) => run);
 }
 
+const FEWEST_BETTER = 3;  // runs whose range says what is far from it
+
 function betterHalf(runs, metric, of = search) {
   const ranked = byScore(runs, metric, of);
   return ranked.length ? ranked.slice(0, Math.ceil(ranked.length / 2)) : runs;
@@ -68,6 +70,11 @@ function rangeOfCurves(all, better) {
   const [low, high] = ends(late);
   return high > low && to - from > STRIP * (high - low) ? robust(values, late) : range;
 }
+
+// That of scores: of few runs none is far from the others
+const robustScores = (runs, better, values) => (
+  better.length < FEWEST_BETTER ? null : robust(finite(runs.flatMap(values)), finite(better.flatMap(values)))
+);
 
 function leaves(number, kind, name, values) {
   const known = finite(values);

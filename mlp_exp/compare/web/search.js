@@ -3,8 +3,8 @@
 let current = searches[0];  // of several, that which is shown
 
 const valuesOf = (objective) => finite(current.trials.map((trial) => trial.metrics[objective]));
-const rangeOf = (objective, values = (trial) => [trial.metrics[objective]]) => robust(
-  finite(current.trials.flatMap(values)), finite(betterHalf(current.trials, objective, current).flatMap(values)),
+const rangeOf = (objective, values = (trial) => [trial.metrics[objective]]) => (
+  robustScores(current.trials, betterHalf(current.trials, objective, current), values)
 );
 
 // Whether an objective needs a log axis: all values are positive, and most of the plot would be empty without it
