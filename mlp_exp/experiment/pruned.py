@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean, median_low
 from typing import Any
 
+from mlp_exp.config.counted import counted
 from mlp_exp.experiment.checkpoint import Saved
 from mlp_exp.experiment.course import History
 from mlp_exp.experiment.outcome import described
@@ -57,7 +58,7 @@ def prune(plan: Plan, folder: RunFolder, stacked: int) -> dict[str, Any]:
         "stacked": stacked,
     }
     folder.write_result(result)
-    log.info("pruned after %d epochs, best epoch %d: %s", checkpoint.epoch, best_epoch, folder.path)
+    log.info("pruned after %s, best epoch %d: %s", counted(checkpoint.epoch, "epochs"), best_epoch, folder.path)
     return result
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mlp_exp.config.counted import counted
 from mlp_exp.errors import NotReproducedError, RunFolderError
 from mlp_exp.experiment.configs import differences
 from mlp_exp.storage.run_folder import PRUNED, RunFolder
@@ -29,8 +30,10 @@ def compare(earlier: RunFolder, again: RunFolder) -> None:
         return
     if difference:
         raise NotReproducedError("\n".join([f"not identical: {difference}", *environment]))
-    epochs = len(earlier.read_history(earlier.history_columns))
-    what = "history, weights and metrics" if whole else f"the {epochs} epochs before it was {before['status']}"
+    epochs = counted(len(earlier.read_history(earlier.history_columns)), "epochs")
+    what = (
+        "history, weights and metrics" if whole else f"the {epochs} before it was {before['status']}"
+    )
     print("\n".join([f"identical to {earlier.path} to the last bit: {what}", *environment]))
 
 
@@ -68,7 +71,7 @@ def _in_history(earlier: RunFolder, again: RunFolder, *, whole: bool) -> Iterato
             if column != "seconds" and was != value and not was != was != value != value:  # noqa: PLR0124 (NaN)
                 yield f"epoch {old[0]:.0f}, {column}: {was!r} before, {value!r} now"
     if len(now) < len(before) or (whole and len(now) > len(before)):
-        yield f"{len(before)} epochs before, {len(now)} now"
+        yield f"{counted(len(before), 'epochs')} before, {len(now)} now"
 
 
 def _in_weights(earlier: RunFolder, again: RunFolder) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean, median_low
 
+from mlp_exp.config.counted import counted
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine.state import MemberState
@@ -209,7 +210,7 @@ class Run:
         """The run in one line."""
         dataset, parts, module = self.dataset, self.parts, self.trainee.module
         network = module.network if isinstance(module, EmbeddedNetwork) else module
-        weights = sum(p.numel() for p in module.parameters())
+        weights = counted(sum(p.numel() for p in module.parameters()), "parameters")
         features = dataset.features.shape[1] + len(dataset.categories) + len(dataset.texts)
         what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
         networks = f"{len(self.courses)} networks, each " if len(self.courses) > 1 else ""
@@ -217,16 +218,16 @@ class Run:
         if self.components.ensemble.divides:
             known = f"train and val {len(self.plan.known_rows)}"
         return (
-            f"{len(dataset.target)} rows, {features} features, {what}; "
+            f"{counted(len(dataset.target), 'rows')}, {counted(features, 'features')}, {what}; "
             f"{known}, test {len(parts.test)}; {networks}"
-            f"{type(network).__name__} with {weights} parameters on {self.plan.device}; seed {self.components.seed}"
+            f"{type(network).__name__} with {weights} on {self.plan.device}; seed {self.components.seed}"
         )
 
     @property
     def summary(self) -> str:
         """How the run ended, in one line."""
-        status, epochs = self.status.replace("_", " "), len(self.history)
-        return f"{status} after {epochs} epochs, best epoch {self.best_epoch}: {self.folder.path}"
+        status, epochs = self.status.replace("_", " "), counted(len(self.history), "epochs")
+        return f"{status} after {epochs}, best epoch {self.best_epoch}: {self.folder.path}"
 
     def write_history(self) -> None:
         self.folder.write_history(self.columns, self.history)

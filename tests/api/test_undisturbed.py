@@ -129,5 +129,5 @@ def test_what_is_printed_without_quiet(tmp_path: Path, capsys: pytest.CaptureFix
     first, second, *_, last, note = capsys.readouterr().out.splitlines()
     assert first.startswith("60 rows, 2 features, 2 classes; ")
     assert second.startswith("epoch 1/1: train loss ")
-    assert last == f"finished after 1 epochs, best epoch 1: {run.folder}"
+    assert last == f"finished after 1 epoch, best epoch 1: {run.folder}"
     assert note == "Note: the test part has 12 rows: its metrics are uncertain."

@@ -112,8 +112,8 @@ def test_rows_of_weight_0_are_in_no_part() -> None:
     found = without_weightless(parts, np.array([0.0, 1, 0.5, 0, 1]))
     assert [rows.tolist() for rows in (found.train, found.val, found.test)] == [[1], [2], [4]]
     for weights, message in (
-        ([0.0, 0, 1, 1, 1], "split: the weights of all 2 rows of the train part are 0 (data.weight)"),
-        ([1.0, 0, 0, 1, 1], "split: the weights of all 1 rows of the val part are 0 (data.weight)"),
+        ([0.0, 0, 1, 1, 1], "split: the weights of the train part (2 rows) are all 0 (data.weight)"),
+        ([1.0, 0, 0, 1, 1], "split: the weights of the val part (1 row) are all 0 (data.weight)"),
     ):
         with pytest.raises(DataError) as error:
             without_weightless(parts, np.array(weights))

@@ -124,7 +124,7 @@ def test_an_interrupted_run_as_far_as_it_came(
         assert command("run", *SMALL, "trainer.checkpoint_every=0", "hydra.run.dir=run").returncode == 130
     done = command("run", "rerun=run", "hydra.run.dir=again")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith(identical(tmp_path / "run", "the 1 epochs before it was interrupted"))
+    assert done.stdout.endswith(identical(tmp_path / "run", "the 1 epoch before it was interrupted"))
     change_history(tmp_path / "run", lambda rows: rows.extend([["2", *rows[1][1:]], ["3", *rows[1][1:]]]))
     with pytest.raises(NotReproducedError, match=r"not identical: epoch 2, train_loss: "):
         compare(RunFolder(tmp_path / "run"), RunFolder(tmp_path / "again"))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlp_exp.config.counted import counted
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.sampling import fold_of_rows, strata
 from mlp_exp.errors import DataError
@@ -97,7 +98,9 @@ def without_weightless(parts: Parts, weights: NDArray[np.float64] | None) -> Par
         return parts
     for name, rows in parts.items():
         if not weights[rows].any():
-            raise DataError(f"split: the weights of all {len(rows)} rows of the {name} part are 0 (data.weight)")
+            raise DataError(
+                f"split: the weights of the {name} part ({counted(len(rows), 'rows')}) are all 0 (data.weight)"
+            )
     return Parts(*(rows[weights[rows] > 0] for rows in (parts.train, parts.val, parts.test)))
 
 

@@ -84,7 +84,9 @@ class CsvDamage:
             log.info("%s: no rows of the table, at its end: %s", path, shown)
             return
         if may_skip and format.skips_ragged_rows and self.count <= rows:
-            log.warning("%s: %d rows do not fit the header and are left out, first row %d", path, self.count, places[0])
+            one = f"row {places[0]} does not fit the header and is left out"
+            more = f"{self.count} rows do not fit the header and are left out, first row {places[0]}"
+            log.warning("%s: %s", path, one if self.count == 1 else more)
             return
         raise self._ragged(places, rows, may_skip=may_skip)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlp_exp.config.counted import counted
 from mlp_exp.config.words import override
 from mlp_exp.data.dataset import Category, Column, Dataset, TextColumn
 from mlp_exp.data.splits.base import Split
@@ -121,7 +122,7 @@ def _read(path: str | Sequence[str], asked: _Asked, open_file: Opener) -> Datase
     texts = {*options.categorical, *options.dates, *options.text, *asked.targets.texts}
     content = read_table(path, format, texts, open_file)
     shown = shown_path(path)
-    log.info("%s: %d rows of %d columns", shown, len(content), content.num_columns)
+    log.info("%s: %s of %s", shown, counted(len(content), "rows"), counted(content.num_columns, "columns"))
     with _path_in_messages(shown):
         options.check(content.column_names, roles(asked.targets.names, asked.weight, content.column_names))
         decimal = format.decimal or decimal_sign(content, options, format)
