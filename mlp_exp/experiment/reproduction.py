@@ -31,9 +31,7 @@ def compare(earlier: RunFolder, again: RunFolder) -> None:
     if difference:
         raise NotReproducedError("\n".join([f"not identical: {difference}", *environment]))
     epochs = counted(len(earlier.read_history(earlier.history_columns)), "epochs")
-    what = (
-        "history, weights and metrics" if whole else f"the {epochs} before it was {before['status']}"
-    )
+    what = "history, weights and metrics" if whole else f"the {epochs} before it was {before['status']}"
     print("\n".join([f"identical to {earlier.path} to the last bit: {what}", *environment]))
 
 

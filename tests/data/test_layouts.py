@@ -110,6 +110,25 @@ def test_a_layout(name: str, zipped: bool, tmp_path: Path) -> None:
     assert_read(table(str(tmp_path / "t.csv"), "y", **options))
 
 
+@pytest.mark.parametrize(
+    ("longer", "said"),
+    [
+        ([20], "row 20 does not fit the header and is left out"),
+        ([20, 40], "2 rows do not fit the header and are left out, first row 20"),
+    ],
+)
+def test_what_is_left_out_is_counted(
+    longer: list[int], said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows: list[tuple[str, ...]] = [*VALUES]
+    for place in longer:
+        rows.insert(place, ("1", "2", "3", "4"))
+    path = tmp_path / "t.csv"
+    path.write_text(text(rows), encoding="utf-8")
+    assert_read(table(str(path), "y", ragged_rows="skip"))
+    assert [record.getMessage() for record in caplog.records if "header" in record.getMessage()] == [f"{path}: {said}"]
+
+
 @pytest.mark.parametrize("place", [0, 30, ROWS - 1])
 @pytest.mark.parametrize("note", [LONG, "z" * 2_100_000, "two\nlines", '"', "a\r\nb", LONG + "\n" + LONG])
 def test_any_cell(note: str, place: int, tmp_path: Path) -> None:
