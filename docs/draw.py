@@ -86,8 +86,9 @@ def draw_pages(folder: Path) -> None:
         for name, scheme in (("report", "light"), ("report_dark", "dark")):
             show(browser, folder / "SWEEP", 1100, 1400, scheme)
             save_png(name, browser.get_screenshot_as_png())
-        show(browser, folder / "SEARCH", 1100, 4000, "light")
-        save_png("search", browser.find_element("id", "search").screenshot_as_png)
+        for name, scheme in (("search", "light"), ("search_dark", "dark")):
+            show(browser, folder / "SEARCH", 1100, 4000, scheme)
+            save_png(name, browser.find_element("id", "search").screenshot_as_png)
     finally:
         browser.quit()
 

@@ -9,6 +9,9 @@ from mlp_exp.config.described import Key, Option, groups, option
 PRESETS = ("experiment", "search")
 """Groups whose options set keys of other groups."""
 GROUPS = groups()
+TARGET = "an import path, such as package.Class", "what is built, or called: a class or function, also one of your own"
+OF_HYDRA = {"_target_": TARGET, "_recursive_": ("true or false", "")}
+"""Type and comment of keys that mean the same everywhere, where nothing else is said."""
 
 
 def text(words: str) -> str:
@@ -44,11 +47,17 @@ def by_option(values: Mapping[str, str]) -> str:
     return ", ".join(f"{value} ({', '.join(map(text, having))})" for value, having in names.items())
 
 
+def is_node(key: Key, keys: Iterable[Key]) -> bool:
+    """Whether there is nothing to say of a key but what is said of those inside it."""
+    return not (key.default or key.comment) and any(other.name.startswith(f"{key.name}.") for other in keys)
+
+
 def key_entry(name: str, found: Mapping[str, Key], group: str = "", options: Sequence[str] = ()) -> str:
     """The entry of a key, by the options of its group that have it; `options` are all of them."""
-    takes = by_option({of: text(key.takes) for of, key in found.items()})
+    usual_type, usual_comment = OF_HYDRA.get(name.rpartition(".")[2], ("", ""))
+    takes = by_option({of: text(key.takes or usual_type) for of, key in found.items()})
     default = by_option({of: code(key.default) for of, key in found.items()})
-    comment = by_option({of: text(key.comment) for of, key in found.items()})
+    comment = by_option({of: text(key.comment or usual_comment) for of, key in found.items()})
     only = "" if len(found) >= len(options) else f"*With {', '.join(code(f'{group}={of}') for of in found)}.*"
     fields = [f":{field}: {json.dumps(said)}" for field, said in (("type", takes), ("default", default)) if said]
     return "\n".join([f"````{{confval}} {name}", ":no-contents-entry:", *fields, "", comment, "", only, "````", ""])
@@ -61,7 +70,7 @@ def group_section(group: str, about: str = "", chosen: str = "") -> str:
     keys: dict[str, dict[str, Key]] = {}
     for each in options:
         for key in each.keys:
-            if key.name.replace(".", "/") not in GROUPS:
+            if key.name.replace(".", "/") not in GROUPS and not is_node(key, each.keys):
                 keys.setdefault(key.name, {})[each.name] = key
     names = [each.name for each in options]
     entries = [key_entry(name, found, group, names) for name, found in keys.items()]
@@ -79,8 +88,9 @@ def sections(names: Iterable[str]) -> str:
 
 def keys_of_run() -> str:
     """The keys outside of groups, and those of each group that is built for a run."""
-    top = [key for key in option("", "run").keys if key.name not in GROUPS and key.name.partition(".")[0] != "data"]
-    outside = [key_entry(key.name, {"run": key}) for key in top]
+    keys = option("", "run").keys
+    top = [key for key in keys if key.name not in GROUPS and key.name.partition(".")[0] != "data"]
+    outside = [key_entry(key.name, {"run": key}) for key in top if not is_node(key, keys)]
     return "\n".join([*outside, sections(name for name in GROUPS if name not in PRESETS and "/" not in name)])
 
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from mlp_exp.config.commented_yaml import read_commented
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME
+from mlp_exp.config.hydra_keys import TAKES
 from mlp_exp.config.hydra_settings import HydraSettings, LocalSettings
 from mlp_exp.config.key_types import field_of, model_in, words_of
 from mlp_exp.config.ray_settings import RaySettings
@@ -229,7 +230,7 @@ def _takes(name: str, group: str, chosen: str) -> str:
     """What a key takes, by the schema of the run, or of this or any other option of Hydra's groups."""
     own = SETTINGS.get((group, chosen))
     field = _field(name, [own] if own else SETTINGS.values())
-    return (field.description if field else None) or ""
+    return (field.description if field else None) or TAKES.get(name, "")
 
 
 def _field(name: str, settings: Iterable[type[HydraSettings]]) -> FieldInfo | None:

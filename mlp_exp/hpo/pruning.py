@@ -10,9 +10,11 @@ from itertools import accumulate
 from statistics import median
 from typing import Any
 
+from mlp_exp.config.hydra_keys import TAKES
 from mlp_exp.config.targets import did_you_mean, locate, parameters_of
 from mlp_exp.errors import ConfigError
 
+WHERE = "hydra.sweeper.pruner"
 NINTH = 1 / 9
 """Of all epochs: where the first rung is best. An earlier one takes luck for quality, a later one saves less."""
 
@@ -76,7 +78,7 @@ class Halving(Pruner):
 
     def __init__(self, eta: float = 3, first: float = NINTH) -> None:
         self._eta, self._first = eta, first
-        require_numbers(eta=(eta, "a number above 1", eta > 1), first=(first, *_is_first(first)))
+        require_numbers(eta=(eta, TAKES[f"{WHERE}.eta"], eta > 1), first=(first, *_is_first(first)))
 
     def rungs(self, epochs: int, bracket: int) -> Sequence[int]:
         return ascending(self._first, self._eta, epochs)[bracket:]
@@ -141,13 +143,13 @@ def _from_one(rungs: Iterable[float], epochs: int) -> list[int]:
 
 
 def _is_first(first: float) -> tuple[str, bool]:
-    return "a number of epochs, or a fraction of them between 0 and 1", 0 < first < 1 or first >= 1
+    return TAKES[f"{WHERE}.first"], 0 < first < 1 or first >= 1
 
 
 def require_numbers(**values: tuple[Any, str, bool]) -> None:
     """Raises ConfigError for the values of which the third says that they are not what the second expects."""
     problems = [
-        f"hydra.sweeper.pruner.{key}: expected {expected}, got {value!r}"
+        f"{WHERE}.{key}: expected {expected}, got {value!r}"
         for key, (value, expected, holds) in values.items()
         if not holds
     ]

@@ -97,7 +97,7 @@ def test_a_run_that_is_only_described(command: Command, tmp_path: Path) -> None:
     assert "target: multiclass" in done.stdout
     *_, run, training, end = done.stdout.splitlines()
     assert run.startswith("60 rows, 10 features, 3 classes; train 42, val 6, test 12; MLP with ")
-    assert training.startswith("1000 epochs of 1 steps of 32 rows") or " epochs of " in training
+    assert training.startswith("1000 epochs of 1 step of 32 rows") or " epochs of " in training
     assert end.endswith("s of training, without early stopping. Nothing was trained.")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
     refused = command("run", *QUICK_TABLE, "data.path=t.csv", "data.target=moood", "--dry-run")

@@ -20,7 +20,7 @@ TEXTS = {
 BLOCKS = {name: blocks_of(text) for name, text in TEXTS.items()}
 PAGES = [name for name, blocks in BLOCKS.items() if blocks and name != "how-to/tasks.md"]
 """All but that one, of which tests/experiment/test_tasks_page.py runs each command and looks at what it leaves."""
-ELSEWHERE = {"how-to/machines.md": 4, "how-to/resume.md": 1, "how-to/track.md": 1, "tutorials/cluster.md": 2}
+ELSEWHERE = {"how-to/machines.md": 4, "how-to/track.md": 1, "tutorials/cluster.md": 2}
 """How many blocks of a page need another machine: a cluster, a web service."""
 
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+from PIL import Image
 from pydantic import BaseModel
 from site_pages import configuration, links
 from sphinx.cmd.build import main as build
@@ -37,6 +38,8 @@ from mlp_exp.storage import hydra_files, lease, run_folder, sweep_folder
 pytestmark = pytest.mark.slow
 
 DOCS = ROOT / "docs"
+OF_BENCHMARKS = ("growth", "sweep")
+"""Images of figures that are white in the README, too."""
 KINDS = ("tutorials", "how-to", "reference", "explanation")
 _LINK, _ID = re.compile(r'\b(?:href|src)="([^"]+)"'), re.compile(r'\bid="([^"]+)"')
 
@@ -103,6 +106,15 @@ def test_no_key_is_missing(site: Path) -> None:
     assert "seed" in names
 
 
+def test_each_key_has_a_type_and_a_comment() -> None:
+    made = configuration.keys_of_run() + configuration.keys_of_hydra()
+    entries = re.findall(r"^````\{confval\} (\S+)\n(.*?)^````$", made, re.MULTILINE | re.DOTALL)
+    assert len(entries) > 200
+    for name, entry in entries:
+        assert "\n:type: " in entry, name
+        assert [line for line in entry.splitlines() if line and not line.startswith((":", "*With"))], name
+
+
 def test_no_option_and_no_key_of_a_file_is_missing(site: Path) -> None:
     names = {name for kind, name in described(site) if kind == "std:confval"}
     presets = (site / "reference" / "presets.html").read_text(encoding="utf-8")
@@ -157,7 +169,11 @@ def test_no_file_and_no_key_of_a_result_is_missing(site: Path, tmp_path: Path) -
     done = ended(start_command("run", *search, *short, f"hydra.sweep.dir={tmp_path}", cwd=tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    inner = {re.sub(r"^\d/(plots/.*)?", "", path) or "plots" for path in left}
+    looks = ["callbacks=[predictions,lr_finder]", "callbacks.predictions.every=1", "baselines=none"]
+    done = ended(start_command("run", *looks, *short[:2], f"hydra.run.dir={tmp_path}/9", cwd=tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    left |= {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "9").rglob("*") if path.is_file()}
+    inner = {re.sub(r"^\d/((plots|predictions)/.*)?", r"\2", path) for path in left}
     assert len(inner) > 14
     assert inner - found == set()
     result = json.loads((tmp_path / "0" / "result.json").read_text(encoding="utf-8"))
@@ -212,13 +228,36 @@ def test_commands_and_code_stand_in_blocks_that_are_run() -> None:
 def test_pages_show_all_images_and_none_is_large() -> None:
     texts = "".join(page.read_text(encoding="utf-8") for page in [*DOCS.rglob("*.md"), ROOT / "README.md"])
     for image in (DOCS / "images").iterdir():
-        assert f"images/{image.name}" in texts, image
+        assert f"images/{image.name.replace('_dark.', '.')}" in texts, image
         assert image.stat().st_size < 150_000, image
+
+
+def test_an_image_on_a_light_ground_has_a_dark_twin(site: Path) -> None:
+    checked = 0
+    for image in sorted((DOCS / "images").glob("*.png")):
+        ground = Image.open(image).convert("RGBA").getpixel((0, 0))
+        if ground != (255, 255, 255, 255) or image.stem in OF_BENCHMARKS:
+            continue
+        checked += 1
+        assert (DOCS / "images" / f"{image.stem}_dark.png").exists(), image
+        shown = [page for page in site.rglob("*.html") if f"_images/{image.name}" in page.read_text("utf-8")]
+        assert shown, image
+        for page in shown:
+            classes = re.findall(rf'<img[^>]*class="([\w -]*)"[^>]*_images/({image.stem}\w*)', page.read_text("utf-8"))
+            assert {(name, mode.split()[-1]) for mode, name in classes} == {
+                (image.stem, "only-light"),
+                (f"{image.stem}_dark", "only-dark"),
+            }, page
+    assert checked == 2
+
+
+def test_long_names_are_broken_between_their_parts(site: Path) -> None:
+    page = (site / "reference" / "figures.html").read_text(encoding="utf-8")
+    assert '<span class="pre">precision_<wbr>recall_<wbr>of_<wbr>labels</span>' in page
 
 
 def test_each_page_says_for_whom_it_is() -> None:
     pages = [path for kind in KINDS for path in sorted((DOCS / kind).glob("*.md"))]
-    pages = [path for path in pages if path.stem not in ("measured", "changelog")]  # files of the repository
     for page in [DOCS / "index.md", *pages]:
         title, blank, first = page.read_text(encoding="utf-8").splitlines()[:3]
         assert (title[:2], blank) == ("# ", ""), page
@@ -226,10 +265,23 @@ def test_each_page_says_for_whom_it_is() -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install the package chromium")
-def test_the_search_works_from_a_folder(site: Path, tmp_path: Path) -> None:
-    page = f"file://{site}/search.html?q=model.dropout"
-    words = [str(CHROMIUM), *FLAGS.split(), f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
-    done = subprocess.run([*words, page], capture_output=True, text=True, check=True, timeout=120)
+@pytest.mark.parametrize(
+    ("words", "found_first"),
+    [
+        ("model.dropout", "reference/configuration.html#confval-model.dropout"),
+        ("class+imbalance", "how-to/class_imbalance.html"),
+    ],
+)
+def test_the_search_works_from_a_folder(site: Path, tmp_path: Path, words: str, found_first: str) -> None:
+    page = f"file://{site}/search.html?q={words}"
+    command = [
+        str(CHROMIUM),
+        *FLAGS.split(),
+        f"--user-data-dir={tmp_path}",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+    ]
+    done = subprocess.run([*command, page], capture_output=True, text=True, check=True, timeout=120)
     found = re.findall(r'<a href="([^"]*)"', done.stdout.partition('id="search-results"')[2])
-    assert any(link.startswith("reference/configuration.html#confval-model.dropout") for link in found)
+    assert any(link.startswith(found_first) for link in found)
     shutil.rmtree(tmp_path)

@@ -86,7 +86,7 @@ def short(words: Sequence[str]) -> list[str]:
     ['-m', 'seed=range(3)', 'trainer.epochs=3', 'trainer.plots=never', 'baselines=none']
     """
     if {*_TRAINS_NOTHING} & {*words} or any(re.match("resume=(?!true)|rerun=", word) for word in words):
-        return list(words)
+        return [f"{_TRIALS}{_MOST + 1}" if word.startswith(_TRIALS) else word for word in words]
     words = [re.sub(r"\brange\((\d+)\)", lambda n: f"range({min(int(n[1]), _MOST)})", word) for word in words]
     for start in (_TRIALS, _EPOCHS):
         words = [f"{start}{_MOST}" if re.fullmatch(rf"{re.escape(start)}\d+", word) else word for word in words]

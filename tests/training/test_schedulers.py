@@ -80,6 +80,14 @@ def test_a_schedule_is_as_long_as_the_training_whatever_the_configuration_says(c
     assert cfg.trainer.epochs == 3
 
 
+def test_a_constant_factor_holds_in_every_epoch_or_in_some(compose: Compose) -> None:
+    cfg = composed(compose, "none")
+    cfg.scheduler.factor = 0.5
+    assert rates(build(cfg).learning_rate(EPOCHS, 1)) == [LR / 2] * EPOCHS
+    cfg.scheduler.total_iters = 3
+    assert rates(build(cfg).learning_rate(EPOCHS, 1)) == [LR / 2] * 3 + [LR] * (EPOCHS - 3)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
