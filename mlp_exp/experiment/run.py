@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean, median_low
 
-from mlp_exp.config.counted import counted
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.base import Parts
 from mlp_exp.engine.state import MemberState
@@ -210,7 +209,7 @@ class Run:
         """The run in one line."""
         dataset, parts, module = self.dataset, self.parts, self.trainee.module
         network = module.network if isinstance(module, EmbeddedNetwork) else module
-        weights = counted(sum(p.numel() for p in module.parameters()), "parameters")
+        weights = sum(p.numel() for p in module.parameters())
         features = dataset.features.shape[1] + len(dataset.categories) + len(dataset.texts)
         what = f"{len(dataset.class_names)} classes" if dataset.class_names else f"target {dataset.target_name}"
         networks = f"{len(self.courses)} networks, each " if len(self.courses) > 1 else ""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlp_exp.config.counted import counted
 from mlp_exp.config.validation import require_valid
 from mlp_exp.display.tables import print_dry_run, print_dry_run_of_one
 from mlp_exp.engine.threads import set_threads
@@ -72,7 +71,6 @@ def described(made: Plan) -> tuple[str, str, float]:
     """The run in words, how it would be trained, and about how many seconds that takes."""
     (kind,), _ = kinds([made], Local())
     config, steps = made.components.config, made.steps
-    whole = f"{counted(made.epochs, 'epochs')} of {counted(steps, 'steps')} of {counted(made.batch_size, 'rows')}"
     training = (
         f"{counted(made.epochs, 'epoch')} of {counted(steps, 'step')} of {counted(made.batch_size, 'row')}, "
         f"{_name(config['optimizer'])} with lr {config['optimizer']['lr']:g}, "

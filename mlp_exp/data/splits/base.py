@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_exp.config.counted import counted
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.data.splits.sampling import fold_of_rows, strata
 from mlp_exp.errors import DataError, counted
