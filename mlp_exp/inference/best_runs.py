@@ -20,6 +20,8 @@ def runs_of(folder: Path, top: int, say: Say) -> list[Path]:
         say: is told why there are fewer.
     """
     if (folder / MODEL).exists() or RunFolder(folder).result() is not None:
+        if top > 1:
+            say(f"{folder}: 1 of {top}: it is the folder of a run, and not of a sweep")
         return [folder]
     best = best_of(Leaderboard.read(folder).entries, folder, top, say)
     return [folder / os.path.relpath(run, folder) for run in best]

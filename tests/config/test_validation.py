@@ -36,7 +36,7 @@ NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
-ORDER = "a list of the classes, such as [low,medium,high], or null"
+ORDER = "a list of three classes or more, such as [low,medium,high], or null (two need no order)"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
 GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "plots", "seed"]))
 

@@ -242,7 +242,7 @@ def test_several_forms_are_named_with_their_rows(name: str, tmp_path: Path) -> N
     message = str(caught.value)
     assert message.startswith(f"data.path: '{path}': 1 column cannot be used as it is:\n  amount: {says}: '")
     assert message.endswith("Mend the file, or add: 'data.drop=[amount]'")
-    assert "rows, first row 0)" in message
+    assert "rows, first row 0, from 0)" in message
     found = table(path, "y", drop=["amount"])
     assert found.columns[0].note == "data.drop"
 

@@ -100,7 +100,7 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     near += [n for n in names if n.lower() == name.lower() and n not in near]
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
-    hint += _as_typed(key, near or names[:20])
+    hint += _as_typed(key, near)
     if len(names) == 1:
         hint = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
     if look_like_values(names):
@@ -201,7 +201,7 @@ def _column(name: str, values: pa.ChunkedArray, missing: int, asked: Asked | Non
     if infinite.any():
         row = int(infinite.argmax())
         more = f" ({infinite.sum()} such rows)" if infinite.sum() > 1 else ""
-        says = f"expected finite numbers, found {numbers[row]} in row {row}{more}"
+        says = f"expected finite numbers, found {numbers[row]} in row {row}, from 0{more}"
         raise ColumnError(name, says, {"data.missing": ["inf", "-inf"]})
     return Column(name, "boolean" if family == "boolean" and not asked else "number", _span(numbers), missing)
 
