@@ -8,6 +8,8 @@ from mlp_exp.config.described import Key, Option, groups, option
 
 PRESETS = ("experiment", "search")
 """Groups whose options set keys of other groups."""
+FIRST = ("seed", "resume", "rerun")
+"""Keys outside of groups that people type most."""
 GROUPS = groups()
 
 
@@ -78,10 +80,12 @@ def sections(names: Iterable[str]) -> str:
 
 
 def keys_of_run() -> str:
-    """The keys outside of groups, and those of each group that is built for a run."""
+    """The seed and what continues a run, the keys of each group that is built for a run, and the other keys."""
     top = [key for key in option("", "run").keys if key.name not in GROUPS and key.name.partition(".")[0] != "data"]
-    outside = [key_entry(key.name, {"run": key}) for key in top]
-    return "\n".join([*outside, sections(name for name in GROUPS if name not in PRESETS and "/" not in name)])
+    first = [key_entry(key.name, {"run": key}) for key in top if key.name in FIRST]
+    others = [key_entry(key.name, {"run": key}) for key in top if key.name not in FIRST]
+    of_groups = sections(name for name in GROUPS if name not in PRESETS and "/" not in name)
+    return "\n".join([*first, of_groups, "## Outside of groups\n", *others])
 
 
 def keys_of_hydra() -> str:

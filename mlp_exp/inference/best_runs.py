@@ -9,6 +9,7 @@ from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.storage.run_folder import MODEL, RunFolder
 
+TARGET = "data.target"
 Say = Callable[[str], None]
 
 
@@ -28,7 +29,9 @@ def runs_of(folder: Path, top: int, say: Say) -> list[Path]:
 
 
 def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Path]:
-    """The first of some runs, best first, that ended well; RunFolderError if none did. Arguments of `runs_of`.
+    """The first of some runs, best first, that ended well. Arguments of `runs_of`.
+
+    RunFolderError if none did, or they have different targets.
 
     Args:
         where: names their folder in messages.
@@ -36,10 +39,24 @@ def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Pat
     entries = [entry for entry in every if entry.ended_well and (entry.folder / MODEL).is_file()]
     if not entries:
         raise RunFolderError(f"{where}: expected the folder of a run, with {MODEL}, or of a sweep of such runs")
+    _check_targets(entries, where)
     if len(entries) < top:
         pruned = sum(entry.pruned for entry in every)
         say(f"{where}: {len(entries)} of {top}: {_why_fewer(len(every), pruned, len(entries))}")
     return [entry.folder for entry in entries[:top]]
+
+
+def _check_targets(entries: Sequence[Entry], where: Path) -> None:
+    """Raises RunFolderError for runs of different targets, or tasks: no metric ranks them together."""
+    by_task = {entry.result.get("task"): entry for entry in reversed(entries)}
+    typed = [entry for entry in entries if TARGET in entry.overrides]
+    by_target = {entry.overrides[TARGET]: entry for entry in reversed(typed)}
+    for differing in (by_target, by_task):
+        if len(differing) > 1:
+            found = ", ".join(f"{what} ({os.path.relpath(of.folder, where)})" for what, of in differing.items())
+            raise RunFolderError(
+                f"{where}: holds runs of different targets: {found}; name the folder of one, or of a sweep"
+            )
 
 
 def _why_fewer(runs: int, pruned: int, good: int) -> str:

@@ -208,8 +208,8 @@ def printed(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> list[list[s
         (
             {"target": ["wet", "day"]},
             [
-                ["wet", "target: multilabel", "2 classes: false, true", ""],
-                ["day", "target: multilabel", "2 classes: no, yes", ""],
+                ["wet", "target: multilabel", "2 classes: false, true (positive)", ""],
+                ["day", "target: multilabel", "2 classes: no, yes (positive)", ""],
             ],
         ),
         (
@@ -232,7 +232,7 @@ def test_many_targets_are_printed_in_short(tmp_path: Path, capsys: pytest.Captur
     labels = {f"label {number}": some([0, 1], seed=number) for number in range(45)}
     found = table(write({"x": columns()["x"], **labels}, tmp_path / "t.parquet"), list(labels))
     assert printed(found, capsys)[-2:] == [
-        ["label 39", "target: multilabel", "2 classes: 0, 1", ""],
+        ["label 39", "target: multilabel", "2 classes: 0, 1 (positive)", ""],
         ["5 columns", "target: multilabel", "label 40 … label 44", ""],
     ]
 
