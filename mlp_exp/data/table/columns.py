@@ -21,7 +21,7 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Asked, Reading, form_of_type, read_texts
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.problems import ColumnError, mixed
-from mlp_exp.data.table.remarks import far_dates, form_remarks, texts_remarks
+from mlp_exp.data.table.remarks import code_remarks, far_dates, form_remarks, texts_remarks
 from mlp_exp.data.table.sentences import DIFFERENT, holds_sentences
 from mlp_exp.data.table.values import (
     MICROSECONDS_A_DAY,
@@ -165,7 +165,8 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
     if column.kind in ("number", "date"):
         form = reading.form if reading else form_of_type(values.type, format)
         far = far_dates(values) if column.kind == "date" else ()
-        column = replace(column, form=form, remarks=(*form_remarks(reading), *far))
+        codes = code_remarks(name, texts) if column.kind == "number" and asked is None else ()
+        column = replace(column, form=form, remarks=(*form_remarks(reading), *far, *codes))
     return Decided(replace(column, type=str(values.type)), values)
 
 
