@@ -8,6 +8,8 @@ from mlp_exp.config.described import Key, Option, groups, option
 
 PRESETS = ("experiment", "search")
 """Groups whose options set keys of other groups."""
+FIRST = ("seed", "resume", "rerun")
+"""Keys outside of groups that people type most."""
 GROUPS = groups()
 TARGET = "an import path, such as package.Class", "what is built, or called: a class or function, also one of your own"
 OF_HYDRA = {"_target_": TARGET, "_recursive_": ("true or false", "")}
@@ -87,11 +89,14 @@ def sections(names: Iterable[str]) -> str:
 
 
 def keys_of_run() -> str:
-    """The keys outside of groups, and those of each group that is built for a run."""
+    """The seed and what continues a run, the keys of each group that is built for a run, and the other keys."""
     keys = option("", "run").keys
     top = [key for key in keys if key.name not in GROUPS and key.name.partition(".")[0] != "data"]
-    outside = [key_entry(key.name, {"run": key}) for key in top if not is_node(key, keys)]
-    return "\n".join([*outside, sections(name for name in GROUPS if name not in PRESETS and "/" not in name)])
+    top = [key for key in top if not is_node(key, keys)]
+    first = [key_entry(key.name, {"run": key}) for key in top if key.name in FIRST]
+    others = [key_entry(key.name, {"run": key}) for key in top if key.name not in FIRST]
+    of_groups = sections(name for name in GROUPS if name not in PRESETS and "/" not in name)
+    return "\n".join([*first, of_groups, "## Outside of groups\n", *others])
 
 
 def keys_of_hydra() -> str:

@@ -90,7 +90,8 @@ def main(actions: Actions) -> None:
             from mlp_exp.cli.sweep_line import says_all  # which imports what no other command needs
 
             began = command.options.sweep is None
-            alone = began and says_all(command.sweep_folder, HydraConfig.instance().cfg)
+            cfg: Any = HydraConfig.instance().cfg
+            alone = began and says_all(command.sweep_folder, cfg)
             line = _continuation([] if alone else typed, command.sweep_folder, short=alone or not began)
             print(f"Go on with: {line}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, signals.Terminated) else 130)

@@ -41,7 +41,7 @@ def about(word: str, folders: Sequence[Path], width: int) -> str:
     alike = alike or [key for key in found if key.endswith(f".{name}") and name not in found]
     rows = two_columns([key_row(default_of(key, found)) for key in alike], width)
     if name in found:
-        return "\n".join(filter(None, [_key(name, found, width), rows]))
+        return "\n".join([_key(name, found, width), *[rows] * bool(rows)])
     if rows:
         return rows
     options = {option: f"{place}={option}" for place in reversed(known) for option in known[place]}
@@ -146,6 +146,7 @@ def _key(name: str, found: Found, width: int) -> str:
     for (value, comment), having in by_value.items():
         where = [f"{group}={', '.join(names)}" for group, names in having.items() if group]
         texts = (comment, f"({'; '.join(where)})" if where else "")
-        rows.append((f"{name}={value}" if value else name, " ".join(filter(None, texts))))
+        if value or comment:
+            rows.append((f"{name}={value}" if value else name, " ".join(filter(None, texts))))
     takes = textwrap.wrap(f"{name} takes {first.takes}", width) if first.takes else []
-    return "\n".join([*takes, *[""] * bool(takes), two_columns(rows, width)])
+    return "\n".join([*takes, *[""] * bool(takes), *[two_columns(rows, width)] * bool(rows)])

@@ -12,7 +12,7 @@ from mlp_exp.errors import ArgumentError
 
 NEW = "new"
 STARTER = Path(__file__).resolve().parent.parent / "starter"
-"""What is copied: a package with data, a network and a loss, options and a preset that name them, a README."""
+"""What is copied: a package with data, network, loss and metric, options and a preset that name them, a README."""
 
 
 def make_folder(paths: Sequence[str]) -> None:

@@ -100,7 +100,7 @@ WITHOUT_FILE = {(option.group, option.name): option for option in _WITHOUT_FILE}
 
 
 def groups(folders: Sequence[Path] = (CONF,)) -> dict[str, tuple[str, ...]]:
-    """Every group with its options, in the order of their names.
+    """Every group with its options, in the order of their names: data first, then the groups in the order of run.yaml.
 
     Args:
         folders: of YAML groups; with `--config-dir DIR` that first.
@@ -117,7 +117,10 @@ def groups(folders: Sequence[Path] = (CONF,)) -> dict[str, tuple[str, ...]]:
             group = place.parent.as_posix()
             if group not in (".", *INTERNAL) and not any(part.startswith(".") for part in place.parts):
                 found.setdefault(group, set()).add(file.stem)
-    return {group: tuple(sorted(found[group])) for group in sorted(found)}
+    defaults = read_commented(CONF / f"{CONFIG_NAME}.yaml").defaults
+    order = ["data", *(_place("", default.key) for default in defaults)]
+    ranks = {group: order.index(group) if group in order else len(order) for group in found}
+    return {group: tuple(sorted(found[group])) for group in sorted(found, key=lambda group: (ranks[group], group))}
 
 
 def option(group: str, name: str, folders: Sequence[Path] = (CONF,)) -> Option:

@@ -166,7 +166,7 @@ class Experiment(BaseModel):
     inference: Inference = Inference.model_validate({"_target_": INFERENCE})
     ensemble: Ensemble = Ensemble.model_validate({"_target_": NO_ENSEMBLE})
     baselines: Group = Group.model_validate({"_target_": NO_BASELINES})
-    plots: Annotated[Plots, Field(description="a mapping with the key format")] = Plots.model_validate({})
+    plots: Annotated[Plots, Field(description="a mapping, as {format: svg}")] = Plots.model_validate({})
     tracker: Tracker = Tracker.model_validate({"_target_": NO_TRACKER})
 
 

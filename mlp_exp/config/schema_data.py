@@ -49,7 +49,9 @@ class Data(Group):
         "auto", description="one of auto, classification, binary, multiclass, ordinal, multilabel, regression"
     )
     order: list[str | int | float] | None = Field(
-        None, min_length=3, description="a list of the classes, such as [low,medium,high], or null"
+        None,
+        min_length=3,
+        description="a list of three classes or more, such as [low,medium,high], or null (two need no order)",
     )
     weight: Name | None = Field(None, description="the name of a column, or null")
     columns: Names | None = Field(None, description="a list of column names, such as [age,income], or null for all")

@@ -26,6 +26,12 @@ def locate(path: str) -> Callable[..., Any]:
         near = difflib.get_close_matches(str(error.name), dir(error.obj), n=1)
         hint = f". Did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"cannot import '{path}': {error}{hint}") from error
+    except ModuleNotFoundError as error:
+        package = path.partition(".")[0]
+        where = (
+            f". Go to the folder that holds {package}, or name it: PYTHONPATH=FOLDER" if error.name == package else ""
+        )
+        raise ValueError(f"cannot import '{path}': {error}{where}") from error
     except Exception as error:  # an import runs the user's code, which may raise anything
         raise ValueError(f"cannot import '{path}': {type(error).__name__}: {error}") from error
     if not callable(found):

@@ -259,8 +259,8 @@ class Preprocess:
         if self.log_target and (lowest := dataset.target.min()) <= -1:
             place, column = divmod(int(dataset.target.argmin()), len(dataset.targets))
             raise DataError(
-                f"preprocess.log_target: '{dataset.targets[column].name}', row {dataset.source_rows[place]}: found "
-                f"{lowest:g}; log(1 + target) needs targets above -1"
+                f"preprocess.log_target: '{dataset.targets[column].name}', row {dataset.source_rows[place]}, from 0: "
+                f"found {lowest:g}; log(1 + target) needs targets above -1"
             )
         return TargetScaling.fit(dataset.target[train], log=self.log_target, weights=weights)
 

@@ -42,6 +42,8 @@ def _target_rows(dataset: Dataset) -> list[tuple[str, str, str, str]]:
         note = f"{column.min():g} … {column.max():g}"
         if names:
             note = f"{len(target.class_names)} classes: {(' < ' if dataset.ordered else ', ').join(names)}{more}"
+        if len(target.class_names) == 2:
+            note += " (positive)"  # `f1`, ROC and calibration are about it
         missing = str(dataset.unlabelled or "") if len(dataset.targets) == 1 else ""
         rows.append((target.name, f"target: {dataset.task}", note, missing))
     if rest := dataset.targets[MAX_COLUMNS:]:

@@ -12,6 +12,7 @@ from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.storage.run_folder import MODEL, UNFINISHED, RunFolder
 from mlp_exp.storage.sweep_folder import MULTIRUN, in_lines, job_name
 
+TARGET = "data.target"
 Say = Callable[[str], None]
 
 
@@ -23,13 +24,17 @@ def runs_of(folder: Path, top: int, say: Say) -> list[Path]:
         say: is told why there are fewer.
     """
     if (folder / MODEL).exists() or RunFolder(folder).result() is not None:
+        if top > 1:
+            say(f"{folder}: 1 of {top}: it is the folder of a run, and not of a sweep")
         return [folder]
     best = best_of(Leaderboard.read(folder).entries, folder, top, say)
     return [folder / os.path.relpath(run, folder) for run in best]
 
 
 def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Path]:
-    """The first of some runs, best first, that ended well; RunFolderError if none did. Arguments of `runs_of`.
+    """The first of some runs, best first, that ended well. Arguments of `runs_of`.
+
+    RunFolderError if none did, or they have different targets.
 
     Args:
         where: names their folder in messages.
@@ -37,6 +42,7 @@ def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Pat
     entries = [entry for entry in every if entry.ended_well and (entry.folder / MODEL).is_file()]
     if not entries:
         raise RunFolderError(f"{where}: {_why_none(every, where)}")
+    _check_targets(entries, where)
     if len(entries) < top:
         pruned = sum(entry.pruned for entry in every)
         say(f"{where}: {len(entries)} of {top}: {_why_fewer(len(every), pruned, len(entries))}")
@@ -57,6 +63,19 @@ def _why_none(runs: Sequence[Entry], where: Path) -> str:
     if failed:
         return "\n".join([f"{none}:", *in_lines(failed)])
     return f"expected the folder of a run, with {MODEL}, or of a sweep of such runs"
+
+
+def _check_targets(entries: Sequence[Entry], where: Path) -> None:
+    """Raises RunFolderError for runs of different targets, or tasks: no metric ranks them together."""
+    by_task = {entry.result.get("task"): entry for entry in reversed(entries)}
+    typed = [entry for entry in entries if TARGET in entry.overrides]
+    by_target = {entry.overrides[TARGET]: entry for entry in reversed(typed)}
+    for differing in (by_target, by_task):
+        if len(differing) > 1:
+            found = ", ".join(f"{what} ({os.path.relpath(of.folder, where)})" for what, of in differing.items())
+            raise RunFolderError(
+                f"{where}: holds runs of different targets: {found}; name the folder of one, or of a sweep"
+            )
 
 
 def _why_fewer(runs: int, pruned: int, good: int) -> str:

@@ -117,9 +117,8 @@ def print_summary(predicted: "Predicted") -> None:
         print_advice(f"{predicted.not_finite} of {rows} predictions are not finite numbers; look for extreme values")
     if predicted.seen:
         least = "at least " if predicted.seen_is_least else ""
-        print_advice(
-            f"{least}{predicted.seen} of {rows} rows equal rows of training; metrics on them say little about new rows"
-        )
+        metrics = "; metrics on them say little about new rows" if predicted.scores.values else ""
+        print_advice(f"{least}{predicted.seen} of {rows} rows equal rows of training{metrics}")
     if missing:
         verbs = ("has", "is") if missing == 1 else ("have", "are")
         print_advice(f"{missing} of {rows} rows {verbs[0]} no {targets} and {verbs[1]} left out of the metrics")

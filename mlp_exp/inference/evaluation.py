@@ -107,7 +107,7 @@ class _Reader:
             code = places.index(-1)
             row = first_row + int((codes == code).argmax())
             raise DataError(
-                f"{self._where}: column '{self._column.name}', row {row}: expected a class of training "
+                f"{self._where}: column '{self._column.name}', row {row}, from 0: expected a class of training "
                 f"({join_names(self._class_names)}), found '{shorten(names[code])}'. {FIX}"
             )
         return np.array([*places, -1])[codes]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mlp_exp.config.components import is_component
+from mlp_exp.config.targets import locate
 from mlp_exp.config.trust import is_allowed
 from mlp_exp.data.preprocessing import Preprocessing
 from mlp_exp.data.target_scaling import TargetScaling
@@ -123,10 +124,17 @@ def _run(saved: SavedModel, folder: Path, allow: Sequence[str], keep: object) ->
 
 
 def _check_component(node: Mapping[str, Any], group: str, allow: Sequence[str], where: Path) -> None:
-    """Raises UntrustedError for a component of another kind, and for one inside another, which would be built too."""
-    if is_allowed(node["_target_"], allow):
-        return
+    """Raises UntrustedError for a component of another kind, and for one inside another, which would be built too.
+
+    RunFolderError for one of the user's own that is not found.
+    """
     target = node["_target_"]
+    if is_allowed(target, allow):
+        try:
+            locate(target)
+        except ValueError as error:
+            raise RunFolderError(f"{where}: {group}._target_: {error}") from error
+        return
     of_torch = target.startswith("torch.nn.") if group == "model" else target in CRITERIA
     if not (is_component(target, group) or of_torch):
         raise UntrustedError(f"{where}: {group}._target_ is '{target}', which is no {group}")

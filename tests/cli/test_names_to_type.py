@@ -100,8 +100,7 @@ MISSPELT = [
      "'data.target=\"price[usd]\"'"),
     ("split.column=xy", f"split.column: {HAS_NO} 'xy'. Did you mean 'x y' or 'y'? As typed: 'split.column=\"x y\"'"),
     ('data.drop=["grösse"]', f"data.drop: {HAS_NO} 'grösse'. Did you mean 'größe'? As typed: 'data.drop=[\"größe\"]'"),
-    ("data.weight=w", f"data.weight: {HAS_NO} 'w'. It has price[usd], a=b, x y, p,q, größe, y. As typed: "
-     "'data.weight=\"price[usd]\"'"),
+    ("data.weight=w", f"data.weight: {HAS_NO} 'w'. It has price[usd], a=b, x y, p,q, größe, y."),
 ]  # fmt: skip
 
 

@@ -52,7 +52,12 @@ def test_the_folder_trains_as_its_readme_says(command: Command, tmp_path: Path) 
         done = command(NAMES[name], *words, *short, cwd=folder, fork=True)
         assert (done.returncode, done.stderr) == (0, ""), line
         assert "2 stacks" in done.stdout or "-m" not in words
-    assert result_of(folder / "outputs/first")["epochs"] == 3
+    first = result_of(folder / "outputs/first")
+    assert (first["epochs"], 0 <= first["metrics"]["test"]["near"] <= 1, "near" in first["larger_is_better"]) == (
+        3,
+        True,
+        True,
+    )
     assert len(list((folder / "outputs/sweep").glob("*/result.json"))) == 6
     assert len((folder / "predictions.csv").read_text(encoding="utf-8").splitlines()) == len(rows) + 1
 
@@ -74,6 +79,7 @@ def test_nothing_is_written_over(command: Command, tmp_path: Path) -> None:
         "__init__.py",
         "data.py",
         "loss.py",
+        "metric.py",
         "network.py",
     ]
     assert said(command("run", "--help", "new"))[0].startswith("python -m mlp_exp.run new PATH makes a folder")

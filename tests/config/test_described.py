@@ -108,6 +108,12 @@ def test_options_that_inherit_have_all_keys() -> None:
     assert key_of(best, "optimizer.rates.scale") == Key("optimizer.rates.scale", "a number, 0 or more", "6.0", "")
 
 
+def test_groups_are_in_the_order_of_a_run() -> None:
+    names = list(groups())
+    assert names[:5] == ["data", "split", "preprocess", "model", "loss"]
+    assert names[-4:] == ["hydra/launcher", "hydra/sweeper", "hydra/sweeper/pruner", "hydra/sweeper/sampler"]
+
+
 def test_groups_are_chosen_by_keys_of_their_own() -> None:
     top = option("", "run")
     assert key_of(top, "tracker") == Key(

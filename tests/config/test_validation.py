@@ -36,7 +36,7 @@ NATURAL = "a whole number, 0 or more"
 FRACTION = "a fraction from 0 to 1 (split=files: the path of a file of row numbers)"
 TABLE = "data=table data.path=a.csv data.target=y"
 TARGET = "the name of a column, or a list of names"
-ORDER = "a list of the classes, such as [low,medium,high], or null"
+ORDER = "a list of three classes or more, such as [low,medium,high], or null (two need no order)"
 FRACTIONS = "split: expected train + val + test to be 1, with train above 0, got"
 GROUP_NAMES = ", ".join(sorted([*GROUPS, "callbacks", "plots", "seed"]))
 
@@ -221,7 +221,7 @@ MISTAKES = [
     ("trainer.clip_grad_norm=inf", "trainer.clip_grad_norm: expected a number above 0, or null for none, got inf"),
     ("trainer.plots=yes", "trainer.plots: expected one of auto, always, never, got 'yes'"),
     ("plots.format=pdf", "plots.format: expected png or svg, got 'pdf'"),
-    ("plots=svg", "plots: expected a mapping with the key format, got 'svg'"),
+    ("plots=svg", "plots: expected a mapping, as {format: svg}, got 'svg'"),
     ("seed=-1", f"seed: expected {NATURAL}, got -1"),
     ("seed=abc", f"seed: expected {NATURAL}, got 'abc'"),
     ("seed=1.0", f"seed: expected {NATURAL}, got 1.0"),
@@ -291,7 +291,8 @@ MISTAKES = [
     ),
     (
         "model._target_=nowhere.Net",
-        "model._target_: cannot import 'nowhere.Net': ModuleNotFoundError: No module named 'nowhere'",
+        "model._target_: cannot import 'nowhere.Net': No module named 'nowhere'. Go to the folder that holds nowhere, "
+        "or name it: PYTHONPATH=FOLDER",
     ),
     ("model._target_=MLP", "model._target_: expected an import path, such as package.Class, got 'MLP'"),
     (

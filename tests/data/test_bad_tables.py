@@ -41,7 +41,7 @@ def infinite(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
     return (
         changed(table, "size", row, word),
         (),
-        f"{UNUSABLE}\n  size: expected finite numbers, found {shown} in row {row}\nMend the file, or add: "
+        f"{UNUSABLE}\n  size: expected finite numbers, found {shown} in row {row}, from 0\nMend the file, or add: "
         '\'data.missing=["inf","-inf"]\'',
     )
 
@@ -51,8 +51,8 @@ def infinite_target(table: Table, draw: Generator) -> tuple[Table, Sequence[str]
     return (
         changed(table, "price", row, "-inf"),
         ["data.target=price"],
-        f"data.target: '{{path}}': column 'price', row {row}: expected a finite number, found -inf. Fix it, or take "
-        "it for a missing value: data.missing=[inf,-inf]",
+        f"data.target: '{{path}}': column 'price', row {row}, from 0: expected a finite number, found -inf. Fix it, "
+        "or take it for a missing value: data.missing=[inf,-inf]",
     )
 
 
@@ -63,7 +63,7 @@ def stray_words(table: Table, draw: Generator) -> tuple[Table, Sequence[str], st
     for row, word in zip(rows, words, strict=True):
         table = changed(table, "size", row, word)
     found = list(dict.fromkeys(words))
-    where = f"{count} rows, first row {rows[0]}" if count > 1 else f"row {rows[0]}"
+    where = f"{count} rows, first row {rows[0]}, from 0" if count > 1 else f"row {rows[0]}, from 0"
     example = next(value for row, value in enumerate(table["size"]) if row not in rows)
     cure = ",".join(word if word == "unknown" else f'"{word}"' for word in found)
     return (
@@ -81,7 +81,7 @@ def stray_word_in_the_target(table: Table, draw: Generator) -> tuple[Table, Sequ
         changed(table, "price", row, "sold"),
         ["data.target=price", f"data.task={task}"],
         f"{UNUSABLE}\n  price: expected numbers as '{table['price'][row == 0]}', as in 98% of the rows, found 'sold' "
-        f"(row {row})\nMend the file, or add: 'data.missing=[sold]'",
+        f"(row {row}, from 0)\nMend the file, or add: 'data.missing=[sold]'",
     )
 
 
@@ -91,7 +91,7 @@ def word_in_a_numeric_column(table: Table, draw: Generator) -> tuple[Table, Sequ
         changed(table, "rooms", row, "many"),
         ["data.numeric=[rooms]"],
         f"{UNUSABLE}\n  rooms: expected numbers as '{table['rooms'][row == 0]}', as in 98% of the rows, found 'many' "
-        f"(row {row})\nMend the file, or add: 'data.missing=[many]'",
+        f"(row {row}, from 0)\nMend the file, or add: 'data.missing=[many]'",
     )
 
 
@@ -124,14 +124,14 @@ def class_of_one_row(table: Table, draw: Generator) -> tuple[Table, Sequence[str
     return (
         changed(table, "mood", row, "superb"),
         (),
-        f"data.target: '{{path}}': 'mood' has a single row of class 'superb' (row {row}); training and test need one "
-        "each. Take such rows out or merge the classes.",
+        f"data.target: '{{path}}': 'mood' has a single row of class 'superb' (row {row}, from 0); training and test "
+        "need one each. Take such rows out or merge the classes.",
     )
 
 
 def classes_of_one_row(table: Table, draw: Generator) -> tuple[Table, Sequence[str], str]:
     column = [str(number) for number in draw.permutation(ROWS)]
-    shown = ", ".join(f"'{label}' (row {column.index(str(label))})" for label in range(5))
+    shown = ", ".join(f"'{label}' (row {column.index(str(label))}, from 0)" for label in range(5))
     return (
         {**table, "mood": column},
         ["data.task=multiclass"],
@@ -144,7 +144,7 @@ def text_for_a_regression(table: Table, draw: Generator) -> tuple[Table, Sequenc
     return (
         table,
         ["data.task=regression"],
-        "data.target: '{path}': column 'mood', row 0: expected a number, found 'bad'. For classes: "
+        "data.target: '{path}': column 'mood', row 0, from 0: expected a number, found 'bad'. For classes: "
         "data.task=classification",
     )
 
@@ -208,7 +208,7 @@ def split_column_with_other_words(table: Table, draw: Generator) -> tuple[Table,
     return (
         {**table, "part": words},
         ["split=column", "split.column=part"],
-        f"split.column: 'part', row {rows[0]}: expected train, val or test, found 'Test' ({count} such)",
+        f"split.column: 'part', row {rows[0]}, from 0: expected train, val or test, found 'Test' ({count} such)",
     )
 
 
@@ -218,7 +218,7 @@ def split_column_with_gaps(table: Table, draw: Generator) -> tuple[Table, Sequen
     return (
         changed({**table, "part": words}, "part", row, ""),
         ["split=column", "split.column=part"],
-        f"split.column: '{{path}}': 'part' is missing in 1 row, first in row {row}",
+        f"split.column: '{{path}}': 'part' is missing in 1 row, first in row {row}, from 0",
     )
 
 
@@ -313,14 +313,14 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     },
     "text as a number": (
         ["data.numeric=[city]"],
-        f"{UNUSABLE}\n  city: expected numbers, found 'Rome', 'Bern', 'Oslo' (60 rows, first row 0); take it out of "
-        "data.numeric\nMend the file",
+        f"{UNUSABLE}\n  city: expected numbers, found 'Rome', 'Bern', 'Oslo' (60 rows, first row 0, from 0); take it "
+        "out of data.numeric\nMend the file",
     ),
     "a number as a date": (
         ["data.dates=[size]"],
         re.compile(
             r"data\.path: 'houses\.csv': 1 column cannot be used as it is:\n  size: expected dates, found '[\d.]+', "
-            r"'[\d.]+', '[\d.]+' … \(60 rows, first row 0\); take it out of data\.dates\nMend the file"
+            r"'[\d.]+', '[\d.]+' … \(60 rows, first row 0, from 0\); take it out of data\.dates\nMend the file"
         ),
     ),
     "a date as a number": (
@@ -370,7 +370,9 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     ),
     "texts as weights": (
         ["data.weight=city", "data.max_rows=20"],
-        re.compile(r"data\.weight: 'houses\.csv': column 'city', row 0: expected a number, 0 or more, found '\w+'"),
+        re.compile(
+            r"data\.weight: 'houses\.csv': column 'city', row 0, from 0: expected a number, 0 or more, found '\w+'"
+        ),
     ),
     "another separator": (
         ["data.separator=';'"],

@@ -254,16 +254,18 @@ def test_the_users_order_leaves_other_columns_alone(tmp_path: Path) -> None:
     [
         (
             [f"{17 + row % 9}.04.2020" if row % 2 else f"07/{17 + row % 9}/2020" for row in range(ROWS)],
-            "dates in 2 forms: '18.04.2020' (30 rows, first row 1), '07/17/2020' (30 rows, first row 0)",
+            "dates in 2 forms: '18.04.2020' (30 rows, first row 1, from 0), '07/17/2020' (30 rows, first row 0, from "
+            "0)",
         ),
         (
             [f"2020-01-{1 + row % 28:02}" if row % 4 else f"{1 + row % 28:02}/02/2020" for row in range(ROWS)],
-            "dates in 2 forms: '2020-01-02' (45 rows, first row 1), '01/02/2020' (15 rows, first row 0)",
+            "dates in 2 forms: '2020-01-02' (45 rows, first row 1, from 0), '01/02/2020' (15 rows, first row 0, from "
+            "0)",
         ),
         (
             [f"2020-01-{1 + row % 28:02}T10:00:00" + "Z" * (row % 3 == 1) for row in range(ROWS)],
-            "dates in 2 forms: '2020-01-01T10:00:00' (40 rows, first row 0), '2020-01-02T10:00:00Z' (20 rows, first "
-            "row 1)",
+            "dates in 2 forms: '2020-01-01T10:00:00' (40 rows, first row 0, from 0), '2020-01-02T10:00:00Z' (20 "
+            "rows, first row 1, from 0)",
         ),
     ],
 )

@@ -265,9 +265,24 @@ def test_several_forms_are_named_with_their_rows(name: str, tmp_path: Path) -> N
     message = str(caught.value)
     assert message.startswith(f"data.path: '{path}': 1 column cannot be used as it is:\n  amount: {says}: '")
     assert message.endswith("Mend the file, or add: 'data.drop=[amount]'")
-    assert "rows, first row 0)" in message
+    assert "rows, first row 0, from 0)" in message
     found = table(path, "y", drop=["amount"])
     assert found.columns[0].note == "data.drop"
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_leading_zeros_are_said(sign: str, tmp_path: Path) -> None:
+    """They stay numbers, as what was trained before has them; not where the user has said what the column is."""
+    zips = some(["80331", "50667", "01067"], ROWS)
+    path = write(columns(zips), tmp_path / "table.csv")
+    Path(path).write_text(Path(path).read_text(encoding="utf-8").replace(",", sign), encoding="utf-8")
+    (column, *_) = table(path, "y").columns
+    assert (column.kind, column.type, column.note) == ("number", "int64", "1067 … 80331")
+    assert column.remarks == ("'01067' has a leading zero; if these are codes: 'data.categorical=[amount]'",)
+    for said in (table(path, "y", numeric=["amount"]), table(path, "y", categorical=["amount"])):
+        assert said.columns[0].remarks == ()
+    path = write(columns([text.lstrip("0") for text in zips]), tmp_path / "other.csv")
+    assert table(path, "y").columns[0].remarks == ()
 
 
 def test_a_category_keeps_its_texts(tmp_path: Path) -> None:

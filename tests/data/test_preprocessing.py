@@ -391,8 +391,8 @@ def test_a_target_without_a_logarithm(lowest: float, shown: str, place: int) -> 
     with pytest.raises(DataError) as error:
         Preprocess(log_target=True).fit(dataset, np.arange(3))
     assert str(error.value) == (
-        f"preprocess.log_target: 'target', row {[0, 2, 3, 5][place]}: found {shown}; log(1 + target) needs targets "
-        "above -1"
+        f"preprocess.log_target: 'target', row {[0, 2, 3, 5][place]}, from 0: found {shown}; log(1 + target) needs "
+        "targets above -1"
     )
 
 
@@ -450,4 +450,7 @@ def test_the_target_without_a_logarithm_is_named() -> None:
     dataset.target[7, 1] = -3
     with pytest.raises(DataError) as error:
         Preprocess(log_target=True).fit(dataset, TRAIN)
-    assert str(error.value) == "preprocess.log_target: 'b', row 7: found -3; log(1 + target) needs targets above -1"
+    assert (
+        str(error.value)
+        == "preprocess.log_target: 'b', row 7, from 0: found -3; log(1 + target) needs targets above -1"
+    )

@@ -381,7 +381,7 @@ def test_texts_are_no_times() -> None:
     """10:00 would come before 9:00."""
     with pytest.raises(DataError) as error:
         split(with_column(np.array(["9:00", "10:00"] * 5, dtype=object)), TimeSplit("by", 0.6, 0.2, 0.2))
-    assert str(error.value) == "split.column: 'by', row 0: expected a date or a number to sort by, found '9:00'"
+    assert str(error.value) == "split.column: 'by', row 0, from 0: expected a date or a number to sort by, found '9:00'"
 
 
 # a column that says it
@@ -399,13 +399,13 @@ def test_a_column_names_the_parts() -> None:
 @pytest.mark.parametrize(
     ("words", "kept", "line"),
     [
-        (["train", "Train", "test", "x"], None, "row 1: expected train, val or test, found 'Train' (2 such)"),
-        (["train", "", "test", "val"], None, "row 1: expected train, val or test, found '' (1 such)"),
-        ([0, 1, 2, 0], None, "row 0: expected train, val or test, found '0' (4 such)"),
+        (["train", "Train", "test", "x"], None, "row 1, from 0: expected train, val or test, found 'Train' (2 such)"),
+        (["train", "", "test", "val"], None, "row 1, from 0: expected train, val or test, found '' (1 such)"),
+        ([0, 1, 2, 0], None, "row 0, from 0: expected train, val or test, found '0' (4 such)"),
         (
             ["train", "dev", "test", "test"],
             [False, True, False, True, True, True],
-            "row 3: expected train, val or test, found 'dev' (1 such)",
+            "row 3, from 0: expected train, val or test, found 'dev' (1 such)",
         ),
     ],
 )

@@ -208,8 +208,8 @@ def printed(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> list[list[s
         (
             {"target": ["wet", "day"]},
             [
-                ["wet", "target: multilabel", "2 classes: false, true", ""],
-                ["day", "target: multilabel", "2 classes: no, yes", ""],
+                ["wet", "target: multilabel", "2 classes: false, true (positive)", ""],
+                ["day", "target: multilabel", "2 classes: no, yes (positive)", ""],
             ],
         ),
         (
@@ -232,7 +232,7 @@ def test_many_targets_are_printed_in_short(tmp_path: Path, capsys: pytest.Captur
     labels = {f"label {number}": some([0, 1], seed=number) for number in range(45)}
     found = table(write({"x": columns()["x"], **labels}, tmp_path / "t.parquet"), list(labels))
     assert printed(found, capsys)[-2:] == [
-        ["label 39", "target: multilabel", "2 classes: 0, 1", ""],
+        ["label 39", "target: multilabel", "2 classes: 0, 1 (positive)", ""],
         ["5 columns", "target: multilabel", "label 40 … label 44", ""],
     ]
 
@@ -326,7 +326,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"target": "wet", "weight": "mood"},
-        "data.weight: '{path}': column 'mood', row 0: expected a number, 0 or more, found '{mood}'",
+        "data.weight: '{path}': column 'mood', row 0, from 0: expected a number, 0 or more, found '{mood}'",
     ),
     (
         {"target": "warm", "weight": "wet"},
@@ -334,11 +334,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"target": "wet", "weight": "height"},
-        "data.weight: '{path}': column 'height', row 4: expected a number, 0 or more, found none (2 such rows)",
+        "data.weight: '{path}': column 'height', row 4, from 0: expected a number, 0 or more, found none (2 such rows)",
     ),
     (
         {"target": "wet", "weight": "share", "missing": [2]},
-        "data.weight: '{path}': column 'share', row 2: expected a number, 0 or more, found none (13 such rows)",
+        "data.weight: '{path}': column 'share', row 2, from 0: expected a number, 0 or more, found none (13 such rows)",
     ),
 ]
 
@@ -363,8 +363,8 @@ CONSTANT: list[tuple[Columns, str]] = [
     ({"a": [1.5, None, 2.5, None] * 10, "b": GAPS}, "no row has a value of each of 'a', 'b'"),
     (
         {"a": ["p"] * 39 + ["q"], "b": ["p", "q"] * 20},
-        "'a' has a single row of class 'q' (row 39); training and test need one each. Take such rows out or merge the "
-        "classes.",
+        "'a' has a single row of class 'q' (row 39, from 0); training and test need one each. Take such rows out or "
+        "merge the classes.",
     ),
 ]
 
@@ -397,7 +397,7 @@ def test_a_weight_that_is_none(name: str, row: int, value: float | None, found: 
     with pytest.raises(DataError) as error:
         table(path, "wet", weight="share")
     assert str(error.value) == (
-        f"data.weight: '{path}': column 'share', row {row}: expected a number, 0 or more, found {found}"
+        f"data.weight: '{path}': column 'share', row {row}, from 0: expected a number, 0 or more, found {found}"
     )
 
 

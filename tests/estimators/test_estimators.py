@@ -113,7 +113,7 @@ def test_only_a_verbose_one_speaks_of_unseen_categories(
     assert caplog.messages == []
     several.set_params(verbose=1).predict(strange)
     assert len(caplog.messages) == 1
-    assert "hold a category that training did not see, first in row 0: '99'" in caplog.messages[0]
+    assert "hold a category that training did not see, first in row 0, from 0: '99'" in caplog.messages[0]
 
 
 def test_ctrl_c_keeps_the_best_network_so_far() -> None:

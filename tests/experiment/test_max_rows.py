@@ -129,4 +129,4 @@ def test_rows_that_are_not_taken_do_not_count_as_missing(
     assert (len(dataset.target), dataset.source_rows.min() >= 3, dataset.unlabelled) == (20, True, 3)
     print_columns(dataset)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "target: binary" in line]
-    assert re.search(r"2 classes: a, b +│ +3 │$", line)
+    assert re.search(r"2 classes: a, b \(positive\) +│ +3 │$", line)

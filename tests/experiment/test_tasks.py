@@ -116,7 +116,7 @@ WRONG = [
     ),
     (
         "value data.weight=below",
-        "data.weight: 'tasks.csv': column 'below', row 3: expected a number, 0 or more, found -1",
+        "data.weight: 'tasks.csv': column 'below', row 3, from 0: expected a number, 0 or more, found -1",
     ),
     ("value inference.calibrate=true", "inference.calibrate: is for classes, and the task is regression; use false"),
     ("three inference.threshold=f1", "inference.threshold: is for two classes, and the task is multiclass; use null"),

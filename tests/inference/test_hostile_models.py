@@ -218,3 +218,9 @@ def test_a_users_own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
     )
     assert said(command("predict", "r", "t.csv", "-o", "o.csv", "--allow", "net_of_predict")) == ["1 prediction: o.csv"]
     assert type(load("r", allow=["net_of_predict"]).module).__name__ == "Net"
+    (tmp_path / "net_of_predict.py").unlink()
+    monkeypatch.delitem(sys.modules, "net_of_predict")
+    assert refusal(command("predict", "r", "t.csv", "-o", "o.csv", "--allow", "net_of_predict")) == (
+        "r/model.pt: model._target_: cannot import 'net_of_predict.Net': No module named 'net_of_predict'. Go to the "
+        "folder that holds net_of_predict, or name it: PYTHONPATH=FOLDER"
+    )

@@ -172,7 +172,9 @@ def test_unseen_categories_are_said(small: Path, table: Any, caplog: pytest.LogC
         caplog.clear()
         run.predict(rows)
         (said,) = caplog.messages
-        assert said.startswith("city: 4 of 4 cells hold a category that training did not see, first in row 0: 'nowhere")
+        assert said.startswith(
+            "city: 4 of 4 cells hold a category that training did not see, first in row 0, from 0: 'nowhere"
+        )
         assert caplog.records[0].name.startswith("mlp_exp.")
 
 

@@ -30,7 +30,8 @@ from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.loading import load
 from mlp_exp.tasks.metrics import CLASS_DEFAULTS
 
-SEEN = "rows equal rows of training; metrics on them say little about new rows"
+SEEN = "rows equal rows of training"
+MEASURED = f"{SEEN}; metrics on them say little about new rows"
 
 # ---- runs on the small table of all tests
 
@@ -105,7 +106,7 @@ def test_metrics_of_the_parts_are_those_of_the_result(
         source = made.components.dataset.source_rows[numbers]
         path = write_rows(tmp_path / f"{part}.csv", [header, *(rows[row] for row in source)])
         lines = said(command("predict", small / name, path, "-o", tmp_path / "o.csv", "--target", target))
-        seen = [f"{len(source)} of {len(source)} {SEEN}"] if part == "train" else []
+        seen = [f"{len(source)} of {len(source)} {MEASURED}"] if part == "train" else []
         head = [*(["ignored: split"] if name == "s/0" else []), *seen, f"{target} of {len(source)} rows"]
         assert [line.rstrip() for line in lines[: len(head)]] == head
         assert metrics_in(lines) == {key: number(value) for key, value in result["metrics"][part].items()}
@@ -122,7 +123,7 @@ def test_rows_without_a_target(small: Path, tmp_path: Path, command: Command) ->
     lines = said(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer"))
     assert lines[:3] == [
         "ignored: split",
-        f"168 of 240 {SEEN}",
+        f"168 of 240 {MEASURED}",
         "3 of 240 rows have no answer and are left out of the metrics",
     ]
     assert lines[3].rstrip() == "answer of 237 rows"
@@ -144,7 +145,7 @@ def test_a_label_of_no_class(command: Command, small: Path, tmp_path: Path) -> N
     table[1 + 150][-1] = "perhaps"
     path = write_rows(tmp_path / "t.csv", table)
     assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "answer")) == (
-        f"'{path}': column 'answer', row 150: expected a class of training (no, yes), found 'perhaps'. "
+        f"'{path}': column 'answer', row 150, from 0: expected a class of training (no, yes), found 'perhaps'. "
         "Fix it, or leave it empty"
     )
     assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv", "--target", "anwser")) == (
@@ -359,8 +360,8 @@ def test_a_run_on_arrays(small: Path, tmp_path: Path, command: Command) -> None:
         *((wrong, rf"expected columns by name, or an array of numbers, got {got}") for wrong, got in NO_TABLES),
         (
             np.array([[0.0, np.inf]]),
-            "column 'x2': 1 of 1 cells are not of the form that it had in training, first in row 0: expected a finite "
-            "number, found 'inf'",
+            "column 'x2': 1 of 1 cells are not of the form that it had in training, first in row 0, from 0: expected "
+            "a finite number, found 'inf'",
         ),
     ):
         with pytest.raises(DataError, match=rf"^the table: {text}"):

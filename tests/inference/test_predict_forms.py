@@ -96,8 +96,8 @@ def test_cells_of_another_form_are_missing_and_counted(command: Command, folder:
         empty["price"][row] = empty["when"][row] = ""
     lines, found = predicted(command, folder, write_csv(tmp_path / "m.csv", mixed), tmp_path / "m.out.csv")
     assert lines[-4:-2] == [
-        f"{name}: {len(odd)} of {ROWS} cells are not {what} as in training and are taken for missing, first in row 2: "
-        f"'{cell}'"
+        f"{name}: {len(odd)} of {ROWS} cells are not {what} as in training and are taken for missing, first in row "
+        f"2, from 0: '{cell}'"
         for name, what, cell in (
             ("price", "a number like 1.234,5 €", mixed["price"][2]),
             ("when", "a date like d.m.y without a time zone", mixed["when"][2]),
@@ -113,7 +113,7 @@ def test_a_file_in_which_most_cells_are_of_another_form(command: Command, folder
     says = refusal(command("predict", folder / "run", path, "-o", tmp_path / "o.out.csv"))
     assert says == (
         f"'{path}': column 'price': {ROWS} of {ROWS} cells are not of the form that it had in training, first in "
-        f"row 0: expected a number like 1.234,5 €, found '{us(PRICES[0])}'"
+        f"row 0, from 0: expected a number like 1.234,5 €, found '{us(PRICES[0])}'"
     )
     assert not (tmp_path / "o.out.csv").exists()
 

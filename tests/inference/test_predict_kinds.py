@@ -155,8 +155,8 @@ def test_a_csv_file_and_a_parquet_file_give_the_same(
         path.parent.mkdir()
         assert said(command("predict", folder, forms / table, "-o", path)) == [
             "ignored: mood",
-            "city: 3 of 60 cells hold a category that training did not see, first in row 21: 'city 11'",
-            "42 of 60 rows equal rows of training; metrics on them say little about new rows",
+            "city: 3 of 60 cells hold a category that training did not see, first in row 21, from 0: 'city 11'",
+            "42 of 60 rows equal rows of training",
             f"60 predictions: {path}",
         ]
         made.append(path)
@@ -235,8 +235,8 @@ def test_words_among_numbers_are_missing_and_counted(
     given = sum(row[place] not in ("", "NA") for row in spoilt[1:])
     lines = said(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv"))
     assert (
-        f"{name}: 2 of {given} cells are not a number as in training and are taken for missing, first in row 203: "
-        f"'{word}'" in lines
+        f"{name}: 2 of {given} cells are not a number as in training and are taken for missing, first in row 203, "
+        f"from 0: '{word}'" in lines
     )
     command("predict", small / "s/0", other, "-o", tmp_path / "p.csv")
     assert content(tmp_path / "o.csv").equals(content(tmp_path / "p.csv"))
@@ -253,7 +253,7 @@ def test_a_column_of_another_form_is_refused(command: Command, small: Path, tmp_
     assert says == (
         f"'{path}': column 'x': {sum(',' in row[place] for row in spoilt[1:])} of "
         f"{sum(row[place] != '' for row in spoilt[1:])} cells are not of the form that it had in training, first in "
-        f"row {first}: expected a number, found '{spoilt[1 + first][place]}'"
+        f"row {first}, from 0: expected a number, found '{spoilt[1 + first][place]}'"
     )
     assert files_in(tmp_path) == {"t.csv"}
 
@@ -301,7 +301,7 @@ def test_words_of_each_kind(
     for rows in (1, 10, 100):
         with pytest.raises(DataError) as caught:
             inputs_of(run, path, rows)
-        assert str(caught.value) == f"the table: column '{old}', row 33: {message}. Fix it, or leave it empty"
+        assert str(caught.value) == f"the table: column '{old}', row 33, from 0: {message}. Fix it, or leave it empty"
 
 
 def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
@@ -333,7 +333,7 @@ def test_a_category_of_whole_numbers(rich_runs: dict[str, Any]) -> None:
         (
             "bool",
             pa.array([0.0, None, float("nan"), 2.0]),
-            "row 13: expected true or false, or 1 or 0 as in training, found '2.0'. Fix it, or leave it empty",
+            "row 13, from 0: expected true or false, or 1 or 0 as in training, found '2.0'. Fix it, or leave it empty",
         ),
         (
             "timestamp[s, tz=UTC]",

@@ -175,7 +175,9 @@ def test_an_error_after_some_rows(
     table[3].append("more")
     path = write_rows(tmp_path / "t.csv", table)
     done = command("predict", small / "s/0", path, "-o", "-")
-    assert refusal(done).startswith(f"'{path}', row 2: expected {len(table[0])} fields, as in the header, found ")
+    assert refusal(done).startswith(
+        f"'{path}', row 2, from 0: expected {len(table[0])} fields, as in the header, found "
+    )
     assert len(done.stdout.splitlines()) == len(table) - 1
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
 

@@ -105,12 +105,12 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "no row": (lambda text: text.split(b"\n")[0] + b"\n", "'{path}' holds a header and no row"),
     "one field more": (
         lambda text: text.replace(b"2.5,green,city", b"2.5,green,1,city") + b"1,2,3,4,5,6,7,8,9\n",
-        "'{path}', row 240: expected 8 fields, as in the header, found 9: '1,2,3,4,5,6,7,8,9'. Fix it",
+        "'{path}', row 240, from 0: expected 8 fields, as in the header, found 9: '1,2,3,4,5,6,7,8,9'. Fix it",
     ),
     "open quote": (
         lambda text: text + b'1,"2,3,4\n5,6\n',
-        "'{path}', row 240: expected 8 fields, as in the header, found 2: '1,\"2,3,4 5,6'. It opens a quote and never "
-        "closes it: fix it",
+        "'{path}', row 240, from 0: expected 8 fields, as in the header, found 2: '1,\"2,3,4 5,6'. It opens a quote "
+        "and never closes it: fix it",
     ),
     "other encoding": (
         lambda text: text.replace(b"city 7,", b"M\xfcnchen,"),
@@ -198,15 +198,15 @@ def test_a_byte_order_mark_of_another_encoding(tmp_path: Path) -> None:
     [
         (
             "1,2," + "x" * 200,
-            "row 3: expected 2 fields, as in the header, found 3: '1,2," + "x" * 56 + "…'. Fix it",
+            "row 3, from 0: expected 2 fields, as in the header, found 3: '1,2," + "x" * 56 + "…'. Fix it",
         ),
         (
             '1,2,"' + "x" * 200 + '"',
-            "row 3: expected 2 fields, as in the header, found 3: '1,2,\"" + "x" * 55 + "…'. Fix it",
+            "row 3, from 0: expected 2 fields, as in the header, found 3: '1,2,\"" + "x" * 55 + "…'. Fix it",
         ),
         (
             '1,2,"' + "x" * 200,
-            "row 3: expected 2 fields, as in the header, found 3: '1,2,\""
+            "row 3, from 0: expected 2 fields, as in the header, found 3: '1,2,\""
             + "x" * 55
             + "…'. It opens a quote and never "
             "closes it: fix it",

@@ -261,8 +261,12 @@ def test_runs_of_other_losses_that_answer_alike(tasks: TaskRuns) -> None:
             "--target: the table has no column 'value,other'. Did you mean 'value' or 'other'?",
         ),
         ("quantiles", ["value", "other"], "--target: expected a column for each of value, got value, other"),
-        ("labels", ["two,three"], "'tasks.csv': column 'three', row 4: expected a class of training (0, 1), found 'a'"),
-        ("counts", ["two"], "'tasks.csv': column 'two', row 0: expected a number as in training, found 'yes'"),
+        (
+            "labels",
+            ["two,three"],
+            "'tasks.csv': column 'three', row 4, from 0: expected a class of training (0, 1), found 'a'",
+        ),
+        ("counts", ["two"], "'tasks.csv': column 'two', row 0, from 0: expected a number as in training, found 'yes'"),
     ],
 )
 def test_targets_that_do_not_fit(

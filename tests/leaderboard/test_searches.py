@@ -3,6 +3,7 @@
 import csv
 import itertools
 import random
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,35 @@ def test_why_fewer_runs_are_averaged(tmp_path: Path, results: Sequence[Mapping[s
     for top in (2, 8):
         assert runs_of(tmp_path, top, said.append) == [tmp_path / "0", tmp_path / "1"]
     assert said == [f"{tmp_path}: 2 of 8: {why}"]
+
+
+def test_runs_of_different_targets_are_not_ranked_together(tmp_path: Path) -> None:
+    """Neither two columns nor two tasks have a metric in common; one of them alone has."""
+    for name, result, typed in (
+        ("a", classes(0.1), ["data.target=ill"]),
+        ("b", classes(0.2), ["data.target=smokes"]),
+        ("c", {**classes(0.2), "task": "regression"}, []),
+    ):
+        write_run(tmp_path / name / "0", result, typed, 0)
+        (tmp_path / name / "0/model.pt").write_bytes(b"")
+    with pytest.raises(RunFolderError) as error:
+        runs_of(tmp_path, 1, pytest.fail)
+    assert str(error.value) == (
+        f"{tmp_path}: holds runs of different targets: smokes (b/0), ill (a/0); name the folder of one, or of a sweep"
+    )
+    shutil.rmtree(tmp_path / "b")
+    with pytest.raises(RunFolderError, match=r"different targets: regression \(c/0\), \w+ \(a/0\); name the folder"):
+        runs_of(tmp_path, 1, pytest.fail)
+    assert runs_of(tmp_path / "a", 1, pytest.fail) == [tmp_path / "a/0"]
+
+
+def test_of_a_single_run_there_are_no_more(tmp_path: Path) -> None:
+    write_run(tmp_path, classes(0.1), [], 0)
+    (tmp_path / "model.pt").write_bytes(b"")
+    said: list[str] = []
+    for top in (1, 3):
+        assert runs_of(tmp_path, top, said.append) == [tmp_path]
+    assert said == [f"{tmp_path}: 1 of 3: it is the folder of a run, and not of a sweep"]
 
 
 def test_with_other_runs_a_metric_ranks(tmp_path: Path) -> None:

@@ -163,8 +163,8 @@ class TimeSplit(Split):
         times = self.column_values(dataset)
         if isinstance(times[0], str):
             raise DataError(
-                f"split.column: '{self.column}', row {dataset.source_rows[0]}: expected a date or a number to sort by, "
-                f"found '{times[0]}'"
+                f"split.column: '{self.column}', row {dataset.source_rows[0]}, from 0: expected a date or a number "
+                f"to sort by, found '{times[0]}'"
             )
         in_order = np.sort(times)
         code = np.zeros(len(times), dtype=np.int64)

@@ -27,8 +27,8 @@ class ColumnSplit(Split):
         if not known.all():
             first = int((~known).argmax())
             raise DataError(
-                f"split.column: '{self.column}', row {dataset.source_rows[first]}: expected train, val or test, found "
-                f"'{words[first]}' ({(~known).sum()} such)"
+                f"split.column: '{self.column}', row {dataset.source_rows[first]}, from 0: expected train, val or "
+                f"test, found '{words[first]}' ({(~known).sum()} such)"
             )
         return parts_by_code(np.select([words == name for name in PARTS], range(3)))
 

@@ -21,7 +21,7 @@ from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Asked, Reading, form_of_type, read_texts
 from mlp_exp.data.table.numbers import NumberForm
 from mlp_exp.data.table.problems import ColumnError, mixed
-from mlp_exp.data.table.remarks import far_dates, form_remarks, texts_remarks
+from mlp_exp.data.table.remarks import code_remarks, far_dates, form_remarks, texts_remarks
 from mlp_exp.data.table.sentences import DIFFERENT, holds_sentences
 from mlp_exp.data.table.values import (
     MICROSECONDS_A_DAY,
@@ -100,7 +100,7 @@ def find_column(name: str, names: Sequence[str], key: str) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     near += [n for n in names if n.lower() == name.lower() and n not in near]
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
-    hint += _as_typed(key, near or names[:20])
+    hint += _as_typed(key, near)
     if len(names) == 1:
         hint = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
     if look_like_values(names):
@@ -167,7 +167,8 @@ def decide(name: str, values: pa.ChunkedArray, options: ColumnOptions, format: F
     if column.kind in ("number", "date"):
         form = reading.form if reading else form_of_type(values.type, format)
         far = far_dates(values) if column.kind == "date" else ()
-        column = replace(column, form=form, remarks=(*form_remarks(reading), *far))
+        codes = code_remarks(name, texts) if column.kind == "number" and asked is None else ()
+        column = replace(column, form=form, remarks=(*form_remarks(reading), *far, *codes))
     return Decided(replace(column, type=str(values.type)), values)
 
 
@@ -203,7 +204,7 @@ def _column(name: str, values: pa.ChunkedArray, missing: int, asked: Asked | Non
     if infinite.any():
         row = int(infinite.argmax())
         more = f" ({infinite.sum()} such rows)" if infinite.sum() > 1 else ""
-        says = f"expected finite numbers, found {numbers[row]} in row {row}{more}"
+        says = f"expected finite numbers, found {numbers[row]} in row {row}, from 0{more}"
         raise ColumnError(name, says, {"data.missing": ["inf", "-inf"]})
     return Column(name, "boolean" if family == "boolean" and not asked else "number", _span(numbers), missing)
 

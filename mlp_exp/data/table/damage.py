@@ -110,8 +110,8 @@ class CsvDamage:
         elif may_skip:
             remedy += ", quote fields that contain the separator, or leave such rows out: data.ragged_rows=skip"
         return DataError(
-            f"data.path: '{self._source.path}', row {places[0]}: expected {first.expected_columns} fields, as in the "
-            f"header, found {first.actual_columns}: '{shorten(first.text)}'{more}. {remedy}"
+            f"data.path: '{self._source.path}', row {places[0]}, from 0: expected {first.expected_columns} fields, "
+            f"as in the header, found {first.actual_columns}: '{shorten(first.text)}'{more}. {remedy}"
         )
 
     def check_end(self, table: pa.Table) -> None:
@@ -131,7 +131,7 @@ class CsvDamage:
                     lines -= bool(line)
         except (plain_csv.Error, EOFError, zlib.error) as error:
             if "end of data" in str(error):
-                where = "the header" if lines > 0 else f"row {-lines}"
+                where = "the header" if lines > 0 else f"row {-lines}, from 0"
                 raise DataError(
                     f"data.path: '{path}', {where}: it opens a quote and never closes it. Fix it"
                 ) from error
@@ -163,4 +163,4 @@ def check_encoding(table: pa.Table, path: str, first_row: int = 0) -> None:
                     (value.as_py() or b"").decode()
                 except UnicodeDecodeError as error:
                     text = shorten(value.as_py().decode(errors="replace"))
-                    raise _wrong_encoding(path, f"column '{name}', row {first_row + row}: '{text}'") from error
+                    raise _wrong_encoding(path, f"column '{name}', row {first_row + row}, from 0: '{text}'") from error

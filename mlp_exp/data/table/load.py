@@ -25,7 +25,7 @@ from mlp_exp.data.table.file import Opener, open_native
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import read_texts
 from mlp_exp.data.table.problems import ColumnError, report
-from mlp_exp.data.table.reading import column_names, pandas_index, read_table
+from mlp_exp.data.table.reading import column_names, leading_zeros, pandas_index, read_table
 from mlp_exp.data.table.target import ReadTarget, TaskChoice, read_target
 from mlp_exp.data.table.targets import TargetOptions, Targets, make_targets, roles
 from mlp_exp.data.table.values import Floats, category_codes, type_family
@@ -125,9 +125,9 @@ def _read(path: str | Sequence[str], asked: _Asked, open_file: Opener) -> Datase
     with _path_in_messages(shown):
         options.check(content.column_names, roles(asked.targets.names, asked.weight, content.column_names))
         decimal = format.decimal or decimal_sign(content, options, format)
-        points = set() if format.decimal else open_points(content, decimal)
-        if points:
-            content = read_table(path, format, {*texts, *points}, open_file)
+        doubtful = leading_zeros(path, format, content) | (set() if format.decimal else open_points(content, decimal))
+        if doubtful:
+            content = read_table(path, format, {*texts, *doubtful}, open_file)
         return _dataset(content, asked, _decide(content, asked, decimal))
 
 
@@ -295,5 +295,6 @@ def _aside(
         raise DataError(f"split.column: '{name}' holds {values.type}; expected numbers, dates or texts")
     gaps = pc.is_null(values, nan_is_null=True).to_numpy().astype(bool) & there
     if count := gaps.sum():
-        raise DataError(f"split.column: '{name}' is missing in {counted(count, 'row')}, first in row {gaps.argmax()}")
+        first = f"first in row {gaps.argmax()}, from 0"
+        raise DataError(f"split.column: '{name}' is missing in {counted(count, 'row')}, {first}")
     return {split.aside: values.to_numpy()[there]}

@@ -75,8 +75,8 @@ class Misfits:
         for name, column in self._columns.items():
             if column.count:
                 raise DataError(
-                    f"{self.where}: column '{name}', row {column.row}: expected {column.expected} as in training, "
-                    f"found '{column.example}'. {FIX}"
+                    f"{self.where}: column '{name}', row {column.row}, from 0: expected {column.expected} as in "
+                    f"training, found '{column.example}'. {FIX}"
                 )
 
     def check(self) -> None:
@@ -85,7 +85,7 @@ class Misfits:
             if 2 * column.count > column.given:
                 raise DataError(
                     f"{self.where}: column '{name}': {column.count} of {column.given} cells are not of the form that "
-                    f"it had in training, first in row {column.row}: expected {column.expected}, found "
+                    f"it had in training, first in row {column.row}, from 0: expected {column.expected}, found "
                     f"'{column.example}'"
                 )
 
@@ -94,13 +94,13 @@ class Misfits:
         """A sentence for each column in which some cells are taken for missing, or hold unseen categories."""
         unseen = [
             f"{name}: {column.count} of {column.given} cells hold a category that training did not see, first in row "
-            f"{column.row}: '{column.example}'"
+            f"{column.row}, from 0: '{column.example}'"
             for name, column in self._unseen.items()
             if column.count
         ]
         return unseen + [
             f"{name}: {column.count} of {column.given} cells are not {column.expected} as in training and are taken "
-            f"for missing, first in row {column.row}: '{column.example}'"
+            f"for missing, first in row {column.row}, from 0: '{column.example}'"
             for name, column in self._columns.items()
             if column.count
         ]

@@ -79,4 +79,8 @@ def _words(group: Group) -> str:
 
 
 def _rows(group: Group) -> str:
-    return f"row {group.first_row}" if group.rows == 1 else f"{group.rows} rows, first row {group.first_row}"
+    return (
+        f"row {group.first_row}, from 0"
+        if group.rows == 1
+        else f"{group.rows} rows, first row {group.first_row}, from 0"
+    )

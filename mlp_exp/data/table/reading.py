@@ -3,6 +3,7 @@
 In messages as in index files, rows are counted from 0, without the header and empty lines.
 """
 
+import csv
 import json
 import logging
 import re
@@ -23,6 +24,8 @@ from mlp_exp.errors import DataError
 
 log = logging.getLogger(__name__)
 
+CODE = re.compile(r"0\d+")
+"""What is rather a code than a number, as the postcode 01067."""
 TOTAL = re.compile(
     r"((grand |sub)?(totals?|sum)|(gesamt)?summe|(ins)?gesamt|somme|totale?|suma|totaal|итого|合計|总计)\b.{0,30}",
     re.IGNORECASE,
@@ -75,6 +78,20 @@ def column_names(path: str | Sequence[str], format: Format) -> list[str]:
     else:
         names = raw_names(source)
     return checked_names(names, source)
+
+
+def leading_zeros(path: str | Sequence[str], format: Format, content: pa.Table) -> set[str]:
+    """Columns of whole numbers, of which some in the first lines of a CSV file begin with a zero."""
+    whole = {name for name in content.column_names if pa.types.is_integer(content[name].type)}
+    found: set[str] = set()
+    for source in detect_files(path, format) if whole else ():
+        if not source.is_parquet:
+            names = checked_names(raw_names(source), source)
+            lines = source.head.decode(errors="ignore").splitlines(keepends=True)
+            with suppress(csv.Error):  # as of a cell that is too long
+                for row in csv.reader(lines, delimiter=source.dialect.separator):
+                    found |= {name for name, cell in zip(names, row, strict=False) if CODE.fullmatch(cell.strip())}
+    return found & whole
 
 
 def checked_names(names: Sequence[str], source: TableFile) -> list[str]:

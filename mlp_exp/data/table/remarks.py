@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlp_exp.config.words import IN_PYTHON, advice
 from mlp_exp.data.table.cleaning import Texts
@@ -37,6 +38,16 @@ def texts_remarks(texts: Texts, format: Format) -> tuple[str, ...]:
         hint = ", else data.keep_default_missing=false" if by_default else ""
         notes.append(f"{shown} taken for missing{hint}")
     return tuple(notes)
+
+
+def code_remarks(name: str, texts: Texts | None) -> tuple[str, ...]:
+    """What to say of whole numbers of which some begin with a zero, as postcodes do."""
+    if texts is None:
+        return ()
+    codes = texts.distinct.filter(pc.match_substring_regex(texts.distinct, r"^0\d+$"))
+    if not len(codes):
+        return ()
+    return (f"'{codes[0]}' has a leading zero; if these are codes: {advice({'data.categorical': [name]})}",)
 
 
 def form_remarks(reading: Reading | None) -> tuple[str, ...]:

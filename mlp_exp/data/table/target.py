@@ -91,8 +91,8 @@ def read_target(name: str, column: pa.ChunkedArray, task: TaskChoice, format: Fo
 
 def _no_quantity(name: str, words: Group) -> DataError:
     return DataError(
-        f"data.target: column '{name}', row {words.first_row}: expected a number, found '{shorten(words.example)}'. "
-        "For classes: data.task=classification"
+        f"data.target: column '{name}', row {words.first_row}, from 0: expected a number, found "
+        f"'{shorten(words.example)}'. For classes: data.task=classification"
     )
 
 
@@ -122,8 +122,8 @@ def _require_finite(name: str, numbers: NDArray[np.float64]) -> None:
     if infinite.any():
         row = int(infinite.argmax())
         raise DataError(
-            f"data.target: column '{name}', row {row}: expected a finite number, found {numbers[row]}. Fix it, or take "
-            "it for a missing value: data.missing=[inf,-inf]"
+            f"data.target: column '{name}', row {row}, from 0: expected a finite number, found {numbers[row]}. Fix "
+            "it, or take it for a missing value: data.missing=[inf,-inf]"
         )
 
 
@@ -161,7 +161,7 @@ def check_classes(
         )
     single = np.flatnonzero(np.bincount(given, minlength=len(names)) == 1)
     if len(single) and not singles:
-        first = ", ".join(f"'{shorten(names[code])}' (row {(codes == code).argmax()})" for code in single[:5])
+        first = ", ".join(f"'{shorten(names[code])}' (row {(codes == code).argmax()}, from 0)" for code in single[:5])
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
         numeric = " If it is a quantity: data.task=regression." if are_numbers(names) else ""
         raise DataError(

@@ -59,4 +59,6 @@ def require_weights(name: str, numbers: Floats, there: NDArray[np.bool_]) -> Flo
 
 
 def _no_weight(name: str, row: int, found: str, more: str = "") -> DataError:
-    return DataError(f"data.weight: column '{name}', row {row}: expected a number, 0 or more, found {found}{more}")
+    return DataError(
+        f"data.weight: column '{name}', row {row}, from 0: expected a number, 0 or more, found {found}{more}"
+    )

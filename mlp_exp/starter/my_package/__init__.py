@@ -1,1 +1,1 @@
-"""Data, a network and a loss of my own."""
+"""Data, a network, a loss and a metric of my own."""
