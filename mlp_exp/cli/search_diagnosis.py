@@ -32,7 +32,7 @@ def search_problems(overrides: Sequence[str], error: Exception, line: Sequence[s
     """A line for each range that cannot be read or has no search, and for an option that does not exist.
 
     Args:
-        line: all arguments of the command, flags too.
+        line: all arguments of the command as typed, flags too.
     """
     search = shlex.join(["-m", SEARCH, *(word for word in line if word not in ("-m", "--multirun"))])
     unsearched = any(text in str(error) for text in _NO_SWEEP)
