@@ -98,7 +98,7 @@ def main(actions: Actions) -> None:
     except USERS_ERRORS as error:
         if wants_traceback or (command.job_began and _is_bug(error)):
             raise
-        print(describe(explained(error, command.arguments, command.config_name)), file=sys.stderr)
+        print(describe(explained(error, command.arguments, command.typed, command.config_name)), file=sys.stderr)
         sys.exit(1)
     finally:
         release_held()
@@ -152,6 +152,7 @@ class Command:
         raises: whether the error of a run by itself is raised, and not only logged and counted.
 
     Attributes:
+        typed: the arguments of the command line.
         arguments: as Hydra reads them.
         config_name: of the primary configuration where they name none.
         options: what the command line says beside the configuration.
@@ -163,6 +164,7 @@ class Command:
     def __init__(self, actions: Actions, raises: bool) -> None:
         self._actions = actions
         self._raises = raises
+        self.typed: Sequence[str] = ()
         self.arguments: list[str] = []
         self.config_name = CONFIG_NAME
         self.options = Options()
@@ -173,6 +175,7 @@ class Command:
 
     def execute(self, typed: Sequence[str]) -> None:
         """Composes what the arguments of a command line ask for, and does it."""
+        self.typed = typed
         self.arguments = list(typed)
         # what Hydra writes for a sweep that is only described
         scratch = tempfile.TemporaryDirectory() if DRY_RUN in typed else nullcontext("")
@@ -191,7 +194,8 @@ class Command:
                 following = [*self.arguments, ""][self.arguments.index(unknown[0]) + 1]
                 raise ArgumentError(unknown_flag(unknown[0], following))
             if given.experimental_rerun is not None:
-                saved = Path(given.experimental_rerun).parent.parent  # of RUN/.hydra/config.pickle
+                said = Path(given.experimental_rerun)
+                saved = said.parent.parent if said.match(".hydra/config.pickle") else "RUN"
                 line = f"{program()} {shlex.quote(f'{RERUN}={saved}')}"
                 raise ArgumentError(f"--experimental-rerun: is Hydra's; train a saved run again with: {line}")
             _run_hydra(given, parser, self.run, str(CONF), self.config_name)

@@ -25,11 +25,12 @@ ONE_VALUE = ("Ambiguous value", "requires --multirun")
 """What Hydra says of several values without a sweep."""
 
 
-def explained(error: Exception, arguments: Sequence[str], config_name: str) -> Exception:
+def explained(error: Exception, arguments: Sequence[str], typed: Sequence[str], config_name: str) -> Exception:
     """An error that says in words what is wrong: this one, or one in its place where it is Hydra's.
 
     Args:
-        arguments: of the command line.
+        arguments: as Hydra reads them.
+        typed: those of the command line.
         config_name: of the primary configuration where they name none.
     """
     if isinstance(error, MlpExpError) or not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
@@ -48,7 +49,7 @@ def explained(error: Exception, arguments: Sequence[str], config_name: str) -> E
     from mlp_exp.cli.search_diagnosis import search_problems  # reads the schema, as all that follows a mistake
 
     problems: list[str] = []
-    for found in (search_problems(args.overrides, error, arguments), list(dict.fromkeys(unread.values())), composed):
+    for found in (search_problems(args.overrides, error, typed), list(dict.fromkeys(unread.values())), composed):
         said = {line.partition(":")[0] for line in problems}
         problems += [line for line in found if line.partition(":")[0] not in said]
     if not problems and isinstance(error, OmegaConfBaseException) and error.full_key:

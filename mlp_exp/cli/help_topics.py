@@ -77,7 +77,7 @@ def two_columns(rows: Sequence[tuple[str, str]], width: int) -> str:
 
 def _wrapped(left: str, right: str, place: int, width: int) -> Iterator[str]:
     if len(left) + 4 > place:
-        yield f"  {left}"
+        yield from textwrap.wrap(left, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
         left = ""
     for line in textwrap.wrap(right, max(width - place, 20)) or [""] * bool(left):
         yield f"{f'  {left}':{place}}{line}".rstrip()
@@ -103,7 +103,7 @@ def _group(group: str, names: Sequence[str], found: Found, folders: Sequence[Pat
     options = {name: option(group, name, folders) for name in names}
     first = {name: each.comment.partition("\n")[0] for name, each in options.items()}
     rows = [(f"{name} (default)" if name == default else name, first[name]) for name in names]
-    parts = [f"{group}: {what[0]}" if what else group, two_columns(rows, width)]
+    parts = [textwrap.fill(f"{group}: {what[0]}" if what else group, width), two_columns(rows, width)]
     keys: dict[str, tuple[Key, list[str]]] = {}
     for name in sorted(names, key=lambda name: name != default):
         for key in options[name].keys:

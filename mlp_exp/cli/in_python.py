@@ -54,7 +54,9 @@ def call(actions: Actions, arguments: Sequence[str]) -> Called:
         except KeyboardInterrupt:
             interrupted = True
         except USERS_ERRORS as error:
-            said = error if command.job_began else explained(error, command.arguments, command.config_name)
+            said = (
+                error if command.job_began else explained(error, command.arguments, command.typed, command.config_name)
+            )
             if said is error and not _says_it_all(error):
                 raise
             raise said.with_traceback(None) from None

@@ -32,7 +32,7 @@ def search_problems(overrides: Sequence[str], error: Exception, line: Sequence[s
     """A line for each range that cannot be read or has no search, and for an option that does not exist.
 
     Args:
-        line: all arguments of the command, flags too.
+        line: all arguments of the command as typed, flags too.
     """
     rest = [word for word in line if word not in ("-m", "--multirun") and not word.startswith("hydra/sweeper=")]
     has_space = any(word.startswith("search=") for word in rest)

@@ -73,6 +73,18 @@ OF_COMMAND = (
     Key("rerun", "the folder of a run", "", "trains it again with its own configuration, and compares the two"),
 )
 """Words of the command line that are no part of a configuration."""
+OF_HYDRA = (
+    Key(
+        "hydra.job.chdir", "true or false", "false", "whether a run works in its own folder: paths are seen from there"
+    ),
+    Key("hydra.job.env_set", "texts by name, such as {OMP_NUM_THREADS: 1}", "{}", "environment variables of a run"),
+    Key("hydra.job.env_copy", "a list of names", "[]", "environment variables that a run gets as they are here"),
+    Key("hydra.verbose", "true, false, or a list of loggers", "false", "whether the log has the lines for debugging"),
+    Key("hydra.output_subdir", "a name, or null", ".hydra", "where a run's folder has its configuration"),
+    Key("hydra.searchpath", "a list, such as [file:///home/me/conf]", "[]", "more folders of options and presets"),
+    Key("hydra.mode", "RUN or MULTIRUN", "", "MULTIRUN is the same as -m"),
+)
+"""Hydra's own settings, which no file sets."""
 
 _STACKS = "runs that train as one stack at most; null to find it from cache and memory"
 _WITHOUT_FILE = [
@@ -141,7 +153,7 @@ def option(group: str, name: str, folders: Sequence[Path] = (CONF,)) -> Option:
     read = read_commented(file)
     keys = {key.name: key for key in _keys_of(group, name, folders)}
     if not group:
-        keys |= {key.name: key for key in OF_COMMAND}
+        keys |= {key.name: key for key in (*OF_HYDRA, *OF_COMMAND)}
     elif read.package is None:
         for key in _general_keys(group, name, folders):
             keys.setdefault(key.name, key)

@@ -76,8 +76,7 @@ def check(spec: RunSpec, *, reads_table: bool = False) -> None:
     """
     try:
         with active(spec):
-            require_valid(spec.values, spec.overrides)
-            _require_files(spec)
+            require_correct(spec)
             if reads_table and spec.values["data"]["_target_"] == TABLE:
                 _check_table(spec.values["data"], spec.values["split"])
     except BaseException as error:
@@ -85,13 +84,19 @@ def check(spec: RunSpec, *, reads_table: bool = False) -> None:
         raise
 
 
-def _require_files(spec: RunSpec) -> None:
-    """Raises DataError for a file that is where the command was called, and not where its run looks for it."""
+def require_correct(spec: RunSpec) -> None:
+    """Checks the configuration of an active run, and where its files are.
+
+    Raises:
+        ConfigError: with a line for every mistake.
+        DataError: a file is where the command was called, and not where its run looks for it.
+    """
+    require_valid(spec.values, spec.overrides)
     called = Path(spec.job.get("hydra.runtime.cwd", ""))
     for name in named_files(spec.values) if Path(spec.directory) != called else ():
         if not os.path.exists(os.path.expanduser(name)) and os.path.exists(called / name):
             raise DataError(
-                f"{name}: is not in {spec.directory}, from where a run with hydra.job.chdir=true looks for it. Give "
+                f"{name}: is not in the run's folder, from where a run with hydra.job.chdir=true looks for it. Give "
                 f"its whole path: {shlex.quote(str(called / name))}"
             )
 

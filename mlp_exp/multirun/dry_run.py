@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlp_exp.config.validation import require_valid
 from mlp_exp.display.tables import print_dry_run, print_dry_run_of_one
 from mlp_exp.engine.threads import set_threads
 from mlp_exp.errors import SweeperError, counted, describe
-from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.job_context import active, require_correct
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan_of
 from mlp_exp.experiment.prepare import prepare
@@ -39,7 +38,7 @@ def describe_sweep(jobs: Sequence[Job], max_stack: int | None) -> None:
         try:
             spec = job.compose()
             with active(spec):
-                require_valid(spec.values, spec.overrides)
+                require_correct(spec)
             planned.append((job, plan_of(spec, session)))
         except SweeperError:
             raise

@@ -47,6 +47,8 @@ def test_options_and_words_of_keys(line: str, words: str) -> None:
         ("optimizer.b", "optimizer.betas="),
         ("++optimizer.rates.s", "++optimizer.rates.scale="),
         ("hydra.sweeper.n_t", "hydra.sweeper.n_trials="),
+        ("hydra.job.c", "hydra.job.chdir="),
+        ("hydra.v", "hydra.verbose="),
         ("hydra/sw", "hydra/sweeper/pruner= hydra/sweeper/sampler= hydra/sweeper="),
         ("see", "seed="),
         ("re", "rerun= resume="),

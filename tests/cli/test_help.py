@@ -4,10 +4,12 @@ import os
 import re
 import shlex
 import sys
+from functools import reduce
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from hydra.conf import HydraConf
 from omegaconf import OmegaConf
 from support.commands import Command, refusal, said
 from support.compositions import Compose
@@ -15,7 +17,9 @@ from support.compositions import Compose
 from mlp_exp._version import __version__
 from mlp_exp.cli.flags import FLAGS
 from mlp_exp.cli.help_text import KEYS
-from mlp_exp.config.described import groups
+from mlp_exp.cli.help_topics import about, every_key
+from mlp_exp.config.conf_folder import CONF
+from mlp_exp.config.described import OF_HYDRA, groups
 from mlp_exp.config.validation import find_problems
 
 TORCH, HYDRA = (re.compile(rf"\| +{name}(\.\S+)?$", re.MULTILINE) for name in ("torch", "hydra"))
@@ -188,6 +192,20 @@ def test_keys_that_begin_or_end_alike(command: Command, word: str, lines: list[s
 )
 def test_a_wrong_word_gets_the_nearest(command: Command, words: list[str], message: str) -> None:
     assert refusal(command("run", *words)) == message
+
+
+def test_whatever_is_asked_has_80_columns() -> None:
+    found = every_key([CONF])
+    options = [f"{group}={name}" for group, names in groups().items() for name in names]
+    words = ["hydra", *groups(), *options, *found]
+    assert {len(line) > 80 for word in words for line in about(word, [CONF], 80).splitlines()} == {False}
+
+
+def test_hydras_own_settings_are_known() -> None:
+    defaults = OmegaConf.structured(HydraConf)
+    for key in OF_HYDRA:
+        value = reduce(getattr, key.name.split(".")[1:], defaults)  # raises for one that is not there
+        assert (OmegaConf.create(f"key: {key.default or 'null'}").key or None) == (value or None)
 
 
 def test_the_keys_that_people_type_most_are_right(command: Command, compose: Compose) -> None:

@@ -175,10 +175,14 @@ def test_folders_of_runs_whose_overrides_make_too_long_a_name(command: Command, 
 def test_a_relative_path_of_a_run_in_its_own_folder(command: Command, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y\n1,a\n2,b\n")
     given = ("data=table", "data.path=t.csv", "data.target=y", "hydra.job.chdir=true")
-    cure = f"from where a run with hydra.job.chdir=true looks for it. Give its whole path: {tmp_path}/t.csv"
-    assert refusal(command("run", *given, "hydra.run.dir=r")) == f"t.csv: is not in {tmp_path}/r, {cure}"
-    done = command("run", "-m", *given, "seed=0,1", "hydra.sweep.dir=s")
-    assert done.stderr.splitlines()[-1].endswith(f": t.csv: is not in {tmp_path}/s/1, {cure}")
+    cure = (
+        "t.csv: is not in the run's folder, from where a run with hydra.job.chdir=true looks for it. Give its whole "
+        f"path: {tmp_path}/t.csv"
+    )
+    assert refusal(command("run", *given, "hydra.run.dir=r")) == cure
+    for flags in (["-m"], ["-m", "--dry-run"]):
+        done = command("run", *flags, *given, "seed=0,1", "hydra.sweep.dir=s")
+        assert done.stderr.splitlines()[-1].endswith(f": {cure}")
 
 
 def test_batch_norm_of_one_row(command: Command) -> None:
@@ -189,10 +193,17 @@ def test_batch_norm_of_one_row(command: Command) -> None:
     )
 
 
-def test_hydras_own_rerun(command: Command) -> None:
-    done = command("run", "--experimental-rerun", "outputs/my run/.hydra/config.pickle", "-m")
-    assert refusal(done) == (
-        "--experimental-rerun: is Hydra's; train a saved run again with: python -m mlp_exp.run 'rerun=outputs/my run'"
+@pytest.mark.parametrize(
+    ("given", "cure"),
+    [
+        ("outputs/my run/.hydra/config.pickle", "'rerun=outputs/my run'"),
+        ("nosuch", "rerun=RUN"),
+        ("a/b/c", "rerun=RUN"),
+    ],
+)
+def test_hydras_own_rerun(command: Command, given: str, cure: str) -> None:
+    assert refusal(command("run", "--experimental-rerun", given, "-m")) == (
+        f"--experimental-rerun: is Hydra's; train a saved run again with: python -m mlp_exp.run {cure}"
     )
 
 

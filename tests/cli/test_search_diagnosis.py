@@ -7,8 +7,8 @@ from support.commands import Command, mistakes, refusal
 from mlp_exp.cli.search_diagnosis import PLUGINS, search_problems
 
 
-def for_a_search(*more: str) -> str:
-    line = " ".join(["python -m mlp_exp.run -m hydra/sweeper=optuna 'optimizer.lr=interval(1e-4,1e-1)'", *more])
+def for_a_search(*more: str, flags: str = "") -> str:
+    line = " ".join([f"python -m mlp_exp.run -m hydra/sweeper=optuna {flags}'optimizer.lr=interval(1e-4,1e-1)'", *more])
     return (
         f"optimizer.lr: interval(1e-4,1e-1) is for a search: {line}; a sweep takes single values, as optimizer.lr=A,B"
     )
@@ -22,6 +22,8 @@ RANGE = "optimizer.lr=interval(1e-4,1e-1)"
     [
         ([RANGE], [for_a_search()]),
         (["hydra/sweeper=optuna", RANGE], [for_a_search()]),
+        (["--dry-run", RANGE], [for_a_search(flags="--dry-run ")]),
+        (["-m", RANGE, "--dry-run", "hydra.sweep.dir=s"], [for_a_search("--dry-run", "hydra.sweep.dir=s")]),
         (["-m", RANGE, "seed=1,2"], [for_a_search("seed=1,2")]),
         (["-m", RANGE, "model.dropot=0.1"], ["model.dropot: MLP takes no 'dropot'. Did you mean 'dropout'?"]),
         (
