@@ -294,6 +294,6 @@ def _aside(
     if type_family(values.type) is None:
         raise DataError(f"split.column: '{name}' holds {values.type}; expected numbers, dates or texts")
     gaps = pc.is_null(values, nan_is_null=True).to_numpy().astype(bool) & there
-    if count := gaps.sum():
+    if count := int(gaps.sum()):
         raise DataError(f"split.column: '{name}' is missing in {counted(count, 'row')}, first in row {gaps.argmax()}")
     return {split.aside: values.to_numpy()[there]}
