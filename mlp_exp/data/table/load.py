@@ -294,7 +294,7 @@ def _aside(
     if type_family(values.type) is None:
         raise DataError(f"split.column: '{name}' holds {values.type}; expected numbers, dates or texts")
     gaps = pc.is_null(values, nan_is_null=True).to_numpy().astype(bool) & there
-    if count := gaps.sum():
+    if count := int(gaps.sum()):
         first = f"first in row {gaps.argmax()}, from 0"
         raise DataError(f"split.column: '{name}' is missing in {counted(count, 'row')}, {first}")
     return {split.aside: values.to_numpy()[there]}
