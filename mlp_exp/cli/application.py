@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
@@ -88,8 +88,8 @@ def main(actions: Actions) -> None:
         if command.sweep_folder and (command.sweep_folder / MULTIRUN).exists():
             from mlp_exp.cli.sweep_line import says_all  # which imports what no other command needs
 
-            began = command.options.sweep is None
-            alone = began and says_all(command.sweep_folder, HydraConfig.instance().cfg)
+            began, config = command.options.sweep is None, cast(DictConfig, HydraConfig.instance().cfg)
+            alone = began and says_all(command.sweep_folder, config)
             line = _continuation([] if alone else typed, command.sweep_folder, short=alone or not began)
             print(f"Go on with: {line}", file=sys.stderr)
         sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
