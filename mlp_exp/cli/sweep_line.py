@@ -49,13 +49,13 @@ def arguments_of(folder: Path, typed: Sequence[str]) -> list[str]:
     return ["--multirun", *flags, *saved.overrides.task, *kept, *args.overrides, sweep]
 
 
-def says_all(folder: Path, config: DictConfig | None) -> bool:
+def says_all(folder: Path, config: DictConfig) -> bool:
     """Whether `resume=SWEEP` alone goes on with a sweep: its folder may say all of its command, and it has no launcher.
 
     Args:
         config: that of its command.
     """
-    plain: Any = OmegaConf.to_container(config, resolve=False) if config is not None else {}
+    plain: Any = OmegaConf.to_container(config, resolve=False)
     plain.pop("hydra", None)
     if foreign_packages(plain, by_name=True):
         return False
