@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.cli.as_typed import of_each_run
 from mlp_exp.cli.composing import quick_composition
 from mlp_exp.cli.hydra_diagnosis import choices, unknown_setting
 from mlp_exp.cli.unread import unread_problems
@@ -35,7 +36,7 @@ def explained(error: Exception, arguments: Sequence[str], typed: Sequence[str], 
         return ArgumentError(str(error))
     if args.config_dir and not Path(args.config_dir).is_dir():
         return ArgumentError(f"--config-dir {args.config_dir}: there is no such folder")
-    unread = unread_problems(args.overrides, are_one="Ambiguous value" in str(error))
+    unread = unread_problems(args.overrides, are_one="Ambiguous value" in str(error), sweeps=args.multirun)
     readable = [word for word in args.overrides if word not in unread]
     try:
         composed = _diagnose(readable, args.config_dir, args.config_name or config_name)
@@ -89,7 +90,7 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
             else:
                 allowed.append(_forced(override))
         cfg = hydra.compose(config_name, overrides=allowed)
-    return problems + find_problems(cfg, overrides)
+    return problems + find_problems(cfg, [of_each_run(word)[0] for word in overrides])
 
 
 def _check_interval(override: Override) -> tuple[list[str], list[str]]:

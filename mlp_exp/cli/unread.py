@@ -11,17 +11,18 @@ from mlp_exp.config.dotted import key_in
 from mlp_exp.config.words import as_texts
 
 
-def unread_problems(overrides: Sequence[str], *, are_one: bool) -> dict[str, str]:
+def unread_problems(overrides: Sequence[str], *, are_one: bool, sweeps: bool) -> dict[str, str]:
     """What is wrong, by override, with a key or a value that cannot be read.
 
     Args:
         are_one: whether several values of an override are a mistake, too, as they are without a sweep.
+        sweeps: whether the command is a sweep, in which commas separate values.
     """
     problems = {}
     for word in overrides:
         override = _parsed(word)
         if override is None:
-            problems[word] = _unreadable(word)
+            problems[word] = _unreadable(word, sweeps)
         elif are_one and override.is_choice_sweep():
             problems[word] = _several(word)
     return problems
@@ -34,13 +35,13 @@ def _parsed(word: str) -> Override | None:
         return None
 
 
-def _unreadable(word: str) -> str:
+def _unreadable(word: str, sweeps: bool) -> str:
     key, sign, value = word.partition("=")
     if not sign:
         return f"{word}: expected key=value, as seed=1"
     if _parsed(f"{key}=x") is None:
         return f"{word}: expected the name of a key before the =, as in optimizer.lr=0.01"
-    return f"{key_in(word)}: {value} cannot be read; as text: {as_texts(key, value)}"
+    return f"{key_in(word)}: {value} cannot be read; as text: {as_texts(key, value, sweeps=sweeps)}"
 
 
 def _several(word: str) -> str:
