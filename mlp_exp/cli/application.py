@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
@@ -214,6 +214,7 @@ class Command:
 
     def run(self, cfg: DictConfig) -> float | None:
         """One job; an error that a user can cause, and any in a sweep, is logged at once and counted."""
+        from mlp_exp.cli.as_typed import rewritten, with_typed
         from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
         from mlp_exp.cli.specs import spec_of, typed_overrides
 
@@ -225,7 +226,8 @@ class Command:
             require_trusted(cfg, typed_overrides(hydra_node), self.options)
             require_inside(hydra_node.runtime.output_dir, self.options)
             number = hydra_node.job.num if in_sweep else None
-            return self._actions.run(spec_of(cfg, hydra_node, hydra_node.runtime.output_dir, number), self.options)
+            spec = spec_of(cfg, hydra_node, hydra_node.runtime.output_dir, number)
+            return self._actions.run(with_typed(spec, rewritten(self.arguments)), self.options)
         except SweeperError as error:
             raise SystemExit(str(error)) from error  # Hydra would take any other exception for that of one job
         except Exception as error:

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.cli.as_typed import of_each_run
 from mlp_exp.cli.composing import quick_composition
 from mlp_exp.cli.hydra_diagnosis import choices, unknown_setting
 from mlp_exp.cli.option_diagnosis import is_of_table, no_option, of_another_option, unknown_key
@@ -40,7 +41,9 @@ def explained(error: Exception, arguments: Sequence[str], typed: Sequence[str], 
         return ArgumentError(str(error))
     if args.config_dir and not Path(args.config_dir).is_dir():
         return ArgumentError(f"--config-dir {args.config_dir}: there is no such folder")
-    unread = unread_problems(args.overrides, are_one=any(text in str(error) for text in ONE_VALUE))
+    unread = unread_problems(
+        args.overrides, are_one=any(text in str(error) for text in ONE_VALUE), sweeps=args.multirun
+    )
     readable = [word for word in args.overrides if word not in unread]
     try:
         composed = _diagnose(readable, args.config_dir, args.config_name or config_name)
@@ -95,7 +98,9 @@ def _diagnose(overrides: Sequence[str], config_dir: str | None, config_name: str
             else:
                 allowed.append(_forced(override))
         cfg = hydra.compose(config_name, overrides=allowed)
-        problems += [of_another_option(line) for line in find_problems(cfg, overrides)]
+        problems += [
+            of_another_option(line) for line in find_problems(cfg, [of_each_run(word)[0] for word in overrides])
+        ]
         if not problems:
             chosen = hydra.compose(config_name, overrides=[*extra, *valid])
             problems = [line for override in parsed if (line := unknown_key(override, chosen))]

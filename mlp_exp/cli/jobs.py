@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.application import Command
+from mlp_exp.cli.as_typed import rewritten, with_typed
 from mlp_exp.cli.composing import QuickLoader, with_hydra
 from mlp_exp.cli.launchers import settings_of
 from mlp_exp.cli.options import OPTIONS
@@ -69,7 +70,8 @@ class HydraJob(Job):
                     folder = os.path.abspath(Path(*known.values()))
                     require_inside(folder, OPTIONS.get())
                     hydra_node.runtime.output_dir = folder
-                    return spec_of(config, hydra_node, folder, self.number, known)
+                    spec = spec_of(config, hydra_node, folder, self.number, known)
+                    return with_typed(spec, self._launch.typed)
             except OmegaConfBaseException as error:
                 raise ConfigError([unresolved(error)]) from error
 
@@ -125,6 +127,7 @@ class Launch:
         self.context = context
         self.task_function = task_function
         self.loader = context.config_loader
+        self.typed = rewritten(config.hydra.overrides.task)
         self.parts = YamlParts()
         self._common: dict[int, dict[str, str]] = {}
 

@@ -24,11 +24,12 @@ COMMANDS = {
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".parquet")
 
 
-def unread_problems(overrides: Sequence[str], *, are_one: bool) -> dict[str, str]:
+def unread_problems(overrides: Sequence[str], *, are_one: bool, sweeps: bool) -> dict[str, str]:
     """What is wrong, by override, with a key or a value that cannot be read.
 
     Args:
         are_one: whether several values of an override are a mistake, too, as they are without a sweep.
+        sweeps: whether the command is a sweep, in which commas separate values.
     """
     problems: dict[str, str] = {}
     for place, word in enumerate(overrides):
@@ -40,7 +41,7 @@ def unread_problems(overrides: Sequence[str], *, are_one: bool) -> dict[str, str
             line = f"{key_in(torn[0])}: expected no blanks around the =: {shlex.quote(''.join(torn))}"
             problems |= dict.fromkeys(torn, line)
         elif parsed is None:
-            problems[word] = _unreadable(word, overrides[place - 1] if place else "")
+            problems[word] = _unreadable(word, overrides[place - 1] if place else "", sweeps)
         elif are_one and parsed.is_discrete_sweep():
             problems[word] = _several(word, is_list=parsed.is_choice_sweep())
     return problems
@@ -63,13 +64,13 @@ def _parsed(word: str) -> Override | None:
         return None
 
 
-def _unreadable(word: str, before: str) -> str:
+def _unreadable(word: str, before: str, sweeps: bool) -> str:
     key, sign, value = word.partition("=")
     if not sign:
         return f"{word}: expected key=value, {_instead(word, before)}"
     if _parsed(f"{key}=x") is None:
         return f"{word}: expected the name of a key before the =, as in optimizer.lr=0.01"
-    return f"{key_in(word)}: {value} cannot be read; as text: {as_texts(key, value)}"
+    return f"{key_in(word)}: {value} cannot be read; as text: {as_texts(key, value, sweeps=sweeps)}"
 
 
 def _instead(word: str, before: str) -> str:

@@ -12,6 +12,9 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _OF_YAML = ("true", "false", "null", "nan", "inf")
 _KEY = re.compile(r"[A-Za-z0-9_./$%*@?|+ ,:=()\[\]{}\\-]+")
 """What a key within a mapping may have in Hydra's grammar, some of it after a backslash."""
+_PARTS = re.compile(r"""(?<![^,\[({:\s])(["'])(?:\\.|(?!\1).)*\1(?=\s*(?:[,:\])}]|$))|[,()\[\]{}]""")
+"""Commas, brackets, and texts in quotes."""
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
 _MARK = '"'
 """Quotes that are free inside of those of a shell."""
 
@@ -62,14 +65,54 @@ def typed_key(text: str) -> str:
     return re.sub(r"([\\()\[\]{}:=, ])", r"\\\1", text)
 
 
-def as_texts(key: str, value: str) -> str:
+def elements(values: str) -> list[str]:
+    """Values as typed with commas between them, of which those in quotes and brackets count for none.
+
+    >>> elements('"p,q", [a,b],price[usd]')
+    ['"p,q"', '[a,b]', 'price[usd]']
+    """
+    found, depth, start = [], 0, 0
+    closed = _closed(values)
+    for part in _PARTS.finditer(values):
+        if part[0] != ",":
+            depth += closed * (len(part[0]) == 1) * (1 if part[0] in "([{" else -1)
+        elif not depth:
+            found.append(values[start : part.start()])
+            start = part.end()
+    return [each.strip() for each in (*found, values[start:])]
+
+
+def _closed(values: str) -> bool:
+    """Whether each bracket outside of quotes is closed by one of its kind; if not, they are signs as any other."""
+    opened: list[str] = []
+    for sign in (part[0] for part in _PARTS.finditer(values)):
+        if sign in _PAIRS:
+            opened.append(_PAIRS[sign])
+        elif sign in _PAIRS.values() and (not opened or opened.pop() != sign):
+            return False
+    return not opened
+
+
+def as_texts(key: str, value: str, *, sweeps: bool = False) -> str:
     """An override as a word of a shell that gives a key what was typed as a text, or a list as one of texts.
+
+    Args:
+        sweeps: whether commas separate the values of several runs.
 
     >>> print(as_texts("data.target", "1e3"), as_texts("data.drop", "[id,price[usd]]"))
     'data.target="1e3"' 'data.drop=[id,"price[usd]"]'
+    >>> print(as_texts("data.drop", "[1e3],[a=b]", sweeps=True))
+    'data.drop=["1e3"],["a=b"]'
     """
-    is_list = len(value) > 2 and value[0] == "[" and value[-1] == "]"
-    return override(key, [unquoted(each.strip()) for each in value[1:-1].split(",")] if is_list else value)
+    several = elements(value) if sweeps else [value]
+    values = [unquoted(each) for each in several] if len(several) > 1 else several
+    return shlex.quote(f"{key}={','.join(map(_as_texts, values))}")
+
+
+def _as_texts(value: str) -> str:
+    if len(value) > 2 and value[0] == "[" and value[-1] == "]" and len(elements(value)) == 1:
+        return f"[{','.join(typed_text(unquoted(each), _MARK) for each in elements(value[1:-1]))}]"
+    return typed_text(value, _MARK)
 
 
 def override(key: str, value: str | Sequence[str]) -> str:

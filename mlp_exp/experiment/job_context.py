@@ -91,7 +91,7 @@ def require_correct(spec: RunSpec) -> None:
         ConfigError: with a line for every mistake.
         DataError: a file is where the command was called, and not where its run looks for it.
     """
-    require_valid(spec.values, spec.overrides)
+    require_valid(spec.values, [spec.typed.get(word, word) for word in spec.overrides])
     called = Path(spec.job.get("hydra.runtime.cwd", ""))
     for name in named_files(spec.values) if Path(spec.directory) != called else ():
         if not os.path.exists(os.path.expanduser(name)) and os.path.exists(called / name):

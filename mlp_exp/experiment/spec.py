@@ -28,7 +28,8 @@ class RunSpec:
             text; all else is resolved.
         folder: the run's own, absolute.
         number: of the job in its sweep; None for a run by itself.
-        overrides: as typed, without Hydra's own.
+        overrides: without Hydra's own.
+        typed: those of them that Hydra has written anew, each with what was typed, for messages.
         sweep: the folder of its sweep.
         directory: the working directory.
         environment: variables that are set for its own code (`job_context.active`).
@@ -42,6 +43,7 @@ class RunSpec:
     folder: str
     number: int | None = None
     overrides: tuple[str, ...] = ()
+    typed: dict[str, str] = field(default_factory=dict)
     sweep: str | None = None
     directory: str = "."
     environment: dict[str, str] = field(default_factory=dict)

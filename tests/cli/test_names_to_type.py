@@ -92,6 +92,45 @@ def test_a_value_that_reads_as_something_else(command: Command, typed: str, line
     assert refusal(command("run", *given, typed)) == mistakes(line)
 
 
+DROP = "data.drop: expected a list of column names, such as [age,income], got [1000.0]; as text: "
+TARGET = "data.target: expected the name of a column, or a list of names, got 1000.0; as text: 'data.target=\"1e3\"'"
+IN_SWEEPS = [
+    (["-m", "data.drop=[1e3]", "seed=0,1"], f"{DROP}'data.drop=[\"1e3\"]'"),
+    (["-m", "data.drop=[1e3],[a]"], f"{DROP}'data.drop=[\"1e3\"]'"),
+    (["-m", "data.drop=[1e3]", "seed=0,1", "hydra/launcher=basic"], f"{DROP}'data.drop=[\"1e3\"]'"),
+    (["--dry-run", "data.drop=[1e3]"], f"{DROP}'data.drop=[\"1e3\"]'"),
+    (["-m", 'data.target=1e3,"tar get"'], TARGET),
+    (["-m", 'data.target=choice(1e3,"tar get")', "--dry-run"], TARGET),
+]
+
+
+@pytest.mark.parametrize(("typed", "line"), IN_SWEEPS, ids=[" ".join(typed) for typed, _ in IN_SWEEPS])
+def test_a_sweep_says_what_was_typed(command: Command, typed: list[str], line: str) -> None:
+    done = command("run", "data=table", "data.path=no.csv", "data.target=y", *typed)
+    assert done.returncode == 1
+    assert line in done.stderr
+
+
+UNREAD_IN_SWEEPS = [
+    ('data.target="price[usd]",größe', '\'data.target="price[usd]","größe"\''),
+    ("data.drop=[1e3],[a=b]", '\'data.drop=["1e3"],["a=b"]\''),
+    ('data.target="p,q",price[a,b]', '\'data.target="p,q","price[a,b]"\''),
+    ("data.target=a[,it's", '\'data.target="a[","it\'"\'"\'s"\''),
+]
+
+
+@pytest.mark.parametrize(("typed", "cure"), UNREAD_IN_SWEEPS)
+def test_the_cure_of_a_sweep_is_one(command: Command, typed: str, cure: str) -> None:
+    key, _, value = typed.partition("=")
+    done = command("run", "-m", "data=table", "data.path=no.csv", "data.target=y", typed)
+    assert refusal(done) == mistakes(f"{key}: {value} cannot be read; as text: {cure}")
+
+
+def test_other_mistakes_of_a_sweep_are_about_one_of_its_values(command: Command) -> None:
+    done = command("run", "-m", "data=table", "data.path=no.csv", "data.target=1e3,y", "model.dropout=a=b")
+    assert refusal(done) == mistakes("model.dropout: a=b cannot be read; as text: 'model.dropout=\"a=b\"'", TARGET)
+
+
 ODD = ["price[usd]", "a=b", "x y", "p,q", "größe"]
 TABLE = "\n".join([",".join(f'"{name}"' for name in (*ODD, "y")), *(f"{i},{i},{i},{i},{i},{i % 2}" for i in range(40))])
 HAS_NO = "'odd.csv': the table has no column"
