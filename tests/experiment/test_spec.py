@@ -196,7 +196,8 @@ CONFIGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_spec_survives_json(config: dict[str, Any]) -> None:
-    spec = RunSpec(config, "/folder", 3, ("a=1", "b=[1,2]"), "/sweep", "/here", {"A": "b"}, {"hydra.job.name": "run"})
+    typed = ("a=1", "b=[1,2]"), {"b=[1,2]": "b=[1, 2]"}
+    spec = RunSpec(config, "/folder", 3, *typed, "/sweep", "/here", {"A": "b"}, {"hydra.job.name": "run"})
     text = spec.to_json()
     assert RunSpec.from_json(text) == spec
     assert RunSpec.from_json(json.dumps(json.loads(text))) == spec
