@@ -203,7 +203,7 @@ def test_advice_is_in_the_words_of_python(capfd: pytest.CaptureFixture[str]) -> 
         train(PLAIN, data={"x": texts, "y": list(range(40))}, target="y", folder="run", quiet=True)
     assert str(caught.value) == (
         "data: 1 column cannot be used as it is:\n"
-        "  x: expected numbers as '0', as in 98% of the rows, found 'k. A.' (row 39)\n"
+        "  x: expected numbers as '0', as in 98% of the rows, found 'k. A.' (row 39, from 0)\n"
         "Mend the table, or add: {'data.missing': ['k. A.']}"
     )
     with pytest.raises(

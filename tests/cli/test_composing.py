@@ -204,7 +204,7 @@ def test_the_environment_and_the_place_are_those_of_the_call(tmp_path: Path, mon
 
 def test_variables_that_a_file_asks_for_can_be_refused(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (conf / "run.yaml").read_text(encoding="utf-8")
-    asking = text.replace("    name: run\n", "    name: run\n    env_copy: [MINE]\n")
+    asking = text.replace("    name: run ", "    env_copy: [MINE]\n    name: run ")
     assert asking != text
     (conf / "run.yaml").write_text(asking, encoding="utf-8")
     quick, plain = loader_of(conf, quick=True), loader_of(conf, quick=False)

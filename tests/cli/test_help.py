@@ -27,7 +27,7 @@ TORCH, HYDRA = (re.compile(rf"\| +{name}(\.\S+)?$", re.MULTILINE) for name in ("
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, 24)))
 
 
 def test_help_is_one_screen_that_needs_neither_torch_nor_hydra(command: Command, tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_options_of_ones_own_are_shown(command: Command, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["predict", "report", "export"])
 def test_the_help_of_other_commands_is_one_screen(command: Command, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, 24)))
     done = command(name, "--help")
     lines = done.stdout.splitlines()
     assert (done.returncode, len(lines) <= 23, max(map(len, lines)) <= 80) == (0, True, True)
