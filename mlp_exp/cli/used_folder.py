@@ -34,6 +34,7 @@ class RefuseUsedFolder(Callback):
             _require_no_search(config)
             folder = RunFolder(_folder(config, "run"))
             if not OPTIONS.get().resumes:
+                _require_no_sweep(folder.path, "hydra.run.dir", "run")
                 folder.require_unused()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -51,7 +52,9 @@ class RefuseUsedFolder(Callback):
                 hold(folder)  # other commands are kept out until this one ends, before anything is read or written
             if not OPTIONS.get().resumes and is_untrained(folder):
                 begin_again(folder)
-            if saved.exists():
+            if not saved.exists():
+                RunFolder(folder).require_unused("sweep")
+            else:
                 _require_same(config, folder)
                 _require_trusted(config)
 
@@ -78,14 +81,20 @@ def _require_values(config: DictConfig) -> None:
         raise ConfigError(empty)
 
 
+def _require_no_sweep(folder: Path, key: str, what: str) -> None:
+    """Raises RunFolderError for the folder of a sweep, which is to be that of another one, or of a run."""
+    if (folder / MULTIRUN).exists():
+        how = (
+            f"Go on with it: {program()} {shlex.quote(f'{RESUME}={folder}')}; or give this {what} a folder of its own: "
+        )
+        raise RunFolderError(f"{folder}: holds a sweep already. {how}{free_folder(key, folder)}")
+
+
 def _require_same(config: DictConfig, folder: Path) -> None:
     """Raises RunFolderError unless the command goes on with the sweep that is there."""
     saved = folder / MULTIRUN
     if not OPTIONS.get().resumes:
-        how = (
-            f"Go on with it: {program()} {shlex.quote(f'{RESUME}={folder}')}; or give this sweep a folder of its own: "
-        )
-        raise RunFolderError(f"{folder}: holds a sweep already. {how}{free_folder('hydra.sweep.dir', folder)}")
+        _require_no_sweep(folder, "hydra.sweep.dir", "sweep")
     try:
         settings = read_yaml(saved)["hydra"]
         earlier, subfolder = settings["overrides"]["task"], settings.get("output_subdir", HYDRA)

@@ -72,13 +72,13 @@ class RunFolder(HydraFiles):
                 raise RunFolderError(f"{self.path}: another process is training this run; wait for it, or end it")
             yield
 
-    def require_unused(self) -> None:
-        """Raises RunFolderError if the folder has a result or a history of another run, but for one never trained."""
+    def require_unused(self, what: Literal["run", "sweep"] = "run") -> None:
+        """Raises RunFolderError if `what` cannot begin here: there is result or history of a run that has trained."""
         if self.is_untrained:
             return
         for name in (RESULT, HISTORY):
             if (self.path / name).exists():
-                raise RunFolderError(f"{self.path}: holds {name} of {self._other_run()}")
+                raise RunFolderError(f"{self.path}: holds {name} of {self._other_run(what)}")
 
     @property
     def is_untrained(self) -> bool:
@@ -91,12 +91,13 @@ class RunFolder(HydraFiles):
             return (self.result() or {}).get("status") == "failed"
         return False
 
-    def _other_run(self) -> str:
+    def _other_run(self, what: str) -> str:
         """Which run is there, and what to type, also to go on with it or to replace it where it has not ended well."""
         status = None
         with suppress(RunFolderError):  # it is damaged: perhaps not even a run's
             status = (self.result() or {}).get("status")
-        which, ways = "another run", [f"give this run a folder of its own: {free_folder('hydra.run.dir', self.path)}"]
+        which, free = "another run", free_folder(f"hydra.{what}.dir", self.path)
+        ways = [f"give this {what} a folder of its own: {free}"]
         if status not in (None, *DONE):
             which = f"a run with status {status}"
             ways.insert(0, f"replace it: rm -r {shlex.quote(str(self.path))}")

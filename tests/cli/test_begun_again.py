@@ -95,3 +95,31 @@ def test_sweeps_from_python() -> None:
     with pytest.raises(TrainingError, match="'z'"):
         sweep([*seeds, "data.categorical=[z]"], data=COLUMNS, target="y", folder="s", quiet=True)
     assert len(sweep(seeds, data=COLUMNS, target="y", folder="s", quiet=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            "sweep",
+            "run",
+            "{folder}: holds a sweep already. Go on with it: python -m mlp_exp.run resume={folder}; or give this run a",
+        ),
+        (
+            "run",
+            "sweep",
+            "{folder}: holds result.json of another run. Give this sweep a folder of its own: hydra.sweep.dir=",
+        ),
+    ],
+)
+def test_runs_and_sweeps_have_folders_of_their_own(
+    command: Command, tmp_path: Path, first: str, second: str, said: str
+) -> None:
+    words = {"run": ["hydra.run.dir=s"], "sweep": ["-m", "seed=0,1", "hydra.sweep.dir=s"]}
+    quick = ["trainer.epochs=1", "trainer.plots=never", "data.n_samples=50"]
+    assert command("run", *words[first], *quick).returncode == 0
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    done = command("run", *words[second], *quick)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(said.format(folder=tmp_path / "s"))
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
