@@ -83,9 +83,8 @@ class RunFolder(HydraFiles):
     @property
     def is_untrained(self) -> bool:
         """Whether the run here failed before it trained anything, as by a mistake in its data."""
-        if not (self.path / RESULT).exists() or any(
-            (self.path / name).exists() for name in (HISTORY, MODEL, CHECKPOINT)
-        ):
+        trained = any((self.path / name).exists() for name in (HISTORY, MODEL, CHECKPOINT))
+        if trained or not (self.path / RESULT).exists():
             return False
         with suppress(RunFolderError):
             return (self.result() or {}).get("status") == "failed"
