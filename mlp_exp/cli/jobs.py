@@ -29,7 +29,7 @@ from mlp_exp.cli.composing import QuickLoader, with_hydra
 from mlp_exp.cli.launchers import settings_of
 from mlp_exp.cli.options import OPTIONS
 from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
-from mlp_exp.cli.specs import spec_of
+from mlp_exp.cli.specs import spec_of, typed_overrides
 from mlp_exp.cli.yaml_text import YamlParts, to_yaml
 from mlp_exp.config.validation import unresolved
 from mlp_exp.errors import ConfigError
@@ -127,7 +127,7 @@ class Launch:
         self.context = context
         self.task_function = task_function
         self.loader = context.config_loader
-        self.typed = rewritten(config.hydra.overrides.task)
+        self.typed = rewritten(typed_overrides(config.hydra))
         self.parts = YamlParts()
         self._common: dict[int, dict[str, str]] = {}
 

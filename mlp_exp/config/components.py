@@ -124,6 +124,7 @@ ADDED: dict[str, Any] = {
     "model.most_embedded": 64,
     "model.scale_inputs": False,
     "scheduler.interval": "epoch",
+    "scheduler.total_iters": 0,
     "trainer.auto_epochs": 30,
     "trainer.batches": 32,
     "baselines._target_": NO_BASELINES,

@@ -29,8 +29,8 @@ def test_flags_stand_anywhere(command: Command, tmp_path: Path, line: tuple[str,
     (tmp_path / "mine").mkdir()
     done = command("run", *line, "hydra.sweep.dir=s")
     names = [text.partition(":")[0] for text in done.stderr.splitlines() if text.startswith("job ")]
-    jobs = [f"job {seed} (optimizer.lr=-1,seed={seed},trainer.epochs=1)" for seed in (0, 1)]
-    assert (done.returncode, names) == (1, jobs * 2)
+    job = "job 0 (optimizer.lr=-1,seed=0,trainer.epochs=1)"
+    assert (done.returncode, names) == (1, [job, f"{job} and 1 more"])
 
 
 def test_a_flag_between_the_overrides_of_one_run(command: Command) -> None:

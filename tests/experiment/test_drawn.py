@@ -153,7 +153,8 @@ def test_many_labels_can_be_told_apart(count: int, shown: int) -> None:
             "calibration_of_labels": "Calibration",
         }
         title = f"{titles[name]}, test part (40 rows)"
-        assert axes.get_title() == (title if count == 12 else f"{title}\n(the first 12 of 30 targets)")
+        title += "" if count == 12 else "\n(the first 12 of 30 targets)"
+        assert axes.get_title() == title + "\n(20 rows a point)" * name.startswith("calibration")
         readable(figure)
         box, inside = axes.get_legend().get_window_extent(), axes.get_window_extent()  # type: ignore[union-attr]
         assert box.x0 > inside.x1

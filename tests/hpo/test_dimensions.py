@@ -224,7 +224,7 @@ def test_a_range_without_sense_is_a_problem(override: str, problem: str) -> None
             "tag(log,3)",
             "tag() takes a word of log, int, float and a range, as tag(log,interval(1e-4,1e-1)), got tag(log,3)",
         ),
-        ("interval(1,0", "cannot read 'interval(1,0': no viable alternative at input 'interval(1,0'"),
+        ("interval(1,0", "expected as many ) as (, got interval(1,0"),
         ([], "expected one choice or more, got an empty list"),
     ],
 )
