@@ -468,7 +468,7 @@ def test_keyboard_names_dark_print_and_phone(sweep: Path, open_page: OpenPage) -
     assert stops[9].startswith("show")  # the table, which arrow keys scroll
     assert stops[10:] == ["run", "val_log_loss"]
     page.focus.send_keys(Keys.SPACE)
-    assert page.sorted_by == [("optimizer.lr", "ascending")]
+    assert page.sorted_by == [("val_log_loss", "ascending")]
     page.js("arguments[0].focus()", page.row("12").find_element("css selector", "input"))
     page.focus.send_keys(Keys.SPACE)
     assert page.row("12").get_attribute("class") == "run chosen"

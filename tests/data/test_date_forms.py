@@ -220,7 +220,7 @@ def test_far_days_are_said_and_can_be_missing(tmp_path: Path) -> None:
     for name in ("table.csv", "t.parquet"):
         path = write(columns(texts), tmp_path / name)
         found = table(path, "y")
-        assert found.columns[0].remarks == ("9999-12-31 (40) may stand for no date: data.missing=[9999-12-31]",)
+        assert found.columns[0].remarks == ("9999-12-31 (40) may stand for no date: 'data.missing=[\"9999-12-31\"]'",)
         assert found.features[1, 0] == 2932896
         without = table(path, "y", missing=["9999-12-31"])
         assert without.columns[0].missing == 40

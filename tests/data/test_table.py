@@ -196,7 +196,7 @@ def test_a_run_says_what_it_found_and_keeps_it(
         ["colour", "category", "3 categories", "3"],
         ["bought", "date", "2019-12-28 … 2021-03-01", "1"],
         ["seen", "date", "2020-03-01T06:30:00 … 2020-03-12T15:30:00", ""],
-        ["mood", "target: binary", "2 classes: [bold]good, so <so>", "1"],
+        ["mood", "target: binary", "2 classes: [bold]good, so <so> (positive)", "1"],
     ]  # fmt: skip
     names = ["[bold]good", "so <so>"]
     folder = the_run_folder(tmp_path)

@@ -95,14 +95,15 @@ def test_cells_of_another_form_are_missing_and_counted(command: Command, folder:
         mixed["price"][row], mixed["when"][row] = us(PRICES[row]), f"{TIMES[row]:%Y-%m-%d}"
         empty["price"][row] = empty["when"][row] = ""
     lines, found = predicted(command, folder, write_csv(tmp_path / "m.csv", mixed), tmp_path / "m.out.csv")
-    assert lines[-4:-2] == [
+    said = " ".join(
         f"{name}: {len(odd)} of {ROWS} cells are not {what} as in training and are taken for missing, first in row "
         f"2, from 0: '{cell}'"
         for name, what, cell in (
             ("price", "a number like 1.234,5 €", mixed["price"][2]),
             ("when", "a date like d.m.y without a time zone", mixed["when"][2]),
         )
-    ]
+    )
+    assert said in " ".join(lines)  # which are wrapped
     _, expected = predicted(command, folder, write_csv(tmp_path / "e.csv", empty), tmp_path / "e.out.csv")
     assert found.equals(expected)
 

@@ -54,7 +54,7 @@ def leaderboard_of(folder: Path) -> list[dict[str, str]]:
 def shown_in(page: Path) -> dict[str, Any]:
     """What the page of a sweep shows."""
     text = page.read_text(encoding="utf-8")
-    return dict(json.JSONDecoder().raw_decode(text[text.index('{"keys"') :])[0])
+    return dict(json.JSONDecoder().raw_decode(text[text.index('{"about"') :])[0])
 
 
 def went_on(folder: Path) -> list[int]:
