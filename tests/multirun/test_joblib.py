@@ -17,7 +17,7 @@ JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 def ends(done: Result, folder: Path) -> list[tuple[str, str, str]]:
     """How the jobs of a sweep have ended, by the leaderboard; its page says the same, and both are printed last."""
-    assert done.stdout.splitlines()[-2:] == [f"{folder}/leaderboard.csv", f"{folder}/report.html"]
+    assert done.stdout.splitlines()[-3:-1] == [f"{folder}/leaderboard.csv", f"{folder}/report.html"]
     found = [(row["job"], row["status"], row["reason"]) for row in leaderboard_of(folder)]
     assert [(run["name"], run["status"], run["reason"]) for run in shown_in(folder / "report.html")["runs"]] == found
     return found

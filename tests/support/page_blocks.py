@@ -117,6 +117,7 @@ class Reader:
         if block.file:
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
+            sys.modules.pop(Path(block.file).stem, None)  # that of another page, or of a test
         elif block.language == "python":
             exec(compile(block.text, "page", "exec"), self._names)
         elif block.language == "yaml":
