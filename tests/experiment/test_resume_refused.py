@@ -28,9 +28,9 @@ CHANGES = [
     (
         ["+model.depth=3", "~optimizer.eps", "optimizer.betas=[0.8,0.9]"],
         [
-            f"model.depth: the run has None, and now it is 3{REASON}",
             f"optimizer.betas: the run has [0.9, 0.999], and now it is [0.8, 0.9]{REASON}",
             f"optimizer.eps: the run has 1e-08, and now it is None{REASON}",
+            f"model.depth: the run has None, and now it is 3{REASON}",
         ],
     ),
     (

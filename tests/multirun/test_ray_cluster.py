@@ -47,7 +47,7 @@ def test_what_a_lost_node_trained_goes_on_at_another(command: Command, tmp_path:
     started = command.start("run", "-m", *launcher(cluster), *words, "hydra.sweep.dir=far", process=True)
     far, near = tmp_path / "far", tmp_path / "near"
     wait_for(lambda: all((far / str(number) / "checkpoint.pt").exists() for number in range(4)), started)
-    assert listening() == {"::ffff:127.0.0.1", LOOPBACK}
+    assert listening() - {"::1"} == {"::ffff:127.0.0.1", LOOPBACK}  # a browser of another test has that one, too
     cluster.remove_node(lost, allow_graceful=False)
     (tmp_path / "slow").unlink()
     stdout, stderr = started.communicate(timeout=120)
