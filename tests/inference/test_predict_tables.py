@@ -114,7 +114,7 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "other encoding": (
         lambda text: text.replace(b"city 7,", b"M\xfcnchen,"),
-        "'{path}' is not in the encoding that was expected, in column 'city', row ROW: 'M\ufffdnchen'. Name its own: "
+        "'{path}' is not in the encoding that was expected, in column 'city', row ROW, from 0: 'M\ufffdnchen'. Name its own: "
         "data.encoding=cp1252, or latin-1, utf-16 …",
     ),
     "twice": (
@@ -135,9 +135,8 @@ def test_a_file_that_is_no_table(command: Command, small: Path, tmp_path: Path, 
     path = tmp_path / "t.csv"
     path.write_bytes(spoil((small / "table.csv").read_bytes().replace(b"\r\n", b"\n")))
     message = message.replace("ROW", str(column(small, "city").index("city 7")))
-    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv")).startswith(
-        message.format(path=path)
-    )
+    expected = message.format(path=path)
+    assert refusal(command("predict", small / "s/0", path, "-o", tmp_path / "o.csv"))[: len(expected)] == expected
     assert files_in(tmp_path) == {"t.csv"}
 
 
