@@ -114,8 +114,8 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "other encoding": (
         lambda text: text.replace(b"city 7,", b"M\xfcnchen,"),
-        "'{path}' is not in the encoding that was expected, in column 'city', row ROW, from 0: 'M\ufffdnchen'. Name its own: "
-        "data.encoding=cp1252, or latin-1, utf-16 …",
+        "'{path}' is not in the encoding that was expected, in column 'city', row ROW, from 0: 'M\ufffdnchen'. Name "
+        "its own: data.encoding=cp1252, or latin-1, utf-16 …",
     ),
     "twice": (
         lambda text: text.replace(b"split", b"city", 1),
