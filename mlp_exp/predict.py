@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from mlp_exp.cli.commands import add_allow, begin, new_parser, readable_errors
+from mlp_exp.errors import counted
 from mlp_exp.inference.command import (
     add_runs,
     all_runs,
@@ -46,7 +47,7 @@ def predict(given: argparse.Namespace, folders: Sequence[Path], table: str, outp
     )
     print_summary(predicted)
     where = output if isinstance(output, Path) else "standard output"
-    print(f"{predicted.rows} prediction{'s' * (predicted.rows != 1)}: {where}")
+    print(f"{counted(predicted.rows, 'prediction')}: {where}")
 
 
 def average(folders: Sequence[Path], top: int, allow: Sequence[str]) -> "Ensemble":

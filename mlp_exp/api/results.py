@@ -13,7 +13,7 @@ from mlp_exp.config.trust import foreign_packages
 from mlp_exp.config.words import unquoted
 from mlp_exp.data.table.frames import native_frame
 from mlp_exp.display.html import table_html
-from mlp_exp.errors import ArgumentError, RunFolderError
+from mlp_exp.errors import ArgumentError, RunFolderError, counted
 from mlp_exp.inference.best_runs import best_of
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.greedy import choose
@@ -170,7 +170,7 @@ class Results:
 
     def _title(self) -> str:
         entries = self._entries
-        count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
+        count = counted(len(entries), "run")
         others = {kind: sum(entry.result["status"] == kind for entry in entries) for kind in ("pruned", "failed")}
         counts = [count, *(f"{number} {kind}" for kind, number in others.items() if number)]
         return ", ".join([*counts, in_words(entries) if entries[0].metrics else "without metrics"])

@@ -33,7 +33,7 @@ from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.config.dotted import key_in
 from mlp_exp.config.words import quoted
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
-from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, SweeperError, describe, traceback_of
+from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, SweeperError, counted, describe, traceback_of
 from mlp_exp.storage.lease import release_held
 from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, in_lines, job_name
 
@@ -227,7 +227,8 @@ class Command:
             require_inside(hydra_node.runtime.output_dir, self.options)
             number = hydra_node.job.num if in_sweep else None
             spec = spec_of(cfg, hydra_node, hydra_node.runtime.output_dir, number)
-            return self._actions.run(with_typed(spec, rewritten(self.arguments)), self.options)
+            typed = rewritten(self.arguments) if in_sweep else {}
+            return self._actions.run(with_typed(spec, typed), self.options)
         except SweeperError as error:
             raise SystemExit(str(error)) from error  # Hydra would take any other exception for that of one job
         except Exception as error:
@@ -263,7 +264,6 @@ class Command:
         if self.sweep_folder and not self.job_began:  # a launcher has run the jobs in other processes
             self.failed = failures_in(self.sweep_folder)
         if len(self.failed) > 1 or (self.failed and (self.options.dry_run or not self.job_began)):
-            count = f"{len(self.failed)} job{'s' * (len(self.failed) != 1)} failed:"
-            print("\n".join([count, *in_lines(self.failed)]), file=sys.stderr)
+            print("\n".join([f"{counted(len(self.failed), 'job')} failed:", *in_lines(self.failed)]), file=sys.stderr)
         if self.failed:
             sys.exit(1)

@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-
-from mlp_exp.cli.layers import parse
+from mlp_exp.cli.layers import parse_if_readable
 from mlp_exp.config.words import elements
 
 if TYPE_CHECKING:
@@ -26,7 +23,7 @@ def rewritten(words: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in words:
         for typed in of_each_run(word):
-            override = _parsed(typed)
+            override = parse_if_readable(typed)
             if override and not override.is_sweep_override() and not override.is_delete():
                 written = f"{override.get_key_element()}={override.get_value_element_as_str()}"
                 if written != typed:
@@ -40,7 +37,7 @@ def of_each_run(word: str) -> list[str]:
     >>> of_each_run("data.drop=[1e3],[a,b]")
     ['data.drop=[1e3]', 'data.drop=[a,b]']
     """
-    override = _parsed(word)
+    override = parse_if_readable(word)
     if override is None or not override.is_choice_sweep():
         return [word]
     key, _, values = word.partition("=")
@@ -48,13 +45,6 @@ def of_each_run(word: str) -> list[str]:
     if values.startswith("choice(") and values.endswith(")"):
         values = values.removeprefix("choice(").removesuffix(")")
     return [f"{key}={value}" for value in elements(values)]
-
-
-def _parsed(word: str) -> Override | None:
-    try:
-        return parse(word)
-    except (HydraException, ValueError, RecursionError):
-        return None
 
 
 def with_typed(spec: "RunSpec", typed: Mapping[str, str]) -> "RunSpec":

@@ -7,8 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from typing import Any, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 from mlp_exp import signals
 from mlp_exp._version import __version__
@@ -62,10 +61,20 @@ def begin() -> None:
 
 def versions() -> str:
     """Of this project, and of what its numbers depend on; imports none of them."""
+    from importlib.metadata import version  # takes longer than all else that is imported here
+
     return (
         f"mlp_exp {__version__}, torch {version('torch')}, Hydra {version('hydra-core')}, "
         f"Python {platform.python_version()}"
     )
+
+
+class _Versions(argparse.Action):
+    """As argparse's own, which would look for the versions before anybody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(versions())
+        parser.exit()
 
 
 def new_parser(program: str, usage: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -83,7 +92,7 @@ def new_parser(program: str, usage: str, description: str, examples: str) -> arg
         epilog=f"examples:\n{textwrap.indent(examples.strip(), '  ')}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-V", "--version", action="version", version=versions(), help="versions, also of torch")
+    parser.add_argument("-V", "--version", action=_Versions, nargs=0, help="versions, also of torch")
     return parser
 
 

@@ -8,9 +8,7 @@ import shutil
 from collections.abc import Sequence
 
 from mlp_exp.cli.commands import readable_errors, versions
-from mlp_exp.cli.completion import completions
 from mlp_exp.cli.flags import COMPLETION, CONFIG_DIR, HELP, VERSION, separated
-from mlp_exp.cli.help_text import help_on
 from mlp_exp.cli.new import NEW, make_folder
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.errors import ArgumentError
@@ -26,12 +24,16 @@ def answered(arguments: Sequence[str]) -> bool:
             for folder in folders:
                 if not folder.is_dir():
                     raise ArgumentError(f"{CONFIG_DIR[0]} {folder}: there is no such folder")
+            from mlp_exp.cli.help_text import help_on  # reads the schema, which no run should wait for here
+
             print(help_on(words, [*folders, CONF], shutil.get_terminal_size().columns))
         elif arguments[:1] == [NEW]:
             make_folder(arguments[1:])
         elif flags & {*VERSION}:
             print(versions())
         elif flags & {*COMPLETION} and query:
+            from mlp_exp.cli.completion import completions
+
             print((" " if query[0] != "query=fish" else "\n").join(completions(os.environ.get("COMP_LINE", ""))))
         else:
             return False

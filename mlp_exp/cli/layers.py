@@ -14,7 +14,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ConfigDefault, InputDefault, ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
@@ -211,6 +211,14 @@ def parse(override: str) -> Override:
         value = float(f"{whole}{fraction}") if fraction else int(whole)
         return Override(OverrideType.CHANGE, key, value_type=ValueType.ELEMENT, _value=value, input_line=override)
     return OverridesParser.create().parse_overrides([override])[0]
+
+
+def parse_if_readable(word: str) -> Override | None:
+    """A parsed override; None for a word that is none."""
+    try:
+        return parse(word)
+    except (HydraException, ValueError, RecursionError):
+        return None
 
 
 def fill_in(config: DictConfig, overrides: Sequence[Override]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlp_exp.display.commands import program
 from mlp_exp.errors import ArgumentError
+from mlp_exp.storage.free_folder import what_is_there
 
 NEW = "new"
 STARTER = Path(__file__).resolve().parent.parent / "starter"
@@ -21,8 +22,7 @@ def make_folder(paths: Sequence[str]) -> None:
         got = f"got {', '.join(paths)}" if paths else "got none"
         raise ArgumentError(f"{NEW}: expected the path of a new folder, as in {program()} {NEW} my_experiments; {got}")
     folder = Path(paths[0])
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "it has files" if folder.is_dir() else "it is a file"
+    if what := what_is_there(folder):
         raise ArgumentError(f"{NEW} {folder}: expected a new folder or an empty one, and {what}; give another name")
     shutil.copytree(STARTER, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

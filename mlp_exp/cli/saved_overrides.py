@@ -19,10 +19,9 @@ from hydra.core.override_parser.types import (
     QuotedString,
     RangeSweep,
 )
-from hydra.errors import HydraException
 
 from mlp_exp.cli.hydra_words import BY_THOUSAND, SUBDIR
-from mlp_exp.cli.layers import parse
+from mlp_exp.cli.layers import parse_if_readable
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.config.trust import REFERENCE
 from mlp_exp.config.words import override
@@ -74,7 +73,7 @@ def shown(word: str) -> str:
 
 def refusal(word: str) -> str | None:
     """Why an override of a run's configuration is not used; None if it may be."""
-    override = _parsed(word)
+    override = parse_if_readable(word)
     if override is None:
         return "is no override"
     if not word.isprintable():  # messages name it
@@ -93,7 +92,7 @@ def refusal(word: str) -> str | None:
 
 def is_harmless(word: str) -> bool:
     """Whether a setting of Hydra's own may be taken from a saved sweep."""
-    override = _parsed(word)
+    override = parse_if_readable(word)
     values = _values(override) if override else []
     if override is None or override.package is not None or len(values) != 1:  # Hydra sweeps none of its settings
         return False
@@ -123,13 +122,6 @@ def _is_of_sweeper(path: Sequence[str], value: Any) -> bool:
     if path[0] in SWEPT:
         return all(refusal(f"{place.partition('.')[2]}={text}") is None for place, text in leaves)
     return not any("${" in text or ".." in text for _, text in leaves)
-
-
-def _parsed(word: str) -> Override | None:
-    try:
-        return parse(word)
-    except (HydraException, ValueError, RecursionError):
-        return None
 
 
 def _values(override: Override) -> list[Any]:

@@ -4,11 +4,8 @@ import difflib
 import shlex
 from collections.abc import Sequence
 
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-
 from mlp_exp.cli.flags import FLAGS
-from mlp_exp.cli.layers import parse
+from mlp_exp.cli.layers import parse_if_readable
 from mlp_exp.cli.new import NEW
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.config.dotted import key_in
@@ -34,7 +31,7 @@ def unread_problems(overrides: Sequence[str], *, are_one: bool, sweeps: bool) ->
     problems: dict[str, str] = {}
     for place, word in enumerate(overrides):
         torn = _torn(overrides[place : place + 3])
-        parsed = _parsed(word)
+        parsed = parse_if_readable(word)
         if word in problems:
             continue
         if torn:
@@ -57,18 +54,11 @@ def _torn(words: Sequence[str]) -> Sequence[str]:
     return []
 
 
-def _parsed(word: str) -> Override | None:
-    try:
-        return parse(word)
-    except (HydraException, ValueError, RecursionError):
-        return None
-
-
 def _unreadable(word: str, before: str, sweeps: bool) -> str:
     key, sign, value = word.partition("=")
     if not sign:
         return f"{word}: expected key=value, {_instead(word, before)}"
-    if _parsed(f"{key}=x") is None:
+    if parse_if_readable(f"{key}=x") is None:
         return f"{word}: expected the name of a key before the =, as in optimizer.lr=0.01"
     return f"{key_in(word)}: {value} cannot be read; as text: {as_texts(key, value, sweeps=sweeps)}"
 

@@ -1,10 +1,10 @@
-"""Keeps a new run out of another run's folder, and a new sweep out of another sweep's."""
+"""Keeps a new run and a new sweep out of the folders of others."""
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -34,7 +34,7 @@ class RefuseUsedFolder(Callback):
             _require_no_search(config)
             folder = RunFolder(_folder(config, "run"))
             if not OPTIONS.get().resumes:
-                _require_no_sweep(folder.path, "hydra.run.dir", "run")
+                _require_no_sweep(folder.path, "run")
                 folder.require_unused()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -45,18 +45,19 @@ class RefuseUsedFolder(Callback):
                 raise RunFolderError(f"hydra.output_subdir: expected {HYDRA}, {said}")
             _require_values(config)
             folder = _folder(config, "sweep").absolute()
-            saved = folder / MULTIRUN
-            if OPTIONS.get().resumes and not saved.exists():
+            resumes = OPTIONS.get().resumes
+            if resumes and not (folder / MULTIRUN).exists():
                 raise RunFolderError(f"{folder}: expected the folder of an earlier sweep, with {MULTIRUN}, to resume")
             if not OPTIONS.get().dry_run:
                 hold(folder)  # other commands are kept out until this one ends, before anything is read or written
-            if not OPTIONS.get().resumes and is_untrained(folder):
-                begin_again(folder)
-            if not saved.exists():
-                RunFolder(folder).require_unused("sweep")
-            else:
+            if resumes:
                 _require_same(config, folder)
                 _require_trusted(config)
+                return
+            if is_untrained(folder):
+                begin_again(folder)
+            _require_no_sweep(folder, "sweep")
+            RunFolder(folder).require_unused("sweep")
 
 
 @contextmanager
@@ -81,20 +82,18 @@ def _require_values(config: DictConfig) -> None:
         raise ConfigError(empty)
 
 
-def _require_no_sweep(folder: Path, key: str, what: str) -> None:
-    """Raises RunFolderError for the folder of a sweep, which is to be that of another one, or of a run."""
+def _require_no_sweep(folder: Path, what: Literal["run", "sweep"]) -> None:
+    """Raises RunFolderError for the folder of a sweep, in which `what` cannot begin."""
     if (folder / MULTIRUN).exists():
-        how = (
-            f"Go on with it: {program()} {shlex.quote(f'{RESUME}={folder}')}; or give this {what} a folder of its own: "
+        raise RunFolderError(
+            f"{folder}: holds a sweep already. Go on with it: {program()} {shlex.quote(f'{RESUME}={folder}')}; or give "
+            f"this {what} a folder of its own: {free_folder(f'hydra.{what}.dir', folder)}"
         )
-        raise RunFolderError(f"{folder}: holds a sweep already. {how}{free_folder(key, folder)}")
 
 
 def _require_same(config: DictConfig, folder: Path) -> None:
     """Raises RunFolderError unless the command goes on with the sweep that is there."""
     saved = folder / MULTIRUN
-    if not OPTIONS.get().resumes:
-        _require_no_sweep(folder, "hydra.sweep.dir", "sweep")
     try:
         settings = read_yaml(saved)["hydra"]
         earlier, subfolder = settings["overrides"]["task"], settings.get("output_subdir", HYDRA)

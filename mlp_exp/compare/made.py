@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.display.commands import PROGRAM
+from mlp_exp.errors import counted
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.storage.hydra_files import HYDRA
 from mlp_exp.storage.multirun_file import read_sweep
@@ -42,7 +43,7 @@ def how_made(folders: Sequence[Path], entries: Sequence[Entry]) -> list[tuple[st
     for name in ("git", "versions", "machine", "processor", "device", "threads", "data_fingerprint"):
         texts = Counter(_text(name, provenance.get(name)) for provenance in provenances)
         for text, runs in texts.most_common():
-            where = f" ({runs} run{'s' * (runs != 1)})" if len(texts) > 1 else ""
+            where = f" ({counted(runs, 'run')})" if len(texts) > 1 else ""
             facts.append((name.replace("_", " ").replace("git", "commit").capitalize(), f"{text}{where}"))
     return facts
 

@@ -1,6 +1,6 @@
 """What a key of the configuration takes, by the schema."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -17,19 +17,28 @@ def field_of(key: str) -> FieldInfo | None:
     >>> field_of("model.dropout").description
     'a rate from 0 up to, not including, 1, or a list with one for each hidden layer'
     """
+    parts = key.split(".")
+    fields = list(fields_along(parts))
+    return fields[-1] if len(fields) == len(parts) else None
+
+
+def fields_along(parts: Iterable[Any]) -> Iterator[FieldInfo | None]:
+    """The field of each part of a key, down to a value; None, as the last one, where there is none.
+
+    The part after a mapping is a name in it, as that of a callback, whose field is again the mapping.
+    """
     model: type[BaseModel] | None = Experiment
     field: FieldInfo | None = None
-    named = False  # whether the next part is one of several names, as of a callback
-    for part in key.split("."):
+    named = False  # whether the next part is such a name
+    for part in parts:
+        if model is None:
+            return
         if named:
             named = False
-            continue
-        fields = model.model_fields.items() if model else ()
-        field = next((each for name, each in fields if part == (each.alias or name)), None)
-        if field is None:
-            return None
-        model, named = model_in(field), get_origin(field.annotation) is dict
-    return field
+        else:
+            field = next((each for name, each in model.model_fields.items() if part == (each.alias or name)), None)
+            model, named = (model_in(field), get_origin(field.annotation) is dict) if field else (None, False)
+        yield field
 
 
 def model_in(field: FieldInfo) -> type[BaseModel] | None:

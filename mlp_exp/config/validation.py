@@ -5,14 +5,14 @@ from typing import Any, get_args, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from mlp_exp.config.by_data import ALL_FACTS, WORDS, for_data, keys_by_data, named_by_data
 from mlp_exp.config.components import current_names
 from mlp_exp.config.dotted import dotted, key_in
-from mlp_exp.config.key_types import field_of, model_in
+from mlp_exp.config.key_types import field_of, fields_along, model_in
 from mlp_exp.config.own_metrics import own_metric_problems
 from mlp_exp.config.schema import GROUPS, Experiment
 from mlp_exp.config.schema_training import HAS_CALLBACKS
@@ -106,29 +106,17 @@ def _schema_problems(values: Mapping[Any, Any], typed: Mapping[str, str]) -> lis
 
 def _line(detail: ErrorDetails, values: Any, typed: Mapping[str, str]) -> str:
     """One mistake as `key: expected …, got …`."""
-    model: type[BaseModel] | None = Experiment
-    field: FieldInfo | None = None
-    keys: list[str] = []
-    expected = ""
-    named = False  # whether the next part is one of several names
-    for part in detail["loc"]:
-        if model is None:
-            break
-        if named:
-            keys.append(str(part))
-            values, named = values.get(part), False
-            continue
-        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
-        keys.append(str(part))
+    fields = list(fields_along(detail["loc"]))
+    parts = detail["loc"][: len(fields)]
+    key = ".".join(map(str, parts))
+    for part in parts:
         values = values.get(part)
-        if field is None:
-            break
-        expected = field.description or "a group of settings"
-        model, named = model_in(field), get_origin(field.annotation) is dict
-    key = ".".join(keys)
     if detail["type"] == "extra_forbidden":
-        known = model.model_fields if model else {}
-        return f"{key}: there is no such key.{did_you_mean(keys[-1], known)}"
+        around = fields[-2] if len(fields) > 1 else None
+        model = (model_in(around) if around else None) or Experiment
+        return f"{key}: there is no such key.{did_you_mean(str(parts[-1]), model.model_fields)}"
+    field = fields[-1] if fields else None
+    expected = (field.description if field else None) or "a group of settings"
     if detail["type"] == "missing":
         return f"{key}: missing; expected {expected}"
     if detail["type"] == "value_error":

@@ -110,6 +110,16 @@ class Grid:
         return {name: [row[place] for row in self.rows] for place, name in enumerate(names, 1)}
 
 
+def in_common(lists: Sequence[Sequence[str]]) -> list[str]:
+    """The words that are in each of several lists, in the order of the first; none of a single one.
+
+    >>> in_common([["a=1", "b=2"], ["b=2", "a=2"]])
+    ['b=2']
+    """
+    first, *others = map(dict.fromkeys, lists)
+    return [word for word in first if all(word in other for other in others)] if others else []
+
+
 def _in_lines(name: str) -> str:
     """A key or metric as a header of up to three lines.
 

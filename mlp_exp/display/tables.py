@@ -9,7 +9,7 @@ from mlp_exp.data import dataset as data
 from mlp_exp.data.dataset import Dataset
 from mlp_exp.display.columns import DENSE, ROOMY, Column, fit, squeezed
 from mlp_exp.display.console import print_path, show_lines, show_table, width
-from mlp_exp.display.grid import Grid
+from mlp_exp.display.grid import Grid, in_common
 from mlp_exp.display.numbers import MARK, NOTHING, as_typed, in_column, score
 from mlp_exp.display.texts import flowing, shortened, wrapped
 
@@ -178,7 +178,7 @@ def print_dry_run(
     Each of `jobs` is its number, its overrides and whether it fails; `stacks` is the title of the table of stacks, and
     `rows` are their jobs, number of runs, memory and time.
     """
-    same = [each for each in jobs[0][1] if len(jobs) > 1 and all(each in typed for _, typed, _ in jobs)]
+    same = in_common([typed for _, typed, _ in jobs])
     _print_same(same)
     own = [dict(_pair(each) for each in typed if each not in same) for _, typed, _ in jobs]
     keys = list(dict.fromkeys(key for each in own for key in each))

@@ -11,6 +11,7 @@ from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.loading import load_runs
 from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.storage.free_folder import what_is_there
 from mlp_exp.storage.run_folder import CHECKPOINT
 
 
@@ -43,8 +44,7 @@ class SavedRun:
 
     def write(self, folder: Path) -> None:
         """Writes the files; raises RunFolderError if there is something already."""
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            what = "it has files" if folder.is_dir() else "it is a file"
+        if what := what_is_there(folder):
             raise RunFolderError(f"{folder}: expected a new folder for the run, and {what}; name another one")
         for name, content in self.files.items():
             path = folder / name

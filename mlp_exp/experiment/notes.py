@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from mlp_exp.display.numbers import in_sentence
+from mlp_exp.errors import counted
 from mlp_exp.experiment.baselines.models import BOOSTING, LINEAR
 from mlp_exp.tasks.task import Task
 
@@ -152,7 +153,7 @@ def few_rows(facts: Facts) -> str | None:
     rows = facts.rows.get(facts.part, 0)
     if facts.part == "train" or rows >= FEW_ROWS:
         return None
-    return f"the {_part(facts.part)} part has {rows} row{'s' * (rows != 1)}: its metrics are uncertain"
+    return f"the {_part(facts.part)} part has {counted(rows, 'row')}: its metrics are uncertain"
 
 
 def still_learning(facts: Facts) -> str | None:

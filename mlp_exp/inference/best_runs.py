@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlp_exp.display.commands import RESUME, program
-from mlp_exp.errors import RunFolderError
+from mlp_exp.errors import RunFolderError, counted
 from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.storage.run_folder import MODEL, UNFINISHED, RunFolder
@@ -84,4 +84,4 @@ def _why_fewer(runs: int, pruned: int, good: int) -> str:
     verbs = ("was", "has") if pruned == 1 else ("were", "have")
     why = [f"{pruned} {of}{verbs[0]} pruned and {verbs[1]} no model"] if pruned else []
     why += [f"{others} {'' if pruned else of}did not end well"] if others else []
-    return ", ".join(why) or f"it has {runs} run{'s' * (runs != 1)}"
+    return ", ".join(why) or f"it has {counted(runs, 'run')}"

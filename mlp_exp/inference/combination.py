@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_exp.display.numbers import in_sentence
+from mlp_exp.errors import counted
 from mlp_exp.inference.greedy import Choice, scores_of_test_part
 from mlp_exp.storage.atomic import write_text
 from mlp_exp.storage.model_file import COMBINED, MODEL_FORMAT
@@ -19,7 +20,7 @@ from mlp_exp.tasks.metrics import evaluate
 def described(choice: Choice) -> list[str]:
     """Lines that say among how many runs was chosen, how good the choice is, and what was chosen."""
     pool = choice.pool
-    best, greedy = choice.folders[choice.best[0]], f"greedy, {choice.picks} pick{'s' * (choice.picks != 1)}"
+    best, greedy = choice.folders[choice.best[0]], f"greedy, {counted(choice.picks, 'pick')}"
     names = {
         "best": f"best run, {_shown(best)}",
         "average": f"average of the {len(choice.best)} best",

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlp_exp.display.grid import Grid
+from mlp_exp.display.grid import Grid, in_common
 from mlp_exp.display.numbers import as_typed, in_column
 from mlp_exp.display.tables import print_leaderboard
+from mlp_exp.errors import counted
 from mlp_exp.leaderboard.baselines import by_rank, over_splits
 from mlp_exp.leaderboard.entry import PARAMETERS, Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
@@ -72,17 +73,6 @@ def _varied(entries: Sequence[Entry]) -> set[str]:
     return keys | {key for search in searches_of(entries).values() for key in search.study.space}
 
 
-def _same(entries: Sequence[Entry]) -> list[str]:
-    """What was typed for all of several runs."""
-    first, *others = entries
-    equal = (
-        f"{key}={value}"
-        for key, value in first.overrides.items()
-        if all(other.overrides.get(key) == value for other in others)
-    )
-    return list(equal) if others else []
-
-
 def _label(group: Experiment, *, one_each: bool) -> str:
     first = group.entries[0]
     if not one_each:
@@ -91,7 +81,7 @@ def _label(group: Experiment, *, one_each: bool) -> str:
 
 
 def _title(entries: Sequence[Entry], pruned: int) -> str:
-    count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
+    count = counted(len(entries), "run")
     count += f", {pruned} of them pruned" if pruned else ""
     return f"{count}, {in_words(entries) if entries[0].metrics else 'without metrics'}"
 
@@ -105,5 +95,6 @@ def write_and_print(folder: Path, sources: Sequence[Path] = ()) -> list[Entry]:
         baselines = over_splits(leaderboard.baselines)
         title, grid = _as_grid(entries, baselines)
         grid, equal = grid.without_equal()
-        print_leaderboard(title, [*_same(entries), *equal], grid, folder / LEADERBOARD, baselines)
+        same = in_common([[f"{key}={value}" for key, value in entry.overrides.items()] for entry in entries])
+        print_leaderboard(title, [*same, *equal], grid, folder / LEADERBOARD, baselines)
     return entries

@@ -1,9 +1,16 @@
-"""A folder that is not taken, for messages."""
+"""Folders that are taken, and ones that are not, for messages."""
 
 from itertools import count
 from pathlib import Path
 
 from mlp_exp.config.words import override
+
+
+def what_is_there(folder: Path) -> str:
+    """What keeps a new folder from being made, as the end of a sentence; "" for an empty folder, or none."""
+    if folder.is_dir():
+        return "it has files" if any(folder.iterdir()) else ""
+    return "it is a file" if folder.exists() else ""
 
 
 def free_folder(key: str, taken: Path) -> str:

@@ -3,6 +3,7 @@
 const SHADES = 8;
 const REACH = 4;  // how many times the range of the better half an axis may reach beyond it
 const STRIP = 10;  // an axis that is so many times as long as what is looked at shows too little of it
+const FEWEST_BETTER = 3;  // runs whose range says what is far from it
 const FEWEST_EPOCHS = 10;  // of a curve that has a beginning and an end
 
 const scoreOf = (run, metric) => run.metrics[metric] ?? trialOf.get(run)?.metrics[metric] ?? null;
@@ -14,8 +15,6 @@ function byScore(runs, metric, of = search) {
   const scored = runs.map((run) => [scoreOf(run, metric), run]);
   return scored.filter(([score]) => score !== null).sort(([a], [b]) => sign * (a - b)).map(([, run]) => run);
 }
-
-const FEWEST_BETTER = 3;  // runs whose range says what is far from it
 
 function betterHalf(runs, metric, of = search) {
   const ranked = byScore(runs, metric, of);

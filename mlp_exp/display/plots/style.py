@@ -96,7 +96,7 @@ def of_test_part(title: str, rows: int, *remarks: str) -> str:
     >>> of_test_part("ROC", 2000)
     'ROC, test part (2,000 rows)'
     """
-    whole = f"{title}, test part ({rows:,} row{'' if rows == 1 else 's'})"
+    whole = f"{title}, test part ({_counted(rows)})"
     return "\n".join([whole, *(f"({remark})" for remark in remarks if remark)])
 
 
@@ -145,7 +145,11 @@ def with_margin(ends: Limits) -> tuple[float, float]:
 
 def beyond(rows: int) -> str:
     """Says, if so, that some rows are not shown."""
-    return f"{rows:,} row{'' if rows == 1 else 's'} beyond the axes" if rows else ""
+    return f"{_counted(rows)} beyond the axes" if rows else ""
+
+
+def _counted(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def some_of(rows: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mlp_exp.engine.batches import evaluation_shape, step_shape
+from mlp_exp.errors import counted
 from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.spec import RunSpec, StackTask
@@ -217,5 +218,5 @@ def in_words(found: Sequence[Kind], differing: Sequence[str]) -> str:
         reasons.append(f"{alone} alone ({'; '.join(map(str, because))})")
     if len(sizes) > len(found):
         reasons.append(f"{max(sizes)} at most in each, {found[0].parallel} at a time")
-    text = f"{runs} run{'s' * (runs != 1)} in {len(sizes)} stack{'s' * (len(sizes) != 1)}"
+    text = f"{counted(runs, 'run')} in {counted(len(sizes), 'stack')}"
     return text + (f": {'; '.join(reasons)}" if reasons else "")
