@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,18 @@ def _choices_where_asked(
 
 
 hydra_defaults._create_interpolation_map = _choices_where_asked
+
+
+@pytest.fixture(autouse=True)
+def _own_modules_are_forgotten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A package that a test has written is not that of another test with the same name."""
+    before = len(sys.modules)
+    yield
+    if len(sys.modules) != before:
+        base = str(tmp_path_factory.getbasetemp())
+        for name, module in list(sys.modules.items()):
+            if (vars(module).get("__file__") or "").startswith(base):
+                del sys.modules[name]
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.commands import Fork, ended
-from support.page_blocks import Reader, blocks_of
+from support.page_blocks import blocks_of, read_page
 from support.project import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,7 +17,7 @@ DOCS = ROOT / "docs"
 def test_its_blocks_run(tmp_path: Path) -> None:
     for path in (DOCS / "data").glob("*.csv"):
         shutil.copy(path, tmp_path)
-    done = ended(Fork(Reader(README).read, tmp_path), timeout=300)
+    done = read_page(README, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     (alone,) = tmp_path.glob("outputs/income/result.json")
     assert json.loads(alone.read_text(encoding="utf-8"))["status"] == "finished"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import LATE, Fork, ended, start_command
-from support.page_blocks import Reader, blocks_of, commands_of, short
+from support.page_blocks import Reader, blocks_of, commands_of, read_page, short
 from support.project import ROOT
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_the_page_is_true(page: str, tmp_path: Path, request: pytest.FixtureRequ
             shutil.copytree(request.getfixturevalue("trained") / name, tmp_path / name)
     for module in LATE:
         importlib.import_module(module)  # once, and not in the fork of each page
-    done = ended(Fork(Reader(TEXTS[page]).read, tmp_path), timeout=300)
+    done = read_page(TEXTS[page], tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 

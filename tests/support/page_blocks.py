@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from mlp_exp.api import calling
-from support.commands import Fork, Result, ended, start_command
+from support.commands import Fork, Result, clean_environment, ended, start_command
 from support.project import ROOT
 from support.shortened import shortened
 
@@ -96,6 +96,25 @@ def short(words: Sequence[str]) -> list[str]:
     return [*words, *(word for word in added if not any(own.startswith(word.split("=")[0]) for own in words))]
 
 
+def read_page(page: str, folder: Path) -> Result:
+    """Reads a page in a fork; in a process from scratch if its Python trains.
+
+    What other tests have begun in this process, as threads that work for all, does not outlive a fork.
+    """
+    trains = [block for block in blocks_of(page) if block.language == "python" and "mlp_exp" in block.text]
+    if all(block.file for block in trains):
+        return ended(Fork(Reader(page).read, folder), timeout=300)
+    code = (
+        "import logging, sys; logging.basicConfig(stream=sys.stdout)\n"  # what is said of rows is no mistake
+        "from support.page_blocks import Reader; Reader(sys.stdin.read()).read()"
+    )
+    environment = clean_environment() | {"PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", code]
+    return subprocess.run(
+        words, input=page, cwd=folder, env=environment, text=True, capture_output=True, timeout=300, check=False
+    )
+
+
 class Reader:
     """Who reads a page and types what it says, in the working directory of this process."""
 
@@ -117,7 +136,6 @@ class Reader:
         if block.file:
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
-            sys.modules.pop(Path(block.file).stem, None)  # that of another page, or of a test
         elif block.language == "python":
             exec(compile(block.text, "page", "exec"), self._names)
         elif block.language == "yaml":
