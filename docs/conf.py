@@ -43,5 +43,6 @@ html_theme = "furo"
 html_title = f"mlp_exp {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["from_disk.js"]
 html_show_sourcelink = False
 html_copy_source = False

@@ -5,12 +5,12 @@ run that is named itself the figures are drawn, too. With `--watch` both are wri
 """
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, new_parser, readable_errors
+from mlp_exp.config.words import override
 from mlp_exp.errors import RunFolderError
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, IN_PLACE, Helper
@@ -58,7 +58,7 @@ def watch(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
     """
     for path in folders:
         if not path.is_dir():
-            begin_first = f"begin the sweep first, with hydra.sweep.dir={shlex.quote(str(path))}"
+            begin_first = f"begin the sweep first, with {override('hydra.sweep.dir', str(path))}"
             raise RunFolderError(f"{path}: there is no such folder to watch; {begin_first}")
         if not runs_in(path) and not (path / MULTIRUN).is_file() and not works_on(path):
             raise RunFolderError(f"{path}: {NEITHER}")

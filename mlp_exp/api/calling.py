@@ -119,7 +119,7 @@ class Call:
         own = {"data": self.data, "target": self.target, "folder": None if self.folder == DATED else self.folder}
         given = [name for name, value in own.items() if value is not None]
         if given:
-            raise ConfigError([f"{name}: {RESUME}={folder} has its own; leave it out" for name in given])
+            raise ConfigError([f"{name}: {RESUME}={str(folder)!r} has its own; leave it out" for name in given])
         is_sweep = (folder / MULTIRUN).is_file() and not (folder / CHECKPOINT).exists()
         if is_sweep and not self.sweeps:
             raise RunFolderError(f"{folder}: is a sweep; continue it with {continuation('sweep', folder)}")

@@ -31,7 +31,7 @@ from mlp_exp.cli.options import OPTIONS, Options, take_options
 from mlp_exp.cli.unread import unknown_flag
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.config.dotted import key_in
-from mlp_exp.config.words import quoted
+from mlp_exp.config.words import of_folder, quoted
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, SweeperError, counted, describe, traceback_of
 from mlp_exp.storage.lease import release_held
@@ -123,7 +123,7 @@ def _store_saved(arguments: Sequence[str], options: Options, read_config: Callab
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
     chosen = [argument for argument in arguments if key_in(argument).partition("@")[0] in groups]
     if chosen:
-        name = f"{RESUME if options.resumes else RERUN}={options.saved}"
+        name = of_folder(RESUME if options.resumes else RERUN, options.saved or "")
         raise ConfigError([f"{argument}: {name} takes the configuration as it was saved" for argument in chosen])
     ConfigStore.instance().store(name=SAVED, node=read_config(options))
     return SAVED
@@ -196,7 +196,7 @@ class Command:
             if given.experimental_rerun is not None:
                 said = Path(given.experimental_rerun)
                 saved = said.parent.parent if said.match(".hydra/config.pickle") else "RUN"
-                line = f"{program()} {shlex.quote(f'{RERUN}={saved}')}"
+                line = f"{program()} {of_folder(RERUN, saved)}"
                 raise ArgumentError(f"--experimental-rerun: is Hydra's; train a saved run again with: {line}")
             _run_hydra(given, parser, self.run, str(CONF), self.config_name)
         if self._error is not None:

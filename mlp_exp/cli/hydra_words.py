@@ -1,5 +1,6 @@
 """Words of Hydra's command line."""
 
+LAUNCHER = "hydra/launcher"
 RUN_DIR = "hydra.run.dir="
 SWEEP_DIR = "hydra.sweep.dir="
 SUBDIR = "hydra.sweep.subdir"

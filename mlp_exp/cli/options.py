@@ -1,13 +1,12 @@
 """What the command line says that is no part of a run's configuration."""
 
-import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlp_exp.cli.hydra_words import RUN_DIR, SWEEP_DIR
-from mlp_exp.config.words import quoted
+from mlp_exp.cli.hydra_words import LAUNCHER, RUN_DIR, SWEEP_DIR
+from mlp_exp.config.words import of_folder, quoted
 from mlp_exp.display.commands import ALLOW, DRY_RUN, RERUN, RESUME
 from mlp_exp.errors import ConfigError
 from mlp_exp.storage.run_folder import CHECKPOINT
@@ -59,10 +58,10 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
     resume, rerun = (_take_value(arguments, key) for key in (RESUME, RERUN))
     if dry_run:
         if resume is not None or rerun is not None:
-            value = f"{RERUN}={rerun}" if resume is None else f"{RESUME}={resume}"
+            value = of_folder(RERUN, rerun or "") if resume is None else of_folder(RESUME, resume)
             raise ConfigError([f"{DRY_RUN}: describes a sweep from its beginning; leave out {value}"])
         rest = [argument for argument in arguments if argument != DRY_RUN and not argument.startswith(SWEEP_DIR)]
-        arguments[:] = ["--multirun", *rest, "hydra/launcher=stacked", f"{SWEEP_DIR}{scratch}"]
+        arguments[:] = ["--multirun", *_with_stacks(rest), f"{SWEEP_DIR}{scratch}"]
     if rerun is not None and (multirun or resume is not None):
         raise ConfigError([f"{RERUN}: trains one run again; leave out {'-m' if multirun else RESUME}"])
     saved = rerun
@@ -87,6 +86,15 @@ def take_options(arguments: list[str], scratch: str, *, multirun: bool) -> Optio
     if rerun is None:
         arguments += [f"{RUN_DIR}{quoted(saved)}", "hydra.output_subdir=null"]
     return Options(rerun is None, Path(saved).absolute(), False, tuple(allow))
+
+
+def _with_stacks(arguments: Sequence[str]) -> list[str]:
+    """With a launcher of ours, which can describe a sweep, in the place of any other one with its settings."""
+    if any(word in arguments for word in (f"{LAUNCHER}=ray", f"{LAUNCHER}=slurm")):
+        return [*arguments]
+    others = f"{LAUNCHER}=stacked" in arguments or not any(word.startswith(f"{LAUNCHER}=") for word in arguments)
+    kept = arguments if others else [word for word in arguments if not word.startswith("hydra.launcher.")]
+    return [*kept, f"{LAUNCHER}=stacked"]
 
 
 def _is_sweep(folder: Path) -> bool:
@@ -115,7 +123,7 @@ def _take_value(arguments: list[str], key: str) -> str | None:
     if key in arguments:
         place = arguments.index(key)
         folder = [*arguments, "FOLDER"][place + 1]
-        raise ConfigError([f"{key}: expected {key}=…, without a blank: {shlex.quote(f'{key}={folder}')}"])
+        raise ConfigError([f"{key}: expected {key}=…, without a blank: {of_folder(key, folder)}"])
     found = [argument for argument in arguments if argument.partition("=")[0] == key]
     arguments[:] = [argument for argument in arguments if argument not in found]
     return found[-1].partition("=")[2] if found else None

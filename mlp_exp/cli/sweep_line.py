@@ -12,7 +12,7 @@ from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.saved_overrides import GO_ON, is_harmless, require_overrides, shown
 from mlp_exp.config.dotted import key_in
 from mlp_exp.config.trust import foreign_packages
-from mlp_exp.config.words import quoted
+from mlp_exp.config.words import of_folder, quoted
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, UntrustedError
 from mlp_exp.storage.multirun_file import read_sweep
@@ -67,14 +67,14 @@ def says_all(folder: Path, config: DictConfig) -> bool:
 
 
 def _require_fitting(folder: Path, typed: Sequence[str]) -> None:
-    problems = []
+    problems, resume = [], of_folder(RESUME, folder)
     for word in typed:
         if word.startswith(SWEEP_DIR):
-            problems.append(f"{word}: {RESUME}={folder} says where the sweep is; leave it out")
+            problems.append(f"{shlex.quote(word)}: {resume} says where the sweep is; leave it out")
         elif not _key(word).startswith(("hydra.", "hydra/")):
             problems.append(
-                f"{word}: {RESUME}={folder} goes on with the overrides that the sweep began with; leave it out. To "
-                f"extend a run of it: {shlex.quote(f'{RESUME}={folder}/0')} trainer.epochs=…"
+                f"{word}: {resume} goes on with the overrides that the sweep began with; leave it out. To "
+                f"extend a run of it: {of_folder(RESUME, folder / '0')} trainer.epochs=…"
             )
     if problems:
         raise ConfigError(problems)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlp_exp.cli.options import OPTIONS
+from mlp_exp.config.words import of_folder
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import ConfigError, MlpExpError, RunFolderError, describe
 from mlp_exp.storage.free_folder import free_folder
@@ -86,7 +87,7 @@ def _require_no_sweep(folder: Path, what: Literal["run", "sweep"]) -> None:
     """Raises RunFolderError for the folder of a sweep, in which `what` cannot begin."""
     if (folder / MULTIRUN).exists():
         raise RunFolderError(
-            f"{folder}: holds a sweep already. Go on with it: {program()} {shlex.quote(f'{RESUME}={folder}')}; or give "
+            f"{folder}: holds a sweep already. Go on with it: {program()} {of_folder(RESUME, folder)}; or give "
             f"this {what} a folder of its own: {free_folder(f'hydra.{what}.dir', folder)}"
         )
 

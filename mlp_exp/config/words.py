@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from os import PathLike, fspath
 
 IN_PYTHON: ContextVar[bool] = ContextVar("in_python", default=False)
 """Whether what is configured now was called from Python, so that advice is in its words."""
@@ -126,6 +127,15 @@ def override(key: str, value: str | Sequence[str]) -> str:
     if isinstance(value, str):
         return shlex.quote(f"{key}={typed_text(value, _MARK)}")
     return shlex.quote(f"{key}=[{','.join(typed_text(each, _MARK) for each in value)}]") if value else f"{key}=null"
+
+
+def of_folder(key: str, folder: str | PathLike[str]) -> str:
+    """`resume=FOLDER` or `rerun=FOLDER` as a word of a shell, for messages: Hydra does not read them.
+
+    >>> print(of_folder("resume", "my run"))
+    'resume=my run'
+    """
+    return shlex.quote(f"{key}={fspath(folder)}")
 
 
 def advice(values: Mapping[str, str | Sequence[str]]) -> str:

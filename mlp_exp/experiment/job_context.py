@@ -89,16 +89,26 @@ def require_correct(spec: RunSpec) -> None:
 
     Raises:
         ConfigError: with a line for every mistake.
-        DataError: a file is where the command was called, and not where its run looks for it.
+        DataError: as of `require_files`.
     """
     require_valid(spec.values, [spec.typed.get(word, word) for word in spec.overrides])
+    require_files(spec)
+
+
+def require_files(spec: RunSpec) -> None:
+    """Raises DataError for a file of an active run that is not in its folder, where hydra.job.chdir=true looks for it.
+
+    A relative name for a source of your own may be anything, unless there is such a file where the command was called.
+    """
     called = Path(spec.job.get("hydra.runtime.cwd", ""))
     for name in named_files(spec.values) if Path(spec.directory) != called else ():
-        if not os.path.exists(os.path.expanduser(name)) and os.path.exists(called / name):
-            raise DataError(
-                f"{name}: is not in the run's folder, from where a run with hydra.job.chdir=true looks for it. Give "
-                f"its whole path: {shlex.quote(str(called / name))}"
-            )
+        if os.path.exists(os.path.expanduser(name)):
+            continue
+        where = f"{name}: is not in the run's folder, from where a run with hydra.job.chdir=true looks for it"
+        if os.path.exists(called / name):
+            raise DataError(f"{where}. Give its whole path: {shlex.quote(str(called / name))}")
+        if spec.values["data"]["_target_"] == TABLE and not os.path.isabs(name):
+            raise DataError(f"{where}, and not in {called}. Give its whole path")
 
 
 def _check_table(data: Mapping[str, Any], split: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from mlp_exp.config.by_data import for_data
 from mlp_exp.config.validation import require_valid
 from mlp_exp.errors import ConfigError
 from mlp_exp.experiment.components import Components
-from mlp_exp.experiment.job_context import active
+from mlp_exp.experiment.job_context import active, require_files
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.planning import plan
 from mlp_exp.experiment.session import Session
@@ -44,6 +44,7 @@ class Defaults:
         moved = str(folder) if spec.directory == spec.folder else spec.directory
         spec = replace(spec, folder=str(folder), directory=moved)
         with active(spec):
+            require_files(spec)
             made = plan(Components(spec.config, session))
         values = for_data(spec.values, made.components.facts)
         return cls(made, space.of_values(values, _choices(spec)))

@@ -1,10 +1,10 @@
 """Which runs are meant by the folder of a run, of a sweep or of a search."""
 
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mlp_exp.config.words import of_folder
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import RunFolderError, counted
 from mlp_exp.leaderboard.entry import Entry
@@ -59,7 +59,7 @@ def _why_none(runs: Sequence[Entry], where: Path) -> str:
     failed = [(_name(run), str(run.result["reason"])) for run in runs if run.result.get("reason")]
     none = f"none of its {len(runs)} runs has ended well" if len(runs) > 1 else "its run has not ended well"
     if any(run.result["status"] in ("interrupted", UNFINISHED) for run in runs) and (where / MULTIRUN).is_file():
-        return f"{none} yet; go on with: {program()} {shlex.quote(f'{RESUME}={where}')}"
+        return f"{none} yet; go on with: {program()} {of_folder(RESUME, where)}"
     if failed:
         return "\n".join([f"{none}:", *in_lines(failed)])
     return f"expected the folder of a run, with {MODEL}, or of a sweep of such runs"

@@ -1,10 +1,10 @@
 """Why a run has no model or checkpoint."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlp_exp.config.words import of_folder
 from mlp_exp.errors import RunFolderError
 
 
@@ -23,5 +23,5 @@ def require_file(path: Path, result: Mapping[str, Any], *, goes_on: bool) -> Non
         reason = result.get("reason")
         raise RunFolderError(f"{path.parent}: the run has failed {has_none}{f': {reason}' if reason else ''}")
     why = "was pruned by its search" if status == "pruned" else "was interrupted"
-    how = f"Train it to its end: {shlex.quote(f'resume={path.parent}')}" if goes_on else "Train it again"
+    how = f"Train it to its end: {of_folder('resume', path.parent)}" if goes_on else "Train it again"
     raise RunFolderError(f"{path.parent}: the run {why} {has_none}. {how}")

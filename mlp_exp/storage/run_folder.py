@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from mlp_exp.config.components import current_names
+from mlp_exp.config.words import of_folder
 from mlp_exp.errors import RunFolderError, UntrustedError, describe
 from mlp_exp.storage import tensor_file
 from mlp_exp.storage.atomic import atomic, write_text
@@ -92,16 +93,15 @@ class RunFolder(HydraFiles):
 
     def _other_run(self, what: str) -> str:
         """Which run is there, and what to type, also to go on with it or to replace it where it has not ended well."""
-        status = None
+        status, which = None, "another run"
         with suppress(RunFolderError):  # it is damaged: perhaps not even a run's
             status = (self.result() or {}).get("status")
-        which, free = "another run", free_folder(f"hydra.{what}.dir", self.path)
-        ways = [f"give this {what} a folder of its own: {free}"]
+        ways = [f"give this {what} a folder of its own: {free_folder(f'hydra.{what}.dir', self.path)}"]
         if status not in (None, *DONE):
             which = f"a run with status {status}"
             ways.insert(0, f"replace it: rm -r {shlex.quote(str(self.path))}")
         if status not in DONE and self.checkpoint.exists():
-            ways.insert(0, f"go on with it: {shlex.quote(f'resume={self.path}')}")
+            ways.insert(0, f"go on with it: {of_folder('resume', self.path)}")
         said = "; or ".join(ways)
         return f"{which}. {said[0].upper()}{said[1:]}"
 

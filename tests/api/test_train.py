@@ -296,7 +296,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[MlpExpError], str]] = {
     "resume with data": (
         {"resume": "old", "data": "people.csv"},
         ConfigError,
-        mistakes("data: resume=old has its own; leave it out"),
+        mistakes("data: resume='old' has its own; leave it out"),
     ),
     "resume nothing": ({"resume": "old"}, RunFolderError, "{cwd}/old: there is no such folder; expected that of a run"),
 }

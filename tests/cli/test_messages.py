@@ -183,6 +183,12 @@ def test_a_relative_path_of_a_run_in_its_own_folder(command: Command, tmp_path: 
     for flags in (["-m"], ["-m", "--dry-run"]):
         done = command("run", *flags, *given, "seed=0,1", "hydra.sweep.dir=s")
         assert done.stderr.splitlines()[-1].endswith(f": {cure}")
+        assert refusal(command("run", *flags, *given, "search=small", "hydra.sweep.dir=t")) == cure
+    nowhere = command("run", "--dry-run", *given, "data.path=none.csv")
+    assert nowhere.stderr.splitlines()[-1].endswith(
+        ": none.csv: is not in the run's folder, from where a run with hydra.job.chdir=true looks for it, and not in "
+        f"{tmp_path}. Give its whole path"
+    )
 
 
 def test_batch_norm_of_one_row(command: Command) -> None:

@@ -38,8 +38,6 @@ from mlp_exp.storage import hydra_files, lease, run_folder, sweep_folder
 pytestmark = pytest.mark.slow
 
 DOCS = ROOT / "docs"
-OF_BENCHMARKS = ("growth", "sweep")
-"""Images of figures that are white in the README, too."""
 KINDS = ("tutorials", "how-to", "reference", "explanation")
 _LINK, _ID = re.compile(r'\b(?:href|src)="([^"]+)"'), re.compile(r'\bid="([^"]+)"')
 
@@ -236,7 +234,7 @@ def test_an_image_on_a_light_ground_has_a_dark_twin(site: Path) -> None:
     checked = 0
     for image in sorted((DOCS / "images").glob("*.png")):
         ground = Image.open(image).convert("RGBA").getpixel((0, 0))
-        if ground != (255, 255, 255, 255) or image.stem in OF_BENCHMARKS:
+        if ground != (255, 255, 255, 255):
             continue
         checked += 1
         assert (DOCS / "images" / f"{image.stem}_dark.png").exists(), image
@@ -279,9 +277,11 @@ def test_the_search_works_from_a_folder(site: Path, tmp_path: Path, words: str, 
         *FLAGS.split(),
         f"--user-data-dir={tmp_path}",
         "--virtual-time-budget=20000",
+        "--enable-logging=stderr",
         "--dump-dom",
     ]
     done = subprocess.run([*command, page], capture_output=True, text=True, check=True, timeout=120)
     found = re.findall(r'<a href="([^"]*)"', done.stdout.partition('id="search-results"')[2])
     assert any(link.startswith(found_first) for link in found)
+    assert [line for line in done.stderr.splitlines() if ":CONSOLE" in line] == []
     shutil.rmtree(tmp_path)

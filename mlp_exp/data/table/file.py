@@ -140,7 +140,8 @@ def _existing(path: str) -> Path:
                 "data.path: this was trained on a table in memory that was not saved with it, so that it "
                 "cannot be resumed or trained again. Train it anew, with the table"
             )
-        raise DataError(f"data.path: there is no file '{path}' (seen from {Path.cwd()}).{hint}")
+        seen = "" if file.is_absolute() else f" (seen from {Path.cwd()})"
+        raise DataError(f"data.path: there is no file '{path}'{seen}.{hint}")
     if not file.is_file():
         what = "a folder" if file.is_dir() else "no plain file"
         raise DataError(f"data.path: '{path}' is {what}; expected a CSV or Parquet file")

@@ -1,5 +1,6 @@
 """What a person has to know of an exported file: its columns, what it predicts, how well, and how to call it."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from mlp_exp.data.table.file import shorten
 from mlp_exp.data.table.schema import arrow_type
 from mlp_exp.inference.ensemble import Ensemble
 from mlp_exp.inference.export.raw_columns import MISSING_PLACE, UNSEEN_PLACE, RawColumns
-from mlp_exp.inference.export.script import script_path
+from mlp_exp.inference.export.script import quoted, script_path
 from mlp_exp.storage.run_folder import RunFolder
 from mlp_exp.tasks.classification import Classification
 from mlp_exp.tasks.several import Multilabel
@@ -21,12 +22,12 @@ SHOWN_TEXTS = 10
 """Most texts of a category, or classes, that are written out."""
 IN_PYTHON = """
     import numpy as np, onnxruntime
-    session = onnxruntime.InferenceSession("{name}")
+    session = onnxruntime.InferenceSession({name})
     (predicted,) = session.run(None, {{{inputs}}})
 """
 IN_TORCH = """
     import torch
-    predicted = torch.export.load("{name}").module()({inputs})
+    predicted = torch.export.load({name}).module()({inputs})
 """
 
 
@@ -148,11 +149,12 @@ def _metrics(ensemble: Ensemble) -> str:
 def _use(raw: RawColumns, path: Path) -> str:
     if path.suffix == ".onnx":
         inputs = ['"numbers": numbers'] * bool(raw.numbers) + ['"categories": texts'] * bool(raw.categories)
-        code = IN_PYTHON.format(name=path.name, inputs=", ".join(inputs))
-        text = f"    python {script_path(path).name} TABLE.csv > predictions.csv\n\nFor a table in another form:\n"
+        code = IN_PYTHON.format(name=quoted(path.name), inputs=", ".join(inputs))
+        called = f"python {shlex.quote(script_path(path).name)} TABLE.csv > predictions.csv"
+        text = f"    {called}\n\nFor a table in another form:\n"
     else:
         inputs = ["numbers=numbers"] * bool(raw.numbers) + ["categories=places"] * bool(raw.categories)
-        code, text = IN_TORCH.format(name=path.name, inputs=", ".join(inputs)), ""
+        code, text = IN_TORCH.format(name=quoted(path.name), inputs=", ".join(inputs)), ""
     return f"## Use\n\n{text}{code}"
 
 

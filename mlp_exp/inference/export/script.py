@@ -163,7 +163,7 @@ def script(ensemble: Ensemble, raw: RawColumns, path: Path) -> str:
     head = (
         HEAD
         + _imports(used, is_spelled)
-        + f"\nMODEL = {_quoted(path.name)}\nMISSING = {_items(raw.format.all_missing)}\n"
+        + f"\nMODEL = {quoted(path.name)}\nMISSING = {_items(raw.format.all_missing)}\n"
     )
     functions = [CLEAN, *[VALUE] * bool(numbers)]
     functions += [code for name, code in FUNCTIONS.items() if name in used] + [SPELLED] * is_spelled
@@ -197,7 +197,7 @@ def _imports(used: Iterable[str], is_spelled: bool) -> str:
 def _items(values: Iterable[str] | Mapping[str, str]) -> str:
     """A list of texts, or a dictionary from texts to names, as code; on several lines where there are many."""
     pairs = values.items() if isinstance(values, Mapping) else ((value, "") for value in values)
-    items = [_quoted(text) + (f": {name}" if name else "") for text, name in pairs]
+    items = [quoted(text) + (f": {name}" if name else "") for text, name in pairs]
     opening, closing = "{}" if isinstance(values, Mapping) else "[]"
     if len(line := ", ".join(items)) <= LINE:
         return f"{opening}{line}{closing}"
@@ -209,15 +209,16 @@ def _items(values: Iterable[str] | Mapping[str, str]) -> str:
     return "\n".join([opening, *(f"   {line}" for line in lines), closing])
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as Python code."""
     return json.dumps(text, ensure_ascii=False)  # as Python spells it, too
 
 
 def _read(ensemble: Ensemble) -> str:
     reading = ensemble.first.reading
     encoding = "utf-8-sig" if reading.encoding.lower() in ("utf-8", "utf8") else reading.encoding
-    separator = DETECTED if reading.separator is None else f"    separator = {_quoted(reading.separator)}"
-    return READ.format(encoding=_quoted(encoding), separator=separator)
+    separator = DETECTED if reading.separator is None else f"    separator = {quoted(reading.separator)}"
+    return READ.format(encoding=quoted(encoding), separator=separator)
 
 
 def _written(task: Task) -> str:
