@@ -11,12 +11,12 @@ from pathlib import Path
 
 from mlp_exp.cli.commands import add_allow, begin, new_parser, readable_errors
 from mlp_exp.config.words import override
-from mlp_exp.errors import RunFolderError
+from mlp_exp.errors import RunFolderError, counted
 from mlp_exp.processes.garbage import collect_from_now
 from mlp_exp.processes.helper import FIGURES, FOREST, IN_PLACE, Helper
 from mlp_exp.storage.lease import works_on
 from mlp_exp.storage.run_folder import RunFolder, runs_in
-from mlp_exp.storage.sweep_folder import MULTIRUN
+from mlp_exp.storage.sweep_folder import MULTIRUN, in_lines
 
 NEITHER = "expected the folder of a run, or of a sweep of such runs"
 
@@ -44,9 +44,12 @@ def report(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:
             draw_figures(path, allow, helper)
 
         from mlp_exp.compare.report import report_on
+        from mlp_exp.leaderboard.entry import failures_of
 
         collect_from_now()
-        report_on(folders, output, helper)
+        failed = failures_of(report_on(folders, output, helper))
+    if failed:
+        print("\n".join([f"{counted(len(failed), 'run')} failed:", *in_lines(failed)]))
 
 
 def watch(folders: Sequence[Path], output: Path, allow: Sequence[str]) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from mlp_exp.config.words import of_folder
 from mlp_exp.display.commands import RESUME, program
 from mlp_exp.errors import RunFolderError, counted
-from mlp_exp.leaderboard.entry import Entry
+from mlp_exp.leaderboard.entry import Entry, failures_of
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.storage.run_folder import MODEL, UNFINISHED, RunFolder
-from mlp_exp.storage.sweep_folder import MULTIRUN, in_lines, job_name
+from mlp_exp.storage.sweep_folder import MULTIRUN, in_lines
 
 TARGET = "data.target"
 Say = Callable[[str], None]
@@ -49,14 +49,9 @@ def best_of(every: Sequence[Entry], where: Path, top: int, say: Say) -> list[Pat
     return [entry.folder for entry in entries[:top]]
 
 
-def _name(run: Entry) -> str:
-    """A run in messages."""
-    return job_name(run.job, [f"{key}={value}" for key, value in run.overrides.items()])
-
-
 def _why_none(runs: Sequence[Entry], where: Path) -> str:
     """Why none of some runs can be taken, and what to do."""
-    failed = [(_name(run), str(run.result["reason"])) for run in runs if run.result.get("reason")]
+    failed = failures_of(runs)
     none = f"none of its {len(runs)} runs has ended well" if len(runs) > 1 else "its run has not ended well"
     if any(run.result["status"] in ("interrupted", UNFINISHED) for run in runs) and (where / MULTIRUN).is_file():
         return f"{none} yet; go on with: {program()} {of_folder(RESUME, where)}"

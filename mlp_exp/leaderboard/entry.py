@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from mlp_exp.config.dotted import dotted
 from mlp_exp.config.shared import shared
 from mlp_exp.errors import RunFolderError
 from mlp_exp.storage.run_folder import PRUNED, UNFINISHED, RunFolder, runs_in
+from mlp_exp.storage.sweep_folder import job_name
 from mlp_exp.tasks.task import Task
 from mlp_exp.tasks.tasks import TASKS
 
@@ -183,3 +184,16 @@ def _text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return "null" if value is None else str(value).lower()
     return f"[{','.join(_text(item) for item in value)}]" if isinstance(value, list) else str(value)
+
+
+def failures_of(runs: Iterable[Entry]) -> list[tuple[str, str]]:
+    """The runs that have failed, by name, with the reason of each."""
+    failed = [run for run in runs if run.result.get("reason")]
+    return [(_name(run), str(run.result["reason"])) for run in failed]
+
+
+def _name(run: Entry) -> str:
+    """A run in messages."""
+    if run.job is None:
+        return str(run.folder)
+    return job_name(run.job, [f"{key}={value}" for key, value in run.overrides.items()])

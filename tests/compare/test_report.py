@@ -57,8 +57,11 @@ def test_the_leaderboard_of_a_sweep(command: Command, tmp_path: Path) -> None:
         "report.html": shown,
     }
     assert printed.startswith("6 runs, best first by val_log_loss; mean ± standard deviation over seed")
-    assert printed.endswith(f"{file}\n{page}\n")
-    assert done.stdout.endswith(printed)
+    reasons = done.stderr.partition("2 jobs failed:\n")[2]
+    assert reasons.startswith("job 1 (")
+    assert " and 1 more: The configuration has 1 mistake:\n" in reasons
+    assert printed.endswith(f"{file}\n{page}\n2 runs failed:\n{reasons}")
+    assert done.stdout.endswith(printed.partition("2 runs failed:")[0])
 
     again = command("report", "s")
     assert file.read_bytes() == written

@@ -110,7 +110,7 @@ def test_runs_that_have_ended_are_not_waited_for(command: Command, sweep: Path) 
 
 def test_what_cannot_be_watched(command: Command, tmp_path: Path) -> None:
     assert refusal(command("report", "no where", "--watch")) == (
-        "no where: there is no such folder to watch; begin the sweep first, with hydra.sweep.dir='no where'"
+        "no where: there is no such folder to watch; begin the sweep first, with 'hydra.sweep.dir=\"no where\"'"
     )
     assert refusal(command("report", tmp_path, "--watch")) == (
         f"{tmp_path}: expected the folder of a run, or of a sweep of such runs"
