@@ -1,6 +1,5 @@
 """Tables whose columns are made to fit a terminal: words are wrapped and shortened, numbers stay whole."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,14 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mlp_exp.display.numbers import NOTHING, aligned, is_number
-from mlp_exp.display.texts import shortened
+from mlp_exp.display.texts import NUMBERS, shortened
 
 LEAST_TEXT = 8
 """To so many columns of the terminal a long word may be shortened, …"""
 LEAST_HEADER = 6
 """… and to so many that of a header."""
-NUMBERS = re.compile(r"\[[-+.\de, ]+\]$")
-"""A list of numbers, also as the value of a key: a part of it would read as other numbers."""
 
 Forms = Sequence[tuple[int, bool]]
 """What is tried in order: the blanks on each side of a cell, and whether words are wrapped and shortened."""

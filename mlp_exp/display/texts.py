@@ -2,10 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from rich.cells import cell_len
 
 CUT = "…"
+NUMBERS = re.compile(r"\[[-+.\de, ]+\]$")
+"""A list of numbers, also as the value of a key: a part of it would read as other numbers."""
+_OF_NUMBERS = "-+.0123456789e"
+_PART = re.compile(r"[-+.\d][-+.\de]*$")
+"""A number, or the start of one, at the end of a text."""
 _TO_PASTE = re.compile(r"(?:\S*python\S* -m |\bmlp-[a-z]+ |\S+=\S+ \S+=).*")
 """A command, or several overrides: a line break inside would end them where they are pasted."""
 
@@ -19,18 +25,24 @@ def shortened(names: Iterable[str], width: int) -> dict[str, str]:
     {'living_area_of_the_house': 'living…_house', 'living_area_of_the_garden': 'living…garden', 'x': 'x'}
     """
     different = list(dict.fromkeys(names))
-    for head in sorted(range(width), key=lambda head: abs(2 * head - width + 1)):
-        short = {name: _cut(name, head, width) for name in different}
+    heads = sorted(range(width), key=lambda head: abs(2 * head - width + 1))
+    for whole, head in product((True, False), heads):
+        short = {name: _cut(name, head, width, whole=whole) for name in different}
         if len(set(short.values())) == len(different):
             return short
     return {name: name for name in different}
 
 
-def _cut(text: str, head: int, width: int) -> str:
+def _cut(text: str, head: int, width: int, *, whole: bool) -> str:
+    """A text with `…` at a place; with `whole` numbers of a list are left out rather than cut."""
     if cell_len(text) <= width:
         return text
     start = _start(text, head)
-    return start + CUT + _start(text[::-1], width - 1 - cell_len(start))[::-1]
+    end = _start(text[::-1], width - 1 - cell_len(start))[::-1]
+    if whole and NUMBERS.search(text):
+        start = _PART.sub("", start) if text[len(start)] in _OF_NUMBERS else start
+        end = end.lstrip(_OF_NUMBERS) if text[-len(end) - 1] in _OF_NUMBERS else end
+    return start + CUT + end
 
 
 def _start(text: str, width: int) -> str:

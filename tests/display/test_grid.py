@@ -3,6 +3,7 @@
 import doctest
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -281,3 +282,14 @@ def test_lists_of_numbers_stay_whole_where_words_give_room() -> None:
     assert [column.width for column in table.columns] == [11, 18, 11]
     assert list(map(str, table.columns[0].cells)) == sizes
     assert [word for cell in table.columns[2].cells for word in str(cell).split()] == ["lr=0.1", "s=[192,192]"] * 2
+
+
+def test_a_list_of_numbers_is_cut_between_them() -> None:
+    chosen = Random(0)
+    for _ in range(300):
+        numbers = chosen.choices(["7", "512", "-31", "0.56498", "1e-05", "2.5e+16"], k=chosen.randint(3, 9))
+        text = f"{chosen.choice(['', 'sizes='])}[{','.join(numbers)}]"
+        width = chosen.randint(8, len(text))
+        short = shortened([text], width)[text]
+        assert len(short) <= width
+        assert set(re.findall(r"[-+.\de]*\d[-+.\de]*", short)) <= set(numbers), (text, short)
