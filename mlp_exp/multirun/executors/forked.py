@@ -138,7 +138,7 @@ def _as_array(tensor: torch.Tensor) -> Any:
     try:
         return torch.from_numpy, (tensor.numpy(),)
     except (TypeError, RuntimeError):  # a type or a layout that NumPy does not have, in what a user's callback keeps
-        return tensor.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return tensor.__reduce_ex__(pickle.HIGHEST_PROTOCOL)  # type: ignore[no-untyped-call]
 
 
 class _Pickler(pickle.Pickler):
