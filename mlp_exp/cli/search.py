@@ -1,6 +1,7 @@
 """A search as Hydra begins it: its settings and its space are read and checked, and handed to the command."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,5 +66,5 @@ def search(
         write_text(folder / MULTIRUN, OmegaConf.to_yaml(config))
 
     command: Command = task_function.__self__  # type: ignore[attr-defined]
-    jobs = command.search(Asked(settings, space, make_job, folder, backend_of(launcher), save))
+    jobs = command.search(Asked(settings, space, make_job, folder, partial(backend_of, launcher), save))
     return [job.end() for job in jobs if isinstance(job, HydraJob)]

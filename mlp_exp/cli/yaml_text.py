@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import yaml
@@ -42,8 +43,23 @@ class YamlParts:
         if known not in self._texts:
             if len(self._texts) >= MOST_TEXTS:  # of values that differ from run to run
                 self._texts.clear()
-            whole = value
-            for key in reversed(keys):
-                whole = {key: whole}
-            self._texts[known] = "".join(to_yaml(whole).splitlines(keepends=True)[len(keys) - 1 :])
+            self._texts[known] = self._written(keys, value)
         return self._texts[known]
+
+    def _written(self, keys: tuple[str, ...], value: Any) -> str:
+        first = _first_line(keys) if isinstance(value, dict) and value else None
+        return first + self.join(value, *keys) if first else "".join(_lines(keys, value))
+
+
+@cache
+def _first_line(keys: tuple[str, ...]) -> str | None:
+    """The line of the last of these keys, of a mapping with values; None for a key that takes more than a line."""
+    first = _lines(keys, {"key": 0})[0]
+    return None if first.lstrip().startswith("? ") else first
+
+
+def _lines(keys: tuple[str, ...], value: Any) -> list[str]:
+    """The YAML of a value inside of mappings with these keys, from the line of the last key on."""
+    for key in reversed(keys):
+        value = {key: value}
+    return to_yaml(value).splitlines(keepends=True)[len(keys) - 1 :]

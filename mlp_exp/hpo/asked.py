@@ -22,7 +22,7 @@ class Asked:
 
     Attributes:
         folder: of the search, absolute.
-        backend: where it trains.
+        connect: makes the backend, where it trains; it imports torch.
         save: writes the settings of the command into the folder, once they are known to fit.
     """
 
@@ -30,5 +30,5 @@ class Asked:
     space: Space
     make_job: MakeJob
     folder: Path
-    backend: "Backend"
+    connect: "Callable[[], Backend]"
     save: Callable[[], None]

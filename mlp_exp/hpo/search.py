@@ -52,7 +52,8 @@ class Search:
         settings, space = asked.settings, asked.space
         self._asked = asked
         self._repeats = repeats(settings.repeat)
-        self._sweep = Sweep(asked.folder, tracking, asked.backend)
+        self._backend = asked.connect()
+        self._sweep = Sweep(asked.folder, tracking, self._backend)
         defaults = Defaults.of(space, asked.make_job, asked.folder, self._sweep.session)
         pruner = make_pruner(settings.pruner)
         self._objectives = objectives_of(settings.objectives, defaults.plan)
@@ -134,7 +135,7 @@ class Search:
         n_trials = self._asked.settings.n_trials
         jobs = [job for recorded in batch for job in self._trial(recorded).jobs]
         log.info("The first %d of %d trials; in what follows none is pruned.", len(batch), n_trials)
-        describe_sweep(jobs, self._asked.backend.max_stack)
+        describe_sweep(jobs, self._backend.max_stack)
         return jobs
 
     def _batches(self) -> Iterator[tuple[Sequence[Recorded], bool]]:

@@ -12,13 +12,16 @@ from mlp_exp.cli.yaml_text import YamlParts, to_yaml
 LEAVES = [0, 1, 1.0, True, False, None, "", "1", "true", "a: b", "é " * 60, "word " * 40, "a\n\nb", "\u2028", "${seed}"]
 
 
+KEYS = ["lr", "on", "a: b", "? b", "- c", "#", "", "word " * 40, "a\nb", "${key}", "é"]
+
+
 class Colour(Enum):
     RED = 1
 
 
 def mapping(draw: random.Random, depth: int) -> dict[str, Any]:
     """Nested values of all kinds."""
-    return {f"key{number}": value(draw, depth) for number in range(draw.randint(0, 4))}
+    return {draw.choice([*KEYS, f"key{number}"]): value(draw, depth) for number in range(draw.randint(0, 4))}
 
 
 def value(draw: random.Random, depth: int) -> Any:
@@ -34,7 +37,7 @@ def value(draw: random.Random, depth: int) -> Any:
 def test_parts_are_those_of_the_whole(inside: tuple[str, ...]) -> None:
     """Also when most were written before, and one differs in its type alone."""
     draw, parts = random.Random(0), YamlParts()
-    for _ in range(60):
+    for _ in range(300):
         values: Any = {"first": draw.choice(LEAVES), **mapping(draw, 3)}
         whole = values
         for key in reversed(inside):

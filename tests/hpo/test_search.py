@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from support.folders import result_of
 from support.project import CONF
 from support.search_runs import RANGES, Search, jobs_of, rows_of, statuses, trials_of
 
+from mlp_exp.cli.launchers import backend_of
 from mlp_exp.config.search_settings import SearchSettings
 from mlp_exp.hpo.study import Study
+from mlp_exp.multirun.executors.backend import Backend
 from mlp_exp.multirun.sweep import Sweep
+from mlp_exp.processes.helper import FIGURES, FOREST, Helper
 
 pytestmark = pytest.mark.slow
 TWO_BATCHES = {"n_trials": 12, "batch": 6}
@@ -348,6 +351,19 @@ def test_trials_are_the_same_in_one_process(search: Search, monkeypatch: pytest.
     _, alone = search("alone", **TWO_BATCHES)
     assert trials_of(alone) == trials_of(forked)
     assert jobs_of(alone) == jobs_of(forked)
+
+
+def test_what_draws_is_imported_while_torch_is(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+
+    def connect(launcher: Mapping[str, Any]) -> Backend:  # imports torch
+        steps.append("torch")
+        return backend_of(launcher)
+
+    monkeypatch.setattr(Helper, "prepare", lambda helper, *modules: steps.extend(modules))
+    monkeypatch.setattr("mlp_exp.cli.search.backend_of", connect)
+    done, _ = search("found", "--dry-run", "trainer.plots=auto", n_trials=2)
+    assert (done.returncode, steps) == (0, [FIGURES, FOREST, "torch"])
 
 
 def test_other_launchers_are_refused(search: Search) -> None:

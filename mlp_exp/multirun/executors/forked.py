@@ -5,11 +5,16 @@ runs end its process, takes no other with it. A worker trains one task after ano
 first is copied page by page, which takes as long as hundreds of steps.
 """
 
+import copyreg
+import io
 import multiprocessing
 import os
 import pickle
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import torch
 
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
@@ -91,7 +96,7 @@ class Worker:
     def takes(self, task: StackTask) -> bool:
         """Sends it a task; False if it has died."""
         try:
-            self._tasks.send_bytes(pickle.dumps(task))  # torch would send tensors as open files
+            self._tasks.send_bytes(to_bytes(task))
         except OSError:
             return False
         self.task = task
@@ -128,6 +133,25 @@ class Worker:
         self._tasks.close()
 
 
+def _as_array(tensor: torch.Tensor) -> Any:
+    """How pickle makes a tensor again: of an array, since torch takes as long for each tensor as for several steps."""
+    try:
+        return torch.from_numpy, (tensor.numpy(),)
+    except (TypeError, RuntimeError):  # a type or a layout that NumPy does not have, in what a user's callback keeps
+        return tensor.__reduce_ex__(pickle.HIGHEST_PROTOCOL)  # type: ignore[no-untyped-call]
+
+
+class _Pickler(pickle.Pickler):
+    dispatch_table = copyreg.dispatch_table | {torch.Tensor: _as_array}
+
+
+def to_bytes(message: StackTask | Event) -> bytes:
+    """What pickle reads; `Connection.send` would send tensors as open files."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(message)
+    return buffer.getvalue()
+
+
 def _serve(first: StackTask, session: Session, events: Connection, tasks: Connection, parent: int) -> None:
     """Trains tasks in the process; ends after an interrupt, and with its parent."""
     take_signals(terminate_once)  # the parent passes Ctrl-C on, once
@@ -135,7 +159,7 @@ def _serve(first: StackTask, session: Session, events: Connection, tasks: Connec
     def send(event: Event) -> None:
         if os.getppid() != parent:  # killed; the runs may be trained again already
             os._exit(1)
-        events.send_bytes(pickle.dumps(event))
+        events.send_bytes(to_bytes(event))
 
     session.logs.mute()
     task = first
