@@ -22,7 +22,7 @@ from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.values import MICROSECONDS_A_DAY, timestamps
 from mlp_exp.errors import ExportError
 from mlp_exp.inference.ensemble import Ensemble
-from mlp_exp.inference.export import dates, export
+from mlp_exp.inference.export import dates
 from mlp_exp.inference.export.card import card
 from mlp_exp.inference.export.check import largest_difference
 from mlp_exp.inference.export.columns import Codes, Columns
@@ -176,10 +176,8 @@ def test_the_file_of_two_runs_predicts_their_average(pair: Path, tmp_path: Path,
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
     places = torch.tensor([[1], [3], [-1], [-2], [4]])
-    export.export(ensemble, tmp_path / "both.pt2")
-    found = torch.export.load(tmp_path / "both.pt2").module()(numbers=torch.from_numpy(numbers), categories=places)
+    found = Deployed(RawColumns.of(ensemble), ensemble)(numbers=torch.from_numpy(numbers), categories=places)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert names(tmp_path) == ["both.md", "both.pt2", "m.md", "m.onnx", "use_m.py"]
 
 
 # ---- the check
