@@ -12,6 +12,7 @@ from support.resuming import Make, StopAfter, words
 from support.tables import write_table
 
 from mlp_exp import regularly
+from mlp_exp.display import plots
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -65,6 +66,12 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> StopAfter:
             yield
 
     return stop
+
+
+@pytest.fixture
+def figures_unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and their files named, but hold no image: that takes nine tenths of the time."""
+    monkeypatch.setattr(plots, "encoded", lambda *_: b"an image")
 
 
 @pytest.fixture

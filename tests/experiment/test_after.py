@@ -165,13 +165,15 @@ def rows_of(folder: Path) -> list[tuple[str, str]]:
         return [(row["job"], row.get("baseline") or "") for row in csv.DictReader(file)]
 
 
+FOLDS = ("split=folds", "split.folds=3", "split.fold=0,1", "optimizer.lr=0.001,0.01", "preprocess.scaling=standard")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
 def test_a_sweep_computes_them_once_for_each_split(
     launcher: str, command: Command, tmp_path: Path, words: list[str], computed: list[int]
 ) -> None:
-    axes = ["split=folds", "split.folds=3", "split.fold=0,1", "optimizer.lr=0.001,0.01", "preprocess.scaling=standard"]
-    words = [*words, *axes, f"hydra/launcher={launcher}"]
+    words = [*words, *FOLDS, f"hydra/launcher={launcher}"]
     lines = said(command("run", "-m", *words, "hydra.sweep.dir=s"))
     assert computed == [144, 144]
     assert [path.parent.name for path in tmp_path.rglob("baselines.json")] == ["s"]
@@ -187,7 +189,13 @@ def test_a_sweep_computes_them_once_for_each_split(
     assert computed == [144, 144]
     assert rows_of(tmp_path / "out") == rows
 
-    before = timeless(tmp_path / "s")
+
+@pytest.mark.slow
+def test_a_sweep_that_lacks_baselines_gets_them_when_it_is_resumed(
+    command: Command, tmp_path: Path, words: list[str], computed: list[int]
+) -> None:
+    said(command("run", "-m", *words, *FOLDS, "hydra.sweep.dir=s"))
+    before, rows = timeless(tmp_path / "s"), rows_of(tmp_path / "s")
     (tmp_path / "s" / "baselines.json").unlink()  # as if the sweep had been killed when all its runs were over
     said(command("run", "resume=s"))
     assert (computed, timeless(tmp_path / "s")) == ([144] * 4, before)
@@ -223,6 +231,7 @@ def test_a_search_that_was_killed_before_its_baselines_gets_them_when_it_is_resu
 
 CODE = """
 import sys
+from hydra.core.global_hydra import GlobalHydra
 import mlp_exp.display.tables as tables
 before = tables.print_scores
 def noted(*args, **more):
@@ -230,21 +239,24 @@ def noted(*args, **more):
     print("loaded:", *[name for name in sys.modules if name == "sklearn"], "<")
 tables.print_scores = noted
 from mlp_exp.run import main
-main()
-print("at the end:", "sklearn" in sys.modules)
+words = sys.argv[1:]
+for more in (["baselines=none", "hydra.run.dir=without"], ["hydra.run.dir=with"]):
+    sys.argv[1:] = [*words, *more]
+    main()
+    print("at the end:", "sklearn" in sys.modules)
+    GlobalHydra.instance().clear()
 """
 
 
 @pytest.mark.slow
 def test_scikit_learn_is_imported_after_the_result_is_printed(tmp_path: Path, words: list[str]) -> None:
-    for off in (False, True):
-        done = subprocess.run(
-            [sys.executable, "-c", CODE, *words, f"hydra.run.dir={off}", *(["baselines=none"] if off else [])],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=clean_environment(),
-        )
-        assert "loaded: <" in done.stdout.splitlines()
-        assert done.stdout.splitlines()[-1] == f"at the end: {not off}"
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=clean_environment(),
+    )
+    said = [line for line in done.stdout.splitlines() if line.startswith(("loaded:", "at the end:"))]
+    assert said == ["loaded: <", "at the end: False", "loaded: <", "at the end: True"]

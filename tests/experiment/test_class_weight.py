@@ -16,7 +16,7 @@ SHORT = [
     "trainer.epochs=3",
     "trainer.plots=never",
 ]
-SHORT += ["trainer.device=cpu"]
+SHORT += ["trainer.device=cpu", "baselines=none"]
 
 
 @pytest.fixture(autouse=True)

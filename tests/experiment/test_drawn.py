@@ -176,12 +176,10 @@ def readable(figure: Figure) -> None:
 
 
 CLASSES = {"decision_boundary", "confusion_matrix", "roc", "precision_recall", "calibration"}
-LABELS = {"roc_of_labels", "precision_recall_of_labels", "calibration_of_labels"}
 VALUES = {"decision_boundary", "predicted_actual", "residuals"}
 FILES: dict[str, tuple[list[str], set[str]]] = {
     "binary": (["two", "inference.threshold=f1"], CLASSES),
     "ordinal": (["grade", "data.task=ordinal"], CLASSES),
-    "labels": (["[two,label]"], LABELS | {"importance"}),
     "values": (["[value,other]"], {"predicted_of_several", "importance"}),
     "quantiles": (["value", "loss=quantile"], VALUES | {"coverage"}),
     "distribution": (["value", "loss=gaussian"], VALUES | {"coverage"}),
@@ -189,7 +187,7 @@ FILES: dict[str, tuple[list[str], set[str]]] = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("figures_unrendered")
 @pytest.mark.parametrize("task", FILES)
 def test_the_files_of_a_run(task: str, command: Command, tmp_path: Path) -> None:
     """Of two features, so that the plane is drawn where there is one target."""
@@ -210,7 +208,9 @@ def test_the_files_of_a_run(task: str, command: Command, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_figures_may_be_svg(command: Command, tmp_path: Path) -> None:
     """Drawn again by the report of the run they are the same; a tracker gets them, too."""
-    done = command("run", "plots.format=svg", "trainer.epochs=1", "baselines=none", "hydra.run.dir=run")
+    done = command(
+        "run", "plots.format=svg", "data.n_samples=100", "trainer.epochs=1", "baselines=none", "hydra.run.dir=run"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     folder = RunFolder(tmp_path / "run")
     drawn = {path.name: path.read_bytes() for path in folder.figure_files()}

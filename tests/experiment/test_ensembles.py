@@ -213,6 +213,7 @@ def test_each_row_outside_the_test_part_is_predicted_by_the_network_that_held_it
     assert result["metrics"]["test"]["accuracy"] == pytest.approx((predicted == flowers.target[test]).mean())
 
 
+@pytest.mark.usefixtures("figures_unrendered")
 def test_the_common_epoch_is_the_best_in_the_mean(command: Command, make: Make) -> None:
     folder = make(*OF_THREE, *STOPPING, "ensemble.epoch=common", "early_stopping.monitor=val_metric")
     members, result = rows_of(folder / "members.csv"), result_of(folder)

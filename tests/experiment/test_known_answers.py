@@ -62,8 +62,7 @@ def test_a_normal_distribution_is_found(runs: Runs, spread: tuple[dict[str, Any]
 # ---- counts and amounts
 
 
-@pytest.mark.parametrize("model", [LINEAR, SMALL], ids=["linear", "mlp"])
-@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+@pytest.mark.parametrize(("loss", "model"), [("poisson", LINEAR), ("gamma", SMALL)], ids=["poisson", "gamma"])
 def test_deviances_are_those_of_a_linear_model_that_made_the_data(
     runs: Runs, tmp_path: Path, loss: str, model: tuple[str, ...]
 ) -> None:
@@ -92,7 +91,7 @@ def test_ordered_classes_are_missed_by_less_than_unordered_ones(runs: Runs, tmp_
     ordered, plain = (
         [
             runs(f"{loss}{seed}", "grade", "data.task=ordinal", f"loss={loss}", f"seed={seed}", *SMALL)
-            for seed in range(3)
+            for seed in range(2)
         ]
         for loss in ("auto", "cross_entropy")
     )

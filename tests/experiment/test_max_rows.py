@@ -86,7 +86,7 @@ def test_an_option_of_ones_own_need_not_name_it(command: Command, tmp_path: Path
 @pytest.mark.slow
 def test_what_comes_after_takes_the_same_rows(command: Command, tmp_path: Path) -> None:
     """Going on, training again, predicting, and drawing figures anew."""
-    data = (*QUICK_TABLE, f"data.path={write_table(tmp_path)}", "data.target=answer")
+    data = (*QUICK_TABLE, f"data.path={write_table(tmp_path)}", "data.target=answer", "baselines=none")
     for name, epochs in (("run", 2), ("straight", 3)):
         words = (*SHORT, *data, f"trainer.epochs={epochs}", f"hydra.run.dir={name}")
         assert command("run", *words).returncode == 0

@@ -57,7 +57,7 @@ def test_configurations_without_the_group_have_its_defaults(compose: Compose) ->
     assert build(cfg).metrics.extra == []
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("figures_unrendered")
 def test_nobody_but_training_imports_own_metrics(command: Command, tmp_path: Path) -> None:
     """Figures and predictions are those of the network; the package may be gone."""
     done = command("run", EXTRA, "trainer.epochs=1", "trainer.plots=never")

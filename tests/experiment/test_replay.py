@@ -91,8 +91,7 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("stopped", [2, 3])
+@pytest.mark.parametrize(("kind", "stopped"), [("a decider", 2), ("early stopping", 3)])
 def test_whoever_ends_a_run_ends_it_after_a_resume(
     command: Command, bring: Bring, stop_after: StopAfter, tmp_path: Path, kind: str, stopped: int
 ) -> None:

@@ -24,7 +24,12 @@ Seen = list[RunSpec]
 
 TRAIN_ALONE = """
 from mlp_exp.experiment.alone import train_alone
-train_alone(specs[0])
+train_alone(specs.pop(0))
+"""
+FORGET = """
+assert sys.path == paths
+for name in ("own_asking", "lazily_imported"):
+    del sys.modules[name]
 """
 TRAIN_TOGETHER = """
 from mlp_exp.experiment.session import Session
@@ -36,7 +41,7 @@ assert [type(event).__name__ for event in events][-len(specs):] == ["Ended"] * l
 FRESH = """
 import json, sys
 from mlp_exp.experiment.spec import RunSpec
-events = []
+events, paths = [], list(sys.path)
 specs = [RunSpec.from_json(text) for text in json.load(sys.stdin)]
 {how}
 from hydra.core.global_hydra import GlobalHydra
@@ -76,30 +81,22 @@ def train_fresh(specs: Seen, how: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_fresh_process_trains_a_run_to_the_bits_of_the_command_line(
+def test_a_fresh_process_trains_a_run_and_a_stack_to_the_bits_of_the_command_line(
     command: Command, tmp_path: Path, seen: Seen
 ) -> None:
-    words = [*QUIET, "trainer.epochs=3", "scheduler=cosine", "data.n_samples=100", f"hydra.run.dir={tmp_path}/a"]
-    assert command("run", *words).returncode == 0
-    spec = replace(seen[0], folder=str(tmp_path / "b"))
-    assert spec.config["scheduler"]["T_max"] == "${trainer.epochs}"  # the reference stays text
-    assert spec.values["scheduler"]["T_max"] == 3
-    train_fresh([spec], TRAIN_ALONE)
-    assert trained(tmp_path / "b") == trained(tmp_path / "a")
-    assert (tmp_path / "b" / "result.json").exists()
-
-
-@pytest.mark.slow
-def test_a_fresh_process_trains_a_stack_to_the_bits_of_the_command_line(
-    command: Command, tmp_path: Path, seen: Seen
-) -> None:
-    words = [*QUIET, "trainer.epochs=3", "data.n_samples=100", "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/s"]
-    assert command("run", "-m", *words).returncode == 0
+    words = [*QUIET, "trainer.epochs=3", "data.n_samples=100"]
+    assert command("run", *words, "scheduler=cosine", f"hydra.run.dir={tmp_path}/a").returncode == 0
+    assert command("run", "-m", *words, "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/s").returncode == 0
+    alone, *stacked = seen
+    assert alone.config["scheduler"]["T_max"] == "${trainer.epochs}"  # the reference stays text
+    assert alone.values["scheduler"]["T_max"] == 3
     elsewhere = [
         replace(spec, folder=str(tmp_path / "t" / Path(spec.folder).name), log=_moved(spec.log, "/s/", "/t/"))
-        for spec in seen
+        for spec in stacked
     ]
-    train_fresh(elsewhere, TRAIN_TOGETHER)
+    train_fresh([replace(alone, folder=str(tmp_path / "b")), *elsewhere], TRAIN_ALONE + TRAIN_TOGETHER)
+    assert trained(tmp_path / "b") == trained(tmp_path / "a")
+    assert (tmp_path / "b" / "result.json").exists()
     for number in range(3):
         assert trained(tmp_path / f"t/{number}") == trained(tmp_path / f"s/{number}")
         log = (tmp_path / f"t/{number}/run.log").read_text(encoding="utf-8")
@@ -156,14 +153,15 @@ def test_what_a_users_code_may_ask_while_it_trains_elsewhere(command: Command, t
     there = (tmp_path / "notes").read_text(encoding="utf-8").splitlines()
     assert set(there) == {f"{what} {tmp_path}/a a" for what in ("data", "forward", "stops")}
     (tmp_path / "notes").unlink()
-    for how, folder in ((TRAIN_ALONE, tmp_path / "new/b"), (TRAIN_TOGETHER, tmp_path / "new/c")):
-        moved = replace(seen[0], folder=str(folder), directory=str(folder), log={}, number=0)
-        train_fresh([moved], how)
+    folders = [tmp_path / "new/b", tmp_path / "new/c"]
+    moved = [replace(seen[0], folder=str(folder), directory=str(folder), log={}, number=0) for folder in folders]
+    train_fresh(moved, TRAIN_ALONE + FORGET + TRAIN_TOGETHER)
+    for folder in folders:
         assert trained(folder) == trained(tmp_path / "a")
         assert (folder / "plots/loss.png").exists()
-        found = (tmp_path / "notes").read_text(encoding="utf-8").splitlines()
-        assert found == [line.replace(f"{tmp_path}/a a", f"{folder} {folder.name}") for line in there]
-        (tmp_path / "notes").unlink()
+    found = (tmp_path / "notes").read_text(encoding="utf-8").splitlines()
+    replaced = [(f"{tmp_path}/a a", f"{folder} {folder.name}") for folder in folders]
+    assert found == [line.replace(*names) for names in replaced for line in there]
 
 
 def _moved(log: dict[str, Any], old: str, new: str) -> dict[str, Any]:

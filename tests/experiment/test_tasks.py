@@ -51,10 +51,10 @@ def words_of(case: str) -> list[str]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_of_a_sweep_is_that_alone(command: Command, tmp_path: Path, case: str) -> None:
     alone = command("run", *words_of(case), "seed=1", "hydra.run.dir=alone")
-    sweep = command("run", "-m", *words_of(case), "seed=0,1,2", "hydra.sweep.dir=sweep")
+    sweep = command("run", "-m", *words_of(case), "seed=0,1", "hydra.sweep.dir=sweep")
     assert [(done.returncode, done.stderr) for done in (alone, sweep)] == [(0, "")] * 2
     one, other = tmp_path / "alone", tmp_path / "sweep" / "1"
-    assert result_of(other)["stacked"] == 3
+    assert result_of(other)["stacked"] == 2
     assert history_of(one) == history_of(other)
     results = [result_of(folder) for folder in (one, other)]
     for key in ("task", "best_epoch", "best_value", "metrics", "undefined", "intervals", "headlines", "ranking"):
@@ -64,7 +64,11 @@ def test_a_run_of_a_sweep_is_that_alone(command: Command, tmp_path: Path, case: 
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
 
 
-@pytest.mark.parametrize("case", CASES)
+RESUMED = ("focal", "multiclass", "ordinal by softmax", "labels", "values", "quantile", "gaussian", "poisson", "gammas")
+"""A case of each task, and each way to predict; `test_resume.py` has what else a run carries on."""
+
+
+@pytest.mark.parametrize("case", RESUMED)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(make: Make, command: Command, case: str) -> None:
     run, whole = make(*words_of(case), stopped=2), make(*words_of(case), name="whole")
     done = command("run", "resume=run")

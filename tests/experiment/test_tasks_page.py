@@ -13,7 +13,7 @@ from support.project import ROOT
 
 PAGE = (ROOT / "docs" / "how-to" / "tasks.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:] if "$ mlp-exp " in part}
-SHORT = ("trainer.epochs=2", "baselines=none", "hydra.run.dir=run")
+SHORT = ("trainer.epochs=2", "baselines=none", "metrics.intervals=0", "hydra.run.dir=run")
 
 
 def listed(section: str, what: str) -> list[str]:
@@ -42,7 +42,7 @@ def people(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("figures_unrendered")
 @pytest.mark.parametrize("name", SECTIONS)
 def test_the_section_is_true(name: str, people: Path, command: Command) -> None:
     section = SECTIONS[name]

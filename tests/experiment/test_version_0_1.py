@@ -6,8 +6,6 @@
 import csv
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,19 +62,7 @@ def test_they_load(old: Path) -> None:
     assert model.predict(np.array([[0.0, 0.0], [3.0, 3.0]])).shape == (2,)
 
 
-@pytest.mark.slow
-def test_they_are_exported(command: Command, old: Path) -> None:
-    """As a file that predicts the same of raw columns."""
-    done = command("export", "table", "-o", "model.onnx")
-    assert (done.returncode, done.stderr) == (0, "")
-    words = [sys.executable, "use_model.py", "people.csv"]
-    used = subprocess.run(words, cwd=old, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
-    (old / "out.csv").write_text(used.stdout, encoding="utf-8")
-    (labels, now), (old_labels, then) = (probabilities(old / name) for name in ("out.csv", "table-predictions.csv"))
-    assert labels == old_labels
-    np.testing.assert_allclose(now, then, atol=1e-5)
-
-
+@pytest.mark.usefixtures("figures_unrendered")
 def test_they_are_reported(command: Command, old: Path) -> None:
     sweep, table = command("report", "sweep"), command("report", "table")
     assert (sweep.stderr, table.stderr) == ("", "")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from support.commands import Command
 from support.drawn_sets import write_csv
+from support.exports import Answers, of_archive, of_module
 from support.folders import history_of, result_of
 from support.predictions import loaded, spoil, train
 
@@ -70,17 +71,22 @@ def test_answers_are_within_the_range_of_the_training_targets(kind: str, table: 
     np.testing.assert_array_equal(answers, expected)
 
     ensemble = Ensemble([clipped])
-    export.export(ensemble, tmp_path / "model.pt2")
-    rows = torch.tensor([FAR[name] for name in ensemble.names], dtype=torch.float64).T.contiguous()
-    exported = torch.export.load(tmp_path / "model.pt2").module()(numbers=rows).numpy()
+    same_columns(ensemble, of_module(ensemble, FAR))
+
+
+def same_columns(ensemble: Ensemble, answers: Answers) -> None:
+    """Those that the runs themselves predict of `FAR`."""
     predicted = np.stack(list(ensemble.predict_columns(FAR).values()), axis=1)
-    found = ensemble.task.columns(exported.reshape(len(rows), -1))
+    found = ensemble.task.columns(answers)
     np.testing.assert_allclose(np.stack(list(found.values()), axis=1), predicted, rtol=1e-6)
 
 
-def test_an_onnx_file_has_the_bounds_of_each_target(table: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("operators_read_once")
+def test_exported_files_have_the_bounds_of_each_target(table: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", *words(table, "values"), "inference.clip=true")
     ensemble = Ensemble([loaded(tmp_path / "run")])
+    export.export(ensemble, tmp_path / "model.pt2")
+    same_columns(ensemble, of_archive(tmp_path / "model.pt2", ensemble, FAR))
     export.export(ensemble, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     assert "`y`, `more`. Within the range of the targets of training.\n" in (tmp_path / "model.md").read_text("utf-8")

@@ -12,6 +12,7 @@ import torch
 from support.commands import Command, refusal, said
 from support.drawn_sets import read_csv
 from support.ensembles import combined, mean_answers, one_of, with_members
+from support.exports import of_archive, of_module
 from support.predictions import loaded, put, spoil
 from support.task_runs import TaskRuns
 from torch import nn
@@ -125,22 +126,31 @@ def test_what_members_share_is_done_once(tasks: TaskRuns, tmp_path: Path, monkey
 # ---- export
 
 
-@pytest.mark.slow
+def weighted(kind: str, tasks: TaskRuns, folder: Path) -> Ensemble:
+    """A run with two members and another one, at weights of their own."""
+    many = with_members(tasks(kind) / "0", folder / "many", 2)
+    return several(combined([many, tasks(kind) / "1"], [0.7, 0.3], folder / "both"))
+
+
 @pytest.mark.parametrize("kind", ["binary", "distribution"])
-def test_an_exported_file_gives_the_weighted_mean(kind: str, tasks: TaskRuns, tmp_path: Path) -> None:
-    many = with_members(tasks(kind) / "0", tmp_path / "many", 2)
-    run = several(combined([many, tasks(kind) / "1"], [0.7, 0.3], tmp_path / "both"))
+def test_what_is_exported_gives_the_weighted_mean(kind: str, tasks: TaskRuns, tmp_path: Path) -> None:
+    run = weighted(kind, tasks, tmp_path)
+    found = of_module(run, read_csv(tasks.table))
+    np.testing.assert_allclose(found, answers_of(run, tasks), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_an_exported_file_gives_the_weighted_mean(tasks: TaskRuns, tmp_path: Path) -> None:
+    run = weighted("distribution", tasks, tmp_path)
     done = export.export(run, tmp_path / "model.pt2")
     assert done.difference < 1e-5
-    columns = read_csv(tasks.table)
-    rows = torch.tensor([[float(text) for text in columns[name]] for name in run.names], dtype=torch.float64).T
-    found = torch.export.load(tmp_path / "model.pt2").module()(numbers=rows.contiguous()).numpy().astype(np.float64)
-    np.testing.assert_allclose(found.reshape(len(found), -1), answers_of(run, tasks), rtol=1e-5, atol=1e-6)
-    text = (tmp_path / "model.md").read_text(encoding="utf-8")
-    assert "by the average of 3 networks." in text
+    found = of_archive(tmp_path / "model.pt2", run, read_csv(tasks.table))
+    np.testing.assert_allclose(found, answers_of(run, tasks), rtol=1e-5, atol=1e-6)
+    assert "by the average of 3 networks." in (tmp_path / "model.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("operators_read_once")
 def test_an_onnx_file_of_a_run_with_members(tasks: TaskRuns, tmp_path: Path, command: Command) -> None:
     many = with_members(tasks("binary") / "0", tmp_path / "many", 3)
     lines = said(command("export", many, "-o", "model.onnx"))

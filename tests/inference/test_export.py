@@ -167,13 +167,16 @@ class Net(nn.Module):
         return self.linear(torch.where(x > 0, x, 0.1 * x.sin()))
 """
 CASES = {
-    "binary, batch norm": ["model.norm=batch"],
+    "binary, piecewise linear, batch norm": [
+        "model.norm=batch", "model.number_embedding=piecewise_linear", "init=data_driven",
+    ],
     "multiclass, quantiles, layer norm, residual": [
         "data=iris", "preprocess=quantile", "model.norm=layer", "model.residual=true", "model.hidden_sizes=[9,9]",
     ],
-    "regression": ["data=diabetes", "model.activation=gelu", "preprocess=none"],
-    "periodic, scaled inputs": ["data=diabetes", "model.number_embedding=periodic", "model.scale_inputs=true"],
-    "piecewise linear": ["model.number_embedding=piecewise_linear", "init=data_driven"],
+    "regression, periodic, scaled inputs": [
+        "data=diabetes", "preprocess=none", "model.activation=gelu", "model.number_embedding=periodic",
+        "model.scale_inputs=true",
+    ],
 }  # fmt: skip
 
 
@@ -192,10 +195,11 @@ def rows_and_predictions(folder: Path, count: int) -> tuple[Rows, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: Path) -> None:
-    """For batches of other sizes than were checked."""
+    """For batches of other sizes than were checked; what a network does is written as ONNX in another way for each."""
     folder = trained(tmp_path / "run", CASES[name])
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    for ending, read in READ.items():
+    endings = [".onnx", ".pt2"] if name.startswith("regression") else [".onnx"]
+    for ending in endings:
         file = tmp_path / f"model{ending}"
         done = command("export", folder, "-o", file)
         assert (done.returncode, done.stderr) == (0, "")
@@ -206,10 +210,10 @@ def test_files_predict_what_the_run_does(name: str, command: Command, tmp_path: 
             assert count not in BATCHES
             rows, expected = rows_and_predictions(folder, count)
             size = np.abs(loaded(folder).preprocessing.inputs(rows["numbers"])).max(axis=1)
-            found = read(file, rows)
+            found = READ[ending](file, rows)
             np.testing.assert_allclose(found[size < 10], expected[size < 10], rtol=1e-4, atol=1e-5)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert names(tmp_path) == ["model.md", "model.onnx", "model.pt2", "run", "use_model.py"]
+    assert names(tmp_path) == ["model.md", *(f"model{ending}" for ending in endings), "run", "use_model.py"]
 
 
 @pytest.mark.slow
@@ -290,10 +294,9 @@ def test_a_network_of_the_users_own(command: Command, monkeypatch: Patch, tmp_pa
     words = ("model=linear", "model._target_=net_of_export.Net")
     assert command("run", *QUIET, *words, "hydra.run.dir=r").returncode == 0
     assert "--allow net_of_export" in refusal(command("export", "r", "-o", "m.pt2"))
-    for ending in READ:
-        said(command("export", "r", "-o", f"m{ending}", "--allow", "net_of_export"))
-    rows, _ = rows_and_predictions_of(Ensemble([load(tmp_path / "r", ("net_of_export",))]), 5)
-    np.testing.assert_allclose(from_onnx(Path("m.onnx"), rows), from_pt2(Path("m.pt2"), rows), atol=1e-6)
+    said(command("export", "r", "-o", "m.onnx", "--allow", "net_of_export"))
+    rows, expected = rows_and_predictions_of(Ensemble([load(tmp_path / "r", ("net_of_export",))]), 5)
+    np.testing.assert_allclose(from_onnx(Path("m.onnx"), rows), expected, atol=1e-6)
 
 
 NOT_EXPORTABLE = {

@@ -475,8 +475,9 @@ def test_class_names_of_any_signs(tmp_path: Path, command: Command) -> None:
 
 
 @pytest.mark.slow
-def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) -> None:
-    """Options may stand anywhere, and torch is imported only when it is needed."""
+def test_options_may_stand_anywhere_and_torch_is_imported_when_it_is_needed(
+    command: Command, small: Path, tmp_path: Path
+) -> None:
     code = (
         "import sys, mlp_exp, mlp_exp.predict as p\n"
         "try: p.main(['--help'])\nexcept SystemExit: pass\n"
@@ -488,7 +489,7 @@ def test_the_real_command_line(command: Command, small: Path, tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: mlp-predict [OPTIONS] RUN [RUN ...] [TABLE] -o OUT\n")
     assert done.stdout.endswith("False 1 False\n")
-    done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv", process=True)
+    done = command("predict", small / "s/0", small / "s/1", "-o", "o.csv", small / "table.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(f"ignored: split, answer\n168 of 240 {SEEN}\n240 predictions: o.csv\n")
     assert len(content(tmp_path / "o.csv")) == 240

@@ -125,8 +125,10 @@ def rich_runs(forms: Path) -> dict[str, tuple[Path, NDArray[np.float32], Any]]:
     return found
 
 
-@pytest.mark.parametrize("rows", [13, 100_000])
-@pytest.mark.parametrize("trained_on", TRAINED_ON)
+@pytest.mark.parametrize(
+    ("trained_on", "rows"),
+    [("t.csv", 13), ("commas.csv", 13), *((name, 100_000) for name in TRAINED_ON if name != "commas.csv")],
+)
 def test_the_network_gets_what_it_got_in_training(
     trained_on: str, rows: int, forms: Path, rich_runs: dict[str, Any]
 ) -> None:
@@ -298,7 +300,7 @@ def test_words_of_each_kind(
     if message is None:
         assert inputs_of(run, path, 10).shape == rich_runs["t.csv"][1].shape
         return
-    for rows in (1, 10, 100):
+    for rows in (10, 100):
         with pytest.raises(DataError) as caught:
             inputs_of(run, path, rows)
         assert str(caught.value) == f"the table: column '{old}', row 33, from 0: {message}. Fix it, or leave it empty"

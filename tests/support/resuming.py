@@ -39,7 +39,7 @@ def wait_for_checkpoints(count: int, folder: Path, process: Started) -> None:
             written = path.stat().st_mtime_ns
             count -= before is not None and written != before
             before = written
-        time.sleep(0.0005)
+        time.sleep(0.002)
 
 
 SHORT = (*QUIET[:3], "trainer.epochs=4", "data.n_samples=100")
