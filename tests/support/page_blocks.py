@@ -6,6 +6,7 @@
 - ```` ```python ````: is run; the blocks of a page share one namespace. ```` ```yaml ````: can be read.
 """
 
+import logging
 import os
 import re
 import runpy
@@ -22,7 +23,7 @@ from typing import Any
 import yaml
 
 from mlp_exp.api import calling
-from support.commands import Fork, Result, clean_environment, ended, start_command
+from support.commands import Fork, Result, ended, start_command
 from support.project import ROOT
 from support.shortened import shortened
 
@@ -96,27 +97,8 @@ def short(words: Sequence[str]) -> list[str]:
     return [*words, *(word for word in added if not any(own.startswith(word.split("=")[0]) for own in words))]
 
 
-def read_page(page: str, folder: Path) -> Result:
-    """Reads a page in a fork; in a process from scratch if its Python trains.
-
-    What other tests have begun in this process, as threads that work for all, does not outlive a fork.
-    """
-    trains = [block for block in blocks_of(page) if block.language == "python" and "mlp_exp" in block.text]
-    if all(block.file for block in trains):
-        return ended(Fork(Reader(page).read, folder), timeout=300)
-    code = (
-        "import logging, sys; logging.basicConfig(stream=sys.stdout)\n"  # what is said of rows is no mistake
-        "from support.page_blocks import Reader; Reader(sys.stdin.read()).read()"
-    )
-    environment = clean_environment() | {"PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-c", code]
-    return subprocess.run(
-        words, input=page, cwd=folder, env=environment, text=True, capture_output=True, timeout=300, check=False
-    )
-
-
 class Reader:
-    """Who reads a page and types what it says, in the working directory of this process."""
+    """Who reads a page and types what it says, in the working directory of this process, which is a clean fork."""
 
     def __init__(self, page: str) -> None:
         self._page = page
@@ -124,6 +106,7 @@ class Reader:
 
     def read(self) -> None:
         """Raises AssertionError with the place where something is not as the page has it."""
+        logging.basicConfig(stream=sys.stdout)  # what is said of rows is no mistake
         vars(calling)["command"] = shortened
         sys.path.insert(0, os.getcwd())
         for block in blocks_of(self._page):
