@@ -49,9 +49,7 @@ def takes(page: str, name: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_is_true(
-    page: str, tmp_path: Path, request: pytest.FixtureRequest, clean_forks: CleanForks
-) -> None:
+def test_the_page_is_true(page: str, tmp_path: Path, request: pytest.FixtureRequest, clean_forks: CleanForks) -> None:
     write_tables(tmp_path)
     for name in ("RUN", "SWEEP"):
         if takes(page, name):

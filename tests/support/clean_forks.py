@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from support.commands import Fork, Result, ended, import_late
+from support.compositions import compose_run
 
 
 class CleanForks:
@@ -18,6 +19,7 @@ class CleanForks:
 
     def __init__(self) -> None:
         import_late()
+        compose_run()  # what Hydra reads for the first composition is kept, for the others
         self._connection, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("fork")
         self._process = context.Process(target=_serve, args=(theirs, self._connection))
