@@ -108,7 +108,6 @@ class Reader:
 
     def read(self) -> None:
         """Raises AssertionError with the place where something is not as the page has it."""
-        logging.basicConfig(stream=sys.stdout)  # what is said of rows is no mistake
         vars(calling)["command"] = shortened
         sys.path.insert(0, os.getcwd())
         for block in blocks_of(self._page):
@@ -122,6 +121,7 @@ class Reader:
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
+            logging.basicConfig(stream=sys.stdout)  # what is said of rows is no mistake
             exec(compile(block.text, "page", "exec"), self._names)
         elif block.language == "yaml":
             yaml.safe_load(block.text)
