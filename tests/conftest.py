@@ -15,6 +15,7 @@ import pytest
 from hydra._internal import defaults_list as hydra_defaults
 from hydra.core.default_element import InputDefault
 from omegaconf import DictConfig, OmegaConf
+from support.clean_forks import CleanForks
 from support.commands import Command, process_restored
 from support.compositions import Compose, compose_run
 
@@ -43,6 +44,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if not item.get_closest_marker("slow"):
                 of_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
         items[:] = [case for cases in of_test.values() for case in cases[:: -(-len(cases) // CASES)]]
+
+
+_clean_forks = pytest.StashKey[CleanForks]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if any("clean_forks" in item.fixturenames for item in session.items if isinstance(item, pytest.Function)):
+        session.stash[_clean_forks] = CleanForks()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _clean_forks in session.stash:
+        session.stash[_clean_forks].close()
+
+
+@pytest.fixture(scope="session")
+def clean_forks(request: pytest.FixtureRequest) -> CleanForks:
+    """Forks of this process as it was before the first test."""
+    return request.session.stash[_clean_forks]
 
 
 _load = OmegaConf.load

@@ -66,18 +66,24 @@ APPLICATION = "mlp_exp.cli.application"
 @pytest.mark.slow
 def test_a_run_loads_nothing_heavy_but_torch(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("x1,x2\n0.5,0.5\n", encoding="utf-8")
+    towns = [f"{number},{town},{number % 2}\n" for number in range(20) for town in ("Dover", "Carlisle")]
+    (tmp_path / "towns.csv").write_text("x,town,y\n" + "".join(towns), encoding="utf-8")
+    table = ["data=table", "data.path=towns.csv", "data.target=y", "preprocess.one_hot_max=1", "hydra.run.dir=towns"]
     commands = [
         ("run", [*RUN, "hydra.run.dir=run", "trainer.plots=never"]),
         ("run", [*RUN, "hydra.run.dir=drawn"]),
         ("run", ["-m", *RUN, "model.number_embedding=periodic", "seed=range(8)", "hydra.sweep.dir=sweep"]),
         ("predict", ["run", "rows.csv", "-o", "out.csv"]),
+        ("run", [*RUN, *table, "trainer.plots=never", "baselines=none"]),
+        ("predict", ["towns", "towns.csv", "-o", "of_towns.csv"]),
     ]
-    *trained, read = loaded(commands, HEAVY, tmp_path, f"{APPLICATION}, torch")
+    *trained, read, _, read_with_embedding = loaded(commands, HEAVY, tmp_path, f"{APPLICATION}, torch")
     assert trained == [[], [], []]  # a helper has them, for figures and the page
     assert (tmp_path / "drawn" / "plots" / "loss.png").is_file()
     assert (tmp_path / "sweep" / "report.html").is_file()
     assert (tmp_path / "out.csv").is_file()
     assert set(read) - {"pandas"} == {"pyarrow"}  # which imports pandas where that is installed
+    assert set(read_with_embedding) - {"pandas"} == {"pyarrow"}
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.page_blocks import blocks_of, read_page
+from support.clean_forks import CleanForks
+from support.page_blocks import Reader, blocks_of
 from support.project import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,10 +15,10 @@ DOCS = ROOT / "docs"
 
 
 @pytest.mark.slow
-def test_its_blocks_run(tmp_path: Path) -> None:
+def test_its_blocks_run(tmp_path: Path, clean_forks: CleanForks) -> None:
     for path in (DOCS / "data").glob("*.csv"):
         shutil.copy(path, tmp_path)
-    done = read_page(README, tmp_path)
+    done = clean_forks.run(Reader(README).read, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     (alone,) = tmp_path.glob("outputs/income/result.json")
     assert json.loads(alone.read_text(encoding="utf-8"))["status"] == "finished"

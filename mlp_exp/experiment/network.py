@@ -11,6 +11,7 @@ from mlp_exp.engine.threads import torch_on_one_thread
 from mlp_exp.errors import RunFolderError, TrainingError
 from mlp_exp.model.embedding import EmbeddedNetwork
 from mlp_exp.model.number_embedding import PiecewiseLinearEmbedding
+from mlp_exp.model.without_memory import without_memory
 
 INITIAL_ROWS = 2000
 """Training rows, at most, that initial weights and bins of embeddings are made from."""
@@ -62,7 +63,7 @@ def require_no_larger(make: MakeNetwork, preprocessing: Preprocessing, outputs: 
     Raises:
         RunFolderError: the file is that of another network.
     """
-    with torch.device("meta"):
+    with without_memory():
         network = build_network(make, preprocessing, outputs)
     count = sum(parameter.numel() for parameter in network.parameters())
     if 4 * count > path.stat().st_size:

@@ -26,6 +26,7 @@ from mlp_exp.inference.greedy import choose
 from mlp_exp.inference.saved_file import read_saved_models
 from mlp_exp.inference.saved_model import SavedModel
 from mlp_exp.inference.trained_run import TrainedRun
+from mlp_exp.model.without_memory import without_memory
 from mlp_exp.storage.run_folder import MODEL
 from mlp_exp.tasks.criteria import CRITERIA
 from mlp_exp.tasks.head import Head
@@ -171,7 +172,7 @@ def _network(
 
     if not is_users:
         _check_sizes(saved.config["model"], weights)
-        with torch.device("meta"):  # tensors without memory
+        with without_memory():
             _check_weights(build_network(make, preprocessing, saved.out_features), weights)
     module = build_network(make, preprocessing, saved.out_features)
     module.load_state_dict(weights)

@@ -1,12 +1,12 @@
 """Each page of the site is true: its blocks are run in order, in one folder, as a reader types them."""
 
-import importlib
 import shutil
 from pathlib import Path
 
 import pytest
-from support.commands import LATE, Fork, ended, start_command
-from support.page_blocks import Reader, blocks_of, commands_of, read_page, short
+from support.clean_forks import CleanForks
+from support.commands import Fork, ended, start_command
+from support.page_blocks import Reader, blocks_of, commands_of, short
 from support.project import ROOT
 
 pytestmark = pytest.mark.slow
@@ -49,14 +49,12 @@ def takes(page: str, name: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_is_true(page: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_page_is_true(page: str, tmp_path: Path, request: pytest.FixtureRequest, clean_forks: CleanForks) -> None:
     write_tables(tmp_path)
     for name in ("RUN", "SWEEP"):
         if takes(page, name):
             shutil.copytree(request.getfixturevalue("trained") / name, tmp_path / name)
-    for module in LATE:
-        importlib.import_module(module)  # once, and not in the fork of each page
-    done = read_page(TEXTS[page], tmp_path)
+    done = clean_forks.run(Reader(TEXTS[page]).read, tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 

@@ -129,6 +129,11 @@ LATE = (
 """What commands import when they come to it; a fork of a process that has done so need not."""
 
 
+def import_late() -> None:
+    for module in LATE:
+        importlib.import_module(module)
+
+
 def start_command(
     name: str,
     *args: Path | str,
@@ -154,8 +159,7 @@ def start_command(
             stderr=subprocess.PIPE,
             text=True,
         )
-    for module in LATE:
-        importlib.import_module(module)
+    import_late()
     command = importlib.import_module(f"mlp_exp.{name}")
 
     def work() -> None:

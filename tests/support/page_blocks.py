@@ -6,6 +6,7 @@
 - ```` ```python ````: is run; the blocks of a page share one namespace. ```` ```yaml ````: can be read.
 """
 
+import logging
 import os
 import re
 import runpy
@@ -22,7 +23,7 @@ from typing import Any
 import yaml
 
 from mlp_exp.api import calling
-from support.commands import Fork, Result, clean_environment, ended, start_command
+from support.commands import Fork, Result, ended, start_command
 from support.project import ROOT
 from support.shortened import shortened
 
@@ -32,6 +33,7 @@ _MODULES = {"mlp-exp": "run", "mlp-predict": "predict", "mlp-report": "report", 
 _SHELL = ("cat", "cp", "head", "ls", "mkdir", "mv", "rm")
 _TRAINS_NOTHING = ("-h", "--help", "-V", "--version", "--cfg", "--info", "--dry-run", "new")
 _TRIALS, _EPOCHS, _MOST = "hydra.sweeper.n_trials=", "trainer.epochs=", 3
+_RATES = "hydra.sweeper.rates=4"
 
 
 @dataclass(frozen=True)
@@ -86,37 +88,19 @@ def short(words: Sequence[str]) -> list[str]:
     ['-m', 'seed=range(3)', 'trainer.epochs=3', 'trainer.plots=never', 'baselines=none']
     """
     if {*_TRAINS_NOTHING} & {*words} or any(re.match("resume=(?!true)|rerun=", word) for word in words):
-        return [f"{_TRIALS}{_MOST + 1}" if word.startswith(_TRIALS) else word for word in words]
+        more = tuple(f"{start}{_MOST + 1}" for start in (_TRIALS, _EPOCHS))  # than it has been shortened to before
+        return [next((new for new in more if word.startswith(new[:-1])), word) for word in words]
     words = [re.sub(r"\brange\((\d+)\)", lambda n: f"range({min(int(n[1]), _MOST)})", word) for word in words]
     for start in (_TRIALS, _EPOCHS):
         words = [f"{start}{_MOST}" if re.fullmatch(rf"{re.escape(start)}\d+", word) else word for word in words]
     fixed = "hydra/sweeper=lr_range" in words
     saved = "--config-name" in words  # in which baselines are no group to choose from
-    added = ["trainer.plots=never", *([] if saved else ["baselines=none"]), *([] if fixed else [f"{_EPOCHS}2"])]
+    added = ["trainer.plots=never", *([] if saved else ["baselines=none"]), _RATES if fixed else f"{_EPOCHS}2"]
     return [*words, *(word for word in added if not any(own.startswith(word.split("=")[0]) for own in words))]
 
 
-def read_page(page: str, folder: Path) -> Result:
-    """Reads a page in a fork; in a process from scratch if its Python trains.
-
-    What other tests have begun in this process, as threads that work for all, does not outlive a fork.
-    """
-    trains = [block for block in blocks_of(page) if block.language == "python" and "mlp_exp" in block.text]
-    if all(block.file for block in trains):
-        return ended(Fork(Reader(page).read, folder), timeout=300)
-    code = (
-        "import logging, sys; logging.basicConfig(stream=sys.stdout)\n"  # what is said of rows is no mistake
-        "from support.page_blocks import Reader; Reader(sys.stdin.read()).read()"
-    )
-    environment = clean_environment() | {"PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-c", code]
-    return subprocess.run(
-        words, input=page, cwd=folder, env=environment, text=True, capture_output=True, timeout=300, check=False
-    )
-
-
 class Reader:
-    """Who reads a page and types what it says, in the working directory of this process."""
+    """Who reads a page and types what it says, in the working directory of this process, which is a clean fork."""
 
     def __init__(self, page: str) -> None:
         self._page = page
@@ -137,6 +121,7 @@ class Reader:
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
+            logging.basicConfig(stream=sys.stdout)  # what is said of rows is no mistake
             exec(compile(block.text, "page", "exec"), self._names)
         elif block.language == "yaml":
             yaml.safe_load(block.text)
@@ -207,7 +192,11 @@ def _check_installed(words: Sequence[str]) -> None:
 
 
 def _compose(words: Sequence[str]) -> None:
-    """Composes what a command for another machine would train, but for settings of its launcher, and on a CPU."""
+    """Composes what a command for another machine would train, but for settings of its launcher, and on a CPU.
+
+    A dry run trains some steps of a network, which is made a small one.
+    """
+    words = [re.sub(r"\d+", "8", word) if "hidden_sizes=" in word else word for word in words]
     while re.match(r"\w+=", words[0]):
         words = words[1:]
     ours = _ours([word.replace("=cuda", "=cpu") for word in words if not word.startswith("hydra.launcher.")])

@@ -14,6 +14,7 @@ from mlp_exp.experiment.network import build_network
 from mlp_exp.experiment.plan import Plan
 from mlp_exp.experiment.spec import RunSpec, StackTask
 from mlp_exp.model.number_embedding import NumberEmbedding
+from mlp_exp.model.without_memory import without_memory
 from mlp_exp.processes.forks import cores
 
 STACK_BYTES = 10 * 2**20
@@ -181,7 +182,7 @@ def network_size(plan: Plan) -> tuple[int, int]:
     """How many parameters the network has, and how many numbers it makes of a row, its inputs among them."""
     if plan.tried:
         return plan.tried.parameters, plan.preprocessing.inputs_width + plan.tried.values
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # what draws there draws from torch's generator
+    with torch.random.fork_rng(devices=[]), without_memory():  # what draws there draws from torch's generator
         network = build_network(plan.components.model, plan.preprocessing, plan.loss.out_features)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return parameters, plan.preprocessing.inputs_width + sum(map(_values, network.modules()))
