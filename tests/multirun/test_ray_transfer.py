@@ -1,18 +1,18 @@
 """Sweeps on a Ray cluster whose workers cannot read the command's folder."""
 
+import re
+import shlex
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import ray
-from ray._private import ray_constants
-from ray.cluster_utils import Cluster
 from support.commands import Command
 from support.folders import files_in, history_of, leaderboard_of, result_of, went_on
-from support.sweeps import QUIET, jobs_in, scores_in, trained, wait_for
+from support.ray_nodes import Nodes
+from support.sweeps import OWN, QUIET, SLOW, jobs_in, scores_in, trained, wait_for
 
 from mlp_exp.multirun.executors import ray_transfer, ray_worker
 from mlp_exp.multirun.executors.events import Done
@@ -23,7 +23,6 @@ from mlp_exp.storage.provenance import git_state
 
 pytestmark = pytest.mark.slow
 
-NODE = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
 HIDES = '''
 """Every worker of the cluster starts with this: what is in the command's folder cannot be read or written there."""
 
@@ -45,17 +44,6 @@ sys.addaudithook(look)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of a core; they listen on loopback alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)
-        made = Cluster(initialize_head=True, head_node_args=NODE)
-        made.add_node(**NODE)
-        yield made
-        made.shutdown()
-
-
-@pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table in two files, one of which is named by its absolute path."""
     folder = tmp_path_factory.mktemp("command")
@@ -66,55 +54,64 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def far(cluster: Cluster, table: Path, tmp_path: Path) -> tuple[str, ...]:
-    """What sends a sweep away; private folders are in `nodes`."""
-    hook, nodes = tmp_path / "hook", tmp_path / "nodes"
-    for folder in (hook, nodes):
+def far(nodes: Nodes, table: Path, tmp_path: Path) -> tuple[str, ...]:
+    """What sends a sweep away; private folders are in `nodes`. Workers have `own_parts`, too."""
+    nodes.require(2)
+    hook, private = tmp_path / "hook", tmp_path / "nodes"
+    for folder in (hook, private):
         folder.mkdir()
     (hook / "sitecustomize.py").write_text(HIDES, encoding="utf-8")
-    variables = f"{{PYTHONPATH: {hook}, HIDDEN: {table}, TMPDIR: {nodes}}}"
-    launcher = ("hydra/launcher=ray", f"hydra.launcher.address={cluster.address}", "hydra.launcher.transfer=true")
+    (hook / "own_parts.py").write_text(OWN, encoding="utf-8")
+    variables = f"{{PYTHONPATH: {hook}, HIDDEN: {table}, TMPDIR: {private}, SLOW: {tmp_path}/slow}}"
+    launcher = ("hydra/launcher=ray", f"hydra.launcher.address={nodes.address}", "hydra.launcher.transfer=true")
     return ("-m", *launcher, f"hydra.launcher.runtime_env={{env_vars: {variables}}}")
 
 
 def workers() -> list[psutil.Process]:
-    """The actors that train."""
-    return [process for process in psutil.process_iter() if process.name().startswith("ray::FarWorker")]
+    """The actors that train, and their processes."""
+    actors = [process for process in psutil.process_iter() if process.name().startswith("ray::FarWorker")]
+    return [each for actor in actors for each in (actor, *actor.children(recursive=True))]
 
 
 def test_what_is_ended_goes_on(command: Command, table: Path, far: tuple[str, ...], tmp_path: Path) -> None:
-    """After Ctrl-C all have sent what they had; after a loss of a worker it is sent again; those of a command that is
-    killed end, and leave nothing on their nodes.
+    """After Ctrl-C a worker has sent what it had; after the loss of one it is sent again; those of a command that is
+    killed end. They leave nothing on their nodes, and the runs end as undisturbed ones.
     """
     folder, nodes = table / "far", tmp_path / "nodes"
-    words = (*QUIET, "trainer.epochs=1500", "trainer.checkpoint_every=1000", "seed=range(4)")
+    words = (*SLOW, "trainer.epochs=150", "trainer.log_every=1", "trainer.checkpoint_every=1000", "seed=range(4)")
     sent = ("hydra.launcher.max_stack=2", "hydra.sweep.dir=far")
-    started = command.start("run", *far, *words, *sent, process=True, cwd=table)
-    wait_for(lambda: len(logs_with(folder, "epoch 10/1500")) == 4, started)
+    (table / "own_parts.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "slow").touch()
+    started = command.start("run", *far, *words, *sent, "hydra.launcher.max_stack=4", cwd=table)
+    wait_for(lambda: len(logs_with(folder, "epoch 2/150")) == 4, started)
     assert list(folder.glob("*/checkpoint.pt")) == []
+    family = workers()
+    assert len(family) >= 2
     started.send_signal(signal.SIGINT)
     _, stderr = started.communicate()
     assert (started.returncode, "Traceback" in stderr) == (130, False)
+    assert psutil.wait_procs(family, timeout=20)[1] == []
     assert len(list(folder.glob("*/checkpoint.pt"))) == 4
     assert {result_of(path)["status"] for path in jobs_in(folder)} == {"interrupted"}
     wait_for(lambda: not list(nodes.iterdir()), seconds=30)
+    (line,) = re.findall(r"^Go on with: python -m mlp_exp\.run (.*)$", stderr, re.MULTILINE)
 
-    started = command.start("run", "resume=true", *far, *words, *sent, process=True, cwd=table)
+    started = command.start("run", *shlex.split(line), *sent, cwd=table)
     wait_for(lambda: len(logs_with(folder, "goes on after epoch")) == 4, started)
     workers()[0].kill()
     wait_for(lambda: sorted(len(went_on(path)) for path in jobs_in(folder)) == [1, 1, 2, 2], started)
-    family = [each for worker in workers() for each in (worker, *worker.children(recursive=True))]
-    assert len(family) >= 2
+    family = workers()
+    assert len(family) >= 4
     started.send_signal(signal.SIGKILL)
     stdout, _ = started.communicate()
     assert stdout.count("with 2 runs; they are sent again\n") == 1
-    _, left = psutil.wait_procs(family, timeout=20)
-    assert left == []
+    assert psutil.wait_procs(family, timeout=20)[1] == []
     wait_for(lambda: not list(nodes.iterdir()), seconds=30)
 
     assert command("run", "-m", *words, "resume=true", "hydra.sweep.dir=far", cwd=table).returncode == 0
     assert command("run", "-m", *words, "hydra.sweep.dir=near", cwd=table).returncode == 0
     assert [trained(path) for path in jobs_in(folder)] == [trained(path) for path in jobs_in(table / "near")]
+    assert scores_in(folder) == scores_in(table / "near")
 
 
 def logs_with(folder: Path, words: str) -> list[Path]:
@@ -126,7 +123,7 @@ def test_a_search_leaves_what_it_leaves_on_one_machine(command: Command, table: 
     search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.batch=6", "trainer.epochs=9")
     data = ("data=table", "experiment=table_quick", f"data.path=[one.csv,{table}/two.csv]", "data.target=y")
     words = (*search, *data, *QUIET, "optimizer.lr=interval(1e-4,1e-1)", "model.hidden_sizes=[4],[8]")
-    done = command("run", *far, *words, "hydra.sweep.dir=search-far", process=True, cwd=table)
+    done = command("run", *far, *words, "hydra.sweep.dir=search-far", fork=True, cwd=table)
     git_state.cache_clear()  # this process has one of another working directory
     here = command("run", "-m", *words, "hydra.sweep.dir=search-near", cwd=table)
     git_state.cache_clear()

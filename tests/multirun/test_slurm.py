@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from support.commands import Command, mistakes, refusal
 from support.folders import files_in, result_of, went_on
-from support.search_runs import OPTUNA, RANGES, SMALL, jobs_of, trials_of
 from support.slurm import stand_in
 from support.sweeps import CIRCLE, QUIET, Sweep, jobs_in, scores_in, trained, wait_for
 
@@ -45,6 +44,15 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PATH", f"{stand_in(folder)}{os.pathsep}{os.environ['PATH']}")
     yield folder
     assert queued() == set()
+
+
+@pytest.fixture
+def whole(sweep: Sweep, shelf: Path) -> Path:
+    """The runs of `SLOW`, undisturbed."""
+    kept = shelf / "slow"
+    if not kept.exists():
+        shutil.move(sweep("whole", *SLOW)[1], kept)
+    return kept
 
 
 def assert_equal(one: Path, other: Path) -> None:
@@ -182,16 +190,6 @@ def test_jobs_that_are_gone_are_sent_again(sweep: Sweep, command: Command, tmp_p
     assert_equal(folder, whole)
 
 
-@pytest.mark.slow
-def test_a_search_is_that_of_one_machine(command: Command, tmp_path: Path) -> None:
-    words = ("-m", OPTUNA, *SMALL, *RANGES, "hydra.sweeper.n_trials=6")
-    for name, more in (("here", ()), ("there", DEBUG)):
-        done = command("run", *words, *more, f"hydra.sweep.dir={name}")
-        assert (done.returncode, done.stderr) == (0, "")
-    assert jobs_of(tmp_path / "there") == jobs_of(tmp_path / "here")
-    assert trials_of(tmp_path / "there") == trials_of(tmp_path / "here")
-
-
 # ---- Slurm's commands
 
 
@@ -209,14 +207,16 @@ def test_sbatch_says_what_is_wrong(sweep: Sweep) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own", "clocks")
 @pytest.mark.parametrize("waits", [False, True])
-def test_ctrl_c_saves_and_leaves_nothing(command: Command, sweep: Sweep, cluster: Path, waits: bool) -> None:
+def test_ctrl_c_saves_and_leaves_nothing(
+    command: Command, sweep: Sweep, whole: Path, cluster: Path, waits: bool
+) -> None:
     """Also where a job still waits in the queue."""
-    _, whole = sweep("whole", *SLOW)
     folder = cluster.parent / "sweep"
     (cluster.parent / "slow").touch()
     if waits:
         (cluster / "full").touch()
-    started = command.start("run", "-m", SLURM, "hydra.launcher.max_stack=1", *SLOW, "hydra.sweep.dir=sweep")
+    size = f"hydra.launcher.max_stack={1 if waits else 2}"
+    started = command.start("run", "-m", SLURM, size, *SLOW, "hydra.sweep.dir=sweep")
     wait_for(lambda: (cluster / "1_1").exists() if waits else (folder / "0" / "checkpoint.pt").exists(), started)
     started.send_signal(signal.SIGINT)
     started.communicate()
@@ -234,13 +234,12 @@ def test_ctrl_c_saves_and_leaves_nothing(command: Command, sweep: Sweep, cluster
 @pytest.mark.usefixtures("own", "clocks")
 @pytest.mark.parametrize("how", ["slurm", "local"])
 def test_jobs_of_a_killed_command_end_when_it_is_resumed(
-    command: Command, sweep: Sweep, cluster: Path, how: str
+    command: Command, sweep: Sweep, whole: Path, cluster: Path, how: str
 ) -> None:
     """Also with another launcher."""
-    _, whole = sweep("whole", *SLOW)
     folder = cluster.parent / "sweep"
     (cluster.parent / "slow").touch()
-    launcher = (SLURM, f"hydra.launcher.executor={how}", "hydra.launcher.max_stack=1")
+    launcher = (SLURM, f"hydra.launcher.executor={how}", f"hydra.launcher.max_stack={1 if how == 'slurm' else 2}")
     started = command.start("run", "-m", *launcher, *SLOW, "hydra.sweep.dir=sweep")
     wait_for((folder / "0" / "checkpoint.pt").exists, started)
     started.send_signal(signal.SIGKILL)
