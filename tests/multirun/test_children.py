@@ -3,8 +3,9 @@
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
@@ -18,6 +19,7 @@ from support.stack_tasks import RUNS, Notes, specs_in, task
 from support.sweeps import trained
 
 from mlp_exp._version import __version__
+from mlp_exp.experiment import driver
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
 from mlp_exp.multirun.executors import child as child_module
@@ -35,10 +37,11 @@ from mlp_exp.multirun.executors.there import serve, train_there
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.storage.lease import hold, release_held
 from mlp_exp.storage.run_folder import RunFolder
+from mlp_exp.training import loop
 
 pytestmark = pytest.mark.slow
-LONG = ["trainer.epochs=800"]
-"""Long enough to be interrupted, for those that are."""
+LONG = ["trainer.epochs=100"]
+"""Long enough to be interrupted, for those that are, if an epoch takes its time."""
 
 
 def told(there: StackTask, text: str | None = None) -> list[Event]:
@@ -205,7 +208,7 @@ def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
     tmp_path: Path, expected: list[object], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is killed, the other asked to end, as where a machine is taken back."""
-    specs = specs_in(tmp_path, *LONG)
+    specs, slow = specs_in(tmp_path, *LONG), tmp_path / "slow"
     ended: dict[int, Child] = {}
     made: list[_Noted] = []
     monkeypatch.setattr("mlp_exp.multirun.executors.children.Child", partial(_Noted, made))
@@ -215,6 +218,17 @@ def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
         if saved and task.number in (0, 1) and task.number not in ended:
             os.kill(child.pid, signal.SIGTERM if task.number else signal.SIGKILL)
             ended[task.number] = child
+            if len(ended) == 2:
+                slow.unlink()
+
+    def slowly(*how: Any) -> Iterator[Any]:
+        for records in loop.train(*how):
+            yield records
+            if slow.exists():
+                time.sleep(0.1)
+
+    slow.touch()
+    monkeypatch.setattr(driver, "train", slowly)
 
     notes, submitted = train([task(0, specs[:3]), task(1, specs[3:])], act)
     assert sorted(ended) == [0, 1]
