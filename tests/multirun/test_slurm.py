@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,15 @@ def assert_equal(one: Path, other: Path) -> None:
     assert scores_in(one) == scores_in(other)
 
 
-def job_of(pid: int) -> str:
-    """The number of the job that a process of the local executor is of."""
-    words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    (found,) = (word.partition(b"=")[2].decode() for word in words if word.startswith(b"SUBMITIT_LOCAL_JOB_ID="))
+def tasks_in(folder: Path) -> dict[str, int]:
+    """The processes of the local executor that train, by the number of their job."""
+    found: dict[str, int] = {}
+    for pid in sorted(processes_of(folder / ".slurm")):
+        with suppress(OSError):  # it has just ended
+            if b"submitit.core._submit" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                (job,) = (word.partition(b"=")[2] for word in words if word.startswith(b"SUBMITIT_LOCAL_JOB_ID="))
+                found.setdefault(job.decode(), pid)  # later ones are its forks
     return found
 
 
@@ -164,21 +170,19 @@ def test_ctrl_c_in_the_commands_own_process(command: Command, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own", "clocks")
-def test_jobs_that_are_gone_are_sent_again(sweep: Sweep, command: Command, tmp_path: Path) -> None:
-    """One is killed; one is pre-empted, which has saved its runs and is no failure. All go on as they would have."""
-    args = (*SLOW, "model.hidden_sizes=[4],[5]")
-    _, whole = sweep("whole", *args)
+def test_jobs_that_are_gone_are_sent_again(command: Command, whole: Path, tmp_path: Path) -> None:
+    """The first is killed; the second is pre-empted, which has saved its runs and is no failure. All go on as they
+    would have.
+    """
     (tmp_path / "slow").touch()
     folder = tmp_path / "sweep"
-    started = command.start("run", "-m", *LOCAL, *args, "hydra.sweep.dir=sweep")
-    wait_for(lambda: all((folder / number / "checkpoint.pt").exists() for number in "0123"), started)
-    tasks: dict[str, int] = {}
-    for pid in sorted(processes_of(folder / ".slurm")):
-        if b"submitit.core._submit" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            tasks.setdefault(job_of(pid), pid)  # later ones are its forks
-    (killed, one), (_, other) = sorted(tasks.items())
-    os.kill(one, signal.SIGKILL)
-    os.kill(other, signal.SIGUSR2)
+    started = command.start("run", "-m", *LOCAL, *SLOW, "hydra.sweep.dir=sweep")
+    wait_for(lambda: all((folder / number / "checkpoint.pt").exists() for number in "01"), started)
+    ((killed, task),) = tasks_in(folder).items()
+    os.kill(task, signal.SIGKILL)
+    wait_for(lambda: all(len(went_on(folder / number)) == 1 for number in "01"), started)
+    (task,) = (pid for job, pid in tasks_in(folder).items() if job != killed)
+    os.kill(task, signal.SIGUSR2)
     (tmp_path / "slow").unlink()
     stdout, stderr = started.communicate()
     assert (started.returncode, stderr) == (0, "")
@@ -186,7 +190,7 @@ def test_jobs_that_are_gone_are_sent_again(sweep: Sweep, command: Command, tmp_p
     assert [line for line in stdout.splitlines() if "sent again" in line] == [f"{lost}; they are sent again"]
     assert {path.name for path in (folder / ".slurm").glob(f"{killed}*.err")} == {f"{killed}_0_log.err"}
     shutil.rmtree(folder / ".slurm")
-    assert all(went_on(path) for path in jobs_in(folder))
+    assert [len(went_on(path)) for path in jobs_in(folder)] == [2, 2]
     assert_equal(folder, whole)
 
 
