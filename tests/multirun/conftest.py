@@ -3,24 +3,10 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from support.commands import Command, Result
 from support.sweeps import OWN, Sweep
-
-if TYPE_CHECKING:
-    from support.ray_nodes import Nodes
-
-
-@pytest.fixture(scope="session")
-def nodes() -> Iterator["Nodes"]:
-    """A Ray cluster; a test that loses a node adds one first."""
-    from support.ray_nodes import Nodes
-
-    made = Nodes()
-    yield made
-    made.end()
 
 
 @pytest.fixture

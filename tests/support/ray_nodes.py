@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from ray._private import ray_constants
@@ -19,10 +20,14 @@ class Nodes:
     """
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("fork")
-        self._there, here = context.Pipe()
-        self._process = context.Process(target=_serve, args=(here,), daemon=True)
-        self._process.start()
+        self._there, here = multiprocessing.Pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                self._there.close()
+                _serve(here)
+            finally:
+                os._exit(0)
         here.close()
         self.address = str(self._there.recv())
         self._count = 1
@@ -38,7 +43,8 @@ class Nodes:
 
     def end(self) -> None:
         self._ask("end")
-        self._process.join()
+        self._there.close()
+        os.waitpid(self._pid, 0)
 
     def _ask(self, what: str) -> None:
         self._there.send(what)
@@ -53,11 +59,13 @@ def _serve(requests: Connection) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={**NODE, "no_monitor": True})
     requests.send(cluster.address)
     added = []
-    while (what := requests.recv()) != "end":
-        if what == "add":
-            added.append(cluster.add_node(**NODE))
-        else:
-            cluster.remove_node(added.pop(), allow_graceful=False)
-        requests.send(1 if what == "add" else -1)
+    with suppress(EOFError):  # the tests were killed
+        while (what := requests.recv()) != "end":
+            if what == "add":
+                added.append(cluster.add_node(**NODE))
+            else:
+                cluster.remove_node(added.pop(), allow_graceful=False)
+            requests.send(1 if what == "add" else -1)
     cluster.shutdown()
-    requests.send(0)
+    with suppress(OSError):
+        requests.send(0)
