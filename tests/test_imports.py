@@ -22,31 +22,38 @@ HEAVY = (
     "torch._dynamo",
     "torch._inductor",
 )
-FORKS = """
+COMMANDS = """
 import json, os, runpy, sys
 import {first}
+from hydra.core.global_hydra import GlobalHydra
 
 for module, words in json.load(sys.stdin):
     sys.stdout.flush()
-    if not os.fork():
-        sys.argv[1:] = words
-        try:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        except SystemExit:
-            pass
-        print("loaded:", *[name for name in {names} if name in sys.modules], flush=True)
+    forks = {forks}
+    if forks and os.fork():
+        os.wait()
+        continue
+    sys.argv[1:] = words
+    GlobalHydra.instance().clear()
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit:
+        pass
+    print("loaded:", *[name for name in {names} if name in sys.modules], flush=True)
+    if forks:
         os._exit(0)
-    os.wait()
 """
-"""Commands as forks of one process, which spares what all of them import: `first`, which counts as theirs."""
+"""Commands one after another in one process, or as forks of it, which spares what all of them import: `first`, which
+counts as theirs.
+"""
 
 
 def loaded(
-    commands: Sequence[tuple[str, Sequence[str]]], names: tuple[str, ...], folder: Path, first: str
+    commands: Sequence[tuple[str, Sequence[str]]], names: tuple[str, ...], folder: Path, first: str, *, forks: bool
 ) -> list[list[str]]:
-    """Which of these modules each command has loaded when it ends."""
+    """Which of these modules each command has loaded when it ends; without `forks` those before it, too."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKS.format(first=first, names=names)],
+        [sys.executable, "-c", COMMANDS.format(first=first, names=names, forks=forks)],
         input=json.dumps([(f"mlp_exp.{name}", words) for name, words in commands]),
         check=False,
         capture_output=True,
@@ -60,6 +67,7 @@ def loaded(
 
 
 RUN = ["trainer.epochs=1", "trainer.device=cpu"]
+PERIODIC = ["model.number_embedding=periodic"]
 APPLICATION = "mlp_exp.cli.application"
 
 
@@ -70,15 +78,17 @@ def test_a_run_loads_nothing_heavy_but_torch(tmp_path: Path) -> None:
     (tmp_path / "towns.csv").write_text("x,town,y\n" + "".join(towns), encoding="utf-8")
     table = ["data=table", "data.path=towns.csv", "data.target=y", "preprocess.one_hot_max=1", "hydra.run.dir=towns"]
     commands = [
-        ("run", [*RUN, "hydra.run.dir=run", "trainer.plots=never"]),
         ("run", [*RUN, "hydra.run.dir=drawn"]),
-        ("run", ["-m", *RUN, "model.number_embedding=periodic", "seed=range(8)", "hydra.sweep.dir=sweep"]),
-        ("predict", ["run", "rows.csv", "-o", "out.csv"]),
+        (
+            "run",
+            ["-m", *RUN, *PERIODIC, "trainer.plots=never", "baselines=none", "seed=range(8)", "hydra.sweep.dir=sweep"],
+        ),
+        ("predict", ["drawn", "rows.csv", "-o", "out.csv"]),
         ("run", [*RUN, *table, "trainer.plots=never", "baselines=none"]),
         ("predict", ["towns", "towns.csv", "-o", "of_towns.csv"]),
     ]
-    *trained, read, _, read_with_embedding = loaded(commands, HEAVY, tmp_path, f"{APPLICATION}, torch")
-    assert trained == [[], [], []]  # a helper has them, for figures and the page
+    *trained, read, _, read_with_embedding = loaded(commands, HEAVY, tmp_path, f"{APPLICATION}, torch", forks=True)
+    assert trained == [[], []]  # a helper has them, for figures and the page
     assert (tmp_path / "drawn" / "plots" / "loss.png").is_file()
     assert (tmp_path / "sweep" / "report.html").is_file()
     assert (tmp_path / "out.csv").is_file()
@@ -93,7 +103,7 @@ def test_a_mistake_is_told_without_torch(tmp_path: Path) -> None:
         ("run", [*RUN, f"hydra.run.dir={number}", "init=kaiming_normal", mistake])
         for number, mistake in enumerate([*mistakes, "init.weight.gaim=1"])
     ]
-    assert loaded(commands, ("torch", *HEAVY), tmp_path, APPLICATION) == [[]] * 6
+    assert loaded(commands, ("torch", *HEAVY), tmp_path, APPLICATION, forks=False) == [[]] * 6
     assert not list(tmp_path.rglob("model.pt"))
 
 
@@ -105,5 +115,6 @@ def test_a_mistake_in_a_columns_name_is_told_without_torch(tmp_path: Path) -> No
     commands = [
         ("run", [*RUN, f"hydra.run.dir={number}", *table, *mistake.split()]) for number, mistake in enumerate(mistakes)
     ]
-    assert loaded(commands, ("torch", "sklearn", "pandas", "matplotlib"), tmp_path, APPLICATION) == [[]] * 4
+    heavy = ("torch", "sklearn", "pandas", "matplotlib")
+    assert loaded(commands, heavy, tmp_path, APPLICATION, forks=False) == [[]] * 4
     assert all((tmp_path / str(number) / "result.json").is_file() for number in range(4))  # says so

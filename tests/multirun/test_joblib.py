@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 SHORT = (*QUIET, "trainer.epochs=2", "model.hidden_sizes=[4]")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-"""Two processes from scratch; with one, joblib runs the jobs in the command's own."""
+"""Two workers from scratch; with one, joblib runs the jobs in the command's own."""
 
 
 def ends(done: Result, folder: Path) -> list[tuple[str, str, str]]:
@@ -32,7 +32,7 @@ def test_a_job_that_failed_is_named_and_trains_when_the_sweep_is_resumed(command
     reason = f"data.path: there is no file 'later.csv' (seen from {tmp_path})."
     message = f"{job(0, *words, 'data.path=later.csv')}: {reason}\n"
 
-    done = command("run", *sweep, process=True)
+    done = command("run", *sweep, fork=True)
     assert done.stdout.startswith("Joblib.Parallel(n_jobs=2,backend=loky,")
     assert (done.returncode, done.stderr) == (1, f"{message}1 job failed:\n{message}")  # by the worker, and at the end
     assert ends(done, folder) == [("1", "finished", ""), ("0", "failed", reason)]

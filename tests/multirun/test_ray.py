@@ -53,7 +53,7 @@ def test_a_cluster_of_its_own_listens_here_alone_and_ends_with_the_command(comma
     words = ("-m", *SLOW, "seed=0,1", "hydra.sweep.dir=s")
     far = tmp_path / "s"
     (tmp_path / "slow").touch()
-    started = command.start("run", *words, "hydra/launcher=ray", process=True)
+    started = command.start("run", *words, "hydra/launcher=ray")
     wait_for(lambda: all((far / str(number) / "checkpoint.pt").exists() for number in range(2)), started)
     family = [psutil.Process(started.pid), *psutil.Process(started.pid).children(recursive=True)]
     assert any("raylet" in process.name() for process in family)

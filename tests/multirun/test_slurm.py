@@ -4,12 +4,12 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.commands import Command, mistakes, refusal
 from support.folders import files_in, result_of, went_on
-from support.search_runs import OPTUNA, RANGES, SMALL, jobs_of, trials_of
 from support.slurm import stand_in
 from support.sweeps import CIRCLE, QUIET, Sweep, jobs_in, scores_in, trained, wait_for
 
@@ -47,6 +47,15 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert queued() == set()
 
 
+@pytest.fixture
+def whole(sweep: Sweep, shelf: Path) -> Path:
+    """The runs of `SLOW`, undisturbed."""
+    kept = shelf / "slow"
+    if not kept.exists():
+        shutil.move(sweep("whole", *SLOW)[1], kept)
+    return kept
+
+
 def assert_equal(one: Path, other: Path) -> None:
     """The same runs in the same files."""
     assert [path.name for path in jobs_in(one)] == [path.name for path in jobs_in(other)]
@@ -56,10 +65,15 @@ def assert_equal(one: Path, other: Path) -> None:
     assert scores_in(one) == scores_in(other)
 
 
-def job_of(pid: int) -> str:
-    """The number of the job that a process of the local executor is of."""
-    words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    (found,) = (word.partition(b"=")[2].decode() for word in words if word.startswith(b"SUBMITIT_LOCAL_JOB_ID="))
+def tasks_in(folder: Path) -> dict[str, int]:
+    """The processes of the local executor that train, by the number of their job."""
+    found: dict[str, int] = {}
+    for pid in sorted(processes_of(folder / ".slurm")):
+        with suppress(OSError):  # it has just ended
+            if b"submitit.core._submit" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                (job,) = (word.partition(b"=")[2] for word in words if word.startswith(b"SUBMITIT_LOCAL_JOB_ID="))
+                found.setdefault(job.decode(), pid)  # later ones are its forks
     return found
 
 
@@ -156,21 +170,19 @@ def test_ctrl_c_in_the_commands_own_process(command: Command, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own", "clocks")
-def test_jobs_that_are_gone_are_sent_again(sweep: Sweep, command: Command, tmp_path: Path) -> None:
-    """One is killed; one is pre-empted, which has saved its runs and is no failure. All go on as they would have."""
-    args = (*SLOW, "model.hidden_sizes=[4],[5]")
-    _, whole = sweep("whole", *args)
+def test_jobs_that_are_gone_are_sent_again(command: Command, whole: Path, tmp_path: Path) -> None:
+    """The first is killed; the second is pre-empted, which has saved its runs and is no failure. All go on as they
+    would have.
+    """
     (tmp_path / "slow").touch()
     folder = tmp_path / "sweep"
-    started = command.start("run", "-m", *LOCAL, *args, "hydra.sweep.dir=sweep")
-    wait_for(lambda: all((folder / number / "checkpoint.pt").exists() for number in "0123"), started)
-    tasks: dict[str, int] = {}
-    for pid in sorted(processes_of(folder / ".slurm")):
-        if b"submitit.core._submit" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            tasks.setdefault(job_of(pid), pid)  # later ones are its forks
-    (killed, one), (_, other) = sorted(tasks.items())
-    os.kill(one, signal.SIGKILL)
-    os.kill(other, signal.SIGUSR2)
+    started = command.start("run", "-m", *LOCAL, *SLOW, "hydra.sweep.dir=sweep")
+    wait_for(lambda: all((folder / number / "checkpoint.pt").exists() for number in "01"), started)
+    ((killed, task),) = tasks_in(folder).items()
+    os.kill(task, signal.SIGKILL)
+    wait_for(lambda: all(len(went_on(folder / number)) == 1 for number in "01"), started)
+    (task,) = (pid for job, pid in tasks_in(folder).items() if job != killed)
+    os.kill(task, signal.SIGUSR2)
     (tmp_path / "slow").unlink()
     stdout, stderr = started.communicate()
     assert (started.returncode, stderr) == (0, "")
@@ -178,18 +190,8 @@ def test_jobs_that_are_gone_are_sent_again(sweep: Sweep, command: Command, tmp_p
     assert [line for line in stdout.splitlines() if "sent again" in line] == [f"{lost}; they are sent again"]
     assert {path.name for path in (folder / ".slurm").glob(f"{killed}*.err")} == {f"{killed}_0_log.err"}
     shutil.rmtree(folder / ".slurm")
-    assert all(went_on(path) for path in jobs_in(folder))
+    assert [len(went_on(path)) for path in jobs_in(folder)] == [2, 2]
     assert_equal(folder, whole)
-
-
-@pytest.mark.slow
-def test_a_search_is_that_of_one_machine(command: Command, tmp_path: Path) -> None:
-    words = ("-m", OPTUNA, *SMALL, *RANGES, "hydra.sweeper.n_trials=6")
-    for name, more in (("here", ()), ("there", DEBUG)):
-        done = command("run", *words, *more, f"hydra.sweep.dir={name}")
-        assert (done.returncode, done.stderr) == (0, "")
-    assert jobs_of(tmp_path / "there") == jobs_of(tmp_path / "here")
-    assert trials_of(tmp_path / "there") == trials_of(tmp_path / "here")
 
 
 # ---- Slurm's commands
@@ -209,14 +211,16 @@ def test_sbatch_says_what_is_wrong(sweep: Sweep) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own", "clocks")
 @pytest.mark.parametrize("waits", [False, True])
-def test_ctrl_c_saves_and_leaves_nothing(command: Command, sweep: Sweep, cluster: Path, waits: bool) -> None:
+def test_ctrl_c_saves_and_leaves_nothing(
+    command: Command, sweep: Sweep, whole: Path, cluster: Path, waits: bool
+) -> None:
     """Also where a job still waits in the queue."""
-    _, whole = sweep("whole", *SLOW)
     folder = cluster.parent / "sweep"
     (cluster.parent / "slow").touch()
     if waits:
         (cluster / "full").touch()
-    started = command.start("run", "-m", SLURM, "hydra.launcher.max_stack=1", *SLOW, "hydra.sweep.dir=sweep")
+    size = f"hydra.launcher.max_stack={1 if waits else 2}"
+    started = command.start("run", "-m", SLURM, size, *SLOW, "hydra.sweep.dir=sweep")
     wait_for(lambda: (cluster / "1_1").exists() if waits else (folder / "0" / "checkpoint.pt").exists(), started)
     started.send_signal(signal.SIGINT)
     started.communicate()
@@ -234,13 +238,12 @@ def test_ctrl_c_saves_and_leaves_nothing(command: Command, sweep: Sweep, cluster
 @pytest.mark.usefixtures("own", "clocks")
 @pytest.mark.parametrize("how", ["slurm", "local"])
 def test_jobs_of_a_killed_command_end_when_it_is_resumed(
-    command: Command, sweep: Sweep, cluster: Path, how: str
+    command: Command, sweep: Sweep, whole: Path, cluster: Path, how: str
 ) -> None:
     """Also with another launcher."""
-    _, whole = sweep("whole", *SLOW)
     folder = cluster.parent / "sweep"
     (cluster.parent / "slow").touch()
-    launcher = (SLURM, f"hydra.launcher.executor={how}", "hydra.launcher.max_stack=1")
+    launcher = (SLURM, f"hydra.launcher.executor={how}", f"hydra.launcher.max_stack={1 if how == 'slurm' else 2}")
     started = command.start("run", "-m", *launcher, *SLOW, "hydra.sweep.dir=sweep")
     wait_for((folder / "0" / "checkpoint.pt").exists, started)
     started.send_signal(signal.SIGKILL)

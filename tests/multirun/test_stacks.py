@@ -166,6 +166,7 @@ APART: list[tuple[list[str], list[str], list[str]]] = [
     ([], ["optimizer=adamw"], ["optimizer"]),
     ([], ["optimizer=sgd", "optimizer.lr=1e-3"], ["optimizer"]),
     ([], ["optimizer.betas=[0.9,0.99]"], ["optimizer.betas"]),
+    (["optimizer=sgd"], ["optimizer=sgd", "optimizer.momentum=0"], ["optimizer.momentum"]),
     ([], ["optimizer.eps=1e-7", "optimizer.amsgrad=true"], ["optimizer.eps", "optimizer.amsgrad"]),
     ([], ["optimizer.decays.bias=0"], ["optimizer.rates, decays or ntk (some or none)"]),
     ([], ["optimizer.ntk=true"], ["optimizer.rates, decays or ntk (some or none)"]),

@@ -183,14 +183,10 @@ def test_resume_needs_a_sweep(command: Command, tmp_path: Path, args: list[str],
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resume_false_is_a_sweep_like_any_other(sweep: Sweep) -> None:
-    done, folder = sweep("sweep", *CIRCLE, "seed=0,1", "resume=false")
-    assert (done.returncode, done.stderr, len(jobs_in(folder))) == (0, "", 2)
-
-
 def test_a_sweeps_folder_is_for_this_sweep_alone(sweep: Sweep, command: Command, tmp_path: Path) -> None:
     args = (*CIRCLE, "seed=0,1")
-    _, folder = sweep("sweep", *args)
+    done, folder = sweep("sweep", *args, "resume=false")  # as any other one
+    assert (done.returncode, done.stderr, len(jobs_in(folder))) == (0, "", 2)
     before = state_of(folder)
     typed = " ".join(CIRCLE)
     for more, message in (
@@ -204,10 +200,10 @@ def test_a_sweeps_folder_is_for_this_sweep_alone(sweep: Sweep, command: Command,
             f"resume=true goes on with the same sweep.\n  It was: {typed} seed=0,1\n  Now:    {typed} seed=0,2",
         ),
     ):
-        done = command("run", "-m", *CIRCLE, *more, "hydra.sweep.dir=sweep", fork=True)
+        done = command("run", "-m", *CIRCLE, *more, "hydra.sweep.dir=sweep")
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{folder}: {message}\n")
         assert state_of(folder) == before
-    done = command("run", "-m", *args, "hydra.sweep.dir=none", "resume=true", fork=True)
+    done = command("run", "-m", *args, "hydra.sweep.dir=none", "resume=true")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"{tmp_path / 'none'}: expected the folder of an earlier sweep, with multirun.yaml, to resume\n"
@@ -243,10 +239,10 @@ def alive(pids: Sequence[int]) -> list[int]:
     return [pid for pid in pids if (status_of(pid) or "Z")[0] != "Z"]
 
 
-def start_slowly(command: Command, folder: Path, process: bool) -> Started:
+def start_slowly(command: Command, folder: Path) -> Started:
     """A sweep of six runs that takes its time, once the first of them have trained an epoch."""
     (folder.parent / "slow").touch()
-    started = command.start("run", "-m", *SLOW, SIZES, "seed=0,1", f"hydra.sweep.dir={folder.name}", process=process)
+    started = command.start("run", "-m", *SLOW, SIZES, "seed=0,1", f"hydra.sweep.dir={folder.name}")
 
     def begun() -> bool:
         logs = [path.read_text(encoding="utf-8") for path in folder.glob("*/run.log")]
@@ -259,15 +255,11 @@ def start_slowly(command: Command, folder: Path, process: bool) -> Started:
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_sweep_goes_on_with_the_line_that_it_prints(
-    command: Command,
-    sweep: Sweep,
-    tmp_path: Path,
-    number: signal.Signals,
-    status: int,
+    command: Command, sweep: Sweep, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     _, whole = sweep("whole", *SLOW, SIZES, "seed=0,1")
     folder = tmp_path / "sweep"
-    process = start_slowly(command, folder, process=number == signal.SIGINT)
+    process = start_slowly(command, folder)
     if number == signal.SIGINT:  # which a terminal sends to all processes
         for child in children_of(process.pid):
             os.kill(child, number)
@@ -312,10 +304,9 @@ def test_an_interrupt_between_judging_and_remembering(command: Command, tmp_path
 @pytest.mark.usefixtures("own")
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 def test_after_a_kill_no_process_stays_and_resume_finishes(command: Command, sweep: Sweep, tmp_path: Path) -> None:
-    args = (*SLOW, SIZES, "seed=0,1")
-    _, whole = sweep("whole", *args)
+    _, whole = sweep("whole", *SLOW, SIZES, "seed=0,1")
     folder = tmp_path / "sweep"
-    process = start_slowly(command, folder, process=False)
+    process = start_slowly(command, folder)
     children = children_of(process.pid)
     assert len(children) == AT_ONCE / 2
     process.send_signal(signal.SIGKILL)
@@ -327,7 +318,7 @@ def test_after_a_kill_no_process_stays_and_resume_finishes(command: Command, swe
     assert list(folder.glob("*/result.json")) == []
 
     (tmp_path / "slow").unlink()
-    done, _ = sweep("sweep", *args, "resume=true")
+    done, _ = sweep("sweep", *SLOW, SIZES, "seed=0,1", "resume=true")
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_jobs(folder, whole)
     assert scores_in(folder) == scores_in(whole)

@@ -7,7 +7,7 @@ from typing import Any
 from support.commands import Result
 from support.folders import result_of
 
-QUIET = ("trainer.device=cpu", "trainer.plots=never", "data.n_samples=100", "model.hidden_sizes=[4]")
+QUIET = ("trainer.device=cpu", "trainer.plots=never", "baselines=none", "data.n_samples=100", "model.hidden_sizes=[4]")
 SMALL = (*QUIET, "trainer.epochs=3")
 METRICS = ("lr", "train_loss", "val_loss", "val_accuracy")
 FINAL = ("best/test_accuracy", "best/val_log_loss", "best/epoch", "seconds")
