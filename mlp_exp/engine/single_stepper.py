@@ -4,7 +4,7 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -23,6 +23,8 @@ from mlp_exp.errors import TrainingError
 
 OptimizerT = TypeVar("OptimizerT", bound=Optimizer)
 
+STEPS_FOR_COMPILER = "_use_grad"
+"""Name of the function around the step of most of torch's classes, which imports its compiler too."""
 GUARDED = ("add_param_group", "state_dict", "load_state_dict")
 """Methods that torch guards against its compiler, which it imports to do so: that takes longer than many a run."""
 
@@ -32,12 +34,26 @@ def without_compiler(cls: type[OptimizerT]) -> type[OptimizerT]:
 
     A method that the class overrides stays its own.
     """
-    methods = {
+    methods: dict[str, Callable[..., Any]] = {
         name: inspect.unwrap(getattr(Optimizer, name))
         for name in GUARDED
         if getattr(cls, name) is getattr(Optimizer, name)
     }
+    plain = inspect.unwrap(cls.step, stop=lambda function: function.__code__.co_name == STEPS_FOR_COMPILER)
+    if plain.__code__.co_name == STEPS_FOR_COMPILER:
+        methods["step"] = _step_of(inspect.unwrap(plain))
     return type(cls.__name__, (cls,), methods)
+
+
+def _step_of(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The step of a class without what torch does around it for its compiler."""
+
+    @wraps(plain)
+    def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        with torch.set_grad_enabled(self.defaults["differentiable"]):
+            return plain(self, *args, **kwargs)
+
+    return step
 
 
 class SingleStepper(Stepper):

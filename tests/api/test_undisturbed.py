@@ -62,7 +62,9 @@ def _fails() -> None:
 
 
 CALLS: dict[str, Callable[[], object]] = {
-    "train": lambda: train({**SMALL, "trainer.plots": "always"}, folder=None, quiet=True),
+    "train": lambda: train(
+        {"data": "diabetes", "trainer.epochs": 1, "trainer.plots": "always"}, folder=None, quiet=True
+    ),
     "sweep": lambda: sweep(TWO, folder=None, quiet=True),
     "sweep of a table": lambda: sweep(OF_TABLE, data=TABLE, target="y", folder=None, quiet=True),
     "search": lambda: search(TWO, trials=2, folder=None, quiet=True),

@@ -1,5 +1,6 @@
 """Interpolations that have no value: one message, the same in a single run and in a sweep."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -164,8 +165,7 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("kind", HYDRAS)
+@pytest.mark.parametrize(("kind", "value"), [*zip(HYDRAS, itertools.cycle(VALUES), strict=False)])
 def test_so_it_does_in_hydras_own_settings(command: Command, tmp_path: Path, kind: str, value: str) -> None:
     how, key, said_of = HYDRAS[kind]
     done = command("run", *how, *SHORT, f"{key}={value}")

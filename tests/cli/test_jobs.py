@@ -2,6 +2,9 @@
 
 import os
 import random
+import runpy
+import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
 from omegaconf.nodes import ValueNode
-from support.commands import Command
+from support.commands import Command, Fork, ended
 from support.folders import files_in, result_of
 from support.project import CONF, QUICK_TABLE
 from support.tables import write_table
@@ -89,49 +92,42 @@ def assert_same(quick: DictConfig, hydras: DictConfig) -> None:
 
 JOBS = {
     "nothing": [],
-    "a value": ["seed=3"],
     "values": ["optimizer.lr=1e-3", "model.dropout=0.5", "seed=7"],
-    "the same key twice": ["seed=3", "seed=4"],
-    "null": ["trainer.clip_grad_norm=null", "seed=null"],
-    "empty": ["seed="],
-    "a choice": ["optimizer=sgd"],
-    "choices": ["optimizer=sgd", "scheduler=cosine", "early_stopping=patience"],
+    "the same key twice": ["seed=3", "seed=4", "++model.dropout=0.7", "optimizer.betas.0=0.5"],
+    "null": ["trainer.clip_grad_norm=null", "seed=null", "split.seed="],
+    "choices": ["optimizer=sgd", "scheduler=cosine", "early_stopping=patience", "trainer.epochs=7"],
     "a choice, then its value": ["optimizer=sgd", "optimizer.momentum=0.5"],
     "a value, then the choice": ["optimizer.lr=1", "optimizer=sgd"],
     "a choice between values": ["data.n_samples=3", "data=moons", "data.noise=0.5"],
-    "a linear model": ["model=linear"],
     "a linear model with a value": ["seed=1", "model=linear", "model.hidden_sizes=[2]"],
     "a list of options": ["model=[mlp]"],
-    "an added key": ["+model.width=5"],
     "an added key twice": ["+model.width=5", "model.width=6"],
     "an added dictionary": ["+model.deep={a: 1, b: [1, {c: x}]}", "+model.deep.d=2"],
-    "a new key at the top": ["+extra=1", "extra=2"],
-    "a new node at the top": ["+extra.a=1", "++extra.b=2"],
-    "a forced value": ["++model.dropout=0.7"],
+    "new keys and nodes at the top": ["+single=1", "single=2", "+extra.a=1", "++extra.b=2"],
     "a forced key": ["++model.width=5", "++extra=1"],
-    "a deleted value": ["~model.dropout"],
-    "a deleted value, as it is": ["~model.dropout=0.2"],
+    "deleted values, one as it is": ["~model.dropout=0.2", "~trainer.log_every"],
     "a value deleted and added": ["~model.dropout", "+model.dropout=0.3"],
     "a value set and deleted": ["seed=3", "~seed=3"],
     "a deleted group": ["~model"],
     "a deleted choice": ["~model=mlp"],
     "a deleted group and a new one": ["~model", "+model.x=1"],
     "a chosen and deleted group": ["model=linear", "~model"],
-    "quoted words": ["+data.a='a b'", '+data.b="1"', "+data.c='null'", "+data.d='x=1,2'", '+data.e="Straße 🙂"'],
-    "a quoted key of hydra": ["+data.hydra='hydra.x=1'"],
-    "a list": ["model.hidden_sizes=[3,4]"],
-    "an empty list": ["model.hidden_sizes=[]"],
-    "an element of a list": ["optimizer.betas.0=0.5"],
-    "a dictionary": ["trainer={epochs: 3, threads: 2}"],
+    "quoted words": [
+        "+data.a='a b'",
+        '+data.b="1"',
+        "+data.c='null'",
+        "+data.d='x=1,2'",
+        '+data.e="Straße 🙂"',
+        "+data.hydra='hydra.x=1'",
+    ],
+    "lists": ["model.hidden_sizes=[3,4]", "optimizer.betas=[]"],
     "a dictionary, then a value": ["trainer={epochs: 3, threads: 2}", "trainer.epochs=4"],
     "a value, then a dictionary": ["trainer.epochs=4", "trainer={epochs: 3, threads: 2}"],
     "a key, then a dictionary": ["+trainer.extra=4", "trainer={extra: 3}"],
     "a dictionary for a value": ["seed={a: 1}", "seed.a=2"],
-    "a preset": ["experiment=iris"],
-    "a preset and values": ["seed=3", "experiment=iris", "optimizer.lr=5e-1"],
     "a preset without": ["~experiment"],
+    "a preset and values": ["seed=3", "experiment=iris", "optimizer.lr=5e-1"],
     "a preset and a choice": ["experiment=diabetes", "optimizer=sgd"],
-    "a table": [*QUICK_TABLE],
     "a table with values": [
         "data=table",
         "experiment=table_quick",
@@ -142,11 +138,15 @@ JOBS = {
     "a table and a choice": ["optimizer=sgd", *QUICK_TABLE, "scheduler=step"],
     "an option elsewhere": ["+model@extra=linear"],
     "an interpolation": ["+model.width=${seed}", "seed=${trainer.epochs}"],
-    "an interpolated choice": ["scheduler=cosine", "trainer.epochs=7"],
-    "hydra's value": ["hydra.sweep.subdir=abc", "seed=3"],
-    "hydra's values": ["hydra.job.num=3", "seed=3", "hydra.job.chdir=true", "+hydra.job.env_set.NAME=x"],
+    "hydra's values": [
+        "hydra.job.num=3",
+        "hydra.sweep.subdir=abc",
+        "seed=3",
+        "hydra.job.chdir=true",
+        "+hydra.job.env_set.NAME=x",
+        "+hydra.extra=3",
+    ],
     "hydra's choice": ["hydra/launcher=basic", "seed=3"],
-    "hydra's new key": ["+hydra.extra=3"],
 }
 """Overrides of a job."""
 
@@ -203,12 +203,9 @@ def test_a_sweep_over_a_value_of_hydra(loader: ConfigLoader) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(2))
-def test_jobs_in_any_order_leave_nothing_behind(
-    loader: ConfigLoader, sweep: DictConfig, quick: QuickLoader, number: int
-) -> None:
+def test_jobs_in_any_order_leave_nothing_behind(loader: ConfigLoader, sweep: DictConfig, quick: QuickLoader) -> None:
     """Each is composed twice, as the sweeper does to check it."""
-    draw = random.Random(number)
+    draw = random.Random(0)
     options = ["optimizer=sgd", "model=linear", "experiment=iris", "data=moons"]
     values = ["seed=1", "seed=2", "+model.width=5", "~trainer.log_every", "model.hidden_sizes=[3]", "++extra.a=1"]
     values += ["optimizer.lr=1", "+optimizer.more={a: [1]}", "+optimizer.more.b=2", "trainer.epochs=${seed}"]
@@ -218,7 +215,7 @@ def test_jobs_in_any_order_leave_nothing_behind(
         if "+optimizer.more.b=2" in job and "+optimizer.more={a: [1]}" in job:
             job.sort()  # a dictionary over a key that is there would be refused
     expected = [own(loader.load_sweep_config(sweep, list(job))) for job in jobs]
-    for index in draw.choices(range(len(jobs)), k=60):
+    for index in draw.choices(range(len(jobs)), k=30):
         config, hydra_node = quick.compose_job(sweep, list(jobs[index]))
         assert own(config) == expected[index]
         assert raw(hydra_node.overrides.task) == jobs[index]
@@ -367,24 +364,23 @@ SPACES = [
 ]
 
 
-@pytest.mark.parametrize("text", [*NUMBERS, *WORDS, *SIGNS, *SPACES, "é " * 60], ids=repr)
-def test_yaml_reads_back_as_omegaconfs(text: str) -> None:
-    config = OmegaConf.create({"value": text, "list": [text, [text]], "node": {f"k{text}": 1, "seed": 3}, "seed": 1})
-    found = to_yaml(config)
-    assert yaml.safe_load(found) == yaml.safe_load(OmegaConf.to_yaml(config)) == raw(config)
-    again = OmegaConf.create(found)
-    assert isinstance(again, DictConfig)
-    assert raw(again) == raw(config)
+@pytest.mark.parametrize("texts", [NUMBERS, WORDS, SIGNS, [*SPACES, "é " * 60]], ids=lambda texts: repr(texts[0]))
+def test_yaml_reads_back_as_omegaconfs(texts: list[str]) -> None:
+    for text in texts:
+        node = {f"k{text}": 1, "seed": 3}
+        config = OmegaConf.create({"value": text, "list": [text, [text]], "node": node, "seed": 1})
+        found = to_yaml(config)
+        assert yaml.safe_load(found) == yaml.safe_load(OmegaConf.to_yaml(config)) == raw(config), repr(text)
+        again = OmegaConf.create(found)
+        assert isinstance(again, DictConfig)
+        assert raw(again) == raw(config), repr(text)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [0, -1, 10**30, 1e-3, 1e-10, 1e16, 1e22, 0.1, -0.0, float("inf"), True, False, None, [], {}, [[], {}], {1: 2}],
-    ids=repr,
-)
-def test_yaml_of_other_values_is_omegaconfs(value: object) -> None:
-    config = OmegaConf.create({"value": value, "list": [value], "node": {"value": value}})
-    assert to_yaml(config) == OmegaConf.to_yaml(config)
+def test_yaml_of_other_values_is_omegaconfs() -> None:
+    values: list[Any] = [0, -1, 10**30, 1e-3, 1e-10, 1e16, 1e22, 0.1, -0.0, float("inf"), True, False, None]
+    for value in [*values, [], {}, [[], {}], {1: 2}]:
+        config = OmegaConf.create({"value": value, "list": [value], "node": {"value": value}})
+        assert to_yaml(config) == OmegaConf.to_yaml(config), value
 
 
 def test_yaml_of_a_run_is_omegaconfs(loader: ConfigLoader, sweep: DictConfig) -> None:
@@ -511,25 +507,21 @@ class NotedStopping(EarlyStopping):
         return False
 
 
+DATA = [f"data._target_={__name__}.noted_circle"]
+NETWORK = [f"model._target_={__name__}.NotedNetwork", f"early_stopping._target_={__name__}.NotedStopping"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("parts", "targets"),
+    ("launcher", "parts", "targets"),
     [
-        (["data"], [f"data._target_={__name__}.noted_circle"]),
+        *((launcher, ["data"], DATA) for launcher in LAUNCHERS),
         *(
-            (
-                ["network", "forward", "stops"],
-                [
-                    f"model._target_={__name__}.NotedNetwork",
-                    f"early_stopping._target_={__name__}.NotedStopping",
-                    f"trainer.plots={plots}",
-                ],
-            )
-            for plots in ("auto", "always")
+            (launcher, ["network", "forward", "stops"], [*NETWORK, f"trainer.plots={plots}"])
+            for launcher, plots in (("stacked", "auto"), ("basic", "auto"), ("basic", "always"))
         ),
     ],
 )
-@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_the_users_parts_are_made_and_used_inside_the_job(
     command: Command,
     monkeypatch: pytest.MonkeyPatch,
@@ -565,14 +557,19 @@ def test_a_sweep_whose_jobs_change_the_folder_has_its_leaderboard(
     }
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
 @pytest.mark.parametrize(
-    "overrides",
+    ("launcher", "overrides"),
     [
-        ["seed=${hydra:job.num}", "split.seed=${seed}"],
-        ["scheduler=cosine", "scheduler.eta_min=${hydra:job.num}", "trainer.epochs=auto"],
+        ("stacked", ["seed=${hydra:job.num}", "split.seed=${seed}"]),
+        ("stacked", ["scheduler=cosine", "scheduler.eta_min=${hydra:job.num}", "trainer.epochs=auto"]),
+        (
+            "basic",
+            [
+                *("seed=${hydra:job.num}", "split.seed=${seed}"),
+                *("scheduler=cosine", "scheduler.eta_min=${hydra:job.num}", "trainer.epochs=auto"),
+            ],
+        ),
     ],
-    ids=" ".join,
 )
 def test_the_number_of_a_job_in_a_value(command: Command, tmp_path: Path, launcher: str, overrides: list[str]) -> None:
     sweep = ("-m", *QUIET, "trainer.steps=1", "data.seed=1,2", "hydra.sweep.dir=s", f"hydra/launcher={launcher}")
@@ -625,3 +622,26 @@ class TestStackedLauncher(LauncherTestSuite):
 @pytest.mark.slow
 class TestStackedLauncherIntegration(IntegrationTestSuite):
     """The same from programs of their own."""
+
+    @pytest.fixture(autouse=True)
+    def _in_forks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Which spare the import of torch."""
+        monkeypatch.setattr("hydra.test_utils.test_utils.run_process", _run_program)
+
+
+def _run_program(words: list[str], *_: object) -> tuple[str, str]:
+    """What `python -Werror FILE WORDS…` prints."""
+    python, *flags, file = words[: words.index("-Werror") + 2]
+    assert (python, flags) == (sys.executable, ["-Werror"])
+
+    def work() -> None:
+        GlobalHydra.instance().clear()
+        sys.argv = words[words.index(file) :]
+        sys.path.insert(0, os.getcwd())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            runpy.run_path(file, run_name="__main__")
+
+    done = ended(Fork(work, Path.cwd()))
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr

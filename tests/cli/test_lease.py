@@ -49,7 +49,7 @@ def test_a_second_command_is_refused(command: Command, tmp_path: Path, args: Seq
         f"{found['since']}. Wait for it, or end it; or choose another hydra.sweep.dir"
     )
     for second in (args, (*args, "resume=true"), ("resume=s",)):
-        assert refusal(command("run", *second, fork=True)) == expected
+        assert refusal(command("run", *second)) == expected
     assert set(files_in(folder)) >= set(before)
     assert holder(folder) == found
     first.send_signal(signal.SIGINT)
@@ -82,8 +82,8 @@ def test_a_killed_command_is_followed_at_once(command: Command, tmp_path: Path) 
 
 def test_a_dry_run_excludes_nobody(command: Command, tmp_path: Path) -> None:
     started = working(command, tmp_path / "s", *ENDLESS)
-    said(command("run", "--dry-run", *ENDLESS, fork=True))
-    said(command("run", "--dry-run", *ENDLESS, *SEARCH, fork=True))
+    said(command("run", "--dry-run", *ENDLESS))
+    said(command("run", "--dry-run", *ENDLESS, *SEARCH))
     started.send_signal(signal.SIGTERM)
     assert ended(started).returncode == 143
 

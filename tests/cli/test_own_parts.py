@@ -1,5 +1,6 @@
 """The user's own parts, options and presets."""
 
+import itertools
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -46,14 +47,16 @@ class OfNoKind:
         pass
 
 
-@pytest.mark.parametrize("launcher", [[], ["-m"], ["-m", "hydra/launcher=basic"]], ids=["alone", "stacked", "basic"])
-@pytest.mark.parametrize("group", METHODS)
+LAUNCHERS: dict[str, list[str]] = {"alone": [], "stacked": ["-m"], "basic": ["-m", "hydra/launcher=basic"]}
+
+
+@pytest.mark.parametrize(("group", "launcher"), [*zip(METHODS, itertools.cycle(LAUNCHERS), strict=False)])
 def test_a_component_of_another_kind_is_named(
-    command: Command, monkeypatch: pytest.MonkeyPatch, group: str, launcher: list[str]
+    command: Command, monkeypatch: pytest.MonkeyPatch, group: str, launcher: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "of_no_kind", ModuleType("of_no_kind"))
     monkeypatch.setattr("of_no_kind.OfNoKind", OfNoKind, raising=False)
-    words = [*launcher, *QUIET, f"{group}._target_=of_no_kind.OfNoKind"]
+    words = [*LAUNCHERS[launcher], *QUIET, f"{group}._target_=of_no_kind.OfNoKind"]
     line = f"  {group}._target_: expected an object with a method {METHODS[group]}, got OfNoKind"
     done = command("run", *words)
     assert done.returncode == 1

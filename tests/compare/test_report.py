@@ -103,7 +103,13 @@ RUNS = {
         ["early_stopping=patience", "early_stopping.patience=1", "optimizer.lr=0.5", "trainer.average=0.5"],
         BINARY | {"decision_boundary"},
     ),
-    "no validation": (["split.train=0.8", "split.val=0", "data=iris"], {"loss", "confusion_matrix"}),
+    "no validation, and a schedule over epochs that follow from the data": (
+        [
+            *("split.train=0.8", "split.val=0", "data=iris"),
+            *("trainer.epochs=auto", "trainer.steps=1", "scheduler=warmup_cosine"),
+        ],
+        {"loss", "confusion_matrix"},
+    ),
     "regression": (["data=diabetes", "model.norm=batch", "loss=huber"], {"loss", "predicted_actual", "importance"}),
     "table": (
         [
@@ -114,10 +120,6 @@ RUNS = {
             "early_stopping.latest=true",
         ],
         BINARY,
-    ),
-    "a schedule over epochs that follow from the data": (
-        ["trainer.epochs=auto", "trainer.steps=1", "scheduler=warmup_cosine"],
-        BINARY | {"decision_boundary"},
     ),
 }
 
@@ -155,7 +157,8 @@ def test_the_figures_of_a_job(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_several_folders(command: Command, run: Path, tmp_path: Path) -> None:
-    other = Path(shutil.copytree(run, tmp_path / "other"))
+    other = tmp_path / "other"
+    assert command("run", *QUIET, "data=iris", f"hydra.run.dir={other}").returncode == 0
     lines = said(command("report", run, other, "-o", tmp_path / "new/folder"))
     assert [line.strip() for line in lines[:3]] == [
         f"{run}/plots",
@@ -193,7 +196,7 @@ class Net(nn.Linear):
 def test_a_users_own_network(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the folder at hand, which Python does not look into for an installed command, as `mlp-report` is."""
     (tmp_path / "net_of_report.py").write_text(OWN_NETWORK, encoding="utf-8")
-    words = ("model=linear", "model._target_=net_of_report.Net")
+    words = ("data=diabetes", "model=linear", "model._target_=net_of_report.Net")
     assert command("run", *QUIET, *words, "hydra.run.dir=r").returncode == 0
     monkeypatch.delitem(sys.modules, "net_of_report")
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])

@@ -25,13 +25,14 @@ TORCHS = [
 UNREAD = ("torch.nn.SmoothL1Loss", "torch.optim.Nothing", "torch.nothing.Adam", "torch", "json.dumps", "nowhere.Thing")
 
 
-@pytest.mark.parametrize("path", [*OURS, *TORCHS])
-def test_parameters_are_those_of_the_signature(path: str) -> None:
-    found = read_parameters(path)
-    if found is None:
-        assert path == "mlp_exp.components.TensorBoard"  # whose base is in another file
-        return
-    assert facts(found) == facts(parameters_of(locate(path)))
+def test_parameters_are_those_of_the_signature() -> None:
+    for path in (*OURS, *TORCHS):
+        found = read_parameters(path)
+        if path == "mlp_exp.components.TensorBoard":
+            assert found is None  # its base is in another file
+        else:
+            assert found is not None, path
+            assert facts(found) == facts(parameters_of(locate(path))), path
 
 
 def facts(parameters: Parameters) -> list[tuple[str, object, bool]]:

@@ -209,11 +209,13 @@ def test_members_and_states_are_as_many(states: int) -> None:
 
 OUTSIDE = """
 import sys, torch
-before = {name: torch.optim.Optimizer.__dict__[name] for name in ("add_param_group", "state_dict", "load_state_dict")}
+names = ("add_param_group", "state_dict", "load_state_dict")
+before = {name: torch.optim.Optimizer.__dict__[name] for name in names}, torch.optim.Rprop.step
 from support.members import histories, make_member
 histories([make_member()])
-histories([make_member(optimizer=torch.optim.LBFGS)])
-assert {name: torch.optim.Optimizer.__dict__[name] for name in before} == before
+for optimizer in (torch.optim.LBFGS, torch.optim.Rprop, torch.optim.ASGD):
+    histories([make_member(optimizer=optimizer)])
+assert ({name: torch.optim.Optimizer.__dict__[name] for name in names}, torch.optim.Rprop.step) == before
 assert [name for name in sys.modules if name.startswith("torch._dynamo")] == []
 """
 

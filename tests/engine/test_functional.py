@@ -1,6 +1,7 @@
 """A user's own networks train as one as they train alone."""
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,9 +36,16 @@ def assert_close(found: Sequence[EpochRecord], expected: Sequence[EpochRecord], 
         assert len(set(other)) == len(other)  # it has trained
 
 
-@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD])
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-@pytest.mark.parametrize("name", PLAIN)
+OPTIMIZERS = itertools.cycle([torch.optim.Adam, torch.optim.SGD])
+TRAININGS = [
+    (*case, optimizer)
+    for case, optimizer in zip(
+        itertools.product(PLAIN, ("binary", "multiclass", "regression")), OPTIMIZERS, strict=False
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "task", "optimizer"), TRAININGS)
 def test_alone_it_trains_as_by_autograd(name: str, task: Any, optimizer: Any) -> None:
     how: dict[str, Any] = {"optimizer": optimizer, "epochs": EPOCHS, "options": {"weight_decay": 1e-2}}
     ours, plain = (member_of(PLAIN[name], task, 3, functional=way, **how) for way in (True, False))

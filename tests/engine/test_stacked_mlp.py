@@ -1,4 +1,5 @@
 import copy
+import itertools
 
 import pytest
 import torch
@@ -26,17 +27,21 @@ from mlp_exp.model.mlp import MLP, Block
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
-SHAPES = [
-    pytest.param((), False, id="linear"),
-    pytest.param((6,), False, id="one"),
-    pytest.param((1, 5, 1), False, id="width-one"),
-    pytest.param((6, 6, 1, 1), True, id="residual"),
-    pytest.param((FEATURES, FEATURES), True, id="residual-as-wide-as-inputs"),
+SHAPES: dict[str, tuple[tuple[int, ...], bool]] = {
+    "linear": ((), False),
+    "one": ((6,), False),
+    "width-one": ((1, 5, 1), False),
+    "residual": ((6, 6, 1, 1), True),
+    "residual-as-wide-as-inputs": ((FEATURES, FEATURES), True),
+}
+COMPANIES = [(k, dropped) for k in (1, 2, 3) for dropped in (False, True)]
+PASSES = [
+    pytest.param(activation, norm, *SHAPES[shape], *company, id=f"{activation}-{norm}-{shape}-{company}")
+    for (norm, activation, shape), company in zip(
+        itertools.product((None, "batch", "layer"), ACTIVATIONS, SHAPES), itertools.cycle(COMPANIES), strict=False
+    )
 ]
-KINDS = [
-    *[pytest.param(name, None, id=f"{name}-plain") for name in ACTIVATIONS],
-    *[pytest.param(name, norm, id=f"{name}-{norm}") for norm in ("batch", "layer") for name in ACTIVATIONS],
-]
+"""Each activation with each norm in each shape, and each of these with some number of members and masks or none."""
 
 
 def build(
@@ -63,10 +68,7 @@ def build(
     return modules, StackedMLP(modules, CPU)
 
 
-@pytest.mark.parametrize("dropped", [False, True], ids=["all-units", "masks"])
-@pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize(("hidden", "residual"), SHAPES)
-@pytest.mark.parametrize(("activation", "norm"), KINDS)
+@pytest.mark.parametrize(("activation", "norm", "hidden", "residual", "k", "dropped"), PASSES)
 def test_a_pass_is_that_of_autograd(
     activation: str, norm: str | None, hidden: tuple[int, ...], residual: bool, k: int, dropped: bool
 ) -> None:
@@ -105,7 +107,7 @@ def embedded(
 
 @pytest.mark.parametrize("numbers", [0, FEATURES])
 @pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize(("hidden", "residual"), SHAPES)
+@pytest.mark.parametrize(("hidden", "residual"), SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("norm", [None, "batch", "layer"])
 def test_a_pass_through_embeddings_is_that_of_autograd(
     norm: str | None, hidden: tuple[int, ...], residual: bool, k: int, numbers: int

@@ -44,25 +44,25 @@ def assert_close(found: Mapping[str, float | None], expected: Mapping[str, float
 
 
 @kinds
-@pytest.mark.parametrize("rows", [1, 2, 9, 130, 1001])
 @pytest.mark.parametrize("has_weights", [False, True])
 def test_a_member_has_the_bits_it_has_alone(
-    drawn: Drawn, metrics: Mapping[str, Metric[Any]], rows: int, has_weights: bool
+    drawn: Drawn, metrics: Mapping[str, Metric[Any]], has_weights: bool
 ) -> None:
-    generator = np.random.default_rng(rows)
-    stack = drawn(generator, (7, rows))
-    if has_weights:
-        stack = weighted(stack, generator.uniform(0, 2, (7, rows)))
-    together = compute(metrics, stack)
-    for index in range(7):
-        alone = evaluate(metrics, member(stack, index))
-        of_one = compute(metrics, member(stack, slice(index, index + 1)))
-        for name, value in alone.values.items():
-            assert together[name].shape == (7,)
-            assert of_one[name].shape == (1,)
-            expected = math.nan if value is None else value
-            for found in (together[name][index], of_one[name][0]):
-                assert found == expected or (math.isnan(found) and math.isnan(expected)), name
+    for rows in (1, 2, 9, 130, 1001):
+        generator = np.random.default_rng(rows)
+        stack = drawn(generator, (7, rows))
+        if has_weights:
+            stack = weighted(stack, generator.uniform(0, 2, (7, rows)))
+        together = compute(metrics, stack)
+        for index in range(7) if rows < 130 else (0, 3, 6):
+            alone = evaluate(metrics, member(stack, index))
+            of_one = compute(metrics, member(stack, slice(index, index + 1)))
+            for name, value in alone.values.items():
+                assert together[name].shape == (7,)
+                assert of_one[name].shape == (1,)
+                expected = math.nan if value is None else value
+                for found in (together[name][index], of_one[name][0]):
+                    assert found == expected or (math.isnan(found) and math.isnan(expected)), (name, rows)
 
 
 @kinds
@@ -76,9 +76,8 @@ def test_members_may_share_weights(drawn: Drawn, metrics: Mapping[str, Metric[An
 
 
 @kinds
-@seeds
-def test_weights_are_repeated_rows(drawn: Drawn, metrics: Mapping[str, Metric[Any]], seed: int) -> None:
-    generator = np.random.default_rng(seed)
+def test_weights_are_repeated_rows(drawn: Drawn, metrics: Mapping[str, Metric[Any]]) -> None:
+    generator = np.random.default_rng(0)
     predictions = drawn(generator, (60,))
     counts = generator.integers(0, 4, 60)
     by_weight = evaluate(metrics, weighted(predictions, counts.astype(np.float64)))
@@ -88,9 +87,8 @@ def test_weights_are_repeated_rows(drawn: Drawn, metrics: Mapping[str, Metric[An
 
 
 @kinds
-@seeds
-def test_equal_weights_change_nothing(drawn: Drawn, metrics: Mapping[str, Metric[Any]], seed: int) -> None:
-    predictions = drawn(np.random.default_rng(seed), (80,))
+def test_equal_weights_change_nothing(drawn: Drawn, metrics: Mapping[str, Metric[Any]]) -> None:
+    predictions = drawn(np.random.default_rng(0), (80,))
     without = evaluate(metrics, predictions)
     for weight in (1.0, 0.3):
         found = evaluate(metrics, weighted(predictions, np.full(80, weight)))

@@ -26,7 +26,7 @@ def test_classes_as_a_plain_loop(decimals: int) -> None:
     of = classes(2, decimals)(np.random.default_rng(0), (150,))
     target, chances = of.target, of.probabilities
     predicted = chances.argmax(axis=1)
-    found = intervals(CLASS_METRICS, of, 300)
+    found = intervals(CLASS_METRICS, of, 100)
     expected = {
         "accuracy": lambda rows: sk.accuracy_score(target[rows], predicted[rows]),
         "f1": lambda rows: sk.f1_score(target[rows], predicted[rows]),
@@ -35,7 +35,7 @@ def test_classes_as_a_plain_loop(decimals: int) -> None:
         "log_loss": lambda rows: sk.log_loss(target[rows], chances[rows]),
     }
     for name, score in expected.items():
-        assert found[name] == pytest.approx(plain_interval(150, 300, score), rel=1e-10), name
+        assert found[name] == pytest.approx(plain_interval(150, 100, score), rel=1e-10), name
 
 
 @pytest.mark.parametrize("has_weights", [False, True])

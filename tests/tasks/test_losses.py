@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -184,16 +185,15 @@ def test_the_gradient_is_that_of_autograd_in_float64(name: str) -> None:
     torch.testing.assert_close(loss.gradient(logits.detach(), encoded), expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("where", [0, -1])
 @pytest.mark.parametrize("name", ALL)
-def test_extreme_logits_give_finite_numbers(name: str, where: int, sign: float) -> None:
+def test_extreme_logits_give_finite_numbers(name: str) -> None:
     loss, target, _ = ALL[name]
-    logits = torch.zeros(ROWS, loss.out_features)
-    logits[:, where] = sign * 1e4
     encoded = torch.from_numpy(loss.encode(target))
-    for numbers in (loss.value(logits, encoded), loss.gradient(logits, encoded), loss.predict(logits)):
-        assert numbers.isfinite().all()
+    for where, extreme in itertools.product((0, -1), (1e4, -1e4)):
+        logits = torch.zeros(ROWS, loss.out_features)
+        logits[:, where] = extreme
+        for numbers in (loss.value(logits, encoded), loss.gradient(logits, encoded), loss.predict(logits)):
+            assert numbers.isfinite().all(), (where, extreme)
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,6 @@ def test_what_runs_watch_decides_on_the_metric_that_ranks(name: TaskName, monito
     assert task_for(name).ranking_for(monitor) == metric
 
 
-@pytest.mark.parametrize("part", ["", "train_", "val_", "test_"])
 @pytest.mark.parametrize(
     ("name", "task", "larger"),
     [
@@ -180,8 +179,9 @@ def test_what_runs_watch_decides_on_the_metric_that_ranks(name: TaskName, monito
         ("crps", "distribution", False),
     ],
 )
-def test_directions(part: str, name: str, task: str, larger: bool) -> None:
-    assert ALL[task].larger_is_better(part + name) is larger
+def test_directions(name: str, task: str, larger: bool) -> None:
+    for part in ("", "train_", "val_", "test_"):
+        assert ALL[task].larger_is_better(part + name) is larger, part
 
 
 @pytest.mark.parametrize("column", ["lr", "seconds", "val_metric", "val_", "", "accuracy_val"])
