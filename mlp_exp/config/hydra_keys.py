@@ -15,18 +15,21 @@ TAKES = {
     f"{_PRUNER}.first": "a number of epochs, or a fraction of them between 0 and 1",
     f"{_SAMPLER}.n_startup_trials": "a whole number, 0 or more",
     f"{_SAMPLER}.n_ei_candidates": _COUNT,
+    f"{_SAMPLER}.prior_weight": "a number, 0 or more, or null",
     f"{_SAMPLER}.multivariate": _FLAG,
     f"{_SAMPLER}.group": _FLAG,
     f"{_SAMPLER}.constant_liar": _FLAG,
     f"{_SAMPLER}.popsize": "a whole number, 2 or more, or null",
+    f"{_SAMPLER}.sigma0": "a number above 0, or null",
     f"{_SAMPLER}.use_separable_cma": _FLAG,
     f"{_SAMPLER}.with_margin": _FLAG,
     f"{_SAMPLER}.lr_adapt": _FLAG,
     f"{_SAMPLER}.consider_pruned_trials": _FLAG,
     f"{_SAMPLER}.deterministic_objective": _FLAG,
     f"{_SAMPLER}.population_size": "a whole number, 2 or more",
+    f"{_SAMPLER}.dividing_parameter": _COUNT,
     f"{_SAMPLER}.mutation_prob": f"{_FRACTION}, or null",
     f"{_SAMPLER}.crossover_prob": _FRACTION,
     f"{_SAMPLER}.swapping_prob": _FRACTION,
 }
-"""The pruners' are also what their messages say is expected."""
+"""Those of pruners and samplers are also what their messages say is expected."""
