@@ -33,6 +33,13 @@ EXTRA = "pip install 'mlp_exp[search]'"
 SIMPLE: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "bool": bool, "str": str}
 PARTS = ("BaseSampler", "BaseMutation", "BaseCrossover")
 """Types of options that are nodes of their own."""
+EXPECTED = {
+    **TAKES,
+    f"{WHERE}.prior_weight": "a number, 0 or more, or null",
+    f"{WHERE}.sigma0": "a number above 0, or null",
+    f"{WHERE}.dividing_parameter": "a whole number, 1 or more",
+}
+"""What options take, in words, also those that the files of samplers do not have."""
 ABOVE_ZERO = math.ulp(0.0)
 RANGES: dict[str, tuple[float, float]] = {
     "n_startup_trials": (0, math.inf),
@@ -165,7 +172,7 @@ def _misfit(place: str, value: object, annotation: str) -> list[str]:
     if fits and isinstance(value, int | float):
         low, high = RANGES.get(name, (-math.inf, math.inf))
         fits = math.isfinite(value) and low <= value <= high
-    return [] if fits else [f"{place}: expected {TAKES.get(f'{WHERE}.{name}', simple[0])}, got {value!r}"]
+    return [] if fits else [f"{place}: expected {EXPECTED.get(f'{WHERE}.{name}', simple[0])}, got {value!r}"]
 
 
 def settable(target: str) -> list[str]:
