@@ -36,7 +36,7 @@ from mlp_exp.config.words import of_folder, quoted
 from mlp_exp.display.commands import DRY_RUN, RERUN, RESUME, program
 from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, SweeperError, counted, describe, traceback_of
 from mlp_exp.storage.lease import release_held
-from mlp_exp.storage.sweep_folder import MULTIRUN, failures_in, in_lines, job_name
+from mlp_exp.storage.sweep_folder import MULTIRUN, RESULTS, failures_in, in_lines, job_name
 
 if TYPE_CHECKING:
     from mlp_exp.experiment.spec import RunSpec
@@ -159,6 +159,7 @@ class Command:
         options: what the command line says beside the configuration.
         job_began: whether a job has begun in this process.
         failed: the jobs that have failed, by name, with the reason of each; a run by itself has no name.
+        found_nothing: whether a search, with all earlier commands, has no complete trial.
         run_folder: of the run by itself, once it has begun.
     """
 
@@ -171,6 +172,7 @@ class Command:
         self.options = Options()
         self.job_began = False
         self.failed: list[tuple[str, str]] = []
+        self.found_nothing = False
         self.run_folder: Path | None = None
         self._error: Exception | None = None
 
@@ -252,16 +254,24 @@ class Command:
         self.failed += [(job.name, job.failure) for job in jobs if job.failure is not None]
 
     def search(self, asked: "Asked") -> "Sequence[Job]":
-        """All trials of a search, of which some may fail, but not all."""
+        """All trials of a search, of which some may fail; whether all did is said at its end."""
         self.job_began = True
         jobs = self._actions.search(asked, self.options)
         failed = [(job.name, job.failure) for job in jobs if job.failure is not None]
-        if len(failed) == len(jobs):
-            self.failed += failed
+        if self.options.dry_run:
+            self.failed += failed if len(failed) == len(jobs) else []
+        elif not (asked.folder / RESULTS).exists():
+            self.found_nothing = True
+            self.failed = list(dict([*failures_in(asked.folder), *failed]).items())
         return jobs
 
     def report(self) -> None:
-        """Names a sweep's failed jobs once more and exits with status 1, if there are any."""
+        """Names a sweep's failed jobs once more and exits with status 1, if there are any; of a search that has no
+        complete trial all those that failed, and of another one none.
+        """
+        if self.found_nothing:
+            why = f"; {counted(len(self.failed), 'job')} failed:" if self.failed else ": none has a finite value."
+            sys.exit("\n".join([f"No trial of the search is complete{why}", *in_lines(self.failed)]))
         if self.sweep_folder and not self.job_began:  # a launcher has run the jobs in other processes
             self.failed = failures_in(self.sweep_folder)
         if len(self.failed) > 1 or (self.failed and (self.options.dry_run or not self.job_began)):

@@ -4,7 +4,12 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from hydra.core.override_parser.types import Override
+
+from mlp_exp.cli.layers import BY_KEY
+from mlp_exp.config.search_settings import NODE, SearchSettings
 from mlp_exp.config.targets import did_you_mean
+from mlp_exp.config.words import override as typed
 from mlp_exp.display.commands import program
 from mlp_exp.errors import ConfigError
 from mlp_exp.hpo.reading import calls_a_function, parse_text
@@ -24,6 +29,10 @@ PLUGINS = {
     )
 }
 """Options of Hydra's own plugins, and what to do where they are not there."""
+LISTS = ("objectives", "enqueue", "warm_start")
+"""Settings of a search that take several values."""
+_NOT_SWEPT = "Sweeping over Hydra's configuration"
+"""What Hydra says of several values of its own settings."""
 _NO_SWEEP = ("does not support sweep type", "requires --multirun")
 """What Hydra says of a range of real numbers without a search."""
 
@@ -43,17 +52,34 @@ def search_problems(overrides: Sequence[str], error: Exception, line: Sequence[s
         try:
             override = parse_text(each)
         except ConfigError as unread:
-            problems += unread.problems if calls_a_function(each) else []
+            problems += unread.problems if calls_a_function(each) or _is_by_key(each) else []
             continue
         if unsearched and override.is_interval_sweep():
             key, text = override.key_or_group, override.get_value_string()
             problems.append(
                 f"{key}: {text} is for a search: {program()} {search}; a sweep takes single values, as {key}=A,B"
             )
+        if _NOT_SWEPT in str(error) and override.is_sweep_override() and override.is_hydra_override():
+            problems.append(_one_value(override))
         if override.key_or_group in SETTINGS:
             key = override.key_or_group
             problems.append(f"{key}: is a setting of a search: hydra.sweeper.{key}={override.get_value_string()}")
     return problems + _of_hydra(f"{error}\n{error.__cause__}")
+
+
+def _is_by_key(word: str) -> bool:
+    """Whether it gives a mapping of a search as one, which no text can be."""
+    key, _, value = word.lstrip("+").partition("=")
+    return key in BY_KEY and value.lstrip().startswith("{")
+
+
+def _one_value(override: Override) -> str:
+    """What is wrong with several values of a setting of Hydra's, and what to type instead."""
+    key, text = override.key_or_group, override.get_value_string()
+    if key.startswith(tuple(f"{place}." for place in BY_KEY)):
+        return f"{key}: expected {text} in quotes of its own: {typed(key, text)}"
+    as_list = f"; for a list: {shlex.quote(f'{key}=[{text}]')}" if key.removeprefix(f"{NODE}.") in LISTS else ""
+    return f"{key}: takes one value, got {text}{as_list}"
 
 
 def _of_hydra(error: str) -> list[str]:
@@ -67,4 +93,7 @@ def _of_hydra(error: str) -> list[str]:
     if inside and re.search(r"object_type=(Range|Interval|Choice)Sweep", error):
         quoted = '{seed: "range(3)"}'
         return [f"{inside[1]}: a range inside of braces is a text, in quotes of its own: '{inside[1]}={quoted}'"]
+    kind = re.search(r"Error merging override \+*hydra\.sweeper\.(\w+)=(.*)\nCannot merge", error)
+    if kind and kind[1] in SearchSettings.model_fields:
+        return [f"{NODE}.{kind[1]}: expected {SearchSettings.model_fields[kind[1]].description}, got {kind[2]}"]
     return []

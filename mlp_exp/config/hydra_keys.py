@@ -29,4 +29,4 @@ TAKES = {
     f"{_SAMPLER}.crossover_prob": _FRACTION,
     f"{_SAMPLER}.swapping_prob": _FRACTION,
 }
-"""The pruners' are also what their messages say is expected."""
+"""Those of pruners and samplers are also what their messages say is expected."""

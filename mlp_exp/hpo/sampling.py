@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import math
 import random
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from mlp_exp.config.hydra_keys import TAKES
 from mlp_exp.config.targets import did_you_mean
 from mlp_exp.errors import ConfigError, SweeperError
 from mlp_exp.hpo.dimensions import Params
@@ -29,6 +31,27 @@ SAMPLERS = (
 MAJOR = "5"
 EXTRA = "pip install 'mlp_exp[search]'"
 SIMPLE: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "bool": bool, "str": str}
+PARTS = ("BaseSampler", "BaseMutation", "BaseCrossover")
+"""Types of options that are nodes of their own."""
+EXPECTED = {
+    **TAKES,
+    f"{WHERE}.prior_weight": "a number, 0 or more, or null",
+    f"{WHERE}.sigma0": "a number above 0, or null",
+    f"{WHERE}.dividing_parameter": "a whole number, 1 or more",
+}
+"""What options take, in words, also those that the files of samplers do not have."""
+ABOVE_ZERO = math.ulp(0.0)
+RANGES: dict[str, tuple[float, float]] = {
+    "n_startup_trials": (0, math.inf),
+    "n_ei_candidates": (1, math.inf),
+    "prior_weight": (0, math.inf),
+    "popsize": (2, math.inf),
+    "sigma0": (ABOVE_ZERO, math.inf),
+    "population_size": (2, math.inf),
+    "dividing_parameter": (1, math.inf),
+    **dict.fromkeys(("mutation_prob", "crossover_prob", "swapping_prob"), (0, 1)),
+}
+"""From where to where numbers go: Optuna would find some of them wrong when earlier batches have trained."""
 
 
 def require_optuna() -> None:
@@ -42,7 +65,8 @@ def require_optuna() -> None:
 
 
 def require_sampler(node: Mapping[str, Any], objectives: int = 1) -> None:
-    """Raises ConfigError if the node names no sampler of Optuna's or has options that it does not take.
+    """Raises ConfigError if the node names no sampler of Optuna's, or has options that it does not take, alone or
+    together.
 
     Raises SweeperError if a package that the sampler needs is not installed.
     """
@@ -56,10 +80,15 @@ def require_sampler(node: Mapping[str, Any], objectives: int = 1) -> None:
         raise ConfigError(problems)
     if node["_target_"] == CMA_ES and find_spec("cmaes") is None:
         raise SweeperError(f"CMA-ES needs the package cmaes, which is not installed: {EXTRA}")
+    make_sampler(node, seed=0)
 
 
 def make_sampler(node: Mapping[str, Any], seed: int) -> "BaseSampler":
-    """The sampler of a node that `require_sampler` accepts; for a grid one whose points are given, see `grid`."""
+    """The sampler of a node; for a grid one whose points are given, see `grid`.
+
+    Raises:
+        ConfigError: its options do not fit together; `require_sampler` says what else is wrong.
+    """
     from optuna.samplers import RandomSampler
 
     try:
@@ -119,9 +148,8 @@ def _problems(node: Mapping[str, Any], where: str, known: tuple[str, ...]) -> li
         if key == "seed":
             problems.append(f"{place}: it follows from hydra.sweeper.seed; set that one")
         elif key not in parameters:
-            problems.append(
-                f"{place}: {str(target).rpartition('.')[2]} takes no '{key}'.{did_you_mean(key, parameters)}"
-            )
+            hint = did_you_mean(key, settable(str(target)))
+            problems.append(f"{place}: {str(target).rpartition('.')[2]} takes no '{key}'.{hint}")
         elif isinstance(value, Mapping):
             problems += _problems(value, place, (*SAMPLERS, *_parts_of_genetic_samplers()))
         else:
@@ -130,15 +158,31 @@ def _problems(node: Mapping[str, Any], where: str, known: tuple[str, ...]) -> li
 
 
 def _misfit(place: str, value: object, annotation: str) -> list[str]:
-    """What is wrong with the value of an option, by its type where that is a simple one."""
+    """What is wrong with the value of an option, by its type where that is a simple one, and its range."""
     types = [each.strip() for each in annotation.split("|")]
     if value is None and "None" in types:
         return []
     simple = [each for each in types if each in SIMPLE]
+    if not simple and not {*types}.isdisjoint(PARTS):
+        return [f"{place}: expected a class of Optuna's with its options, as {{_target_: …}}, got {value!r}"]
     if not simple:
         return [f"{place}: a value of this type cannot be written in a configuration; leave it out"]
     fits = isinstance(value, SIMPLE[simple[0]]) and (isinstance(value, bool) == (simple[0] == "bool"))
-    return [] if fits else [f"{place}: expected {simple[0]}, got {value!r}"]
+    name = place.rpartition(".")[2]
+    if fits and isinstance(value, int | float):
+        low, high = RANGES.get(name, (-math.inf, math.inf))
+        fits = math.isfinite(value) and low <= value <= high
+    return [] if fits else [f"{place}: expected {EXPECTED.get(f'{WHERE}.{name}', simple[0])}, got {value!r}"]
+
+
+def settable(target: str) -> list[str]:
+    """The options of a sampler, by its import path, that can be written in a configuration."""
+    return [] if target == GRID else [name for name, each in _options(target).items() if _is_settable(each)]
+
+
+def _is_settable(parameter: inspect.Parameter) -> bool:
+    types = {each.strip() for each in str(parameter.annotation).split("|")}
+    return not types.isdisjoint((*SIMPLE, *PARTS))
 
 
 def _options(target: str) -> dict[str, inspect.Parameter]:

@@ -190,13 +190,17 @@ class Search:
     def _say(self) -> None:
         """Tells how far the search is, in its files and in a line."""
         trials = self._study.trials
-        write_results(self._asked.folder, trials, self._objectives, len(self._repeats))
+        self._write_results(trials)
         self._sweep.leaderboard.refresh()
         log.info("%s", in_words(self._asked.folder, trials, self._asked.settings.n_trials, self._objectives))
+
+    def _write_results(self, trials: Sequence[Recorded]) -> None:
+        write_results(self._asked.folder, trials, self._objectives, len(self._repeats))
 
     def _end(self, *, in_time: bool) -> None:
         """Tells what was found, and why trials are left."""
         trials, n_trials = self._study.trials, self._asked.settings.n_trials
+        self._write_results(trials)  # also where the earlier command was ended before it wrote them
         if in_time and len(trials) < n_trials:
             log.info("The grid has no more than these %d trials", len(trials))
         elif len(trials) < n_trials:

@@ -202,10 +202,10 @@ class RunFolder(HydraFiles):
         write_text(self.path / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
 
     def write_failure(self, error: BaseException) -> None:
-        """Writes the result of a run that an error or Ctrl-C ended; keeps an earlier one."""
+        """Writes the result of a run that an error ended, or Ctrl-C, which is no failure; keeps an earlier one."""
         if not (self.path / RESULT).exists():
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            self.write_result({"status": status, "reason": describe(error), "metrics": {}})
+            why = {} if isinstance(error, KeyboardInterrupt) else {"reason": describe(error)}
+            self.write_result({"status": "failed" if why else "interrupted", **why, "metrics": {}})
 
     def write_model(self, model: Mapping[str, Any]) -> None:
         """Writes a mapping of tensors, numbers and texts."""

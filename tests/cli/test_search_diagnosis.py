@@ -5,6 +5,7 @@ from hydra.errors import HydraException
 from support.commands import Command, mistakes, refusal
 
 from mlp_exp.cli.search_diagnosis import PLUGINS, search_problems
+from mlp_exp.config.search_settings import SearchSettings
 
 
 def for_a_search(*more: str, flags: str = "") -> str:
@@ -80,6 +81,59 @@ def test_a_search_that_is_none(command: Command, args: list[str], said: list[str
     done = command("run", *args)
     assert done.stdout == ""
     assert refusal(done) == mistakes(*said)
+
+
+KEY = "hydra.sweeper"
+WRONG_SETTINGS = [
+    (
+        f"{KEY}.sampler.n_startup_trial=5",
+        "sampler.n_startup_trial: there is no such setting. Did you mean 'n_startup_trials'?",
+    ),
+    (
+        f"{KEY}.sampler.popsize=5",
+        "sampler.popsize: is a setting of hydra/sweeper/sampler=cmaes. Settings of hydra/sweeper/sampler=tpe: "
+        "constant_liar, group, multivariate, n_ei_candidates, n_startup_trials.",
+    ),
+    (
+        f"{KEY}.sampler.prior_weight=2",
+        f"sampler.prior_weight: is not in the configuration yet. Add it with +{KEY}.sampler.prior_weight=2",
+    ),
+    (f"{KEY}.pruner.fist=5", "pruner.fist: there is no such setting. Did you mean 'first'?"),
+    (
+        f"{KEY}.params.optimizer.lr=interval(1,2)",
+        f"params.optimizer.lr: expected interval(1,2) in quotes of its own: "
+        f"'{KEY}.params.optimizer.lr=\"interval(1,2)\"'",
+    ),
+    (f"{KEY}.n_trials=4,8", "n_trials: takes one value, got 4,8"),
+    (f"{KEY}.pruner.eta=4,8", "pruner.eta: takes one value, got 4,8"),
+    (f"{KEY}.objectives=a,b", f"objectives: takes one value, got a,b; for a list: '{KEY}.objectives=[a,b]'"),
+    (
+        f"{KEY}.params={{optimizer.lr: intervall(0,1)}}",
+        "params: there is no function intervall(). Did you mean 'interval'?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("word", "said"), WRONG_SETTINGS)
+def test_a_wrong_setting_of_a_search(command: Command, word: str, said: str) -> None:
+    text = refusal(command("run", "-m", "hydra/sweeper=optuna", RANGE, word))
+    assert text == mistakes(f"{KEY}.{said}")
+
+
+OF_KINDS = {
+    "params": "[1]",
+    "conditions": "[1]",
+    "repeat": "[1]",
+    "enqueue": "{optimizer.lr: 0.01}",
+    "warm_start": "{a: 1}",
+}
+
+
+@pytest.mark.parametrize("name", OF_KINDS)
+def test_a_list_and_a_mapping_of_a_search_are_not_the_other(command: Command, name: str) -> None:
+    text = refusal(command("run", "-m", "hydra/sweeper=optuna", RANGE, f"{KEY}.{name}={OF_KINDS[name]}"))
+    expected = SearchSettings.model_fields[name].description
+    assert text == mistakes(f"{KEY}.{name}: expected {expected}, got {OF_KINDS[name]}")
 
 
 @pytest.mark.parametrize("option", [name for name in PLUGINS if not name.endswith("joblib")])

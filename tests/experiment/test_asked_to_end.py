@@ -13,7 +13,7 @@ from mlp_exp import signals
 from mlp_exp.experiment.checkpoint import Checkpoint
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
-from mlp_exp.multirun.executors.events import Done, Event, Progress
+from mlp_exp.multirun.executors.events import Done, Ended, Event, Progress
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -46,6 +46,21 @@ def test_what_is_asked_to_end_saves_its_latest_epoch(tmp_path: Path) -> None:
     assert {(RunFolder(spec.folder).result() or {})["status"] for spec in specs} == {"interrupted"}
     assert work(StackTask(1, tuple(specs), tuple(saved)), Session(), lambda event: None) == Done()
     assert [trained(Path(spec.folder)) for spec in specs] == [trained(Path(spec.folder)) for spec in whole]
+
+
+def test_what_is_asked_to_end_before_it_trains_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its result, from which the command learns of it, gives no reason."""
+
+    def asks(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("mlp_exp.experiment.driver.prepare", asks)
+    spec, *_ = specs = specs_in(tmp_path)
+    with pytest.raises(signals.Terminated):
+        work(task(0, specs), Session(), lambda event: None)
+    result = RunFolder(spec.folder).result()
+    assert result == {"status": "interrupted", "metrics": {}}
+    assert Ended.of(0, result).failure is None
 
 
 def waits_for_ever() -> None:

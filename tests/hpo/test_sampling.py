@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import importlib.util
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mlp_exp.errors import ConfigError, SweeperError
-from mlp_exp.hpo.sampling import SAMPLERS, is_grid, make_sampler, require_optuna, require_sampler
+from mlp_exp.hpo.sampling import SAMPLERS, is_grid, make_sampler, quiet, require_optuna, require_sampler, settable
 
 CONF = Path(__file__).parents[2] / "conf" / "hydra" / "sweeper" / "sampler"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
@@ -57,14 +59,20 @@ def test_parts_of_genetic_samplers() -> None:
             _node("TPESampler", n_startup=3),
             "n_startup: TPESampler takes no 'n_startup'. Did you mean 'n_startup_trials'?",
         ),
-        (_node("TPESampler", n_startup_trials="3"), "n_startup_trials: expected int, got '3'"),
-        (_node("TPESampler", n_startup_trials=True), "n_startup_trials: expected int, got True"),
-        (_node("TPESampler", group=1), "group: expected bool, got 1"),
+        (_node("TPESampler", n_startup_trials="3"), "n_startup_trials: expected a whole number, 0 or more, got '3'"),
+        (_node("TPESampler", n_startup_trials=True), "n_startup_trials: expected a whole number, 0 or more, got True"),
+        (_node("TPESampler", group=1), "group: expected true or false, got 1"),
         (_node("TPESampler", seed=3), "seed: it follows from hydra.sweeper.seed; set that one"),
         (
             _node("TPESampler", gamma="f"),
             "gamma: a value of this type cannot be written in a configuration; leave it out",
         ),
+        (
+            _node("TPESampler", gama=1),
+            "Known: consider_endpoints, consider_magic_clip, consider_prior, constant_liar, ",
+        ),
+        (_node("CmaEsSampler", popsize=1), "popsize: expected a whole number, 2 or more, or null, got 1"),
+        (_node("NSGAIISampler", mutation_prob=2), "mutation_prob: expected a fraction from 0 to 1, or null, got 2"),
         (_node("GridSampler", search_space={}), "search_space: GridSampler takes no 'search_space'."),
         (_node("NSGAIISampler", crossover={"_target_": "os.system"}), "crossover._target_: expected a sampler"),
         (_node("GPSampler", independent_sampler=_node("RandomSampler", a=1)), "independent_sampler.a: RandomSampler"),
@@ -81,15 +89,50 @@ def test_mistakes(node: dict[str, Any], problem: str) -> None:
 @pytest.mark.parametrize(
     ("node", "problem"),
     [
-        (_node("NSGAIISampler", population_size=1), "`population_size` must be greater than or equal to 2."),
         (_node("TPESampler", multivariate=False, group=True), "``group`` option can only be enabled when"),
+        (_node("CmaEsSampler", use_separable_cma=True, with_margin=True), "Currently, we do not support"),
     ],
 )
 def test_mistakes_that_optuna_finds(node: dict[str, Any], problem: str) -> None:
-    require_sampler(node)
     with pytest.raises(ConfigError) as caught:
-        make_sampler(node, seed=0)
+        require_sampler(node)
     assert caught.value.problems[0].startswith(f"hydra.sweeper.sampler: {problem}")
+
+
+WRONG = (0, -1, -0.5, 2, "x", None, math.nan, math.inf)
+LEARNS_AT_ONCE = {"n_startup_trials": 1, "population_size": 2}
+SLOW = "GPSampler"
+"""Its numbers are those of the others."""
+
+
+def _wrong_values() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for target in SAMPLERS:
+        name = target.rpartition(".")[2]
+        if name != SLOW:
+            for option in settable(target):
+                soon = {key: few for key, few in LEARNS_AT_ONCE.items() if key in settable(target)}
+                yield from ((name, option, {**soon, option: value}) for value in WRONG)
+
+
+def test_options_that_are_accepted_let_a_study_learn() -> None:
+    """Each wrong value of each option of each sampler is refused before anything trains, or is none."""
+    refused = {}
+    for name, option, options in _wrong_values():
+        node = _node(name, **options)
+        try:
+            require_sampler(node)
+        except ConfigError as error:
+            refused[name, option, str(options[option])] = error.problems[0]
+            continue
+        with quiet():
+            study = optuna.create_study(sampler=make_sampler(node, seed=0))
+            for _ in range(6):
+                trial = study.ask()
+                study.tell(trial, trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 1))
+    assert {("CmaEsSampler", "popsize", "0"), ("TPESampler", "n_ei_candidates", "0")} <= refused.keys()
+    assert {(name, "n_startup_trials", "-1") for name in ("CmaEsSampler", "TPESampler")} <= refused.keys()
+    assert {each[:2] for each in refused} == {each[:2] for each in _wrong_values()}
+    assert all(line.startswith(f"hydra.sweeper.sampler.{each[1]}: expected ") for each, line in refused.items())
 
 
 def test_cma_es_has_one_objective() -> None:

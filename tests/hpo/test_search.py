@@ -220,6 +220,42 @@ def test_a_failed_run_is_a_failed_trial(search: Search) -> None:
         assert next(csv.DictReader(file))["status"] == "finished"
 
 
+DIVERGES = ("optimizer=sgd", "optimizer.lr=1e-2,1e29,1e30")
+
+
+def test_the_exit_status_follows_from_all_trials(search: Search) -> None:
+    """One is complete, and the second command trains one that fails."""
+    settings: dict[str, Any] = {
+        "ranges": DIVERGES,
+        "batch": 1,
+        "enqueue": "[{optimizer.lr: 1e-2},{optimizer.lr: 1e30}]",
+    }
+    search("found", n_trials=1, **settings)
+    done, folder = search("found", "resume=true", n_trials=2, **settings)
+    assert [trial.state for trial in trials_of(folder)] == ["complete", "failed"]
+    assert done.returncode == 0
+
+
+def test_a_search_without_a_complete_trial_says_why(search: Search) -> None:
+    """In each trial one of the repeats diverges, whatever becomes of the other one."""
+    settings: dict[str, Any] = {"ranges": (*RANGES[1:], "optimizer=sgd"), "repeat": "{optimizer.lr: [0.01,1e30]}"}
+    done, folder = search("found", n_trials=3, **settings)
+    again, _ = search("found", "resume=true", n_trials=3, **settings)
+    assert "finished" in statuses(folder) or "pruned" in statuses(folder)
+    for each in (done, again):  # the second command trains nothing
+        assert each.returncode == 1
+        head, *reasons = each.stderr.splitlines()[-2:]
+        assert head == "No trial of the search is complete; 3 jobs failed:"
+        assert [line.partition("(")[0] for line in reasons] == ["job 1 "]
+        assert " and 2 more: The run diverged in epoch 1: " in reasons[0]
+
+
+def test_a_wrong_sampler_leaves_no_folder(search: Search) -> None:
+    wrong = ["hydra/sweeper/sampler=cmaes", "hydra.sweeper.sampler.use_separable_cma=true"]
+    done, folder = search("found", *wrong, "hydra.sweeper.sampler.with_margin=true")
+    assert (done.returncode, folder.exists()) == (1, False)
+
+
 def test_it_begins_with_the_defaults_and_what_is_enqueued(search: Search) -> None:
     done, folder = search("found", "hydra.sweeper.enqueue=[{},{optimizer.lr: 0.05}]", n_trials=3)
     assert (done.returncode, done.stderr) == (0, "")

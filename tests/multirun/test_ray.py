@@ -47,6 +47,19 @@ def test_an_address_at_which_no_cluster_answers(command: Command) -> None:
     )
 
 
+def test_a_cluster_that_does_not_start_in_time(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray then raises an Exception of no kind."""
+
+    def late(**_: object) -> None:
+        raise Exception("The current node timed out during startup. The GCS has become overloaded.")
+
+    monkeypatch.setattr("ray.init", late)
+    assert refusal(command("run", "-m", *RAY, "seed=0,1")) == (
+        "hydra/launcher=ray: a cluster of this machine cannot be used: The current node timed out during startup. The "
+        "GCS has become overloaded. Try again when the machine is less busy, or take hydra/launcher=stacked"
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("own")
 def test_a_cluster_of_its_own_listens_here_alone_and_ends_with_the_command(command: Command, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from support.folders import names
 
 from mlp_exp.errors import DataError, RunFolderError
+from mlp_exp.signals import Terminated
 from mlp_exp.storage.atomic import atomic
 from mlp_exp.storage.run_folder import RunFolder
 
@@ -184,20 +185,20 @@ def test_a_result_that_is_not_finite_is_refused(tmp_path: Path, value: float) ->
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "reason"),
+    ("error", "why"),
     [
-        (ValueError("the rate is 3"), "failed", "ValueError: the rate is 3"),
-        (DataError("the rate is 3"), "failed", "the rate is 3"),
-        (FileNotFoundError(2, "No such file", "here"), "failed", "here: No such file"),
-        (RuntimeError(), "failed", "RuntimeError"),
-        (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
-        (SystemExit("stop"), "failed", "SystemExit: stop"),
+        (ValueError("the rate is 3"), {"status": "failed", "reason": "ValueError: the rate is 3"}),
+        (DataError("the rate is 3"), {"status": "failed", "reason": "the rate is 3"}),
+        (FileNotFoundError(2, "No such file", "here"), {"status": "failed", "reason": "here: No such file"}),
+        (RuntimeError(), {"status": "failed", "reason": "RuntimeError"}),
+        (SystemExit("stop"), {"status": "failed", "reason": "SystemExit: stop"}),
+        (KeyboardInterrupt(), {"status": "interrupted"}),
+        (Terminated(), {"status": "interrupted"}),
     ],
 )
-def test_failure(tmp_path: Path, error: BaseException, status: str, reason: str) -> None:
+def test_failure(tmp_path: Path, error: BaseException, why: dict[str, str]) -> None:
     RunFolder(tmp_path).write_failure(error)
-    read = json.loads((tmp_path / "result.json").read_text())
-    assert read == {"status": status, "reason": reason, "metrics": {}}
+    assert json.loads((tmp_path / "result.json").read_text()) == {**why, "metrics": {}}
 
 
 def test_a_failure_does_not_overwrite_a_result(tmp_path: Path) -> None:

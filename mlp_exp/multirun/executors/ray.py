@@ -63,11 +63,15 @@ class RayBackend(Backend):
         with silent(address), _same_signals(), loopback_alone(loopback):
             try:
                 self._connect(address)
-            except (RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+            except LauncherError:
+                raise
+            except Exception as error:  # of which kind Ray often does not say, as where a node takes too long to start
                 where = f"the cluster {address}" if address else "a cluster of this machine"
                 why = in_short(error)
                 if address and isinstance(error, ConnectionError):
                     why = f"{why}. {TOKEN}"
+                elif not address:
+                    why = f"{why.rstrip('.')}. Try again when the machine is less busy, or take hydra/launcher=stacked"
                 raise LauncherError(f"hydra/launcher=ray: {where} cannot be used: {why}") from error
         self._head = Head(ray.get_runtime_context().gcs_address)
         self._crew = Crew(self._settings)
