@@ -153,7 +153,7 @@ def test_what_is_printed_fits(runs: int, width: int, tmp_path: Path, monkeypatch
     assert path == str(tmp_path)
     assert max(map(cell_len, lines)) <= width
     head = [line for line in lines if line[0] not in "┏┃┡│└"]
-    assert " ".join(head[: -1 if head[-1] == "* the best" else None]).startswith(
+    assert " ".join(head[: -1 if head[-1] == "* the best run" else None]).startswith(
         f"{title} Same in all: trainer.epochs=5"
     )
     labels = " ".join(row[0] for row in table_of(lines))

@@ -34,7 +34,7 @@ function drawCurves() {
   const away = range ? runs.filter(leavesIt) : [];
   find("scale").hidden = !metric || data.runs.length === 1;
   find("scale-name").textContent = metric ? nameOf(metric) : "";
-  find("curves-text").textContent = away.length ? leaves(away.length, "run", column, values(away)) : "";
+  find("curves-text").textContent = away.length ? leaves(away.length, "run", column, values(away), range) : "";
   plot("curves", [...(all.length ? all : [{ ...curves([], column), name: "all" }]), ...above], {
     showlegend: above.length > 0, legend: { orientation: "h", y: -0.2 },
     xaxis: { title: { text: "epoch" } },
