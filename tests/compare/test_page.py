@@ -107,6 +107,8 @@ def test_the_table(sweep: Path, open_page: OpenPage) -> None:
     assert page.column("epochs")[6:] == ["–", "1", "1"]  # of the last, what its history has
     assert page.column("reason") == [*[""] * 6, REASON, "It went wrong.", ""]
     assert page.all("td.reason *, #search, #search-link") == []
+    spans = page.js("[...document.querySelectorAll('td.reason:not(:empty)')].map((cell) => cell.colSpan)")
+    assert spans == [1 + len(HEADLINES)] * 2  # over the metrics that they lack
     page.leave()
 
 

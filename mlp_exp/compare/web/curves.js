@@ -29,7 +29,7 @@ function drawCurves() {
   const logs = find("log").checked;
   const values = (of) => of.flatMap((run) => finite(run.curves[column]));
   const lines = (of) => of.map((run) => run.curves[column]);
-  const range = logs ? null : rangeOfCurves(lines(runs), lines(betterHalf(runs, metric)));
+  const range = logs ? null : rangeOfCurves(lines(runs), lines(betterHalf(runs, metric)), rises(column));
   const leavesIt = (run) => finite(run.curves[column]).some((value) => value < range[0] || value > range[1]);
   const away = range ? runs.filter(leavesIt) : [];
   find("scale").hidden = !metric || data.runs.length === 1;

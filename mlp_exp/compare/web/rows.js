@@ -1,7 +1,7 @@
 // The rows of the leaderboard: one for each group of runs that differ by seed or fold alone, opened to its runs.
 
 const [FIRST, MORE] = [100, 300];  // rows that are made before the page answers again
-const LONG_REASON = 120;
+const LONG_REASON = 100;
 const rowsOf = new Map();  // shown rows, and the runs of each
 
 async function copy(button, text) {

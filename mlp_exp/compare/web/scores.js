@@ -58,11 +58,14 @@ function robust(values, better, isInside = (value, low, high) => value >= low &&
   return [from - edge, to + edge];
 }
 
+// Nothing explodes in a metric that rises to 1 and is not far below 0
+const isBounded = (values, isRising) => isRising && values.every((value) => Math.abs(value) <= 1);
+
 // That of learning curves, as lists. Where the first epochs would press the later half of all others into a narrow strip,
 // they are left out, too
-function rangeOfCurves(all, better) {
+function rangeOfCurves(all, better, isRising) {
   const values = all.flatMap(finite);
-  const range = robust(values, better.flatMap(finite));
+  const range = isBounded(values, isRising) ? null : robust(values, better.flatMap(finite));
   const late = better.filter((of) => of.length >= FEWEST_EPOCHS).flatMap((of) => finite(of.slice(of.length / 2)));
   if (!late.length) return range;
   const [from, to] = range ?? [least(values), most(values)];
@@ -70,11 +73,10 @@ function rangeOfCurves(all, better) {
   return high > low && to - from > STRIP * (high - low) ? robust(values, late) : range;
 }
 
-// That of scores, which are left out on the side that is worse. Of few runs none is far from the others, and nothing
-// explodes in a metric that rises to 1 and is not far below 0
+// That of scores, which are left out on the side that is worse. Of few runs none is far from the others
 function robustScores(runs, better, values, isRising) {
   const all = finite(runs.flatMap(values));
-  if (better.length < FEWEST_BETTER || (isRising && all.every((value) => Math.abs(value) <= 1))) return null;
+  if (better.length < FEWEST_BETTER || isBounded(all, isRising)) return null;
   const isInside = isRising ? (value, low) => value >= low : (value, _, high) => value <= high;
   return robust(all, finite(better.flatMap(values)), isInside);
 }
