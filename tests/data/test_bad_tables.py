@@ -288,7 +288,8 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
     ),
     "target without a name": (
         ["data.target=''"],
-        "data.target: '{path}': the name of a column is missing. The table has size, rooms, ",
+        "data.target: '{path}': the name of a column is missing. The table has size, rooms, city, built, garden, "
+        "price, mood.",
     ),
     "target unlike any": (
         ["data.target=2019"],
