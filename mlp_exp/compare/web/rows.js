@@ -93,9 +93,10 @@ function widen(cells, shown) {
   const place = shown.findIndex((column) => column.name === "reason");
   if (place < 0 || !cells[place].textContent) return;
   const rest = shown.slice(place + 1);
-  const end = rest.findIndex((column, index) => !column.measured || cells[place + 1 + index].textContent !== "–");
-  for (const cell of cells.slice(place + 1, place + 1 + end)) cell.hidden = true;
-  cells[place].colSpan = 1 + end;
+  const filled = rest.findIndex((column, index) => !column.measured || cells[place + 1 + index].textContent !== "–");
+  const empty = filled < 0 ? rest.length : filled;
+  for (const cell of cells.slice(place + 1, place + 1 + empty)) cell.hidden = true;
+  cells[place].colSpan = 1 + empty;
 }
 
 function row(runs, kind, group) {

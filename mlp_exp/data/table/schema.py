@@ -19,7 +19,6 @@ from mlp_exp.data.table.cleaning import clean_texts, is_text, mask_dates, mask_n
 from mlp_exp.data.table.columns import as_texts, numeric_features
 from mlp_exp.data.table.dates import DateForm, parse_times
 from mlp_exp.data.table.file import shorten
-from mlp_exp.data.table.find_column import MOST_LISTED, listed
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.numbers import NumberForm
@@ -70,7 +69,7 @@ class FeatureSchema:
             near = difflib.get_close_matches(name, [n for n in names if n not in self.names], n=3)
             near += [n for n in names if n.lower() == name.lower() and n not in near]
             lines.append(f"'{shorten(name)}'" + (f" (near it: {', '.join(near)})" if near else ""))
-        few = f". It has {listed(names)}" if len(names) <= MOST_LISTED else ""
+        few = f". It has {', '.join(names[:20])}" if len(names) <= 20 else ""
         raise DataError(f"{where}: the table has no column {', '.join(lines)}{few}")
 
     def features(
