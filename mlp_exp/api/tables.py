@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mlp_exp.api.overrides import argument
 from mlp_exp.data.table.cleaning import clean_names
-from mlp_exp.data.table.columns import find_column
+from mlp_exp.data.table.find_column import find_column
 from mlp_exp.data.table.frames import arrow_table
 from mlp_exp.errors import ConfigError
 

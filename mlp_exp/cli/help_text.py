@@ -1,7 +1,7 @@
 """The first screen of help, and the lists that it points to."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlp_exp.cli.flags import FLAGS
@@ -39,7 +39,13 @@ KEYS = [
 def help_on(words: Sequence[str], folders: Sequence[Path], width: int) -> str:
     """Help on each of some words, or the first screen; ArgumentError for a word that means nothing."""
     texts = [LISTS[word](folders, width) if word in LISTS else about(word, folders, width) for word in words]
-    return "\n\n".join(texts) or _screen(folders, width)
+    return "\n\n".join(texts) or "\n".join(_narrow(_screen(folders, width), width))
+
+
+def _narrow(text: str, width: int) -> Iterator[str]:
+    """Its lines, those wrapped that are wider than a narrow terminal."""
+    for line in text.split("\n"):
+        yield from textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) or [""]
 
 
 def _screen(folders: Sequence[Path], width: int) -> str:

@@ -1,6 +1,7 @@
 """The line of `resume=SWEEP`: what the folder of a sweep says of its command, trusted no further than a saved run."""
 
 import shlex
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.saved_overrides import GO_ON, is_harmless, require_overrides, shown
-from mlp_exp.config.dotted import key_in
+from mlp_exp.config.dotted import dotted, key_in
 from mlp_exp.config.trust import foreign_packages
 from mlp_exp.config.words import of_folder, quoted
 from mlp_exp.display.commands import RESUME, program
-from mlp_exp.errors import ConfigError, MlpExpError, UntrustedError
+from mlp_exp.errors import ArgumentError, ConfigError, MlpExpError, UntrustedError
 from mlp_exp.storage.multirun_file import read_sweep
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.storage.sweep_folder import MULTIRUN
+from mlp_exp.storage.sweep_folder import MULTIRUN, place_of
 
 OF_EACH_COMMAND = (SWEEP_DIR, "hydra.mode=", "hydra.run.dir=")
 """Settings that the sweep's command may have had, and that the one which goes on has its own of, or does not need."""
@@ -31,11 +32,13 @@ def arguments_of(folder: Path, typed: Sequence[str]) -> list[str]:
         typed: the rest of the command line; its settings of Hydra replace those of the sweep.
 
     Raises:
+        ArgumentError: they ask to show a configuration.
         ConfigError: with a line for each typed word that does not fit.
         RunFolderError: the sweep's settings are damaged.
         UntrustedError: they are not those of a sweep alone, or links lead out of the folder.
     """
     args = get_args_parser().parse_known_intermixed_args(list(typed))[0]
+    _require_no_look(folder, args)
     flags = [word for word in typed if word not in args.overrides]
     _require_fitting(folder, args.overrides)
     RunFolder(folder).require_own_files()
@@ -66,18 +69,43 @@ def says_all(folder: Path, config: DictConfig) -> bool:
     return not any(_key(word).startswith(("hydra/launcher", "hydra.launcher.")) for word in words)
 
 
+def _require_no_look(folder: Path, args: Namespace) -> None:
+    """Raises ArgumentError for a flag that shows a configuration: a sweep has several."""
+    flag = f"--cfg {args.cfg}" if args.cfg else "--info" if args.info else ""
+    if flag:
+        raise ArgumentError(
+            f"{flag}: shows one configuration, and {of_folder(RESUME, folder)} is a sweep. That of a run of it: "
+            f"{program()} {of_folder(RESUME, folder / place_of(folder, 0))} {flag}"
+        )
+
+
 def _require_fitting(folder: Path, typed: Sequence[str]) -> None:
     problems, resume = [], of_folder(RESUME, folder)
+    run = RunFolder(folder / place_of(folder, 0))
+    extend = f"To extend a run of it: {of_folder(RESUME, run.path)} trainer.epochs=…"
+    if _goes_by_epochs(run):
+        extend = "Its schedule depends on the number of epochs: for another one begin a new sweep"
     for word in typed:
         if word.startswith(SWEEP_DIR):
             problems.append(f"{shlex.quote(word)}: {resume} says where the sweep is; leave it out")
         elif not _key(word).startswith(("hydra.", "hydra/")):
             problems.append(
-                f"{word}: {resume} goes on with the overrides that the sweep began with; leave it out. To "
-                f"extend a run of it: {of_folder(RESUME, folder / '0')} trainer.epochs=…"
+                f"{word}: {resume} goes on with the overrides that the sweep began with; leave it out. {extend}"
             )
     if problems:
         raise ConfigError(problems)
+
+
+def _goes_by_epochs(run: RunFolder) -> bool:
+    """Whether with more epochs a run's earlier rates would have been others, as far as its configuration says so."""
+    try:
+        config = run.config()
+    except MlpExpError:
+        return False
+    values = list(dotted(config))
+    scheduler = [str(value) for key, value in values if key.startswith("scheduler.")]
+    curved = [value for key, value in values if "_schedule" in key]
+    return "flat_cosine" in curved or any("${trainer.epochs}" in word or "LogCosine" in word for word in scheduler)
 
 
 def _kept(saved: Sequence[str], typed: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mlp_exp.cli.hydra_words import RUN_DIR, SWEEP_DIR
 from mlp_exp.cli.options import OPTIONS
 from mlp_exp.config.words import of_folder
 from mlp_exp.display.commands import RESUME, program
@@ -33,6 +34,7 @@ class RefuseUsedFolder(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _refusing():
             _require_no_search(config)
+            _require_own_key(config, RUN_DIR, SWEEP_DIR)
             folder = RunFolder(_folder(config, "run"))
             if not OPTIONS.get().resumes:
                 _require_no_sweep(folder.path, "run")
@@ -45,6 +47,8 @@ class RefuseUsedFolder(Callback):
                 said = f"where a sweep keeps what each of its runs was, got {config.hydra.output_subdir}. Leave it out"
                 raise RunFolderError(f"hydra.output_subdir: expected {HYDRA}, {said}")
             _require_values(config)
+            if not OPTIONS.get().dry_run:  # which is a sweep also of one run
+                _require_own_key(config, SWEEP_DIR, RUN_DIR)
             folder = _folder(config, "sweep").absolute()
             resumes = OPTIONS.get().resumes
             if resumes and not (folder / MULTIRUN).exists():
@@ -81,6 +85,15 @@ def _require_values(config: DictConfig) -> None:
     ]
     if empty:
         raise ConfigError(empty)
+
+
+def _require_own_key(config: DictConfig, own: str, other: str) -> None:
+    """Raises ConfigError where a folder was typed with the key that this command does not read, not with its own."""
+    typed: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    wrong = [word for word in typed if word.startswith(other)]
+    if wrong and not any(word.startswith(own) for word in typed):
+        what = "is for -m, and one run trains" if other == SWEEP_DIR else "is for one run, and this is a sweep"
+        raise ConfigError([f"{wrong[-1]}: {what}; type {shlex.quote(own + wrong[-1].removeprefix(other))}"])
 
 
 def _require_no_sweep(folder: Path, what: Literal["run", "sweep"]) -> None:

@@ -1,7 +1,6 @@
 """What mattered in a sweep: values of keys as numbers, and how much of a metric each key explains."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 MOST_RUNS = 500
 """Most runs that the forest is fitted to."""
 FEWEST_RUNS = 8
-TREES, SHUFFLES = 50, 3
+FOLDS, TREES, SHUFFLES = 5, 15, 3
 FAR = 3.0
 """How many times the range of its middle half a metric may be away from that."""
 LOG_RATIO = 10
@@ -52,10 +51,11 @@ def ranks(texts: Sequence[str]) -> NDArray[np.float64]:
 def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.float64]) -> dict[str, Any] | None:
     """Permutation importance: the drop of a random forest's R² when a key's values are shuffled (Breiman, 2001).
 
-    `values` are the ranks `[n]` of each key's values; the metric `[n]` is finite, and what is far from most of it is
-    moved nearer: one run that exploded would be all that there is to explain. Returns `explained`, the fraction of
-    the variance that the forest explains out of bag, and `keys`, the importance of each, highest first; None for few
-    runs or a metric that never varies.
+    Each run is predicted by a forest that was not fitted to it (cross-fitting): a forest knows the runs that it was
+    fitted to by their seeds. `values` are the ranks `[n]` of each key's values; the metric `[n]` is finite, and what is
+    far from most of it is moved nearer: one run that exploded would be all that there is to explain. Returns
+    `explained`, the fraction of the variance that the forests explain, and `keys`, the importance of each, 0 or more,
+    highest first; None for few runs or a metric that never varies.
     """
     if len(metric) < FEWEST_RUNS or not values:
         return None
@@ -64,17 +64,32 @@ def importance(values: Mapping[str, NDArray[np.float64]], metric: NDArray[np.flo
     if np.ptp(metric) == 0:
         return None
     from sklearn.ensemble import RandomForestRegressor
-    from sklearn.inspection import permutation_importance
+    from sklearn.model_selection import KFold
 
-    some = np.random.default_rng(0).permutation(len(metric))[:MOST_RUNS]
+    rng = np.random.default_rng(0)
+    some = rng.permutation(len(metric))[:MOST_RUNS]
     features, target = np.stack(list(values.values()), axis=1)[some], metric[some]
-    forest = RandomForestRegressor(TREES, oob_score=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a few runs some may be in every tree's bag
-        forest.fit(features, target)
-    found = permutation_importance(forest, features, target, n_repeats=SHUFFLES, random_state=0).importances_mean
-    ranked = sorted(zip(values, found.tolist(), strict=True), key=lambda pair: -pair[1])
-    return {"explained": round(float(forest.oob_score_), 3), "keys": [[key, round(of, 4)] for key, of in ranked]}
+    parts = list(KFold(FOLDS).split(features))  # in an order that was drawn above
+    forests = [RandomForestRegressor(TREES, random_state=0).fit(features[fit], target[fit]) for fit, _ in parts]
+
+    def explained(shown: NDArray[np.float64]) -> float:
+        """R² of all runs."""
+        errors = [forest.predict(shown[held]) - target[held] for forest, (_, held) in zip(forests, parts, strict=True)]
+        return 1 - float(np.mean(np.concatenate(errors) ** 2) / target.var())
+
+    def without(place: int) -> float:
+        """The mean of it over shuffles of a key's values."""
+        shuffled = features.copy()
+        found = []
+        for _ in range(SHUFFLES):
+            shuffled[:, place] = rng.permutation(features[:, place])
+            found.append(explained(shuffled))
+        return float(np.mean(found))
+
+    whole = explained(features)
+    drops = {key: max(0.0, whole - without(place)) for place, key in enumerate(values)}
+    ranked = sorted(drops.items(), key=lambda pair: -pair[1])
+    return {"explained": round(whole, 3), "keys": [[key, round(of, 4)] for key, of in ranked]}
 
 
 def _without_extremes(metric: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ def report_on(
     entries = write_and_print(output, folders)
     if entries:
         title = ", ".join(folder.absolute().name for folder in folders)
-        baselines = ranked_like(read_baselines([*folders, *(entry.folder for entry in entries)]), entries)
+        baselines = ranked_like(read_baselines([*folders, *(entry.folder for entry in entries)], entries), entries)
         write_page(output / PAGE, title, {**gather(folders, entries, helper, baselines), "live": live})
         print_path(output / PAGE)
     return entries

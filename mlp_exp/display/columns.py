@@ -39,10 +39,14 @@ class Column:
     right: bool = False
 
     @classmethod
-    def of(cls, header: str, cells: Sequence[str]) -> "Column":
-        """With its numbers aligned by their decimal points; a column of numbers alone is right-aligned."""
+    def of(cls, header: str, cells: Sequence[str], *, whole: bool = False) -> "Column":
+        """With its numbers aligned by their decimal points; a column of numbers alone is right-aligned.
+
+        With `whole` no word is shortened.
+        """
         filled = [cell for cell in cells if cell not in ("", NOTHING)]
-        return cls(header, aligned(cells), right=bool(filled) and all(map(is_number, filled)))
+        floor = max((cell_len(word) for cell in cells for word in cell.split()), default=0) if whole else 0
+        return cls(header, aligned(cells), floor, right=bool(filled) and all(map(is_number, filled)))
 
     @cached_property
     def natural(self) -> int:

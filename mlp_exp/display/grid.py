@@ -83,7 +83,7 @@ class Grid:
         cells = self._cells()
         names = _short(self.keys) if short else list(self.keys)
         keys = [Column.of(_in_lines(name), cells[key]) for key, name in zip(self.keys, names, strict=True)]
-        ends = [Column.of(name, cells[name]) for name in self.ends]
+        ends = [Column.of(name, cells[name], whole=True) for name in self.ends]
         return [self._labels(), *keys, *self._scores(scores), *ends]
 
     def _in_words(self, scores: Sequence[str], floor: int) -> list[Column]:

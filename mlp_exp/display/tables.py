@@ -147,7 +147,7 @@ def print_leaderboard(title: str, same: Sequence[str], grid: Grid, file: Path, b
     _print_same(same)
     _show_grid(replace(grid, rows=[*grid.rows[:MAX_RUNS], *more, *kept]))
     if grid.best:
-        show_lines([f"{MARK} the best"])
+        show_lines([f"{MARK} the best run"])  # above it are baselines
     print_path(file)
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils.validation import validate_data
 
 from mlp_exp.data.table.cleaning import clean_names, is_text
-from mlp_exp.data.table.columns import find_column
+from mlp_exp.data.table.find_column import find_column
 from mlp_exp.data.table.frames import arrow_table, require_different
 from mlp_exp.data.table.values import mask_nan, type_family
 from mlp_exp.errors import DataError, InputError

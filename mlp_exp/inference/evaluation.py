@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mlp_exp.data.dataset import Column, TargetColumn
 from mlp_exp.data.statistics import Floats
-from mlp_exp.data.table.columns import find_column, numeric_features
+from mlp_exp.data.table.columns import numeric_features
 from mlp_exp.data.table.file import shorten
+from mlp_exp.data.table.find_column import find_column
 from mlp_exp.data.table.misfits import FIX, Misfits
 from mlp_exp.data.table.schema import FeatureSchema
 from mlp_exp.data.table.target import class_codes, join_names

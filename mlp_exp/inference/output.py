@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from mlp_exp.data.table.columns import find_column
+from mlp_exp.data.table.find_column import find_column
 from mlp_exp.errors import DataError
 from mlp_exp.storage.atomic import atomic
 

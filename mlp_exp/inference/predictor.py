@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlp_exp.data.statistics import Floats
-from mlp_exp.data.table.columns import find_column
+from mlp_exp.data.table.find_column import find_column
 from mlp_exp.data.table.frames import arrow_table, native_frame
 from mlp_exp.data.table.misfits import Misfits
 from mlp_exp.data.table.schema import FeatureSchema, arrow_type

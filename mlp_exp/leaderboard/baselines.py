@@ -12,8 +12,10 @@ BASELINE = "baseline"
 """Their status."""
 
 
-def read_baselines(folders: Iterable[Path]) -> list[Entry]:
+def read_baselines(folders: Iterable[Path], runs: Sequence[Entry] = ()) -> list[Entry]:
     """The baselines that are saved in these folders of runs and sweeps, an entry for each split.
+
+    Where the runs have several tables, the name of a baseline says of which it is.
 
     Raises:
         RunFolderError: a file of baselines is damaged.
@@ -24,9 +26,12 @@ def read_baselines(folders: Iterable[Path]) -> list[Entry]:
     targets, rankings, sizes = (
         {getattr(split, name) for split in splits.values()} for name in ("target", "ranking", "rows")
     )
+    table_of = _tables(runs)
     found = []
     for split in splits.values():
-        which = f", {split.target}" if len(targets) > 1 else f", {split.rows:,} rows" if len(sizes) > 1 else ""
+        table = table_of.get(split.data, "")
+        which = f", {split.target}" if len(targets) > 1 else ""
+        which += f" of {table}" if table else f", {split.rows:,} rows" if len(sizes) > 1 and not which else ""
         which += f", {split.ranking}" if len(rankings) > 1 else ""
         for name, baseline in split.baselines.items():
             result = {
@@ -38,6 +43,20 @@ def read_baselines(folders: Iterable[Path]) -> list[Entry]:
             }
             found.append(Entry(None, {}, result, Path()))
     return found
+
+
+def _tables(runs: Sequence[Entry]) -> dict[str, str]:
+    """The tables of runs that have several, by the fingerprint of the data: the file's name, or its path."""
+    paths = {
+        run.result["provenance"]["data_fingerprint"]: run.settings["data.path"]
+        for run in runs
+        if "data.path" in run.settings and "data_fingerprint" in run.result.get("provenance", {})
+    }
+    different = set(paths.values())
+    if len(different) < 2:
+        return {}
+    names_differ = len({Path(path).name for path in different}) == len(different)
+    return {data: Path(path).name if names_differ else path for data, path in paths.items()}
 
 
 def ranked_like(baselines: Sequence[Entry], runs: Sequence[Entry]) -> list[Entry]:

@@ -36,7 +36,8 @@ class Leaderboard:
     def read(cls, folder: Path, sources: Sequence[Path] = (), *, configs: bool = False) -> "Leaderboard":
         """Reads all runs in a sweep's folder, or in the sources; see `read_entries`, `read_baselines`."""
         entries = [entry for path in sources or [folder] for entry in read_entries(path, configs=configs)]
-        return cls(folder, entries, read_baselines([*(sources or [folder]), *(entry.folder for entry in entries)]))
+        folders = [*(sources or [folder]), *(entry.folder for entry in entries)]
+        return cls(folder, entries, read_baselines(folders, entries))
 
     @property
     def entries(self) -> list[Entry]:

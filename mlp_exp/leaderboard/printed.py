@@ -76,7 +76,9 @@ def _varied(entries: Sequence[Entry]) -> set[str]:
 def _label(group: Experiment, *, one_each: bool) -> str:
     first = group.entries[0]
     if not one_each:
-        return str(len(group.entries))
+        scored = sum(entry.metrics.get(entry.ranked_by) is not None for entry in group.entries)
+        count = len(group.entries)
+        return f"{scored} of {count}" if 0 < scored < count else str(count)
     return first.folder.name if first.job is None else str(first.job)
 
 

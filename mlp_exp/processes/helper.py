@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 from mlp_exp.processes.forks import can_fork, start_process, take_signals
 
-FIGURES, FOREST = "mlp_exp.display.plots", "sklearn.inspection"
+FIGURES, FOREST = "mlp_exp.display.plots", "sklearn.ensemble"
 """Names of modules that take long to import: what draws figures, and what fits the forests of a page."""
 Outcome = Literal["done", "failed", "unknown"]
 UNKNOWN: tuple[Outcome, Any] = ("unknown", None)

@@ -98,6 +98,23 @@ def test_sweeps_from_python() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["-m", "seed=0,1", "hydra.run.dir=o/p"],
+            "hydra.run.dir=o/p: is for one run, and this is a sweep; type hydra.sweep.dir=o/p",
+        ),
+        (["hydra.sweep.dir=o/p"], "hydra.sweep.dir=o/p: is for -m, and one run trains; type hydra.run.dir=o/p"),
+    ],
+    ids=["sweep", "run"],
+)
+def test_the_folder_of_the_other_kind(command: Command, tmp_path: Path, words: list[str], said: str) -> None:
+    done = command("run", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"The configuration has 1 mistake:\n  {said}\n")
+    assert not any((tmp_path / name).exists() for name in ("o", "outputs", "multirun"))
+
+
+@pytest.mark.parametrize(
     ("first", "second", "said"),
     [
         (

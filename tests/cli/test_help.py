@@ -16,7 +16,7 @@ from support.compositions import Compose
 
 from mlp_exp._version import __version__
 from mlp_exp.cli.flags import FLAGS
-from mlp_exp.cli.help_text import KEYS
+from mlp_exp.cli.help_text import KEYS, help_on
 from mlp_exp.cli.help_topics import about, every_key
 from mlp_exp.config.conf_folder import CONF
 from mlp_exp.config.described import OF_HYDRA, groups
@@ -200,6 +200,12 @@ def test_whatever_is_asked_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> No
     options = [f"{group}={name}" for group, names in groups().items() for name in names]
     words = ["hydra", *groups(), *options, *found]
     assert {len(line) > 80 for word in words for line in about(word, [CONF], 80).splitlines()} == {False}
+
+
+def test_the_first_screen_fits_a_narrow_terminal() -> None:
+    narrow, wide = (help_on([], [CONF], width) for width in (60, 80))
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert narrow.split() == wide.split()
 
 
 def test_hydras_own_settings_are_known() -> None:

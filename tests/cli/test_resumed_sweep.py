@@ -28,7 +28,7 @@ from mlp_exp.cli.options import take_options
 from mlp_exp.cli.resumed_sweep import require_inside, require_trusted
 from mlp_exp.cli.saved_overrides import is_harmless
 from mlp_exp.cli.saved_overrides import refusal as refused
-from mlp_exp.errors import ConfigError, SweeperError, UntrustedError
+from mlp_exp.errors import ArgumentError, ConfigError, SweeperError, UntrustedError
 
 
 def line_of(folder: Path, *typed: str) -> list[str]:
@@ -95,6 +95,30 @@ def test_typed_words_that_do_not_fit(tmp_path: Path) -> None:
         f"+experiment=wine: {began}: resume={folder}/0 trainer.epochs=…",
         f"hydra.sweep.dir=t: resume={folder} says where the sweep is; leave it out",
     ]
+
+
+def test_a_schedule_that_goes_by_the_epochs(tmp_path: Path) -> None:
+    """A run of it cannot be extended."""
+    folder = write_sweep(tmp_path / "s")
+    saved = folder / "0" / ".hydra" / "config.yaml"
+    saved.parent.mkdir(parents=True, exist_ok=True)
+    for text, depends in (
+        ("optimizer: {decay_schedule: flat_cosine}", True),
+        ("scheduler: {_target_: mlp_exp.components.LogCosine}", True),
+        ("scheduler: {T_max: '${trainer.epochs}'}", True),
+        ("scheduler: {gamma: 0.1}\noptimizer: {decay_schedule: constant}", False),
+    ):
+        saved.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            line_of(folder, "trainer.epochs=9")
+        new = "Its schedule depends on the number of epochs: for another one begin a new sweep"
+        assert caught.value.problems[0].endswith(new if depends else f"resume={folder}/0 trainer.epochs=…")
+
+
+def test_a_sweep_has_no_one_configuration(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "s")
+    with pytest.raises(ArgumentError, match=f"That of a run of it: .* resume={folder}/0 --cfg job$"):
+        line_of(folder, "--cfg", "job")
 
 
 # ---- settings that may do harm

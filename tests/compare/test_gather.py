@@ -197,6 +197,17 @@ def test_importance_is_not_that_of_one_run_that_exploded(far: float) -> None:
     assert [key for key, _ in found["keys"]] == ["lr", "width"]
 
 
+def test_importance_of_a_seed_is_near_0() -> None:
+    values = {"lr": np.repeat(np.arange(5.0), 200), "seed": np.tile(np.arange(200.0), 5)}
+    noise = np.random.default_rng(1).normal(size=1000)
+    found = importance(values, 0.1 * values["lr"] + 0.08 * noise)
+    assert found is not None
+    lr, seed = found["keys"]
+    assert lr[0] == "lr"
+    assert lr[1] > 1
+    assert seed[1] < 0.05
+
+
 def test_importance_says_when_the_differences_are_noise() -> None:
     rng = np.random.default_rng(0)
     values = {"nothing": np.arange(200.0) % 4, "seed": np.arange(200.0)}

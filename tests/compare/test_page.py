@@ -93,7 +93,7 @@ def test_the_table(sweep: Path, open_page: OpenPage) -> None:
     assert page.one("#summary").text == f"15 runs, best first by val_log_loss: {ended}."
     assert page.one("#constants").text == "The same in all: trainer.epochs=3"
 
-    assert page.head == [*HEAD, *HEADLINES, *ENDS]
+    assert page.head == [*HEAD, "reason", *HEADLINES, *ENDS]
     assert [(row["optimizer.lr"], row["model.activation"]) for row in page.rows[:6]] == RANKED
     assert page.column("run") == [*["▸ 2 runs"] * 6, "12", "13", "14"]
     assert page.column("seed") == [*["0, 1"] * 6, "0", "0", "1"]
@@ -107,6 +107,8 @@ def test_the_table(sweep: Path, open_page: OpenPage) -> None:
     assert page.column("epochs")[6:] == ["–", "1", "1"]  # of the last, what its history has
     assert page.column("reason") == [*[""] * 6, REASON, "It went wrong.", ""]
     assert page.all("td.reason *, #search, #search-link") == []
+    spans = page.js("[...document.querySelectorAll('td.reason:not(:empty)')].map((cell) => cell.colSpan)")
+    assert spans == [1 + len(HEADLINES)] * 2  # over the metrics that they lack
     page.leave()
 
 
@@ -133,7 +135,7 @@ def test_sorting_and_all_metrics(sweep: Path, open_page: OpenPage) -> None:
     assert page.sorted_by == []
     page.one("#all-metrics").click()
     more = ["train_accuracy", "val_brier"]
-    assert page.head == [*HEAD, *HEADLINES, *more, *ENDS]
+    assert page.head == [*HEAD, "reason", *HEADLINES, *more, *ENDS]
     assert page.column("val_brier")[:6] == [mean_and_deviation(of_group(BRIER, *group)) for group in RANKED]
     page.sort("val_brier")
     assert page.column("val_brier") == [
@@ -145,7 +147,7 @@ def test_sorting_and_all_metrics(sweep: Path, open_page: OpenPage) -> None:
     falling = [mean_and_deviation(of_group(BRIER, *group)) for group in RANKED[3::-1]]
     assert page.column("val_brier") == [*falling, *"–––––"]  # empty ones stay last
     page.one("#all-metrics").click()
-    assert page.head == [*HEAD, *HEADLINES, *ENDS]
+    assert page.head == [*HEAD, "reason", *HEADLINES, *ENDS]
     page.sort("optimizer.lr")
     assert page.column("optimizer.lr") == ["1e-4"] * 2 + ["0.001"] * 3 + ["0.01"] * 4  # as numbers
     assert page.sorted_by == [("optimizer.lr", "ascending")]

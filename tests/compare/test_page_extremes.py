@@ -62,6 +62,23 @@ def test_one_run_that_explodes_leaves_the_others_readable(ugly: Path, open_page:
     page.leave()
 
 
+def test_nothing_is_far_in_a_metric_that_ends_at_1(tmp_path: Path, open_page: OpenPage) -> None:
+    for job, accuracy in enumerate([0.833, 0.8, 0.8, 0.783, 0.667, 0.517]):
+        curves = {"val_accuracy": [accuracy / 2, accuracy]}
+        write_job(tmp_path, job, classes(1 - accuracy, accuracy), [f"optimizer.lr={job + 1}"], None, curves)
+    assert report_on([tmp_path], tmp_path)
+    page = open_page(tmp_path)
+    page.choose("#metric", "val_accuracy")
+    assert page.texts("#curves-text, #effects-text") == [
+        "", "Each point is a run; the line joins the median of each value, or of neighbouring ones.",
+    ]  # fmt: skip
+    assert page.layout("#effects > div", "yaxis.range")[0] < 0.517
+    range_of = "robustScores([0.9, 0.89, 0.88, 5, 0.2, -8e9], [0.9, 0.89, 0.88], (value) => [value], true)"
+    assert page.js(range_of)[1] > 5  # what is better stays
+    said = page.js(f"leaves(2, 'run', 'val_r2', [0.2, -8e9], {range_of})")
+    assert said.startswith("2 runs leave the plot, with val_r2 as far as -8e9;")
+
+
 def test_noise_has_no_importance(ugly: Path, open_page: OpenPage) -> None:
     page = open_page(ugly)
     explained = page.data["importance"]["val_log_loss"]["explained"]
@@ -86,7 +103,7 @@ def test_long_names_numbers_and_reasons(ugly: Path, open_page: OpenPage) -> None
     assert "…a…" in page.texts("#effects > div:nth-child(3) .xtick text")
     assert page.layout("#effects > div:nth-child(2)", "title.text") == "data.columns.living_…at_in_square_metres"
     cell = page.one("td.reason:not(:empty)")
-    assert cell.text == f"{REASON[:150]}… all of it"
+    assert cell.text == f"{REASON[:100]}… all of it"
     cell.find_element("css selector", "button").click()
     assert page.js("arguments[0].firstChild.data", cell) == REASON
     assert page.focus.get_attribute("aria-expanded") == "true"

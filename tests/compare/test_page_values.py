@@ -178,7 +178,7 @@ def test_pages_with_little_to_show(tmp_path: Path, open_page: OpenPage) -> None:
     page = open_page(tmp_path / "one")
     assert page.one("#summary").text == "1 run: finished."
     assert page.one("#constants").text == "Settings: trainer.epochs=2"
-    assert page.head == ["run", "val_rmse", "val_r2", "test_rmse", "test_r2", *ENDS[:-1]]
+    assert page.head == ["run", "val_rmse", "val_r2", "test_rmse", "test_r2", *ENDS]
     assert page.rows[0]["val_rmse"] == "2"
     assert page.traces("#curves")[0]["y"] == drawn([[0.5, 0.25]])
     page.point_at("#curves", 2, 0.25)
@@ -190,7 +190,7 @@ def test_pages_with_little_to_show(tmp_path: Path, open_page: OpenPage) -> None:
 
     page = open_page(tmp_path / "failed")
     assert page.one("#summary").text == "2 runs: 1 failed, 1 interrupted."
-    assert page.head == ["run", "optimizer.lr", *ENDS]
+    assert page.head == ["run", "optimizer.lr", "reason", *ENDS]
     assert page.column("reason") == ["It went wrong."] * 2
     assert page.one("#nothing").text == NO_MATTER
     assert (page.traces("#curves")[0]["y"], page.texts("#column option"), page.texts("#metric option")) == ([], [], [])

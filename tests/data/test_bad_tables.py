@@ -286,6 +286,11 @@ ASKED: dict[str, tuple[Sequence[str], Expected]] = {
         ["data.target=romes"],
         f"data.target: '{{path}}': {HAS} 'romes'. Did you mean 'rooms'?",
     ),
+    "target without a name": (
+        ["data.target=''"],
+        "data.target: '{path}': the name of a column is missing. The table has size, rooms, city, built, garden, "
+        "price, mood.",
+    ),
     "target unlike any": (
         ["data.target=2019"],
         f"data.target: '{{path}}': {HAS} '2019'. It has size, rooms, city, built, garden, price, mood.",

@@ -154,7 +154,7 @@ def test_what_is_printed_fits(runs: int, width: int, tmp_path: Path, monkeypatch
     assert path == str(tmp_path)
     assert max(map(cell_len, lines)) <= width
     head = [line for line in lines if line[0] not in "┏┃┡│└"]
-    assert " ".join(head[: -1 if head[-1] == "* the best" else None]).startswith(
+    assert " ".join(head[: -1 if head[-1] == "* the best run" else None]).startswith(
         f"{title} Same in all: trainer.epochs=5"
     )
     labels = " ".join(row[0] for row in table_of(lines))
@@ -191,6 +191,14 @@ def test_a_wide_terminal_shows_whole_keys() -> None:
         "val rmse", "val r2", "test rmse", "test r2",
     ]  # fmt: skip
     assert found[3:] == [["4 *", *TWO.rows[0][1:4], "17850 ±  4397", "0.98 ± 0.01", *TWO.rows[0][6:]], TWO.rows[1]]
+
+
+def test_a_status_stays_whole() -> None:
+    rows = [["0", f"{'x' * 60}a", "0.123", "0.1", "interrupted"], ["1", f"{'x' * 60}b", "0.2", "0.2", "stopped_early"]]
+    found, left_out = shown(Grid("job", ["data.path"], ["val_mae", "test_mae"], ["status"], rows, "val_mae"), 41)
+    assert left_out == []
+    assert [row[-1] for row in found[-2:]] == ["interrupted", "stopped_early"]
+    assert all("…" in row[1] for row in found[-2:])
 
 
 def test_a_narrower_terminal_shows_no_groups() -> None:

@@ -12,6 +12,7 @@ from mlp_exp.display.tables import print_leaderboard
 from mlp_exp.errors import RunFolderError
 from mlp_exp.inference.best_runs import runs_of
 from mlp_exp.leaderboard.baselines import over_splits, read_baselines
+from mlp_exp.leaderboard.entry import Entry
 from mlp_exp.leaderboard.leaderboard import Leaderboard
 from mlp_exp.leaderboard.printed import as_table, write_and_print
 from mlp_exp.storage.sweep_folder import failures_in
@@ -87,6 +88,13 @@ def test_other_targets_and_sizes_are_told_apart(tmp_path: Path) -> None:
     assert list(over_splits(read_baselines([tmp_path / "a", tmp_path / "b"]))) == ["mean, 100 rows", "mean, 2,000 rows"]
     assert list(over_splits(read_baselines([tmp_path / "a", tmp_path / "c"]))) == ["mean, y", "mean, z"]
     assert read_baselines([tmp_path]) == []
+    runs = [
+        Entry(None, {"data.path": path}, {"provenance": {"data_fingerprint": data}}, tmp_path)
+        for path, data in (("a/people.csv", "d"), ("flats.csv", "e"))
+    ]
+    write_baselines(tmp_path / "b", "2", {"mean": 0.7}, data="e")
+    folders = [tmp_path / "a", tmp_path / "b"]
+    assert list(over_splits(read_baselines(folders, runs))) == ["mean of people.csv", "mean of flats.csv"]
 
 
 def test_runs_of_their_own_show_theirs(tmp_path: Path) -> None:

@@ -378,7 +378,7 @@ def test_a_table_of_folds_and_seeds(tmp_path: Path) -> None:
         ["runs", "optimizer.lr", "val_accuracy", "val_log_loss", "test_accuracy", "test_log_loss", "status"],
         [
             ["4", "0.2", "0.5000 ± 0.0000", "0.125 ± 0.050", *same, "finished"],
-            ["4", "0.1", "0.5000 ± 0.0000", "0.200 ± 0.100", *same, "finished, failed"],
+            ["3 of 4", "0.1", "0.5000 ± 0.0000", "0.200 ± 0.100", *same, "finished, failed"],
         ],
     )  # fmt: skip
 

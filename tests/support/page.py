@@ -214,7 +214,7 @@ def write_job(
 
 HEAD = ["run", "val_log_loss", "optimizer.lr", "model.activation", "seed"]
 HEADLINES = ["val_accuracy", "test_accuracy", "test_log_loss"]
-ENDS = ["status", "best_epoch", "epochs", "seconds", "reason"]
+ENDS = ["status", "best_epoch", "epochs", "seconds"]
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAEElEQVR4nGP4z8AAQQxwFgA4zAX7GUC8mgAAAABJRU5ErkJggg=="
 )

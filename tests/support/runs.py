@@ -41,7 +41,9 @@ def write_run(
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def write_baselines(folder: Path, split: str, losses: Mapping[str, float], target: str = "y", rows: int = 100) -> None:
+def write_baselines(
+    folder: Path, split: str, losses: Mapping[str, float], target: str = "y", rows: int = 100, data: str = "d"
+) -> None:
     """Those of a split, with these log losses of the validation part."""
     baselines = {
         name: Baseline(metrics={"val": {"accuracy": 0.5, "log_loss": loss}, "test": {}}, rows=70, seconds=0.5)
@@ -50,6 +52,6 @@ def write_baselines(folder: Path, split: str, losses: Mapping[str, float], targe
     folder.mkdir(exist_ok=True, parents=True)
     shared = {"headlines": ["accuracy", "log_loss"], "larger_is_better": ["accuracy"], "ranking": "log_loss"}
     of = OfSplit.model_validate(
-        {"task": "binary", "target": target, "data": "d", "rows": rows, "baselines": baselines, **shared}
+        {"task": "binary", "target": target, "data": data, "rows": rows, "baselines": baselines, **shared}
     )
     BaselinesFile(folder).add(split, of)

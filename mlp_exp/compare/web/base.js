@@ -116,7 +116,8 @@ const number = (key, text) => data.keys[key].numbers[text];
 // A value as typed; but numbers that were drawn have more digits than anyone reads, and paths are long
 const valueText = (key, text) => {
   const value = data.keys[key]?.numbers[text];
-  return value == null || text.length <= LONG_NUMBER ? apartFrom(key, text, LONG_VALUE) : rounded(value);
+  const asTyped = value == null || text.length <= LONG_NUMBER || /^[-+]?\d+$/.test(text);
+  return asTyped ? apartFrom(key, text, LONG_VALUE) : exact(Number(value.toPrecision(5)));
 };
 const describe = (run) => (
   keys.filter((key) => key in run.overrides).map((key) => `${key}=${valueText(key, run.overrides[key])}`).join(", ")

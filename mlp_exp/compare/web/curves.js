@@ -29,12 +29,12 @@ function drawCurves() {
   const logs = find("log").checked;
   const values = (of) => of.flatMap((run) => finite(run.curves[column]));
   const lines = (of) => of.map((run) => run.curves[column]);
-  const range = logs ? null : rangeOfCurves(lines(runs), lines(betterHalf(runs, metric)));
+  const range = logs ? null : rangeOfCurves(lines(runs), lines(betterHalf(runs, metric)), rises(column));
   const leavesIt = (run) => finite(run.curves[column]).some((value) => value < range[0] || value > range[1]);
   const away = range ? runs.filter(leavesIt) : [];
   find("scale").hidden = !metric || data.runs.length === 1;
   find("scale-name").textContent = metric ? nameOf(metric) : "";
-  find("curves-text").textContent = away.length ? leaves(away.length, "run", column, values(away)) : "";
+  find("curves-text").textContent = away.length ? leaves(away.length, "run", column, values(away), range) : "";
   plot("curves", [...(all.length ? all : [{ ...curves([], column), name: "all" }]), ...above], {
     showlegend: above.length > 0, legend: { orientation: "h", y: -0.2 },
     xaxis: { title: { text: "epoch" } },

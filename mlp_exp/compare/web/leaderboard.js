@@ -29,9 +29,10 @@ const columns = [
     name: key, of: (run) => run.overrides[key] ?? "", number: (text) => number(key, text),
     shown: (text) => valueText(key, text),
   })),
+  // beside the metrics, that a run with a reason hardly has: it takes their place
+  ...(data.runs.some((run) => run.reason) ? [{ name: "reason", of: (run) => run.reason, between: "\n" }] : []),
   ...results.filter((column) => !isLeading(column)),
   { name: "seconds", of: (run) => inHundredths(run.seconds), measured: true },
-  ...(data.runs.some((run) => run.reason) ? [{ name: "reason", of: (run) => run.reason, between: "\n" }] : []),
 ];
 
 // What is the same in all runs is said once, above the table

@@ -249,12 +249,12 @@ function drawMattered() {
   const pruned = runs.some((run) => run.state === "pruned");
   const scores = runs.map((run) => run.metrics[metric]);
   const range = scale(metric) === "log" ? null
-    : robustScores(runs, betterHalf(runs, metric), (run) => [run.metrics[metric]]);
+    : robustScores(runs, betterHalf(runs, metric), (run) => [run.metrics[metric]], rises(metric));
   const away = range ? scores.filter((score) => score < range[0] || score > range[1]) : [];
   find("effects-text").textContent =
     `Each point is a ${one}${pruned ? ", an open one was pruned" : ""}; the line joins the ` +
     `median of each value, or of neighbouring ones${pruned ? ", among the complete ones" : ""}.` +
-    (away.length ? ` ${leaves(away.length, one, nameOf(metric), away)}` : "") +
+    (away.length ? ` ${leaves(away.length, one, nameOf(metric), away, range)}` : "") +
     (runs.length < data.in_all.runs && data.sample ? ` Drawn are ${runs.length} ${one}s at equal distances.` : "");
   later(
     "mattered", () => drawImportance(metric), ...drawEffects(metric, runs, range),

@@ -39,7 +39,7 @@ function drawPair() {
   })));
   const lines = (run) => losses.filter((column) => run.curves[column]).map((column) => run.curves[column]);
   const [better = first] = byScore([first, second], find("metric").value);
-  const range = rangeOfCurves([...lines(first), ...lines(second)], lines(better));
+  const range = rangeOfCurves([...lines(first), ...lines(second)], lines(better), false);
   const away = "What is far from the better run leaves the plot; a double click shows all.";
   find("pair-text").textContent = range ? away : "";
   plot("pair", traces, {

@@ -1,7 +1,7 @@
 // The rows of the leaderboard: one for each group of runs that differ by seed or fold alone, opened to its runs.
 
 const [FIRST, MORE] = [100, 300];  // rows that are made before the page answers again
-const LONG_REASON = 150;
+const LONG_REASON = 100;
 const rowsOf = new Map();  // shown rows, and the runs of each
 
 async function copy(button, text) {
@@ -41,7 +41,9 @@ const wholeOf = (runs, group) => (runs.length === data.groups[group].length ? da
 
 function opener(group, runs) {
   const whole = wholeOf(runs, group);
-  const label = whole ? `${runs.length} of ${count(whole.runs)}` : count(runs.length);
+  const scored = runs.filter((run) => results.find(isLeading)?.of(run) != null).length;
+  const means = scored && scored < runs.length ? `${scored} of ${count(runs.length)}` : count(runs.length);  // of so many
+  const label = whole ? `${runs.length} of ${count(whole.runs)}` : means;
   const button = element("button", { type: "button" });
   const say = () => {
     button.textContent = `${table.open.has(group) ? "▾" : "▸"} ${label}`;
@@ -86,9 +88,21 @@ function reason(cell, text, name) {
   say();
 }
 
+// A reason goes on over the empty cells of metrics beside it, so that it is in sight, and its row low
+function widen(cells, shown) {
+  const place = shown.findIndex((column) => column.name === "reason");
+  if (place < 0 || !cells[place].textContent) return;
+  const rest = shown.slice(place + 1);
+  const filled = rest.findIndex((column, index) => !column.measured || cells[place + 1 + index].textContent !== "–");
+  const empty = filled < 0 ? rest.length : filled;
+  for (const cell of cells.slice(place + 1, place + 1 + empty)) cell.hidden = true;
+  cells[place].colSpan = 1 + empty;
+}
+
 function row(runs, kind, group) {
   const cut = kind === "group" ? wholeOf(runs, group) : undefined;
-  const cells = shownColumns().map((column) => {
+  const shown = shownColumns();
+  const cells = shown.map((column) => {
     const { text, key } = cut ? summaryOfAll(column, cut) : summary(column, runs);
     const type = column.name === "reason" ? "reason" : column.measured || typeof key === "number" ? "number" : "";
     const cell = element("td", { className: type, textContent: text });
@@ -96,6 +110,7 @@ function row(runs, kind, group) {
     else if (column.shown && runs.length === 1 && column.of(runs[0]) !== text) cell.title = column.of(runs[0]);
     return cell;
   });
+  widen(cells, shown);
   const last = element("td", { className: "again" });
   if (kind === "group") cells[0].replaceChildren(opener(group, runs));
   else if (kind !== "baseline") last.append(copyButton(runs[0].again));

@@ -47,22 +47,25 @@ function ends(values) {
 }
 
 // The range of an axis that leaves out what is far from the better half; null where nothing is
-function robust(values, better) {
+function robust(values, better, isInside = (value, low, high) => value >= low && value <= high) {
   if (!better.length) return null;
   const [low, high] = ends(better);
   const reach = REACH * (high - low) || Math.abs(high) || 1;
-  const inside = values.filter((value) => value >= low - reach && value <= high + reach);
+  const inside = values.filter((value) => isInside(value, low - reach, high + reach));
   if (!inside.length || inside.length === values.length) return null;
   const [from, to] = [least(inside), most(inside)];
   const edge = 0.05 * (to - from) || reach / 4;
   return [from - edge, to + edge];
 }
 
+// Nothing explodes in a metric that rises to 1 and is not far below 0
+const isBounded = (values, isRising) => isRising && values.every((value) => Math.abs(value) <= 1);
+
 // That of learning curves, as lists. Where the first epochs would press the later half of all others into a narrow strip,
 // they are left out, too
-function rangeOfCurves(all, better) {
+function rangeOfCurves(all, better, isRising) {
   const values = all.flatMap(finite);
-  const range = robust(values, better.flatMap(finite));
+  const range = isBounded(values, isRising) ? null : robust(values, better.flatMap(finite));
   const late = better.filter((of) => of.length >= FEWEST_EPOCHS).flatMap((of) => finite(of.slice(of.length / 2)));
   if (!late.length) return range;
   const [from, to] = range ?? [least(values), most(values)];
@@ -70,14 +73,18 @@ function rangeOfCurves(all, better) {
   return high > low && to - from > STRIP * (high - low) ? robust(values, late) : range;
 }
 
-// That of scores: of few runs none is far from the others
-const robustScores = (runs, better, values) => (
-  better.length < FEWEST_BETTER ? null : robust(finite(runs.flatMap(values)), finite(better.flatMap(values)))
-);
+// That of scores, which are left out on the side that is worse. Of few runs none is far from the others
+function robustScores(runs, better, values, isRising) {
+  const all = finite(runs.flatMap(values));
+  if (better.length < FEWEST_BETTER || isBounded(all, isRising)) return null;
+  const isInside = isRising ? (value, low) => value >= low : (value, _, high) => value <= high;
+  return robust(all, finite(better.flatMap(values)), isInside);
+}
 
-function leaves(number, kind, name, values) {
-  const known = finite(values);
-  const far = most(known.map(Math.abs));
+// What is said of those that leave a plot of this range
+function leaves(number, kind, name, values, [low, high]) {
+  const beyond = (value) => Math.max(low - value, value - high);
+  const farthest = finite(values).reduce((a, b) => (beyond(b) > beyond(a) ? b : a));
   return `${number} ${kind}${number === 1 ? " leaves" : "s leave"} the plot, with ${name} as far as ` +
-    `${rounded(known.find((value) => Math.abs(value) === far))}; a double click shows all.`;
+    `${rounded(farthest)}; a double click shows all.`;
 }

@@ -4,7 +4,7 @@ let current = searches[0];  // of several, that which is shown
 
 const valuesOf = (objective) => finite(current.trials.map((trial) => trial.metrics[objective]));
 const rangeOf = (objective, values = (trial) => [trial.metrics[objective]]) => (
-  robustScores(current.trials, betterHalf(current.trials, objective, current), values)
+  robustScores(current.trials, betterHalf(current.trials, objective, current), values, rises(objective, current))
 );
 
 // Whether an objective needs a log axis: all values are positive, and most of the plot would be empty without it
@@ -76,7 +76,7 @@ function drawHistory(objective) {
     xaxis: { title: { text: "trial" }, range: [-0.02 * last - 0.3, 1.02 * last + 0.3] }, yaxis: axis,
   });
   const away = axis.range ? valuesOf(objective).filter((value) => value < axis.range[0] || value > axis.range[1]) : [];
-  find("history-away").textContent = away.length ? leaves(away.length, "trial", name, away) : "";
+  find("history-away").textContent = away.length ? leaves(away.length, "trial", name, away, axis.range) : "";
 }
 
 // Lines with gaps, as in the learning curves; the last place is the end of the training

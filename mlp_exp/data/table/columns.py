@@ -3,8 +3,6 @@
 A column is a number, a boolean, a date, a category, a text, or left out, with a reason. A date becomes several numbers.
 """
 
-import difflib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -13,10 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlp_exp.config.words import IN_PYTHON, is_plain, override
 from mlp_exp.data.dataset import Column
 from mlp_exp.data.table.cleaning import Texts, clean_names, clean_texts, is_text, mask_dates, mask_numbers
-from mlp_exp.data.table.dialect import look_like_values
+from mlp_exp.data.table.find_column import find_column
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import Asked, Reading, form_of_type, read_texts
 from mlp_exp.data.table.numbers import NumberForm
@@ -38,10 +35,6 @@ IDENTIFIER_FRACTION = 0.95
 """A text column with at least this fraction of distinct texts identifies its rows."""
 MANY_CATEGORIES = 64
 """With more of them, it is said how many occur once."""
-
-
-_NAMES = ("data.target", "data.weight", "split.column")
-"""Keys whose value is the name of a column; those of other keys are lists."""
 
 
 @dataclass(frozen=True)
@@ -91,36 +84,6 @@ class ColumnOptions:
         if name in self.drop:
             return "data.drop"
         return None if self.columns is None or name in self.columns else "not in data.columns"
-
-
-def find_column(name: str, names: Sequence[str], key: str) -> str:
-    """`name`, if the table has such a column; else raises DataError, with similar names."""
-    if name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    near += [n for n in names if n.lower() == name.lower() and n not in near]
-    hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"It has {', '.join(names[:20])}."
-    hint += _as_typed(key, near)
-    if len(names) == 1:
-        hint = f"Its one column is '{names[0]}'; if these are several, name the separator: data.separator=…"
-    if look_like_values(names):
-        hint += f" These look like values; if the file has no header: data.header=false {key}='column 0' …"
-    raise DataError(f"{key}: the table has no column '{name}'. {hint}")
-
-
-def _as_typed(key: str, names: Sequence[str]) -> str:
-    """How the first name is typed that a shell or Hydra would take apart."""
-    if IN_PYTHON.get():
-        return ""
-    if key.startswith("--"):
-        words = [(f"{key} {name}", f"{key} {shlex.quote(name)}") for name in names]
-    elif key in _NAMES:
-        words = [(f"{key}={name}", override(key, name)) for name in names if not name.isdecimal()]
-    elif key.startswith("data."):
-        words = [(f"{key}=[{name}]", override(key, [name])) for name in names if not is_plain(name)]
-    else:  # in Python
-        return ""
-    return next((f" As typed: {typed}" for plain, typed in words if typed != plain), "")
 
 
 @dataclass(frozen=True)
@@ -284,5 +247,6 @@ def as_texts(values: pa.ChunkedArray) -> NDArray[np.object_]:
 
 
 def named(listed: Sequence[str | int]) -> list[str]:
-    """Names of columns as the user wrote them, in the form in which a table has them."""
-    return clean_names([str(name) for name in listed])
+    """Names of columns as the user wrote them, in the form in which a table has them; an empty one is that of none."""
+    typed = [str(name) for name in listed]
+    return [name if word.strip() else "" for name, word in zip(clean_names(typed), typed, strict=True)]

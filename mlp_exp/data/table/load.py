@@ -18,10 +18,11 @@ from mlp_exp.config.words import advice
 from mlp_exp.data.dataset import Category, Column, Dataset, TextColumn
 from mlp_exp.data.splits.base import Split
 from mlp_exp.data.table.cleaning import clean_texts, is_text
-from mlp_exp.data.table.columns import ColumnOptions, Decided, as_texts, decide, find_column, named, numeric_features
+from mlp_exp.data.table.columns import ColumnOptions, Decided, as_texts, decide, named, numeric_features
 from mlp_exp.data.table.dates import check_date_format
 from mlp_exp.data.table.decimals import decimal_sign, open_points
 from mlp_exp.data.table.file import Opener, open_native
+from mlp_exp.data.table.find_column import find_column, quoted
 from mlp_exp.data.table.format import Format
 from mlp_exp.data.table.forms import read_texts
 from mlp_exp.data.table.problems import ColumnError, report
@@ -236,14 +237,13 @@ def _dataset(content: pa.Table, asked: _Asked, found: _Found) -> Dataset:
     for remark in targets.remarks:
         log.info("%s", remark)
     read = [(each.column.name, as_texts(each.values)[there]) for each in found.columns if each.column.kind == "text"]
-    weights = found.weights
     return Dataset(
         features=features,
         target=targets.values,
         feature_names=feature_names,
         targets=targets.columns,
         ordered=targets.ordered,
-        weights=None if weights is None else require_weights(str(asked.weight), weights, there),
+        weights=None if found.weights is None else require_weights(str(asked.weight), found.weights, there),
         categories=tuple(categories),
         texts=tuple(TextColumn(*each) for each in read),
         columns=tuple(columns),
@@ -258,7 +258,7 @@ def _check_features(columns: Sequence[Column], feature_names: Sequence[str], tar
     used = [*feature_names, *(column.name for column in columns if column.kind in ("category", "text"))]
     if not used:
         left_out = "; ".join(f"{c.name}: {c.note if c.kind == 'left out' else c.kind}" for c in columns)
-        named = f"the target{'' if len(targets) == 1 else 's'} {', '.join(map(repr, targets))}"
+        named = f"the target{'' if len(targets) == 1 else 's'} {quoted(targets)}"
         raise DataError(f"data.path: there is no feature apart from {named}. {left_out}".rstrip())
     repeated = next((name for name, count in Counter(used).items() if count > 1), None)
     if repeated:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_exp.config.words import advice
 from mlp_exp.data.dataset import TargetColumn
-from mlp_exp.data.table.columns import find_column
+from mlp_exp.data.table.find_column import find_column, quoted
 from mlp_exp.data.table.target import (
     ReadTarget,
     TaskChoice,
@@ -114,7 +114,7 @@ def make_targets(found: Mapping[str, ReadTarget], options: TargetOptions) -> Tar
         remarks.append(_left_out(read, there))
     if len(read) > 1:
         if not there.any():
-            raise DataError(f"data.target: no row has a value of each of {_quoted(read)}")
+            raise DataError(f"data.target: no row has a value of each of {quoted([each.name for each in read])}")
         mask = pa.chunked_array([pa.array(there)])
         read = [replace(r, values=pc.if_else(mask, r.values, pa.scalar(None, r.values.type))) for r in read]
     rows = "rows" if len(read) == 1 or there.all() else "rows with all targets"
@@ -140,10 +140,6 @@ def _left_out(read: Sequence[ReadTarget], there: NDArray[np.bool_]) -> str:
     name = max(gaps, key=gaps.__getitem__)
     most = f"most often {name} is missing ({gaps[name]})"
     return f"{lost} of {rows} rows {verbs[0]} no target and {verbs[1]} left out; {most}"
-
-
-def _quoted(read: Sequence[ReadTarget]) -> str:
-    return ", ".join(f"'{each.name}'" for each in read)
 
 
 def _are_classes(read: Sequence[ReadTarget], task: TaskChoice) -> bool:
