@@ -46,23 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [case for cases in of_test.values() for case in cases[:: -(-len(cases) // CASES)]]
 
 
-_clean_forks = pytest.StashKey[CleanForks]()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if any("clean_forks" in item.fixturenames for item in session.items if isinstance(item, pytest.Function)):
-        session.stash[_clean_forks] = CleanForks()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _clean_forks in session.stash:
-        session.stash[_clean_forks].close()
-
-
 @pytest.fixture(scope="session")
-def clean_forks(request: pytest.FixtureRequest) -> CleanForks:
-    """Forks of this process as it was before the first test."""
-    return request.session.stash[_clean_forks]
+def clean_forks() -> Iterator[CleanForks]:
+    """Forks of a process in which no test has done anything."""
+    forks = CleanForks()
+    yield forks
+    forks.close()
 
 
 _load = OmegaConf.load

@@ -28,7 +28,6 @@ from mlp_exp.cli.composing import SAVED, quick_composition
 from mlp_exp.cli.diagnosis import explained
 from mlp_exp.cli.hydra_words import SWEEP_DIR
 from mlp_exp.cli.options import OPTIONS, Options, take_options
-from mlp_exp.cli.quick_jobs import quick_jobs
 from mlp_exp.cli.unread import unknown_flag
 from mlp_exp.config.conf_folder import CONF, CONFIG_NAME, hydra_settings
 from mlp_exp.config.dotted import key_in
@@ -183,7 +182,7 @@ class Command:
         # what Hydra writes for a sweep that is only described
         scratch = tempfile.TemporaryDirectory() if DRY_RUN in typed else nullcontext("")
         # Hydra then lets exceptions through
-        with scratch as folder, quick_composition(), quick_jobs(), env_override({FULL_ERROR: "1"}):
+        with scratch as folder, quick_composition(), env_override({FULL_ERROR: "1"}):
             self.options = take_options(self.arguments, folder, multirun=is_multirun(self.arguments))
             if self.options.saved:
                 self.config_name = _store_saved(self.arguments, self.options, self._actions.read_config)

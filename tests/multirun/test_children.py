@@ -2,13 +2,9 @@
 
 import os
 import signal
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +15,10 @@ from support.stack_tasks import RUNS, Notes, specs_in, task
 from support.sweeps import trained
 
 from mlp_exp._version import __version__
-from mlp_exp.experiment import driver
 from mlp_exp.experiment.session import Session
 from mlp_exp.experiment.spec import StackTask
-from mlp_exp.multirun.executors import child as child_module
 from mlp_exp.multirun.executors import wire
-from mlp_exp.multirun.executors.child import MODULE, Child
+from mlp_exp.multirun.executors.child import Child
 from mlp_exp.multirun.executors.children import Children
 from mlp_exp.multirun.executors.coordinator import Coordinator
 from mlp_exp.multirun.executors.events import Done, Ended, Event, Paused, Progress
@@ -33,15 +27,14 @@ from mlp_exp.multirun.executors.forked import Forked
 from mlp_exp.multirun.executors.in_process import InProcess
 from mlp_exp.multirun.executors.local import Local
 from mlp_exp.multirun.executors.stacks import Kind
-from mlp_exp.multirun.executors.there import serve, train_there
+from mlp_exp.multirun.executors.there import train_there
 from mlp_exp.multirun.executors.work import work
 from mlp_exp.storage.lease import hold, release_held
 from mlp_exp.storage.run_folder import RunFolder
-from mlp_exp.training import loop
 
 pytestmark = pytest.mark.slow
-LONG = ["trainer.epochs=100"]
-"""Long enough to be interrupted, for those that are, if an epoch takes its time."""
+LONG = ["trainer.epochs=800"]
+"""Long enough to be interrupted, for those that are."""
 
 
 def told(there: StackTask, text: str | None = None) -> list[Event]:
@@ -123,44 +116,6 @@ def test_a_run_that_is_refused_has_failed_and_is_not_sent_again(tmp_path: Path) 
     assert notes.given_up == [(number, "another version") for number in range(RUNS)]
 
 
-class _Fork:
-    """In the place of a process from scratch, of which the import of torch takes two seconds: a fork of this one."""
-
-    def __init__(self, words: Sequence[str], env: Mapping[str, str], pass_fds: Sequence[int], stdin: int) -> None:
-        self._status: int | None = None
-        self.pid = os.fork()
-        if not self.pid:
-            for fd in {int(path.name) for path in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *pass_fds}:
-                with suppress(OSError):
-                    os.close(fd)
-            try:
-                os.environ.clear()
-                os.environ.update(env)
-                tasks, events, cores = map(int, words[words.index(MODULE) + 1 :])
-                serve(Connection(tasks, writable=False), Connection(events, readable=False), cores or None, None)
-                os._exit(0)
-            finally:
-                os._exit(9)
-
-    def wait(self) -> int:
-        if self._status is None:
-            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self._status
-
-    def terminate(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
-
-    def kill(self) -> None:
-        if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children are forks; those of Ray's workers are not."""
-    monkeypatch.setattr(child_module, "subprocess", SimpleNamespace(Popen=_Fork, DEVNULL=subprocess.DEVNULL))
-
-
 class _Noted(Child):
     """Says for which place it was made."""
 
@@ -203,12 +158,11 @@ def train(tasks: Sequence[StackTask], act: Callable[[Child, StackTask, int], Non
     return notes, made[0].submitted
 
 
-@pytest.mark.usefixtures("forks")
 def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
     tmp_path: Path, expected: list[object], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is killed, the other asked to end, as where a machine is taken back."""
-    specs, slow = specs_in(tmp_path, *LONG), tmp_path / "slow"
+    specs = specs_in(tmp_path, *LONG)
     ended: dict[int, Child] = {}
     made: list[_Noted] = []
     monkeypatch.setattr("mlp_exp.multirun.executors.children.Child", partial(_Noted, made))
@@ -218,17 +172,6 @@ def test_what_a_lost_worker_trained_goes_on_from_its_checkpoints(
         if saved and task.number in (0, 1) and task.number not in ended:
             os.kill(child.pid, signal.SIGTERM if task.number else signal.SIGKILL)
             ended[task.number] = child
-            if len(ended) == 2:
-                slow.unlink()
-
-    def slowly(*how: Any) -> Iterator[Any]:
-        for records in loop.train(*how):
-            yield records
-            if slow.exists():
-                time.sleep(0.1)
-
-    slow.touch()
-    monkeypatch.setattr(driver, "train", slowly)
 
     notes, submitted = train([task(0, specs[:3]), task(1, specs[3:])], act)
     assert sorted(ended) == [0, 1]
@@ -274,7 +217,6 @@ def test_a_run_that_loses_every_worker_fails_alone(tmp_path: Path, caplog: pytes
     ]
 
 
-@pytest.mark.usefixtures("forks")
 def test_the_worker_of_a_command_that_has_lost_its_sweep_ends(tmp_path: Path) -> None:
     """Another command has taken over, and trains the runs; nothing is told, or written, any more."""
     specs = specs_in(tmp_path, *LONG)

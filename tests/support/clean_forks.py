@@ -1,29 +1,34 @@
-"""Forks of this process as it was before the first test: none has trained in it, and no thread works in it."""
+"""Forks of a process in which nothing has been done but imports: none has trained in it, and no thread works in it."""
 
 import multiprocessing
 import subprocess
+import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from support.commands import Fork, Result, ended, import_late
+from support.commands import Fork, Result, clean_environment, ended, import_late
 from support.compositions import compose_run
+from support.project import ROOT
+
+CODE = "import conftest, sys; from support.clean_forks import serve; serve(int(sys.argv[1]))"
 
 
 class CleanForks:
-    """A process that forks for each work that it is given.
+    """A process from scratch that forks for each work that it is given.
 
-    It is started before the first test, so that a fork has what the suite has imported, and no more: threads that
-    other tests have begun, as those that work for all, do not outlive a fork.
+    So a fork has what is imported, and no more: threads that other tests have begun, as those that work for all, do
+    not outlive a fork.
     """
 
     def __init__(self) -> None:
-        import_late()
-        compose_run()  # what Hydra reads for the first composition is kept, for the others
         self._connection, theirs = multiprocessing.Pipe()
-        context = multiprocessing.get_context("fork")
-        self._process = context.Process(target=_serve, args=(theirs, self._connection))
-        self._process.start()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", CODE, str(theirs.fileno())],
+            env=clean_environment({"PYTHONPATH": str(ROOT / "tests")}),
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
         theirs.close()
 
     def run(self, work: Callable[[], object], folder: Path) -> Result:
@@ -33,11 +38,14 @@ class CleanForks:
 
     def close(self) -> None:
         self._connection.close()
-        self._process.join()
+        self._process.wait()
 
 
-def _serve(connection: Connection, theirs: Connection) -> None:
-    theirs.close()
+def serve(number: int) -> None:
+    """Works until the other end of the connection, which is open as file `number`, is closed."""
+    connection = Connection(number)
+    import_late()
+    compose_run()  # what Hydra reads for the first composition is kept, for the others
     while True:
         try:
             work, folder = connection.recv()
