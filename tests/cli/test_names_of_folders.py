@@ -16,7 +16,7 @@ from mlp_exp.config.words import override
 SIGNS = "aB1 \\'\"$={}[](),:#~!&;|<>*?`%@^+-.é"
 GIVEN = (
     *QUICK_TABLE, "data.path=people.csv", "data.target=income", "baselines=none", "trainer.epochs=1",
-    "trainer.device=cpu", "trainer.plots=never",
+    "trainer.device=cpu", "trainer.plots=never", "scheduler=none",
 )  # fmt: skip
 Paste = Callable[..., list[str]]
 

@@ -4,6 +4,7 @@ import re
 import shlex
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,8 @@ def test_a_search_leaves_what_it_leaves_on_one_machine(command: Command, table: 
     search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.batch=6", "trainer.epochs=9")
     data = ("data=table", "experiment=table_quick", f"data.path=[one.csv,{table}/two.csv]", "data.target=y")
     words = (*search, *data, *QUIET, "optimizer.lr=interval(1e-4,1e-1)", "model.hidden_sizes=[4],[8]")
-    done = command("run", *far, *words, "hydra.sweep.dir=search-far", fork=True, cwd=table)
     git_state.cache_clear()  # this process has one of another working directory
+    done = command("run", *far, *words, "hydra.sweep.dir=search-far", fork=True, cwd=table)
     here = command("run", "-m", *words, "hydra.sweep.dir=search-near", cwd=table)
     git_state.cache_clear()
     assert (done.returncode, done.stderr, here.returncode) == (0, "", 0)
@@ -193,7 +194,8 @@ def listening() -> set[str]:
     """The addresses at which this process and all that it started listen."""
     found = set()
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
-        found |= {at.laddr.ip for at in process.net_connections("tcp") if at.status == psutil.CONN_LISTEN}
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            found |= {at.laddr.ip for at in process.net_connections("tcp") if at.status == psutil.CONN_LISTEN}
     return found
 
 
