@@ -124,7 +124,7 @@ LATE = (
         )
     ),
     "plotly.offline",
-    "sklearn.inspection",
+    "sklearn.ensemble",
 )
 """What commands import when they come to it; a fork of a process that has done so need not."""
 
