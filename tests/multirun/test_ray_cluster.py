@@ -203,7 +203,8 @@ def listening() -> set[str]:
 def test_what_a_lost_node_trained_goes_on_at_another(command: Command, tmp_path: Path, nodes: Nodes) -> None:
     nodes.require(2)
     (tmp_path / "slow").touch()
-    words = (*SLOW, "seed=range(4)", "hydra.launcher.max_stack=2")
+    # so many epochs that what the lost worker has started notices before it ends its runs
+    words = (*SLOW, "trainer.epochs=2500", "seed=range(4)", "hydra.launcher.max_stack=2")
     started = command.start("run", "-m", *launcher(nodes), *words, "hydra.sweep.dir=far")
     far, near = tmp_path / "far", tmp_path / "near"
     wait_for(lambda: all((far / str(number) / "checkpoint.pt").exists() for number in range(4)), started)
