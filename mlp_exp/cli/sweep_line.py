@@ -80,20 +80,22 @@ def _require_no_look(folder: Path, args: Namespace) -> None:
 
 
 def _require_fitting(folder: Path, typed: Sequence[str]) -> None:
+    wrong = [word for word in typed if word.startswith(SWEEP_DIR) or not _key(word).startswith(("hydra.", "hydra/"))]
+    if not wrong:
+        return
     problems, resume = [], of_folder(RESUME, folder)
     run = RunFolder(folder / place_of(folder, 0))
     extend = f"To extend a run of it: {of_folder(RESUME, run.path)} trainer.epochs=…"
     if _goes_by_epochs(run):
         extend = "Its schedule depends on the number of epochs: for another one begin a new sweep"
-    for word in typed:
+    for word in wrong:
         if word.startswith(SWEEP_DIR):
             problems.append(f"{shlex.quote(word)}: {resume} says where the sweep is; leave it out")
-        elif not _key(word).startswith(("hydra.", "hydra/")):
+        else:
             problems.append(
                 f"{word}: {resume} goes on with the overrides that the sweep began with; leave it out. {extend}"
             )
-    if problems:
-        raise ConfigError(problems)
+    raise ConfigError(problems)
 
 
 def _goes_by_epochs(run: RunFolder) -> bool:
